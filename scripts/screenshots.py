@@ -1,0 +1,148 @@
+"""Make the screenshots of every page: ``python scripts/screenshots.py``.
+
+Speaks two texts with the demo voice into a temporary home, starts the server on a free port of this machine, and
+photographs each page in light and dark, 1280 and 390 pixels wide, into docs/screenshots/. Needs requirements-dev.txt
+and a Chromium (``$CHROMIUM``, or the one on the path). ``--url`` photographs a server that is already running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+PAGES = ("synthesize", "chunk_size", "spectrograms", "flow", "runs", "models", "loading_lab")
+WIDTHS = {"wide": 1280, "narrow": 390}
+MAX_HEIGHT = 5000  # px
+COLOURS = 256  # enough for flat pages and one spectrogram; a third of the bytes
+TEXT = (
+    "The birch canoe slid on the smooth planks. Glue the sheet to the dark blue background. It is easy to tell the "
+    "depth of a well."
+)
+
+
+def make_runs(home: Path, steps: int) -> str:
+    """Speak the text in chunks of two sizes; the id of the newer run, which holds its trajectory."""
+    from workbench import SynthesisSettings, load_engine
+    from workbench.engine.speech_jobs import SpeechJob
+    from workbench.engine.voices import load_voice
+
+    shutil.copytree(ROOT / "cache" / "demo-voice", home / "cache" / "demo-voice")  # the pages show where it lies
+    os.environ["WORKBENCH_HOME"] = str(home)
+    engine, voice, made = load_engine(), load_voice(), ""
+    for size in (130, 50):
+        settings = SynthesisSettings(nfe_step=steps, max_chunk_bytes=size, keep_trajectory=True)
+        job = SpeechJob(lambda: engine, TEXT, voice, settings)
+        job.execute()
+        if job.error:
+            raise SystemExit(job.error)
+        made = job.id
+    return made
+
+
+@contextlib.contextmanager
+def serving(home: Path) -> Iterator[str]:
+    """A server of its own on a free port; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "workbench/app.py", "--server.port", str(port)]
+    server = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"WORKBENCH_HOME": str(home)}, stdout=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(600):
+            with contextlib.suppress(OSError):
+                if urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2).read() == b"ok":
+                    break
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def photograph(page: Any, address: str, target: Path, settle_ms: int) -> None:
+    """The whole page, as PNG with a palette."""
+    from PIL import Image
+
+    width = page.viewport_size["width"]
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(address)
+    page.get_by_test_id("stHeading").first.wait_for(timeout=300_000)
+    page.wait_for_function(
+        "() => document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
+        " && !document.querySelector('[data-testid=stSkeleton]')",
+        timeout=300_000,
+    )
+    page.wait_for_timeout(settle_ms)
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": width, "height": min(max(height + 20, 600), MAX_HEIGHT)})
+    page.wait_for_timeout(settle_ms)
+    if page.get_by_test_id("stException").count():
+        raise SystemExit(f"{address} shows an exception")
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    print(f"{target.name}: {target.stat().st_size // 1024} kB, {picture.width} x {picture.height}")  # noqa: T201
+
+
+def photograph_all(url: str, run_id: str | None, out: Path, pages: list[str], settle_ms: int) -> None:
+    """Every page in every theme and width."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+    out.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for scheme in ("light", "dark"):
+            for label, width in WIDTHS.items():
+                context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+                page = context.new_page()
+                page.goto(url)
+                page.get_by_text("loaded once").wait_for(timeout=600_000)
+                for name in pages:
+                    query = (
+                        f"?run={run_id}" if run_id and name in ("synthesize", "spectrograms", "flow", "runs") else ""
+                    )
+                    path = "" if name == "synthesize" else name
+                    photograph(page, f"{url}/{path}{query}", out / f"{name}-{scheme}-{label}.png", settle_ms)
+                context.close()
+        browser.close()
+
+
+def main() -> None:
+    """Read the arguments and go."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots")
+    parser.add_argument("--pages", nargs="*", default=list(PAGES))
+    parser.add_argument("--steps", type=int, default=7, help="ODE steps of the runs that are shown")
+    parser.add_argument("--url", help="of a server that is running; then no run is made")
+    parser.add_argument("--run", help="id of the run to show, with --url")
+    parser.add_argument("--settle", type=int, default=1500, help="milliseconds to wait for figures")
+    given = parser.parse_args()
+    pages = [name for name in given.pages if (ROOT / "workbench" / "ui" / "views" / f"{name}.py").exists()]
+    if given.url:
+        photograph_all(given.url.rstrip("/"), given.run, given.out, pages, given.settle)
+        return
+    with tempfile.TemporaryDirectory(prefix="f5tts-workbench-") as folder:
+        run_id = make_runs(Path(folder), given.steps)
+        with serving(Path(folder)) as url:
+            photograph_all(url, run_id, given.out, pages, given.settle)
+
+
+if __name__ == "__main__":
+    main()
