@@ -1,0 +1,122 @@
+"""What every test stands on: a temporary home, no network, and an engine small enough to run in milliseconds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workbench.engine.catalog import ModelSpec, bundled_folder
+from workbench.engine.settings import MelConfig
+from workbench.engine.weights import vocos_config
+
+# one thread each, for tests that run side by side and the servers they start; before torch is imported
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+TINY_ARCH = {
+    "dim": 32,
+    "depth": 1,
+    "heads": 2,
+    "dim_head": 16,
+    "ff_mult": 2,
+    "text_dim": 16,
+    "conv_layers": 1,
+    "text_mask_padding": True,
+}
+TINY_VOCOS = vocos_config(dim=16, intermediate_dim=32, num_layers=1)
+TINY_SPEC = ModelSpec("tiny", "Tiny random model", "DiT", TINY_ARCH, MelConfig(), "MIT", ("en",), kind="imported")
+REF_TEXT = "Some call me nature, others call me mother nature."
+
+
+class NetworkForbidden(AssertionError):
+    """A test tried to leave this machine."""
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Cache and runs of a test lie in a folder of its own; the user's Hugging Face cache is out of sight."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("WORKBENCH_HOME", str(folder))
+    monkeypatch.setenv("HF_HOME", str(folder / "huggingface"))
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any connect or look-up outside of loopback fails the test."""
+    real_connect, real_lookup = socket.socket.connect, socket.getaddrinfo
+
+    def is_local(host: object) -> bool:
+        return host in (None, "", "localhost", "::1", b"localhost") or str(host).startswith("127.")
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not is_local(address[0]):
+            raise NetworkForbidden(f"connect to {address}")
+        real_connect(self, address)
+
+    def lookup(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if not is_local(host):
+            raise NetworkForbidden(f"look-up of {host!r}")
+        return real_lookup(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model of depth 1 on disk, with the demo voice's vocabulary, in the layout of the demo voice."""
+    from workbench.engine.random_weights import write_flat
+
+    folder = tmp_path_factory.mktemp("tiny")
+    return write_flat(TINY_SPEC, folder, vocoder_config=TINY_VOCOS, vocab=bundled_folder() / "vocab.txt")
+
+
+@pytest.fixture(scope="session")
+def tiny_engine(tiny_folder: Path) -> Any:
+    """An engine on the tiny model, loaded through the real code."""
+    from workbench.engine.loading import load
+    from workbench.engine.settings import LoadSettings
+    from workbench.engine.synthesis import Engine
+
+    return Engine(load(TINY_SPEC, LoadSettings(device="cpu"), folder=tiny_folder))
+
+
+@pytest.fixture(scope="session")
+def demo_engine() -> Any:
+    """An engine on the demo voice, loaded once for all tests."""
+    import workbench
+
+    return workbench.load_engine("demo-voice", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def voice() -> Any:
+    """A short, real reference: the English recording of the f5-tts package."""
+    from workbench.engine.voices import load_voice
+
+    return load_voice("nature-en")
+
+
+@pytest.fixture(scope="session")
+def speech() -> np.ndarray:
+    """Something that is loud where speech is loud: 3 s of harmonics with pauses, float32 at 24 kHz."""
+    t = np.arange(72_000) / 24_000
+    carrier = sum(np.sin(2 * np.pi * 120 * k * t) / k for k in range(1, 20))
+    envelope = np.clip(np.sin(2 * np.pi * 1.5 * t), 0, None)
+    return (0.1 * carrier * envelope).astype(np.float32)
+
+
+@pytest.fixture
+def demo_home(_own_home: Path) -> Path:
+    """A home of its own that holds a copy of the demo voice, for tests that change it."""
+    shutil.copytree(bundled_folder(), _own_home / "cache" / "demo-voice")
+    return _own_home

@@ -1,0 +1,194 @@
+"""The Typer app: ``synth`` and ``plan`` here, the rest from its neighbours."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from workbench.cli import output, show
+from workbench.cli.options import takes
+from workbench.engine import audio, text
+from workbench.engine.catalog import get_model
+from workbench.engine.errors import TextError, VoiceError, WorkbenchError
+from workbench.engine.settings import WINDOW_FRAMES, LoadSettings, SynthesisSettings
+from workbench.engine.voices import Voice, load_voice, make_voice
+
+app = typer.Typer(
+    name="workbench",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    # upstream's flags are written with underscores; both are understood
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": lambda name: name.replace("_", "-"),
+    },
+    help="F5-TTS research workbench: speech, spectrograms and the time of every stage, offline.",
+)
+
+TextArgument = Annotated[str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads standard input.")]
+TextFile = Annotated[Path | None, typer.Option("--text-file", help="Read the text from a UTF-8 file.")]
+ModelName = Annotated[str, typer.Option("--model", "-m", help="Model of the catalogue, see `workbench models`.")]
+VoiceName = Annotated[str | None, typer.Option("--voice", "-v", help="Bundled voice, see `workbench voices`.")]
+RefAudio = Annotated[Path | None, typer.Option("--ref-audio", help="A recording to imitate (WAV, FLAC, OGG, MP3).")]
+RefText = Annotated[str | None, typer.Option("--ref-text", help="What is said in --ref-audio.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show the log on standard error.")]
+Folder = Annotated[Path | None, typer.Option("--folder", help="Look for the model's files here first.")]
+
+
+def read_text(argument: str | None, file: Path | None) -> str:
+    """The text of the command line: argument, file or standard input.
+
+    Raises:
+        TextError: none or two of them, or a file that is not UTF-8 text.
+    """
+    if (argument is None) == (file is None):
+        raise TextError("Give a text or --text-file, one of them.", remedy='For instance: workbench synth "Hello."')
+    if argument == "-":
+        return sys.stdin.read()
+    if argument is not None:
+        return argument
+    try:
+        return file.read_text(encoding="utf-8-sig")  # type: ignore[union-attr]
+    except UnicodeDecodeError as error:
+        raise TextError(f"{file} is not UTF-8 text.", remedy="Save it as UTF-8.") from error
+    except OSError as error:
+        raise TextError(f"Cannot read {file}: {error.strerror}.", remedy="Check the path.") from error
+
+
+def choose_voice(name: str | None, ref_audio: Path | None, ref_text: str | None, model: str) -> Voice:
+    """The voice of the command line: a bundled one, or a recording with its text."""
+    mel = get_model(model).mel
+    if ref_audio is None:
+        if ref_text is not None:
+            raise VoiceError("--ref-text needs --ref-audio.", remedy="Name the recording it belongs to.")
+        return load_voice(name, mel)
+    if name is not None:
+        raise VoiceError("--voice and --ref-audio exclude each other.", remedy="Give one of them.")
+    return make_voice(ref_audio, ref_text or "", mel_config=mel)
+
+
+@app.command("synth")
+@takes(settings=SynthesisSettings, load=LoadSettings)
+def synth(
+    *,
+    words: TextArgument = None,
+    text_file: TextFile = None,
+    model: ModelName = "demo-voice",
+    folder: Folder = None,
+    voice: VoiceName = None,
+    ref_audio: RefAudio = None,
+    ref_text: RefText = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="WAV, FLAC or OGG. Default: speech.wav, speech-2.wav, ...")
+    ] = None,
+    random_weights: Annotated[
+        bool, typer.Option("--random-weights", help="Noise, to measure the model's speed.")
+    ] = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+    settings: SynthesisSettings,
+    load: LoadSettings,
+) -> None:
+    """Speak a text into a sound file, and show where the time went."""
+    output.log_to_stderr(verbose)
+    wanted = text.check_text(read_text(words, text_file))
+    path = audio.check_output(out or _free_name())
+    speaker = choose_voice(voice, ref_audio, ref_text, model)
+    _warn(speaker.warnings, f"voice {speaker.name}")
+    text.plan_chunks(wanted, speaker.ref_text, len(speaker.audio), settings, get_model(model).mel, _window(model))
+
+    from workbench.engine.synthesis import load_engine
+
+    engine = load_engine(model, folder=folder, device=load.device, dtype=load.dtype, random_weights=random_weights)
+    with output.step_bar(not as_json) as on_step:
+        run = engine.run(wanted, speaker, settings, on_step=on_step)
+    audio.write_audio(path, run.wave, run.sample_rate)
+    document = run.as_dict() | {"out": str(path)}
+    if as_json:
+        output.print_json(document)
+    else:
+        show.run(document)
+
+
+@app.command("plan")
+@takes(settings=SynthesisSettings)
+def plan(
+    *,
+    words: TextArgument = None,
+    text_file: TextFile = None,
+    model: ModelName = "demo-voice",
+    voice: VoiceName = None,
+    ref_audio: RefAudio = None,
+    ref_text: RefText = None,
+    as_json: Json = False,
+    settings: SynthesisSettings,
+) -> None:
+    """Show the chunks of a text, their bytes, predicted seconds and warnings, without loading a model."""
+    output.log_to_stderr(False)
+    wanted = text.check_text(read_text(words, text_file))
+    speaker = choose_voice(voice, ref_audio, ref_text, model)
+    mel = get_model(model).mel
+    chunks = text.plan_chunks(wanted, speaker.ref_text, len(speaker.audio), settings, mel, _window(model))
+    rows: list[dict[str, Any]] = [
+        {"index": c.index, "text": c.text, "n_bytes": c.n_bytes, "planned_seconds": c.planned_seconds,
+         "duration_frames": c.duration_frames, "seed": c.seed, "warnings": list(c.warnings)}
+        for c in chunks
+    ]  # fmt: skip
+    lacking = _lacking(model, wanted)
+    for row in rows:
+        found = [c for c in lacking if c in text.replaced(row["text"])]
+        row["warnings"] += [f"the vocabulary lacks {', '.join(map(repr, found))}"] if found else []
+    budget = text.byte_budget(speaker.ref_text, speaker.seconds, settings)
+    document = {"voice": speaker.name, "voice_warnings": list(speaker.warnings), "budget_bytes": budget,
+                "reference_seconds": speaker.seconds, "chunks": rows}  # fmt: skip
+    if as_json:
+        output.print_json(document)
+    else:
+        show.plan(document)
+
+
+def _free_name() -> Path:
+    """speech.wav, or the next number that is free: a run never overwrites an earlier one unasked."""
+    names = ("speech.wav", *(f"speech-{k}.wav" for k in range(2, 10_000)))
+    return next(Path(name) for name in names if not Path(name).exists())
+
+
+def _window(model: str) -> int:
+    return WINDOW_FRAMES[get_model(model).backbone]
+
+
+def _lacking(model: str, words: str) -> list[str]:
+    """Characters that ``synth`` would refuse; nothing if the model's vocabulary is not on this machine."""
+    from workbench.engine import cache
+
+    try:
+        vocabulary = cache.read_vocabulary(cache.resolve(get_model(model)).vocab)
+    except WorkbenchError:
+        return []
+    return text.unlisted(words, set(vocabulary.tokens))
+
+
+def _warn(warnings: tuple[str, ...], subject: str) -> None:
+    for warning in warnings:
+        print(f"Warning: {subject}: {warning}", file=sys.stderr)
+
+
+def _mount() -> None:
+    """Add the commands of the neighbouring modules."""
+    from workbench.cli import cache, info, lab
+    from workbench.demo_voice.cli import app as demo_voice_app
+
+    for command in (info.voices, info.models, info.doctor):
+        app.command(command.__name__)(command)
+    app.add_typer(cache.cache_app, name="cache")
+    app.add_typer(info.bench_app, name="bench")
+    app.add_typer(lab.lab_app, name="lab")
+    app.add_typer(demo_voice_app, name="demo-voice")
+
+
+_mount()

@@ -1,0 +1,158 @@
+"""``workbench cache``: what is on disk, is it whole; bring, take in, remove."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from workbench.cli.info import random_model
+from workbench.cli.output import console, print_json, table
+from workbench.engine import cache
+from workbench.engine.cache.paths import cache_root, human_bytes
+from workbench.engine.errors import CacheError
+
+cache_app = typer.Typer(no_args_is_help=True, help="The offline model cache.")
+cache_app.command("random")(random_model)
+
+Name = Annotated[str, typer.Argument(metavar="MODEL", help="Model of the catalogue, see `workbench models`.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+
+
+@cache_app.command("ls")
+def ls(
+    everything: Annotated[bool, typer.Option("--all", help="Also models of which nothing is here.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List what is on disk: model, state, size, revision, licence."""
+    stocks = [s for s in cache.inventory() if everything or as_json or s.state != "absent"]
+    if as_json:
+        print_json({"root": str(cache_root()), "models": [
+            {"model": s.model, "state": s.state, "source": s.source, "revision": s.revision, "bytes": s.bytes,
+             "license": s.license, "problems": list(s.problems),
+             "files": [{"name": f.name, "path": str(f.path), "bytes": f.size, "problem": f.problem} for f in s.files]}
+            for s in stocks]})  # fmt: skip
+        return
+    columns = ("model", "state", "size", "where", "revision", "licence")
+    rows = [[s.model, s.state, human_bytes(s.bytes), s.source, (s.revision or "")[:12], s.license] for s in stocks]
+    console().print(table(f"Cache in {cache_root()}", columns, rows, right=("size",)))
+    for stock in stocks:
+        for problem in stock.problems:
+            console().print(f"{stock.model}: {problem}", markup=False)
+
+
+@cache_app.command("verify")
+def verify(model: Name, as_json: Json = False) -> None:
+    """Read every byte of a model and compare its sha256 with the lock file. No network. Exit code 1 if it differs."""
+    found = cache.verify(model)
+    if as_json:
+        print_json({"model": found.model, "ok": found.ok, "seconds": found.seconds, "files": [
+            {"name": f.name, "path": str(f.path), "status": f.status, "expected": f.expected, "found": f.found}
+            for f in found.files]})  # fmt: skip
+    else:
+        console().print(table(f"{found.model}: {'whole' if found.ok else 'NOT whole'}", ("file", "state"),
+                              [[f.name, f.status] for f in found.files]))  # fmt: skip
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+@cache_app.command("fetch")
+def fetch(
+    model: Name,
+    yes: Yes = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="Take the newest revision instead of the pinned one.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Download a model and pin it: the one command that uses the network. Says how much first; asks on a terminal."""
+    plan = cache.plan_fetch(model, update=update)
+    print(plan.describe(), file=sys.stderr)
+    if plan.download_bytes and not yes and sys.stdin.isatty():
+        _confirm("Download it?")
+    with _bytes_bar(plan.download_bytes, as_json) as report:
+        done = cache.fetch(model, on_progress=report, update=update)
+    if as_json:
+        print_json({"model": done.model, "revisions": done.revisions, "downloaded_bytes": done.downloaded_bytes,
+                    "seconds": done.seconds, "lock": str(done.lock)})  # fmt: skip
+    else:
+        console().print(f"{done.model} is complete.", markup=False)
+
+
+def _confirm(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise CacheError(f"{question} Nobody is there to answer.", remedy="Add --yes.")
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _bytes_bar(total: int, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+    """A bar over bytes on standard error, where somebody sees it."""
+    if quiet or not sys.stderr.isatty() or not total:
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task("", total=total)
+        yield lambda file, done, whole: bars.update(task, completed=done, total=whole, description=Path(file).name)
+
+
+@cache_app.command("import")
+def import_(
+    path: Annotated[Path, typer.Argument(help="Folder, archive or weights file, in any layout that people have.")],
+    name: Annotated[str | None, typer.Option("--name", help="Name in the catalogue. Default: by the layout.")] = None,
+    config: Annotated[
+        str | None, typer.Option("--config", help="Architecture: a catalogue name or a YAML file.")
+    ] = None,
+    vocoder: Annotated[
+        Path | None, typer.Option("--vocoder", help="Folder of a Vocos, if not beside the weights.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Copy a model you have into the cache: checked, hashed, listed in the catalogue."""
+    report = cache.import_model(path, name=name, config=config, vocoder=vocoder)
+    if as_json:
+        print_json({"model": report.spec.name, "notes": list(report.notes), "bytes": report.bytes,
+                    "seconds": report.seconds})  # fmt: skip
+        return
+    console().print(f"{report.spec.name}: {human_bytes(report.bytes)} taken in.", markup=False)
+    for note in report.notes:
+        console().print(f"  {note}", markup=False)
+
+
+@cache_app.command("rm")
+def rm(
+    model: Name,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and stop.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also the demo voice, which is part of the project.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Remove a model from the cache: shows exactly what would go, then asks."""
+    plan = cache.plan_delete(model, force=force)
+    shown = sys.stderr if as_json else sys.stdout
+    for path in plan.paths:
+        print(path, file=shown)
+    for reason in plan.kept:
+        print(f"kept: {reason}", file=shown)
+    print(f"{len(plan.paths)} files and links of {plan.model}, {human_bytes(plan.bytes)}", file=shown)
+    if not dry_run and not yes:
+        _confirm("Remove them?")
+    freed = 0 if dry_run else plan.execute()
+    if as_json:
+        print_json({"model": plan.model, "paths": [str(p) for p in plan.paths], "bytes": plan.bytes,
+                    "freed_bytes": freed, "dry_run": dry_run})  # fmt: skip

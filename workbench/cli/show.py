@@ -1,0 +1,52 @@
+"""Documents as tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.cli.output import console, table
+
+
+def run(document: dict[str, Any]) -> None:
+    """A row for each chunk, then the totals."""
+    columns = ("chunk", "text", "bytes", "planned s", "real s", "text s", "ODE s", "vocoder s", "RTF")
+    rows = [
+        (c["index"], _short(c["text"]), c["n_bytes"], c["planned_seconds"], c["audio_seconds"], c["text_seconds"],
+         c["ode_seconds"], c["vocoder_seconds"], c["rtf"])
+        for c in document["chunks"]
+    ]  # fmt: skip
+    settings = document["settings"]
+    title = (f"{document['model']} as {document['voice']}, {document['device']} {document['dtype']}, "
+             f"NFE {settings['nfe_step']}, seed {settings['seed']}")  # fmt: skip
+    out = console()
+    out.print(table(title, columns, rows, right=[c for c in columns if c != "text"]))
+    for chunk in document["chunks"]:
+        for warning in chunk["warnings"]:
+            out.print(f"chunk {chunk['index']}: {warning}", markup=False)
+    loads = document["loads"]
+    out.print(
+        f"\nload {document['load_seconds']:.2f} s ({loads['acoustic']} acoustic model, {loads['vocoder']} vocoder)  "
+        f"first audio {document['time_to_first_audio_seconds']:.2f} s  total {document['total_seconds']:.2f} s  "
+        f"audio {document['audio_seconds']:.2f} s  RTF {document['rtf']:.2f}"
+    )
+    out.print(f"wrote {document['out']}", markup=False)
+
+
+def plan(document: dict[str, Any]) -> None:
+    """A row for each chunk that would be made."""
+    columns = ("chunk", "text", "bytes", "predicted s", "warnings")
+    rows = [
+        (c["index"], c["text"], c["n_bytes"], c["planned_seconds"], "; ".join(c["warnings"]))
+        for c in document["chunks"]
+    ]
+    counted = f"{len(rows)} {'chunk' if len(rows) == 1 else 'chunks'} of at most {document['budget_bytes']} bytes"
+    title = f"{counted}, voice {document['voice']} ({document['reference_seconds']:.2f} s)"
+    out = console()
+    out.print(table(title, columns, rows, right=("chunk", "bytes", "predicted s")))
+    out.print(f"\n{sum(c['planned_seconds'] for c in document['chunks']):.2f} s of speech before cross-fading")
+    for warning in document["voice_warnings"]:
+        out.print(f"voice {document['voice']}: {warning}", markup=False)
+
+
+def _short(text: str, width: int = 40) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,199 @@
+"""Our engine against upstream's own code: same weights, text and settings, in turn in one process."""
+
+from __future__ import annotations
+
+import gc
+import os
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from workbench.engine import compat
+from workbench.engine.catalog import get_model
+from workbench.engine.errors import SettingsError
+from workbench.engine.loading import load_acoustic
+from workbench.engine.settings import SynthesisSettings
+from workbench.engine.synthesis import Engine, load_engine
+from workbench.engine.text import Chunk
+from workbench.engine.timing import Timeline
+from workbench.engine.voices import Voice, load_voice
+
+# of similar length, so that every chunk is one of them; spoken by any English vocabulary
+SENTENCES = (
+    "The morning train was late again, and nobody on the platform seemed surprised.",
+    "She folded the letter twice, put it in a drawer, and never spoke of it again.",
+    "A small boat drifted past the harbour wall while the gulls argued overhead.",
+    "He counted the coins on the table and found that two of them were missing.",
+    "When the rain stopped at last, the children ran barefoot across the garden.",
+)
+_CHUNK_BYTES = 100
+
+
+class _Peak:
+    """Highest resident memory of this process while the block runs, sampled every 10 ms, in bytes."""
+
+    def __init__(self) -> None:
+        self.n_bytes = 0
+
+
+@contextmanager
+def _peak_memory() -> Iterator[_Peak]:
+    import psutil
+
+    process, peak, done = psutil.Process(), _Peak(), threading.Event()
+
+    def sample() -> None:
+        while not done.wait(0.01):
+            peak.n_bytes = max(peak.n_bytes, process.memory_info().rss)
+
+    peak.n_bytes = process.memory_info().rss
+    sampler = threading.Thread(target=sample, daemon=True)
+    sampler.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        sampler.join()
+
+
+def against_upstream(model: str = "demo-voice", *, random_weights: bool = False, dtype: str = "auto",
+                     device: str = "auto", n_chunks: int = 5, nfe_step: int = 7, rounds: int = 3,
+                     on_round: Callable[[int, float, float], None] | None = None) -> dict[str, Any]:  # fmt: skip
+    """Time ``infer_batch_process`` of upstream and our engine, alternating, after a warm-up of each.
+
+    Args:
+        model: of the catalogue.
+        random_weights: random values in its architecture; the time is the same.
+        dtype: of our engine. Upstream runs in the format it chooses itself: fp32 on a CPU.
+        device: of both.
+        n_chunks: sentences of about 80 bytes, one a chunk.
+        nfe_step: ODE steps of both.
+        rounds: pairs of timings.
+        on_round: called with (round, upstream's seconds, ours).
+
+    Returns:
+        The JSON document of ``bench engine``: times of both, the ratio upstream / ours of each round with median and
+        spread, peak memory of both.
+    """
+    if n_chunks < 1 or rounds < 1:
+        raise SettingsError("chunks and rounds must be at least 1.", remedy="Give a positive number.")
+    engine = load_engine(model, device=device, dtype=dtype, random_weights=random_weights)
+    voice = load_voice(mel_config=engine.loaded.spec.mel)
+    settings = SynthesisSettings(nfe_step=nfe_step, max_chunk_bytes=_CHUNK_BYTES)
+    text = " ".join(SENTENCES[k % len(SENTENCES)] for k in range(n_chunks))
+    chunks = engine.plan(text, voice, settings)
+    theirs = _upstream(engine, voice, [c.text for c in chunks], settings)
+
+    def ours() -> int:
+        return len(engine.run(text, voice, settings).wave)
+
+    sides = {"upstream": theirs, "ours": ours}
+    samples = {name: side() for name, side in sides.items()}  # the warm-up
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    peaks: dict[str, int] = dict.fromkeys(sides, 0)
+    for index in range(rounds):
+        for name, side in sides.items():
+            gc.collect()
+            with _peak_memory() as peak:
+                began = time.perf_counter()
+                side()
+                seconds[name].append(time.perf_counter() - began)
+            peaks[name] = max(peaks[name], peak.n_bytes)
+        if on_round:
+            on_round(index, seconds["upstream"][-1], seconds["ours"][-1])
+    return _document(engine, chunks, settings, random_weights, seconds, peaks, samples)
+
+
+def _upstream(engine: Engine, voice: Voice, texts: list[str], settings: SynthesisSettings) -> Callable[[], int]:
+    """Upstream's own batch function on the weights of ``engine``, in the number format upstream would choose."""
+    compat.install()
+    import torch
+    from f5_tts.infer.utils_infer import infer_batch_process
+
+    loaded = engine.loaded
+    upstream_dtype = "fp32" if loaded.device == "cpu" else "fp16"
+    cfm = loaded.cfm if loaded.dtype == upstream_dtype else _twin(engine, upstream_dtype)
+    reference = torch.from_numpy(voice.audio)[None]
+
+    def call() -> int:
+        wave, _, _ = next(infer_batch_process(
+            (reference, loaded.spec.mel.target_sample_rate), voice.ref_text, texts, cfm, loaded.vocoder, progress=None,
+            target_rms=settings.target_rms, cross_fade_duration=settings.cross_fade_duration,
+            nfe_step=settings.nfe_step, cfg_strength=settings.cfg_strength,
+            sway_sampling_coef=settings.sway_sampling_coef, speed=settings.speed, device=loaded.device,
+        ))  # fmt: skip
+        return len(wave)
+
+    return call
+
+
+def _twin(engine: Engine, dtype: str) -> Any:
+    """A second copy of the acoustic model of ``engine``, in another number format, cast as upstream casts."""
+    import torch
+
+    loaded = engine.loaded
+    if loaded.files is None:
+        from workbench.engine import random_weights
+
+        cfm, _ = random_weights.build(loaded.spec, 0)
+    else:
+        cfm = load_acoustic(loaded.spec, loaded.files, Timeline())
+    return cfm.to({"fp32": torch.float32, "fp16": torch.float16}[dtype]).to(loaded.device).eval()
+
+
+def _document(
+    engine: Engine,
+    chunks: list[Chunk],
+    settings: SynthesisSettings,
+    random_weights: bool,
+    seconds: dict[str, list[float]],
+    peaks: dict[str, int],
+    samples: dict[str, int],
+) -> dict[str, Any]:
+    import torch
+
+    ratios = [u / o for u, o in zip(seconds["upstream"], seconds["ours"], strict=True)]
+    rate = engine.loaded.spec.mel.target_sample_rate
+    return {
+        "benchmark": "engine", "against": "upstream", "model": engine.loaded.spec.name,
+        "random_weights": random_weights, "device": engine.loaded.device, "dtype": engine.loaded.dtype,
+        "upstream_dtype": "fp32" if engine.loaded.device == "cpu" else "fp16", "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(), "chunks": len(chunks), "text_bytes": sum(c.n_bytes for c in chunks),
+        "nfe_step": settings.nfe_step, "audio_seconds": {name: n / rate for name, n in samples.items()},
+        "upstream_seconds": seconds["upstream"], "ours_seconds": seconds["ours"],
+        "ratio": statistics.median(ratios), "ratio_low": min(ratios), "ratio_high": max(ratios), "ratios": ratios,
+        "peak_memory_bytes": peaks,
+    }  # fmt: skip
+
+
+def add_random_model(model: str, hub: Path) -> dict[str, str]:
+    """Write the architecture of ``model`` with random weights into the Hugging Face cache ``hub``, as released.
+
+    Returns:
+        Repository to made-up commit. Meant for measuring loading at full size; 1.4 GB for the Base models.
+
+    Raises:
+        SettingsError: the model has no repository of its own.
+    """
+    import tempfile
+
+    from workbench.engine.random_weights import add_to_hub_cache, write_flat
+
+    spec = get_model(model)
+    if not spec.repo or not spec.weights or spec.not_runnable:
+        raise SettingsError(f"{spec.name} has no released weights to imitate.", remedy="Choose F5TTS_v1_Base, say.")
+    hub.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=hub) as folder:
+        made = write_flat(spec, Path(folder), suffix=Path(spec.weights).suffix)
+        files = {spec.weights: next(made.glob("model_random.*"))}
+        if spec.vocab:
+            files[spec.vocab] = made / "vocab.txt"
+        commits = {spec.repo: add_to_hub_cache(hub, spec.repo, files)}
+        if spec.vocoder_repo:
+            parts = {name: made / "vocos" / name for name in ("config.yaml", "pytorch_model.bin")}
+            commits[spec.vocoder_repo] = add_to_hub_cache(hub, spec.vocoder_repo, parts)
+    return commits

@@ -1,0 +1,80 @@
+"""What the names and shapes in a weights file tell of the model, and where that contradicts a configuration.
+
+They cannot tell version 0 from version 1, whose tensors are alike: a configuration is always named, never inferred.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from workbench.engine.cache.headers import Header
+from workbench.engine.errors import ImportRefused
+
+_MLX = re.compile(r"\b(time_mlp|conv1d|text_blocks|ff|to_out)\.layers\.\d")
+_DEFAULTS = {"depth": 8, "heads": 8, "dim_head": 64, "ff_mult": 4, "conv_layers": 0, "qk_norm": None}
+
+
+def refuse_foreign(header: Header, name: str) -> None:
+    """Raise ImportRefused for weights of another framework or of something that is no F5-TTS at all."""
+    if any(_MLX.search(key) or key.endswith((".scales", ".biases")) for key in header.tensors):
+        raise ImportRefused(
+            f"{name} holds MLX weights (f5-tts-mlx), whose tensors are named and laid out differently.",
+            remedy="Take the PyTorch weights of the same model, such as SWivid/F5-TTS.",
+        )
+    if not any("text_embed.text_embed.weight" in key for key in header.tensors):
+        example = next(iter(header.tensors), "nothing")
+        raise ImportRefused(
+            f"{name} is not an F5-TTS or E2-TTS model: it has no text embedding (it holds {example}, ...).",
+            remedy="Give the acoustic model's file.",
+        )
+
+
+def describe(header: Header) -> dict[str, Any]:
+    """Backbone and sizes by the tensors' names and shapes; a value is None where they do not tell."""
+    tensors = {
+        key.removeprefix("ema_model.").removeprefix("transformer."): info.shape for key, info in header.tensors.items()
+    }
+
+    def size(pattern: str, axis: int) -> int | None:
+        shape = next((s for k, s in tensors.items() if re.fullmatch(pattern, k)), ())
+        return shape[axis] if len(shape) > axis else None
+
+    def count(pattern: str) -> int:
+        return len({m.group(1) for key in tensors if (m := re.match(pattern, key))})
+
+    dit = count(r"transformer_blocks\.(\d+)\.")
+    dim, inner = (
+        size(r"input_embed\.proj\.weight", 0),
+        size(r".*\.0(\.\d+)?\.ff\.0\.0\.weight|.*\bff\.ff\.0\.0\.weight", 0),
+    )
+    rows = size(r"text_embed\.text_embed\.weight", 0)
+    return {
+        "backbone": "DiT" if dit else "UNetT",
+        "depth": dit or count(r"layers\.(\d+)\."),
+        "dim": dim,
+        "text_dim": size(r"text_embed\.text_embed\.weight", 1),
+        "conv_layers": count(r"text_embed\.text_blocks\.(\d+)\."),
+        "attention": size(r".*\.to_q\.weight", 0),
+        "ff_mult": inner / dim if inner and dim else None,
+        "mel_channels": size(r"proj_out\.weight", 0),
+        "vocabulary": rows - 1 if rows else None,
+        "qk_norm": any(".q_norm." in key for key in tensors),
+    }
+
+
+def contradictions(header: Header, backbone: str, arch: dict[str, Any], mel_channels: int) -> list[str]:
+    """Where the tensors differ from what ``backbone(**arch)`` would have, one phrase each; empty if they fit."""
+    found, given = describe(header), _DEFAULTS | arch
+    wanted = {
+        "backbone": backbone,
+        "depth": given["depth"],
+        "dim": given.get("dim"),
+        "text_dim": given.get("text_dim") or mel_channels,
+        "conv_layers": given["conv_layers"],
+        "attention": given["heads"] * given["dim_head"],
+        "ff_mult": float(given["ff_mult"]),
+        "mel_channels": mel_channels,
+        "qk_norm": given["qk_norm"] is not None,
+    }
+    return [f"{name} is {found[name]}, not {value}" for name, value in wanted.items() if found[name] != value]

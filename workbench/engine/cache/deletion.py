@@ -1,0 +1,159 @@
+"""Deleting a model: first the plan, with every path and the bytes it frees, then its execution.
+
+Only what the model alone needs goes: blobs and a vocoder that others use stay. Links are removed, never followed out of
+the cache, and the user's own Hugging Face cache is not touched at all.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.engine.cache.fetching import one_at_a_time
+from workbench.engine.cache.locks import fetched_lock
+from workbench.engine.cache.paths import cache_root, hub_root, repo_folder, snapshots
+from workbench.engine.cache.stock import inventory
+from workbench.engine.catalog import VOCODER_FILES, ModelSpec, bundled_folder, get_model, imported_folder, list_models
+from workbench.engine.errors import CacheError
+
+log = logging.getLogger("workbench.cache")
+
+
+@dataclass(frozen=True)
+class DeletePlan:
+    """Exactly what would be removed: ``paths`` (files and links), ``bytes`` freed by it, and what is kept and why."""
+
+    model: str
+    paths: tuple[Path, ...]
+    bytes: int
+    kept: tuple[str, ...]
+    force: bool = False
+
+    def execute(self) -> int:
+        """Remove the paths, then the folders this leaves empty. Returns the bytes freed.
+
+        Raises:
+            CacheError: the cache has changed since the plan was made, a download is under way, or a path cannot be
+                removed.
+        """
+        began = time.perf_counter()
+        try:
+            with one_at_a_time():
+                if plan_delete(self.model, force=self.force) != self:
+                    raise CacheError(
+                        f"The cache has changed since the deletion of {self.model} was planned.",
+                        remedy="Look at the new plan.",
+                    )
+                for path in self.paths:
+                    path.unlink()
+                _drop_empty({parent for path in self.paths for parent in path.parents})
+        except OSError as error:
+            raise CacheError(
+                f"{error.filename} cannot be removed: {error.strerror}.", remedy="Check its permissions."
+            ) from error
+        log.info(
+            "delete model=%s files=%d bytes=%d took=%.3f",
+            self.model,
+            len(self.paths),
+            self.bytes,
+            time.perf_counter() - began,
+        )
+        return self.bytes
+
+
+def _drop_empty(folders: set[Path]) -> None:
+    """Remove emptied folders inside the cache, deepest first; a repository without snapshots loses its refs too."""
+    inside = [p for p in folders if cache_root() in p.parents and p not in (hub_root(), imported_folder())]
+    for folder in sorted(inside, key=lambda p: -len(p.parts)):
+        if folder.name.startswith("models--") and not any((folder / "snapshots").glob("*")):
+            for left in sorted(folder.rglob("*"), key=lambda p: -len(p.parts)):
+                if left.is_dir() and not left.is_symlink():
+                    left.rmdir()
+                elif left.relative_to(folder).parts[0] in ("refs", ".no_exist", "trees"):
+                    left.unlink()
+        if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    """All files and links of a model's own folder; links are listed, not entered."""
+    if folder.is_symlink():
+        return [folder]
+    return sorted(
+        Path(here) / n
+        for here, folders, files in os.walk(folder)
+        for n in (*files, *(f for f in folders if (Path(here) / f).is_symlink()))
+    )
+
+
+def _in_hub(repo: str, names: tuple[str, ...]) -> list[Path]:
+    """The files called ``names`` in every snapshot of ``repo``, and those of their blobs that nothing else uses."""
+    base = repo_folder(hub_root(), repo)
+    if base.is_symlink():
+        return []
+    pointers = [
+        s / n for s in snapshots(hub_root(), repo) if not s.is_symlink() for n in names if os.path.lexists(s / n)
+    ]
+    mine = set(pointers)
+    used = {os.path.realpath(p) for p in (base / "snapshots").rglob("*") if p.is_symlink() and p not in mine}
+    blobs_folder = os.path.realpath(base / "blobs")
+    blobs = {Path(os.path.realpath(p)) for p in pointers if p.is_symlink()}
+    freed = [
+        base / "blobs" / b.name
+        for b in blobs
+        if os.path.dirname(b) == blobs_folder and str(b) not in used and b.is_file()
+    ]
+    return sorted(pointers) + sorted(freed)
+
+
+def _uses_vocoder(spec: ModelSpec) -> list[str]:
+    """Other models in the cache that take the same vocoder from ``cache/hub``."""
+    takers = {s.name for s in list_models() if s.vocoder_repo == spec.vocoder_repo} - {spec.name}
+    return [s.model for s in inventory() if s.model in takers and s.state != "absent" and s.source == "cache"]
+
+
+def _size(path: Path) -> int:
+    return path.lstat().st_size if not path.is_symlink() else 0
+
+
+def plan_delete(name: str, *, force: bool = False) -> DeletePlan:
+    """What deleting ``name`` would remove. Removes nothing itself: see ``DeletePlan.execute``.
+
+    Args:
+        force: needed for the demo voice, which is part of the project and tracked by git.
+
+    Raises:
+        ModelError: no such model.
+        CacheError: nothing of it is in the project's cache, or it is the demo voice without ``force``.
+    """
+    spec, kept = get_model(name), []
+    paths: list[Path] = []
+    if spec.kind == "bundled" and not force:
+        raise CacheError(
+            f"{spec.name} is part of the project and tracked by git.", remedy="Use force to delete it all the same."
+        )
+    if spec.kind == "bundled":
+        paths = _in_folder(bundled_folder())
+    elif spec.kind == "imported":
+        lock = fetched_lock(spec.name)
+        paths = _in_folder(imported_folder() / spec.name) + ([lock] if lock.is_file() else [])
+    elif spec.repo_files:
+        others = {f for s in list_models() if s.repo == spec.repo and s.name != spec.name for f in s.repo_files}
+        paths = _in_hub(str(spec.repo), tuple(f for f in spec.repo_files if f not in others))
+        lock = fetched_lock(spec.name)
+        paths += [lock] if lock.is_file() else []
+        takers = _uses_vocoder(spec) if spec.vocoder_repo else []
+        if paths and spec.vocoder_repo and not takers:
+            paths += _in_hub(spec.vocoder_repo, VOCODER_FILES)
+        elif takers:
+            kept.append(f"{spec.vocoder_repo}, which {', '.join(takers)} uses too")
+    if not paths:
+        stock = next((s for s in inventory() if s.model == spec.name), None)
+        where = (
+            "only in your own Hugging Face cache, which is left alone" if stock and stock.source else "not in the cache"
+        )
+        raise CacheError(f"{spec.name} is {where}.", remedy="`python -m workbench cache ls` shows what there is.")
+    return DeletePlan(spec.name, tuple(paths), sum(_size(p) for p in paths), tuple(kept), force)

@@ -1,0 +1,176 @@
+"""Finds a model's files in a folder, in any layout that people have.
+
+Known: the Hub's snapshot and whole ``models--*`` folders, ``ckpts/<Name>/`` as the model card tells to make it, ComfyUI
+(``<Name>.safetensors`` beside ``<Name>.txt``), AllTalk (weights, ``vocab.txt`` and ``vocos/`` in one folder), this
+project's own (config.yaml beside them), and a bare weights file. Where two files fit, nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.engine.cache.headers import PICKLES
+from workbench.engine.cache.paths import repo_folder, snapshots
+from workbench.engine.catalog import VOCODER_REPO, ModelSpec, list_models
+from workbench.engine.errors import WeightsError
+
+MAX_DEPTH, MAX_FILES = 6, 20_000
+_SKIPPED = {"blobs", ".no_exist", "trees", "refs", "__pycache__", ".git", ".cache"}
+_NOT_ACOUSTIC = ("duration", "optimizer", "scheduler", "pytorch_model", "bigvgan")
+
+
+@dataclass(frozen=True)
+class FolderFiles:
+    """What was found; ``vocoder`` is (config, weights). None: the folder has no such file."""
+
+    weights: Path
+    vocab: Path | None
+    vocoder: tuple[Path, Path] | None
+    config: Path | None
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Files below ``folder``, links to files included, not deeper than MAX_DEPTH."""
+    seen, base = 0, len(folder.parts)
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if f not in _SKIPPED and len(Path(here).parts) - base < MAX_DEPTH)
+        for name in sorted(files):
+            seen += 1
+            if seen > MAX_FILES:
+                raise WeightsError(
+                    f"{folder} holds more than {MAX_FILES} files.", remedy="Give the folder of one model."
+                )
+            yield Path(here) / name
+
+
+def _roots(folder: Path, spec: ModelSpec | None) -> list[Path]:
+    """Where to search: the best snapshot of a Hub cache (or of one repository of it), else the folder itself."""
+    if (folder / "snapshots").is_dir():
+        repo = folder.name.removeprefix("models--").replace("--", "/")
+        return snapshots(folder.parent, repo)[:1]
+    hub = folder / "hub" if (folder / "hub").is_dir() else folder
+    repos = [p for p in sorted(hub.glob("models--*")) if p != repo_folder(hub, VOCODER_REPO)]
+    if not repos:
+        return [folder]
+    if spec is not None and spec.repo and repo_folder(hub, spec.repo).is_dir():
+        repos = [repo_folder(hub, spec.repo)]
+    return [s for p in repos for s in snapshots(hub, p.name.removeprefix("models--").replace("--", "/"))[:1]]
+
+
+def _is_vocoder_folder(path: Path) -> bool:
+    return "vocos" in path.name.lower() or "vocoder" in path.name.lower()
+
+
+def _candidates(roots: list[Path]) -> list[Path]:
+    """Every file that could be an acoustic model."""
+    return [
+        p
+        for root in roots
+        for p in _walk(root)
+        if p.suffix in (".safetensors", *PICKLES)
+        and not p.name.lower().startswith(_NOT_ACOUSTIC)
+        and not any(_is_vocoder_folder(q) for q in p.relative_to(root).parents if q.name)
+    ]
+
+
+def _same_build(one: ModelSpec, other: ModelSpec) -> bool:
+    """Would weights of the one sound right in the other? What only one of them states is upstream's default."""
+    both = one.arch.keys() & other.arch.keys()
+    return one.name == other.name or (
+        one.backbone == other.backbone and bool(both) and all(one.arch[k] == other.arch[k] for k in both)
+    )
+
+
+def _choose(found: list[Path], spec: ModelSpec | None, folder: Path) -> Path:
+    """The one file meant. Raises WeightsError if none or several fit."""
+    if spec is not None:
+        others = {s.name.lower() for s in list_models() if not _same_build(s, spec)}
+        mine = [p for p in found if not {p.parent.name.lower(), p.stem.lower()} & others]
+        if found and not mine:
+            raise WeightsError(
+                f"{folder} holds {found[0].name} of the model {found[0].parent.name!r}, not of {spec.name}.",
+                remedy="Name the model that the files belong to.",
+            )
+        wanted = spec.weights or ""
+        tests = (
+            lambda p: bool(wanted) and p.as_posix().endswith("/" + wanted),
+            lambda p: bool(wanted) and p.name == Path(wanted).name,
+            lambda p: spec.name.lower() in (p.stem.lower(), p.parent.name.lower()),
+        )
+        found = next((hits for test in tests if (hits := [p for p in mine if test(p)])), mine)
+    by_stem = {p.with_suffix("") for p in found}
+    if len(by_stem) == 1:  # the same model as .safetensors and .pt
+        return sorted(found, key=lambda p: p.suffix != ".safetensors")[0]
+    if not found:
+        raise WeightsError(f"{folder} holds no weights (.safetensors or .pt).", remedy="Give the folder of one model.")
+    names = ", ".join(str(p.relative_to(folder)) if p.is_relative_to(folder) else str(p) for p in found[:5])
+    raise WeightsError(f"{folder} holds {len(found)} files that could be meant: {names}.", remedy="Give the one file.")
+
+
+def _upwards(start: Path, stop: Path) -> Iterator[Path]:
+    """``start`` and its parents up to ``stop``."""
+    yield start
+    while start != stop and stop in start.parents:
+        start = start.parent
+        yield start
+
+
+def _find_vocab(weights: Path, stop: Path, spec: ModelSpec | None) -> Path | None:
+    """The vocabulary nearest to the weights: by the weights' own name, by the catalogue's, then vocab.txt."""
+    names = [weights.with_suffix(".txt").name, *([Path(spec.vocab).name] if spec and spec.vocab else []), "vocab.txt"]
+    for place in _upwards(weights.parent, stop):
+        for name in names:
+            if (place / name).is_file() or (place / name).is_symlink():
+                return place / name
+        named = sorted(place.glob("*vocab*.txt"))
+        if len(named) == 1:
+            return named[0]
+    return None
+
+
+def find_vocoder_in(folder: Path) -> tuple[Path, Path] | None:
+    """(config, weights) of a Vocos in ``folder``, safetensors first; None if it holds none."""
+    if (folder / "snapshots").is_dir():
+        folder = next(iter(snapshots(folder.parent, VOCODER_REPO)), folder)
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        if (folder / name).is_file() and (folder / "config.yaml").is_file():
+            return folder / "config.yaml", folder / name
+    return None
+
+
+def _find_vocoder(weights: Path, stop: Path) -> tuple[Path, Path] | None:
+    """A Vocos beside the weights or beside the folder."""
+    for place in (*_upwards(weights.parent, stop), stop.parent):
+        try:
+            inside = [p for p in sorted(place.iterdir()) if p.is_dir()]
+            inside += [q for p in inside if p.name == "charactr" for q in sorted(p.iterdir())]
+        except OSError:
+            continue
+        for folder in (p for p in inside if "vocos" in p.name.lower()):
+            if pair := find_vocoder_in(folder):
+                return pair
+    return None
+
+
+def find_in_folder(folder: Path, spec: ModelSpec | None = None) -> FolderFiles:
+    """The files of one model in ``folder``, or beside the weights file ``folder``.
+
+    Args:
+        folder: a folder in any known layout, or a weights file.
+        spec: the model that is meant; it settles which of several files to take. None: there must be only one.
+
+    Raises:
+        WeightsError: nothing there, several fit, or the files are another model's.
+    """
+    folder = Path(os.path.abspath(folder.expanduser()))
+    if folder.is_file():
+        weights, stop = folder, folder.parent
+    elif folder.is_dir():
+        weights, stop = _choose(_candidates(_roots(folder, spec)), spec, folder), folder
+    else:
+        raise WeightsError(f"{folder} does not exist.", remedy="Give a folder with weights, or a weights file.")
+    config = next((p / "config.yaml" for p in _upwards(weights.parent, stop) if (p / "config.yaml").is_file()), None)
+    return FolderFiles(weights, _find_vocab(weights, stop, spec), _find_vocoder(weights, stop), config)

@@ -1,0 +1,160 @@
+"""Lock files: which revision, and the sha256 and size of every file.
+
+Two kinds. A model that lives in a folder (the demo voice, an import) has ``lock.json`` beside its files:
+``{"model", "files": {relative: {"sha256", "size"}}}``. A fetched model has ``cache/locks/<name>.json``:
+``{"model", "repos": [{"repo", "revision", "files": {path: {"sha256", "size"}}}]}``; paths are those of the repository.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.engine.cache.paths import is_commit, locks_root
+from workbench.engine.errors import CacheError, Cancelled
+
+LOCK_NAME = "lock.json"
+READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class LockedFile:
+    """Path within the repository or folder, and what its content must be."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class LockedRepo:
+    """One repository at one full commit; ``repo`` and ``revision`` are empty for a plain folder."""
+
+    repo: str
+    revision: str
+    files: tuple[LockedFile, ...]
+
+    def size(self, path: str) -> int | None:
+        """Bytes of the file at ``path``, None if it is not locked."""
+        return next((f.size for f in self.files if f.path == path), None)
+
+
+def sha256_of(
+    path: Path, *, on_bytes: Callable[[int], None] | None = None, cancel: threading.Event | None = None
+) -> str:
+    """Hexadecimal sha256 of a file. ``on_bytes`` hears of each megabyte read. Raises Cancelled."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(READ_BYTES):
+            if cancel is not None and cancel.is_set():
+                raise Cancelled(f"Stopped while reading {path.name}.")
+            digest.update(block)
+            if on_bytes is not None:
+                on_bytes(len(block))
+    return digest.hexdigest()
+
+
+def git_id_of(path: Path) -> str:
+    """Hexadecimal git blob id of a file, by which the Hub names what it keeps outside of LFS."""
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write ``content`` so that a reader sees the old file or the whole new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1, sort_keys=True, ensure_ascii=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_lock(
+    folder: Path, *, model: str | None = None, about: dict[str, Any] | None = None, files: Iterable[str] | None = None
+) -> Path:
+    """Hash every file of ``folder`` into its lock.json.
+
+    Args:
+        model: its name; None keeps that of the present lock, else takes the folder's.
+        about: further entries of the lock (title, licence, ...).
+        files: relative paths to lock; None takes all but hidden files and the lock itself.
+
+    Returns:
+        Path of the lock file.
+    """
+    if not folder.is_dir():
+        raise CacheError(f"{folder} is not a folder.", remedy="Give the folder that holds the model's files.")
+    lock = folder / LOCK_NAME
+    if model is None:
+        model = json.loads(lock.read_text(encoding="utf-8"))["model"] if lock.is_file() else folder.name
+    names = (
+        sorted(files)
+        if files is not None
+        else sorted(
+            p.relative_to(folder).as_posix()
+            for p in folder.rglob("*")
+            if p.is_file() and not any(part.startswith(".") for part in p.relative_to(folder).parts) and p != lock
+        )
+    )
+    table = {n: {"sha256": sha256_of(folder / n), "size": (folder / n).stat().st_size} for n in names}
+    write_json(lock, {"model": model, **(about or {}), "files": table})
+    return lock
+
+
+def _files(table: dict[str, Any]) -> tuple[LockedFile, ...]:
+    """The ``files`` table of a lock. Raises ValueError for anything that would lead out of the folder."""
+    for name in table:
+        if name.startswith("/") or ".." in Path(name).parts or "\\" in name:
+            raise ValueError(f"unsafe path {name!r}")
+    return tuple(LockedFile(n, str(e["sha256"]), int(e["size"])) for n, e in sorted(table.items()))
+
+
+def read_lock(path: Path) -> tuple[LockedRepo, ...]:
+    """The repositories of a lock file of either kind; empty if there is no such file.
+
+    Raises:
+        CacheError: it is there but cannot be understood.
+    """
+    try:
+        lock = json.loads(path.read_text(encoding="utf-8"))
+        if "files" in lock:
+            return (LockedRepo("", "", _files(lock["files"])),)
+        repos = tuple(LockedRepo(r["repo"], r["revision"], _files(r["files"])) for r in lock["repos"])
+        for entry in repos:
+            if not is_commit(entry.revision):
+                raise ValueError(f"{entry.revision!r} is not a full commit")
+        return repos
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CacheError(
+            f"The lock file {path} is damaged ({error}).", remedy="Remove it and fetch or import the model again."
+        ) from error
+
+
+def fetched_lock(name: str) -> Path:
+    """Lock file of the fetched model ``name``."""
+    return locks_root() / f"{name}.json"
+
+
+def locked_repos(name: str) -> dict[str, LockedRepo]:
+    """Repository to what is locked of it, for the fetched model ``name``. Raises CacheError if damaged."""
+    return {entry.repo: entry for entry in read_lock(fetched_lock(name))}

@@ -1,0 +1,70 @@
+"""Where the cache lies, and the Hugging Face layout within it.
+
+Every environment variable is read when asked for: huggingface_hub reads them once at import, which makes them useless
+to a process that has already imported it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from workbench.engine.settings import home
+
+
+def cache_root() -> Path:
+    """``home()/cache``."""
+    return home() / "cache"
+
+
+def hub_root() -> Path:
+    """The project's own cache in the Hugging Face layout."""
+    return cache_root() / "hub"
+
+
+def locks_root() -> Path:
+    """One lock file for each fetched model."""
+    return cache_root() / "locks"
+
+
+def user_hub_root() -> Path:
+    """The user's own Hugging Face cache, by the rules of huggingface_hub, read now."""
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if os.environ.get(name):
+            return Path(os.path.expandvars(os.environ[name])).expanduser()
+    if os.environ.get("HF_HOME"):
+        return Path(os.path.expandvars(os.environ["HF_HOME"])).expanduser() / "hub"
+    xdg = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.path.expandvars(xdg)).expanduser() / "huggingface" / "hub"
+
+
+def repo_folder(root: Path, repo: str) -> Path:
+    """``models--owner--name`` under ``root``."""
+    return root / ("models--" + repo.replace("/", "--"))
+
+
+def is_commit(revision: str) -> bool:
+    """Is it a full commit, 40 hexadecimal digits?"""
+    return len(revision) == 40 and all(c in "0123456789abcdef" for c in revision)
+
+
+def snapshots(root: Path, repo: str, *, prefer: str | None = None) -> list[Path]:
+    """Snapshot folders of ``repo`` under ``root``: ``prefer``, then what refs/main names, then the newest first."""
+    base = repo_folder(root, repo)
+    try:
+        found = [p for p in (base / "snapshots").iterdir() if p.is_dir()]
+    except OSError:
+        return []
+    try:
+        main = (base / "refs" / "main").read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        main = ""
+    return sorted(found, key=lambda p: (p.name != prefer, p.name != main, -p.stat().st_mtime, p.name))
+
+
+def human_bytes(n: int) -> str:
+    """``n`` bytes for people: 1.35 GB, 54.4 MB, 461 B (decimal units, as the Hub shows them)."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if n >= size:
+            return f"{n / size:.3g} {unit}"
+    return f"{n} B"

@@ -1,0 +1,171 @@
+"""From a catalogue entry to files on this disk. Local files only: nothing here can reach the network.
+
+Order: the folder that was asked for, the project's ``cache/``, the user's own Hugging Face cache.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from workbench.engine.cache.folders import find_in_folder
+from workbench.engine.cache.headers import file_problem
+from workbench.engine.cache.locks import LOCK_NAME, LockedRepo, locked_repos, read_lock
+from workbench.engine.cache.paths import hub_root, human_bytes, snapshots, user_hub_root
+from workbench.engine.catalog import VOCODER_BYTES, VOCODER_FILES, VOCODER_REPO, ModelFiles, ModelSpec, packaged_vocab
+from workbench.engine.errors import WeightsError
+
+log = logging.getLogger("workbench.cache")
+
+
+def hub_places() -> tuple[tuple[str, Path], ...]:
+    """(source, root) of the caches in the Hugging Face layout, in the order in which they are asked."""
+    return ("cache", hub_root()), ("huggingface cache", user_hub_root())
+
+
+def snapshot_problems(snapshot: Path, files: Sequence[str], locked: LockedRepo | None) -> list[str]:
+    """What keeps ``snapshot`` from being whole. Sizes are compared if its revision is the locked one."""
+    pinned = locked if locked is not None and locked.revision == snapshot.name else None
+    found = ((name, file_problem(snapshot / name, pinned.size(name) if pinned else None)) for name in files)
+    return [f"{name} {problem}" for name, problem in found if problem]
+
+
+def find_snapshot(repo: str, files: Sequence[str], locked: LockedRepo | None = None) -> tuple[str, Path, list[str]]:
+    """(source, snapshot, problems) of the first place that has all ``files`` of ``repo`` whole.
+
+    The locked revision comes first, then refs/main, then the newest. Source is empty if no place has them;
+    the problems then tell what each place lacks.
+    """
+    problems: list[str] = []
+    for source, root in hub_places():
+        for snapshot in snapshots(root, repo, prefer=locked.revision if locked else None):
+            lacking = snapshot_problems(snapshot, files, locked)
+            if not lacking:
+                return source, snapshot, []
+            problems += [f"{text} (in {snapshot})" for text in lacking]
+    if not problems:
+        places = " and ".join(str(root) for _, root in hub_places())
+        problems = [f"{', '.join(Path(f).name for f in files)} of {repo} not found (looked in {places})"]
+    return "", Path(), problems
+
+
+def _missing(spec: ModelSpec, problems: Sequence[str]) -> WeightsError:
+    """The one error for files that are not there, with the remedy that fits the kind of model."""
+    what = f"The files of {spec.name} are not complete on this machine: {'; '.join(dict.fromkeys(problems))}."
+    if spec.kind == "bundled":
+        return WeightsError(what, remedy=f"`git checkout cache/{spec.name}` brings the demo voice back.")
+    if spec.kind == "imported":
+        fetch = (
+            f"Run `python -m workbench cache fetch {spec.name}` ({human_bytes(VOCODER_BYTES)}) for the vocoder, or i"
+        )
+        return WeightsError(what, remedy=f"{fetch if spec.vocoder_repo else 'I'}mport the model again.")
+    size = f" (about {human_bytes(spec.about_bytes + VOCODER_BYTES)})" if spec.about_bytes else ""
+    return WeightsError(
+        what,
+        remedy=f"Run `python -m workbench cache fetch {spec.name}`{size} where there is a network, "
+        "or `python -m workbench cache import FOLDER`.",
+    )
+
+
+def _vocoder(spec: ModelSpec, locked: dict[str, LockedRepo]) -> tuple[tuple[Path, Path], list[str]]:
+    """((config, weights), problems) of the vocoder that ``spec`` takes from the Hub."""
+    repo = spec.vocoder_repo or VOCODER_REPO
+    _source, snapshot, problems = find_snapshot(repo, VOCODER_FILES, locked.get(repo))
+    return (snapshot / VOCODER_FILES[0], snapshot / VOCODER_FILES[1]), [f"vocoder: {p}" for p in problems]
+
+
+def folder_weights(spec: ModelSpec, folder: Path, locked: LockedRepo | None) -> Path:
+    """Weights file of a model that lives in ``folder``: the catalogue's, else the one ``model_*`` file there is."""
+    if spec.weights:
+        return folder / spec.weights
+    found = sorted(folder.glob("model_*.safetensors"))
+    if len(found) > 1 and locked is not None:
+        found = [p for p in found if locked.size(p.name) is not None] or found
+    if len(found) > 1:
+        raise WeightsError(
+            f"{folder} holds {len(found)} weights: {', '.join(p.name for p in found)}.",
+            remedy="Leave one, and write its lock file anew.",
+        )
+    return found[0] if found else folder / "model_*.safetensors"
+
+
+def _from_own_folder(spec: ModelSpec, folder: Path) -> ModelFiles:
+    """A bundled or imported model, checked against the sizes in its lock.json."""
+    entry = next(iter(read_lock(folder / LOCK_NAME)), None)
+    files = {"weights": folder_weights(spec, folder, entry), "vocab": folder / (spec.vocab or "vocab.txt")}
+    problems: list[str] = []
+    if spec.vocoder_repo is None:
+        vocos = folder / "vocos"
+        names = ("model.safetensors", "pytorch_model.bin")
+        files["vocoder_config"] = vocos / "config.yaml"
+        files["vocoder_weights"] = next((vocos / n for n in names if (vocos / n).exists()), vocos / names[0])
+    for path in files.values():
+        relative = path.relative_to(folder).as_posix()
+        problem = file_problem(path, entry.size(relative) if entry else None)
+        problems += [f"{relative} {problem} (in {folder})"] if problem else []
+    if spec.vocoder_repo is not None:
+        (files["vocoder_config"], files["vocoder_weights"]), lacking = _vocoder(spec, locked_repos(spec.name))
+        problems += lacking
+    if problems:
+        raise _missing(spec, problems)
+    return ModelFiles(**files, source="cache")
+
+
+def _from_given_folder(spec: ModelSpec, folder: Path) -> ModelFiles:
+    """An explicit folder in any layout; the vocoder may come from a cache if the folder has none."""
+    found = find_in_folder(folder, spec)
+    problems, vocoder = [], found.vocoder
+    if vocoder is None:
+        vocoder, problems = _vocoder(spec, locked_repos(spec.name))
+    vocab = found.vocab or (packaged_vocab() if spec.vocab is None else found.weights.parent / Path(spec.vocab).name)
+    for path in (found.weights, vocab, *(found.vocoder or ())):
+        problem = file_problem(path)
+        problems += [f"{path.name} {problem} (in {path.parent})"] if problem else []
+    if problems:
+        raise _missing(spec, problems)
+    revision = next((p.name for p in found.weights.parents if p.parent.name == "snapshots"), None)
+    return ModelFiles(found.weights, vocab, *vocoder, source="folder", revision=revision)
+
+
+def _from_hub_layout(spec: ModelSpec) -> ModelFiles:
+    """A released or community model, in the first cache that has it whole."""
+    locked = locked_repos(spec.name)
+    source, snapshot, problems = find_snapshot(str(spec.repo), spec.repo_files, locked.get(str(spec.repo)))
+    vocoder, lacking = _vocoder(spec, locked)
+    if problems or lacking:
+        raise _missing(spec, problems + lacking)
+    vocab = snapshot / spec.vocab if spec.vocab else packaged_vocab()
+    return ModelFiles(snapshot / str(spec.weights), vocab, *vocoder, source=source, revision=snapshot.name)
+
+
+def resolve(spec: ModelSpec, *, folder: Path | None = None) -> ModelFiles:
+    """Where the files of ``spec`` lie on this disk, each checked to be whole by its size and header.
+
+    Args:
+        folder: use this folder (or weights file) and no other place for the weights; any layout that
+            ``folders.find_in_folder`` knows.
+
+    Raises:
+        WeightsError: something is missing, cut short or not what it should be: the message names each file,
+            where was looked, and the command that mends it.
+    """
+    began = time.perf_counter()
+    if spec.not_runnable and folder is None:
+        raise WeightsError(f"{spec.name} cannot be run: {spec.not_runnable}", remedy="Choose another model.")
+    if folder is not None:
+        files = _from_given_folder(spec, Path(folder))
+    elif spec.folder is not None:
+        files = _from_own_folder(spec, spec.folder)
+    else:
+        files = _from_hub_layout(spec)
+    log.info(
+        "resolve model=%s source=%s revision=%s weights=%s took=%.3f",
+        spec.name,
+        files.source,
+        files.revision or "-",
+        files.weights,
+        time.perf_counter() - began,
+    )
+    return files

@@ -1,0 +1,94 @@
+"""Which models exist, where they come from, under which licence, and how they are built.
+
+The released models take their configuration from the YAML files that upstream's package carries; the community models
+from the literal ``Config`` lines of upstream's SHARED.md (f5_tts/infer/SHARED.md, version 1.1.22). Version 0 and
+version 1 checkpoints have the same keys and shapes but need different settings, so nothing here is inferred from
+weights. Models that a user imported describe themselves by the config.yaml that the import wrote.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+from workbench.engine.catalog import entries
+from workbench.engine.catalog.configs import (
+    bundled_folder,
+    imported_folder,
+    packaged,
+    packaged_vocab,
+    read_config,
+    templates,
+    upstream_folder,
+)
+from workbench.engine.catalog.spec import (
+    DEMO_VOICE,
+    VOCODER_BYTES,
+    VOCODER_FILES,
+    VOCODER_REPO,
+    ModelFiles,
+    ModelSpec,
+)
+from workbench.engine.errors import ModelError
+from workbench.engine.settings import MelConfig
+
+__all__ = [
+    "DEMO_VOICE",
+    "VOCODER_BYTES",
+    "VOCODER_FILES",
+    "VOCODER_REPO",
+    "ModelFiles",
+    "ModelSpec",
+    "bundled_folder",
+    "get_model",
+    "imported_folder",
+    "list_models",
+    "packaged_vocab",
+    "read_config",
+    "template",
+    "templates",
+    "upstream_folder",
+]
+
+
+def template(name: str) -> tuple[str, dict[str, Any], MelConfig]:
+    """Backbone, arch and mel of a packaged configuration, or of a catalogue entry of that name."""
+    for known in templates():
+        if known.lower() == name.lower():
+            backbone, arch, mel = packaged(known)
+            return backbone, dict(arch), mel
+    spec = get_model(name)
+    return spec.backbone, dict(spec.arch), spec.mel
+
+
+def list_models() -> tuple[ModelSpec, ...]:
+    """Every model of the catalogue: the demo voice, the released, the community's, then those imported here.
+
+    An import under the name of an entry takes its place.
+    """
+    imports = {spec.name.lower(): spec for spec in entries.imports()}
+    known = (imports.pop(spec.name.lower(), spec) for spec in (*entries.released(), *entries.COMMUNITY))
+    return (entries.bundled(), *known, *imports.values())
+
+
+def get_model(name: str) -> ModelSpec:
+    """The entry called ``name``, or of the Hub repository ``name`` if it has just one.
+
+    Raises:
+        ModelError: no such model; the message lists the nearest names.
+    """
+    models = list_models()
+    for spec in models:
+        if spec.name.lower() == name.strip().lower():
+            return spec
+    of_repo = [spec for spec in models if spec.repo and spec.repo.lower() == name.strip().lower()]
+    if len(of_repo) == 1:
+        return of_repo[0]
+    names = {re.sub(r"[^a-z0-9]", "", spec.name.lower()): spec.name for spec in models}
+    near = difflib.get_close_matches(re.sub(r"[^a-z0-9]", "", name.lower()), list(names), n=3, cutoff=0.5)
+    near_names = [s.name for s in of_repo] or [names[n] for n in near] or [s.name for s in models]
+    raise ModelError(
+        f"There is no model {name!r}.",
+        remedy=f"Near it: {', '.join(near_names)}; `python -m workbench models` lists all.",
+    )

@@ -1,0 +1,243 @@
+"""The entries themselves: released, community, bundled, and what was imported on this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from workbench.engine.catalog.configs import bundled_folder, imported_folder, packaged, read_config
+from workbench.engine.catalog.spec import BASE_BYTES, DEMO_VOICE, SMALL_BYTES, VOCODER_REPO, ModelSpec
+from workbench.engine.errors import WeightsError
+from workbench.engine.settings import MelConfig
+
+_V0_BASE = {
+    "dim": 1024,
+    "depth": 22,
+    "heads": 16,
+    "ff_mult": 2,
+    "text_dim": 512,
+    "text_mask_padding": False,
+    "conv_layers": 4,
+    "pe_attn_head": 1,
+}
+_V0_SMALL = _V0_BASE | {"dim": 768, "depth": 18, "heads": 12}
+
+
+def _released(name: str, title: str, config: str, repo: str, weights: str, size: int, note: str = "") -> ModelSpec:
+    """An entry that takes its configuration from upstream's package and its vocabulary too."""
+    backbone, arch, mel = packaged(config)
+    return ModelSpec(
+        name,
+        title,
+        backbone,
+        dict(arch),
+        mel,
+        "cc-by-nc-4.0",
+        ("en", "zh"),
+        repo=repo,
+        weights=weights,
+        about_bytes=size,
+        note=note,
+    )
+
+
+def released() -> tuple[ModelSpec, ...]:
+    """The models of the paper's authors."""
+    hub, size = "SWivid/F5-TTS", BASE_BYTES
+    return (
+        _released(
+            "F5TTS_v1_Base", "F5-TTS v1 Base", "F5TTS_v1_Base", hub, "F5TTS_v1_Base/model_1250000.safetensors", size
+        ),
+        _released(
+            "F5TTS_v1_Base_no_zero_init",
+            "F5-TTS v1 Base, variant without zero initialisation",
+            "F5TTS_v1_Base",
+            hub,
+            "F5TTS_v1_Base_no_zero_init/model_1250000.safetensors",
+            size,
+        ),
+        _released("F5TTS_Base", "F5-TTS Base (v0)", "F5TTS_Base", hub, "F5TTS_Base/model_1200000.safetensors", size),
+        _released(
+            "E2TTS_Base",
+            "E2-TTS Base",
+            "E2TTS_Base",
+            "SWivid/E2-TTS",
+            "E2TTS_Base/model_1200000.safetensors",
+            1_334_133_985,
+        ),
+    )
+
+
+def _community(
+    name: str, author: str, languages: str, repo: str, weights: str, vocab: str, license: str, **more: Any
+) -> ModelSpec:
+    """An entry with the literal Config of SHARED.md, which is one and the same for all of a size."""
+    arch = _V0_SMALL if "Small" in name else _V0_BASE
+    size = "Small" if "Small" in name else "Base"
+    return ModelSpec(
+        name,
+        f"F5-TTS {size} {languages} by {author}",
+        "DiT",
+        dict(arch),
+        MelConfig(),
+        license,
+        tuple(languages.split()),
+        kind="community",
+        repo=repo,
+        weights=weights,
+        vocab=vocab,
+        **more,
+    )
+
+
+_NC, _SA = "cc-by-nc-4.0", "cc-by-nc-sa-4.0"
+COMMUNITY = (
+    _community(
+        "F5TTS_Base_fi",
+        "AsmoKoskinen",
+        "fi",
+        "AsmoKoskinen/F5-TTS_Finnish_Model",
+        "model_common_voice_fi_vox_populi_fi_20241206.safetensors",
+        "vocab.txt",
+        _NC,
+    ),
+    _community(
+        "F5TTS_Base_fr",
+        "RASPIAUDIO",
+        "fr",
+        "RASPIAUDIO/F5-French-MixedSpeakers-reduced",
+        "model_last_reduced.pt",
+        "vocab.txt",
+        _NC,
+    ),
+    _community(
+        "F5TTS_Base_de", "hvoss-techfak", "de", "hvoss-techfak/F5-TTS-German", "model_f5tts_german.pt", "vocab.txt", _NC
+    ),
+    _community(
+        "F5TTS_Small_hi",
+        "SPRINGLab",
+        "hi",
+        "SPRINGLab/F5-Hindi-24KHz",
+        "model_2500000.safetensors",
+        "vocab.txt",
+        "cc-by-4.0",
+        about_bytes=SMALL_BYTES,
+    ),
+    _community(
+        "F5TTS_Base_it", "alien79", "it", "alien79/F5-TTS-italian", "model_159600.safetensors", "vocab.txt", _NC
+    ),
+    _community(
+        "F5TTS_Base_ja",
+        "Jmica",
+        "ja",
+        "Jmica/F5TTS",
+        "JA_21999120/model_21999120.pt",
+        "JA_21999120/vocab_japanese.txt",
+        _SA,
+        license_note=f"SHARED.md says {_NC}, the Hub {_SA}.",
+    ),
+    _community(
+        "F5TTS_Base_lv", "RaivisDejus", "lv", "RaivisDejus/F5-TTS-Latvian", "model.safetensors", "vocab.txt", "cc0-1.0"
+    ),
+    _community(
+        "F5TTS_Base_ru",
+        "HotDro4illa",
+        "ru",
+        "hotstone228/F5-TTS-Russian",
+        "model_last.safetensors",
+        "vocab.txt",
+        _SA,
+        about_bytes=BASE_BYTES,
+        license_note=f"SHARED.md says {_NC}, the Hub {_SA}.",
+    ),
+    _community(
+        "F5TTS_Base_es",
+        "jpgallegoar",
+        "es",
+        "jpgallegoar/F5-Spanish",
+        "model_1200000.safetensors",
+        "vocab.txt",
+        _NC,
+        about_bytes=BASE_BYTES,
+        license_note=f"SHARED.md says cc0-1.0, the Hub {_NC}.",
+        note="SHARED.md titles it F5-TTS Base but gives neither files nor Config: the files are those of its page on "
+        "the Hub, the configuration that of F5-TTS Base (v0), the only one of that title.",
+    ),
+    ModelSpec(
+        "F5TTS_Small_ar",
+        "F5-TTS Small ar en by SILMA AI",
+        "DiT",
+        {},
+        MelConfig(),
+        "apache-2.0",
+        ("ar", "en"),
+        kind="community",
+        repo="silma-ai/silma-tts",
+        not_runnable="SHARED.md gives neither its files nor its configuration, and a wrong one can load without an "
+        "error. Download the repository and import the folder with its own config.yaml.",
+    ),
+)
+
+
+def bundled() -> ModelSpec:
+    """The demo voice, described by its own config.yaml."""
+    folder = bundled_folder()
+    common: dict[str, Any] = {"kind": "bundled", "folder": folder, "vocab": "vocab.txt", "vocoder_repo": None}
+    if not (folder / "config.yaml").is_file():
+        return ModelSpec(
+            DEMO_VOICE,
+            "Demo voice",
+            "DiT",
+            {},
+            MelConfig(),
+            "MIT",
+            ("en",),
+            **common,
+            not_runnable=f"{folder} has no config.yaml; `git checkout cache/{DEMO_VOICE}` brings it back.",
+        )
+    backbone, arch, mel = read_config(folder / "config.yaml")
+    return ModelSpec(
+        DEMO_VOICE,
+        "Demo voice",
+        backbone,
+        arch,
+        mel,
+        "MIT",
+        ("en",),
+        **common,
+        note="Small, trained for this project, tracked in git.",
+    )
+
+
+def _imported(folder: Path) -> ModelSpec:
+    """A model that import_model() put there: config.yaml in upstream's layout and lock.json."""
+    about = json.loads((folder / "lock.json").read_text(encoding="utf-8"))
+    backbone, arch, mel = read_config(folder / "config.yaml")
+    own_vocoder = bool(about.get("own_vocoder"))
+    return ModelSpec(
+        about["model"],
+        about.get("title", about["model"]),
+        backbone,
+        arch,
+        mel,
+        about.get("license", "unknown"),
+        tuple(about.get("languages", ())),
+        kind="imported",
+        folder=folder,
+        weights=about["weights"],
+        vocab="vocab.txt",
+        vocoder_repo=None if own_vocoder else VOCODER_REPO,
+        note=about.get("note", ""),
+    )
+
+
+def imports() -> list[ModelSpec]:
+    """Imported models whose description is whole; a damaged one is left to the inventory to report."""
+    found = []
+    for lock in sorted(imported_folder().glob("[!.]*/lock.json")):
+        try:
+            found.append(_imported(lock.parent))
+        except (OSError, ValueError, KeyError, WeightsError):
+            continue
+    return found

@@ -1,0 +1,85 @@
+"""What a model is, and where its files lie: the two values that the engine passes around."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.engine.settings import MelConfig
+
+DEMO_VOICE = "demo-voice"
+VOCODER_REPO = "charactr/vocos-mel-24khz"
+VOCODER_FILES = ("config.yaml", "pytorch_model.bin")
+# sizes as the Hub's pages round them, for a first idea; plan_fetch() asks for the exact ones
+VOCODER_BYTES = 54_400_000
+BASE_BYTES = 1_350_000_000
+SMALL_BYTES = 632_000_000
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything needed to build and describe a model; no file is touched by it.
+
+    Attributes:
+        name: what the user types, case ignored.
+        title: for people.
+        backbone: upstream's class, "DiT" or "UNetT".
+        arch: keyword arguments of that class.
+        mel: the mel spectrogram the model was trained on.
+        license: the stricter one where sources disagree.
+        languages: ISO 639-1 codes.
+        kind: "bundled", "released", "community" or "imported".
+        repo: Hugging Face repository, None for a model that lives in ``folder``.
+        weights: file in the repository (or folder); None: the one ``model_*`` file of the folder.
+        vocab: file in the repository (or folder); None: the list that f5_tts carries.
+        vocoder_repo: Hugging Face repository of the vocoder, None: ``vocos/`` in the folder.
+        folder: where a bundled or imported model lives.
+        about_bytes: size of the weights as the Hub's page rounds it, None if unknown.
+        license_note: what each source says where they disagree.
+        not_runnable: why the workbench cannot run it; empty if it can.
+        note: anything else worth knowing.
+    """
+
+    name: str
+    title: str
+    backbone: str
+    arch: dict[str, Any] = field(hash=False)
+    mel: MelConfig
+    license: str
+    languages: tuple[str, ...]
+    kind: str = "released"
+    repo: str | None = None
+    weights: str | None = None
+    vocab: str | None = None
+    vocoder_repo: str | None = VOCODER_REPO
+    folder: Path | None = None
+    about_bytes: int | None = None
+    license_note: str = ""
+    not_runnable: str = ""
+    note: str = ""
+
+    @property
+    def url(self) -> str:
+        """Page of the model on the Hub, empty for one that has none."""
+        return f"https://huggingface.co/{self.repo}" if self.repo else ""
+
+    @property
+    def repo_files(self) -> tuple[str, ...]:
+        """What is needed from ``repo``, as paths within it."""
+        return tuple(f for f in (self.weights, self.vocab) if f) if self.repo else ()
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Where the files of a model lie on this disk. All existed, whole by their size, when this was made.
+
+    ``source`` is "folder", "cache" or "huggingface cache"; ``revision`` the full commit of the weights if known.
+    """
+
+    weights: Path
+    vocab: Path
+    vocoder_config: Path
+    vocoder_weights: Path
+    source: str
+    revision: str | None = None

@@ -1,0 +1,195 @@
+"""Work that outlives the page which asked for it: a queue, one worker per device, progress, and an end on request.
+
+Knows nothing of pages. A job belongs to the process: it goes on when a browser tab is closed, and is found again by
+its id.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from workbench.engine.errors import Cancelled, JobError, WorkbenchError
+
+log = logging.getLogger("workbench.jobs")
+
+QUEUED, RUNNING, DONE, CANCELLED, FAILED = "queued", "running", "done", "cancelled", "failed"
+ACTIVE = (QUEUED, RUNNING)
+QUEUE_MAX = 64  # jobs waiting for one device; more is a script run wild
+FINISHED_KEPT = 24  # finished jobs hold their arrays; the runs themselves are on disk
+
+
+class Job:
+    """Something to be done by a worker. Subclass and override ``work``, or pass a function.
+
+    Args:
+        title: what it is, for people.
+        lane: device it needs; jobs of one lane run one after the other.
+        work: called with the job on the worker's thread; what it returns becomes ``result``.
+
+    Attributes:
+        id: sortable and unique; the run a job makes has the same.
+        state: "queued", "running", "done", "cancelled" or "failed".
+        doing: what is happening right now, in words.
+        error: why it failed, in one line.
+    """
+
+    def __init__(self, title: str, lane: str = "cpu", work: Callable[[Any], Any] | None = None) -> None:
+        self.id = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(6)
+        self.title = title
+        self.lane = lane
+        self.state = QUEUED
+        self.doing = "waiting for its turn"
+        self.error = ""
+        self.result: Any = None
+        self.fraction = 0.0
+        self.lock = threading.RLock()
+        self.created, self.started, self.ended = time.perf_counter(), 0.0, 0.0
+        self._work = work
+        self._stop = threading.Event()
+
+    @property
+    def is_active(self) -> bool:
+        """Waiting or running."""
+        return self.state in ACTIVE
+
+    @property
+    def is_stopping(self) -> bool:
+        """Cancelled, but not at an end yet."""
+        return self._stop.is_set() and self.is_active
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been running, or ran."""
+        if not self.started:
+            return 0.0
+        return (self.ended or time.perf_counter()) - self.started
+
+    def work(self) -> Any:
+        """Do it. Call ``check`` often."""
+        return self._work(self) if self._work else None
+
+    def report(self, fraction: float, doing: str = "") -> None:
+        """Tell how far the work is, 0 to 1, and what it does. Raises Cancelled if it is to stop."""
+        self.fraction = min(max(fraction, 0.0), 1.0)
+        self.doing = doing or self.doing
+        self.check()
+
+    def check(self) -> None:
+        """Raise Cancelled if the job was asked to stop."""
+        if self._stop.is_set():
+            raise Cancelled()
+
+    def cancel(self) -> None:
+        """Ask for an end: at once while it waits, else at the next ``check``."""
+        self._stop.set()
+        with self.lock:
+            if self.state == QUEUED:
+                self._finish(CANCELLED)
+
+    def wait(self, timeout: float | None = None) -> str:
+        """Block until the job has ended, and return its state. For scripts and tests; pages poll."""
+        deadline = None if timeout is None else time.perf_counter() + timeout
+        while self.is_active and (deadline is None or time.perf_counter() < deadline):
+            time.sleep(0.01)
+        return self.state
+
+    def _finish(self, state: str, error: str = "") -> None:
+        with self.lock:
+            self.error, self.ended, self.state = error, time.perf_counter(), state
+            self.doing = {DONE: "done", CANCELLED: "cancelled", FAILED: "failed"}[state]
+        log.info("job %s id=%s title=%r took=%.3f", state, self.id, self.title, self.seconds)
+
+    def execute(self) -> None:
+        """Run ``work`` and note how it ended. Called by the worker; never raises an Exception."""
+        with self.lock:
+            if self.state != QUEUED:
+                return
+            self.state, self.started = RUNNING, time.perf_counter()
+        try:
+            self.check()
+            self.result = self.work()
+        except Cancelled:
+            self._finish(CANCELLED)
+        except WorkbenchError as error:
+            self._finish(FAILED, str(error))
+        except Exception as error:
+            self._finish(FAILED, _unforeseen(error))
+        else:
+            self.fraction = 1.0
+            self._finish(DONE)
+
+
+def _unforeseen(error: Exception) -> str:
+    """One line about an error that is not the user's; its traceback goes to the log, once."""
+    first = (str(error).splitlines() or [""])[0][:200]
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        log.error("out of memory: %s", first)
+        return str(JobError("There is not enough memory.", remedy="Make the chunks smaller, or free the device."))
+    log.exception("a job failed")
+    return str(JobError(f"This failed: {type(error).__name__}: {first}.", remedy="The server's log has the details."))
+
+
+class JobManager:
+    """Takes jobs, hands each to its lane's worker, and remembers them. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._lanes: dict[str, queue.Queue[Job]] = {}
+
+    def submit(self, job: Job) -> Job:
+        """Queue ``job`` and return it.
+
+        Raises:
+            JobError: too many are waiting.
+        """
+        with self._lock:
+            if sum(j.lane == job.lane and j.is_active for j in self._jobs.values()) >= QUEUE_MAX:
+                raise JobError(f"{QUEUE_MAX} jobs are waiting already.", remedy="Cancel some, or come back later.")
+            self._jobs[job.id] = job
+            self._forget_oldest()
+            if job.lane not in self._lanes:
+                self._lanes[job.lane] = queue.Queue()
+                threading.Thread(target=self._serve, args=(job.lane,), name=f"jobs-{job.lane}", daemon=True).start()
+            self._lanes[job.lane].put(job)
+        return job
+
+    def start(self, title: str, work: Callable[[Job], Any], lane: str = "cpu") -> Job:
+        """Queue a function. It is called with its job, for ``report`` and ``check``."""
+        return self.submit(Job(title, lane, work))
+
+    def get(self, job_id: str | None) -> Job | None:
+        """The job of that id, or None: it never was, or is long finished."""
+        with self._lock:
+            return self._jobs.get(job_id) if job_id else None
+
+    def jobs(self) -> list[Job]:
+        """All that are remembered, the newest first."""
+        with self._lock:
+            return list(reversed(self._jobs.values()))
+
+    def ahead(self, job: Job) -> int:
+        """How many jobs of its lane come before ``job``; 0 when it runs or has ended."""
+        if job.state != QUEUED:
+            return 0
+        with self._lock:
+            older = list(self._jobs.values())
+        before = older[: next((i for i, j in enumerate(older) if j is job), 0)]
+        return sum(j.lane == job.lane and j.is_active for j in before)
+
+    def _forget_oldest(self) -> None:
+        finished = [job.id for job in self._jobs.values() if not job.is_active]
+        for job_id in finished[:-FINISHED_KEPT]:
+            del self._jobs[job_id]
+
+    def _serve(self, lane: str) -> None:
+        while True:
+            self._lanes[lane].get().execute()

@@ -1,0 +1,173 @@
+"""What the lab's fresh process sees of the libraries it runs: HTTP requests, files found, weights read, models built.
+
+The libraries do what they always do; a clock and a log stand around four of their functions.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.engine.timing import Span, Timeline
+
+log = logging.getLogger("workbench.lab")
+
+
+@dataclass
+class LiveTimeline(Timeline):
+    """A timeline that tells ``say`` what begins and what has ended, while it happens."""
+
+    say: Callable[[dict[str, Any]], None] = lambda event: None
+
+    def add(self, name: str, start_seconds: float, seconds: float, chunk_index: int | None = None) -> Span:
+        """As ``Timeline.add``, and told to ``say``, single ODE steps apart."""
+        span = super().add(name, start_seconds, seconds, chunk_index)
+        if name != "ode.step":
+            self.say({"event": "span", **span.as_dict()})
+        return span
+
+    @contextmanager
+    def span(self, name: str, chunk_index: int | None = None) -> Iterator[None]:
+        """As ``Timeline.span``; its beginning is told as well."""
+        self.say({"event": "doing", "name": name, "at_seconds": self.now()})
+        with super().span(name, chunk_index):
+            yield
+
+    @contextmanager
+    def filled(self, name: str, until: float | None = None) -> Iterator[None]:
+        """Call what the block does beside its own spans ``name``, so that no time is left without one."""
+        at = self.now()
+        yield
+        ended = self.now()
+        for span in top_level(self.spans):
+            if at < span.start_seconds < ended:
+                self.add(name, at, span.start_seconds - at)
+            at = max(at, min(span.end_seconds, ended))
+        self.add(name, at, ended - at)
+
+
+def top_level(spans: tuple[Span, ...]) -> list[Span]:
+    """``spans`` without those that lie within another, such as the steps of an ODE, by start."""
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda s: (s.start_seconds, -s.seconds)):
+        if not kept or span.start_seconds >= kept[-1].end_seconds - 1e-6:
+            kept.append(span)
+    return kept
+
+
+@dataclass
+class Probe:
+    """Counts of one cell.
+
+    Attributes:
+        timeline: where the spans go.
+        requests: HTTP requests that were tried.
+        timeouts: of these, how many ended in a time-out.
+        wait_seconds: spent in them.
+        vocoder_loads: calls of ``Vocos.from_pretrained``.
+        bytes_read: of weights.
+    """
+
+    timeline: LiveTimeline
+    requests: int = 0
+    timeouts: int = 0
+    wait_seconds: float = 0.0
+    vocoder_loads: int = 0
+    bytes_read: int = 0
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+
+    def install(self, *, local_files_only: bool) -> None:
+        """Put clocks around httpx, ``hf_hub_download`` and ``Vocos.from_pretrained`` of this process.
+
+        Args:
+            local_files_only: pass this argument to every ``hf_hub_download``, also to those inside vocos, whose
+                ``from_pretrained`` has no way to ask for it.
+        """
+        import httpx
+        import huggingface_hub
+        import torch
+        import vocos.pretrained
+
+        httpx.HTTPTransport.handle_request = self._request(httpx.HTTPTransport.handle_request, httpx.TimeoutException)
+        download = self._download(huggingface_hub.hf_hub_download, local_files_only)
+        huggingface_hub.hf_hub_download = vocos.pretrained.hf_hub_download = download
+        vocos.pretrained.torch = _Torch(torch, self._read(torch.load))
+        vocos.Vocos.from_pretrained = classmethod(self._pretrained(vocos.Vocos.from_pretrained.__func__))
+
+    def _request(self, original: Any, timed_out: type[Exception]) -> Any:
+        @functools.wraps(original)
+        def handle_request(transport: Any, request: Any) -> Any:
+            began, outcome = time.perf_counter(), "failed"
+            try:
+                response = original(transport, request)
+                outcome = str(response.status_code)
+                return response
+            except timed_out:
+                self.timeouts += 1
+                outcome = "timeout"
+                raise
+            except Exception as error:
+                outcome = type(error).__name__
+                raise
+            finally:
+                seconds = time.perf_counter() - began
+                self.requests += 1
+                self.wait_seconds += seconds
+                self.attempts.append({"method": request.method, "path": request.url.path, "outcome": outcome,
+                                      "seconds": seconds})  # fmt: skip
+                log.info("network attempt method=%s host=%s path=%s outcome=%s took=%.3f", request.method,
+                         request.url.netloc.decode(), request.url.path, outcome, seconds)  # fmt: skip
+
+        return handle_request
+
+    def _download(self, original: Any, local_files_only: bool) -> Any:
+        more = {"local_files_only": True} if local_files_only else {}
+
+        @functools.wraps(original)
+        def hf_hub_download(*args: Any, **kwargs: Any) -> Any:
+            before, began = self.requests, time.perf_counter()
+            with self.timeline.span("resolve"):
+                path = original(*args, **kwargs, **more)
+            named = dict(zip(("repo_id", "filename"), args, strict=False)) | kwargs
+            log.info("cache hit repo=%s file=%s network_attempts=%d took=%.3f", named["repo_id"], named["filename"],
+                     self.requests - before, time.perf_counter() - began)  # fmt: skip
+            return path
+
+        return hf_hub_download
+
+    def _read(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def load(path: Any, *args: Any, **kwargs: Any) -> Any:
+            with self.timeline.span("read_weights"):
+                self.bytes_read += os.path.getsize(path)
+                return original(path, *args, **kwargs)
+
+        return load
+
+    def _pretrained(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def from_pretrained(cls: type, *args: Any, **kwargs: Any) -> Any:
+            began = time.perf_counter()
+            self.vocoder_loads += 1
+            with self.timeline.filled("build"):
+                vocoder = original(cls, *args, **kwargs)
+            log.info("vocoder loaded times=%d took=%.3f", self.vocoder_loads, time.perf_counter() - began)
+            return vocoder
+
+        return from_pretrained
+
+
+class _Torch:
+    """torch with another ``load``, for the one module that is to see it."""
+
+    def __init__(self, torch: Any, load: Any) -> None:
+        self._torch, self.load = torch, load
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._torch, name)

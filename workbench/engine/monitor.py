@@ -1,0 +1,142 @@
+"""CPU, GPU and memory use, sampled beside a run on the run's own clock."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Any
+
+import psutil
+
+log = logging.getLogger("workbench.monitor")
+
+INTERVAL_SECONDS = 0.1  # psutil's own counters move in steps of 10 ms; below this the numbers are noise
+MAX_SAMPLES = 2_000  # a longer run is sampled more coarsely: every second sample is dropped, the interval doubles
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the machine was doing at one moment.
+
+    Attributes:
+        seconds: on the run's time axis.
+        cpu_percent: of all cores of the machine, 0 to 100, since the sample before.
+        process_cpu_percent: of this process alone, on the same scale.
+        memory_bytes: resident memory of this process.
+        gpu_percent: load of the GPU; None without one.
+        gpu_memory_bytes: memory in use on the GPU, by all processes; None without one.
+    """
+
+    seconds: float
+    cpu_percent: float
+    process_cpu_percent: float
+    memory_bytes: int
+    gpu_percent: float | None = None
+    gpu_memory_bytes: int | None = None
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+class Monitor:
+    """Samples the machine in a thread while the block runs.
+
+    Args:
+        device: torch device string; the GPU is read if it names one of CUDA's.
+        interval_seconds: time between two samples.
+
+    ``samples`` counts from the moment the block is entered.
+    """
+
+    def __init__(self, device: str = "cpu", interval_seconds: float = INTERVAL_SECONDS) -> None:
+        self._interval = interval_seconds
+        self._read_gpu = gpu_reader(device)
+        self._process = psutil.Process()
+        self._samples: list[Sample] = []
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._began = 0.0
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """What was seen so far, in order."""
+        return tuple(self._samples)
+
+    def __enter__(self) -> Monitor:
+        psutil.cpu_percent()  # the first call only sets the mark from which the next one counts
+        self._process.cpu_percent()
+        self._began = time.perf_counter()
+        self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=2)
+        self._sample()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._interval):
+            self._sample()
+
+    def _sample(self) -> None:
+        gpu_percent, gpu_bytes = self._read_gpu()
+        cores = psutil.cpu_count() or 1
+        self._samples.append(
+            Sample(
+                time.perf_counter() - self._began,
+                psutil.cpu_percent(),
+                min(100.0, self._process.cpu_percent() / cores),
+                self._process.memory_info().rss,
+                gpu_percent,
+                gpu_bytes,
+            )
+        )
+        if len(self._samples) >= MAX_SAMPLES:
+            del self._samples[::2]
+            self._interval *= 2
+
+
+def gpu_reader(device: str) -> Callable[[], tuple[float | None, int | None]]:
+    """A function that returns load in percent and bytes in use of the GPU ``device``; None where there is none."""
+    if not device.startswith("cuda"):
+        return lambda: (None, None)
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        handle = _handle(pynvml, int(device.partition(":")[2] or 0))
+    except pynvml.NVMLError as error:
+        log.warning("the GPU's counters cannot be read: %s", error)
+        return lambda: (None, None)
+
+    def read() -> tuple[float | None, int | None]:
+        try:
+            load = float(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
+        except pynvml.NVMLError:  # not there on a partitioned (MIG) GPU
+            load = None
+        try:
+            return load, int(pynvml.nvmlDeviceGetMemoryInfo(handle).used)
+        except pynvml.NVMLError:
+            return load, None
+
+    return read
+
+
+def _handle(pynvml: Any, index: int) -> Any:
+    """The GPU torch calls ``index``: CUDA_VISIBLE_DEVICES renumbers them for torch, not for NVML."""
+    import torch
+
+    try:
+        uuid = str(torch.cuda.get_device_properties(index).uuid)
+        return pynvml.nvmlDeviceGetHandleByUUID((uuid if uuid.startswith("GPU-") else f"GPU-{uuid}").encode())
+    except (AttributeError, RuntimeError, pynvml.NVMLError):
+        return pynvml.nvmlDeviceGetHandleByIndex(index)

@@ -1,0 +1,109 @@
+"""Models with random weights: to measure speed and loading where the real weights are not at hand.
+
+The time a model takes does not depend on the values in it. Upstream's zero-initialised layers are filled too, or the
+flow would be zero and the result the noise itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workbench.engine import compat
+from workbench.engine.catalog import ModelSpec, packaged_vocab
+from workbench.engine.weights import build_cfm, build_vocoder, read_vocab, vocos_config
+
+# charactr/vocos-mel-24khz, config.yaml
+VOCOS_CONFIG = vocos_config(dim=512, intermediate_dim=1536, num_layers=8)
+
+
+def fill(module: Any, seed: int) -> Any:
+    """Fill every parameter of ``module`` with values of a magnitude that keeps activations finite."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if parameter.ndim >= 2:
+                parameter.normal_(0, 0.5 / parameter[0].numel() ** 0.5, generator=generator)
+            elif "norm" in name and name.endswith("weight"):
+                parameter.fill_(1.0)
+            else:
+                parameter.normal_(0, 0.01, generator=generator)
+    return module
+
+
+def build(
+    spec: ModelSpec, seed: int, vocoder_config: dict[str, Any] = VOCOS_CONFIG, vocab: Path | None = None
+) -> tuple[Any, Any]:
+    """CFM and Vocos of the sizes of ``spec``, with random weights, on the CPU in fp32."""
+    import tempfile
+
+    cfm = fill(build_cfm(spec, read_vocab(vocab or packaged_vocab())), seed)
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "config.yaml"
+        config.write_text(yaml.safe_dump(vocoder_config), encoding="utf-8")
+        vocoder = fill(build_vocoder(config), seed + 1)
+    return cfm, vocoder
+
+
+def write_flat(
+    spec: ModelSpec,
+    folder: Path,
+    *,
+    seed: int = 0,
+    vocoder_config: dict[str, Any] = VOCOS_CONFIG,
+    vocab: Path | None = None,
+    suffix: str = ".safetensors",
+) -> Path:
+    """Write a random model into ``folder`` as the demo voice lies: model_random.*, vocab.txt, vocos/.
+
+    ``suffix`` ".pt" writes a checkpoint as upstream's trainer leaves it, with the weights under their EMA names.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    compat.install()
+    cfm, vocoder = build(spec, seed, vocoder_config, vocab)
+    (folder / "vocos").mkdir(parents=True, exist_ok=True)
+    if suffix == ".safetensors":
+        save_file(released_state(cfm), folder / "model_random.safetensors")
+    else:
+        torch.save({"ema_model_state_dict": released_state(cfm)}, folder / f"model_random{suffix}")
+    (folder / "vocab.txt").write_bytes((vocab or packaged_vocab()).read_bytes())
+    (folder / "vocos" / "config.yaml").write_text(yaml.safe_dump(vocoder_config), encoding="utf-8")
+    torch.save(vocoder.state_dict(), folder / "vocos" / "pytorch_model.bin")
+    return folder
+
+
+def released_state(cfm: Any) -> dict[str, Any]:
+    """The weights of ``cfm`` under the names of the released safetensors files."""
+    return {f"ema_model.{key}": value.contiguous() for key, value in cfm.state_dict().items()}
+
+
+def add_to_hub_cache(hub: Path, repo: str, files: dict[str, Path]) -> str:
+    """Put ``files`` (name in the repo to local path) into a Hugging Face cache folder, as a download would lie.
+
+    Returns:
+        The made-up commit, 40 hex digits, that ``refs/main`` points to.
+    """
+    root = hub / f"models--{repo.replace('/', '--')}"
+    digests = {name: hashlib.file_digest(path.open("rb"), "sha256").hexdigest() for name, path in files.items()}
+    commit = hashlib.sha1(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+    (root / "blobs").mkdir(parents=True, exist_ok=True)
+    (root / "refs").mkdir(exist_ok=True)
+    for name, path in files.items():
+        blob = root / "blobs" / digests[name]
+        if not blob.exists():
+            path.rename(blob)
+        link = root / "snapshots" / commit / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            link.symlink_to(os.path.relpath(blob, link.parent))
+    (root / "refs" / "main").write_text(commit)
+    return commit

@@ -1,0 +1,221 @@
+"""The defaults of the whole project, each stated once.
+
+Every knob is a dataclass field whose metadata holds its range, unit and help text. Command-line flags, form widgets,
+sweep grids and the table in the documentation are read from it. Names and values are upstream's where upstream has
+them (f5_tts/infer/utils_infer.py, version 1.1.22).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.engine.errors import SettingsError
+
+CHUNK_WINDOW_SECONDS = 22.0  # reference + chunk; the byte budget follows from it (utils_infer.infer_process)
+# upstream's rules, which stand as bare numbers in its code
+CHUNK_WINDOW_SECONDS = 22.0  # reference + chunk, from which the byte budget follows (utils_infer.infer_process)
+SHORT_TEXT_BYTES = 10  # a chunk below this many bytes ...
+SHORT_TEXT_SPEED = 0.3  # ... is spoken at this speed, or it would be swallowed
+REFERENCE_MAX_SECONDS = 12.0  # a longer reference is clipped
+REFERENCE_MIN_CLIP_SECONDS = 6.0  # but not below this
+REFERENCE_TAIL_SECONDS = 0.05  # silence appended, or the last phone runs into the chunk
+REFERENCE_EDGE_DBFS = -42.0  # quieter than this at either end is cut
+TRAINED_SECONDS = 30.0  # longest utterance in the training data of the released models
+WINDOW_FRAMES = {"DiT": 8192, "UNetT": 4096}  # mel frames the backbones have text positions for (precompute_max_pos)
+EPSS_STEPS = (5, 6, 7, 10, 12, 16)  # step counts with an empirically pruned grid (arXiv 2505.19931)
+
+# our own
+REFERENCE_MIN_SECONDS = 0.3
+REFERENCE_MAX_FILE_SECONDS = 600.0
+TEXT_MAX_BYTES = 200_000
+SENTENCE_MAX_BYTES = 4096  # a longer one is parted nowhere that makes sense: it is not prose
+BYTES_PER_SECOND_RANGE = (4.0, 40.0)  # outside of it a reference and its text hardly belong together
+TRAJECTORY_MAX_BYTES = 256 * 2**20  # for a whole run
+
+
+def home() -> Path:
+    """Folder that holds ``cache/`` and ``runs/``: ``$WORKBENCH_HOME``, or the folder the package stands in.
+
+    Read when needed, so that tests and notebooks can move it at any time.
+    """
+    moved = os.environ.get("WORKBENCH_HOME")
+    return Path(moved).expanduser() if moved else Path(__file__).resolve().parents[2]
+
+
+def knob(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    unit: str = "",
+    choices: tuple[str, ...] | None = None,
+    step: float | None = None,
+) -> Any:
+    """A dataclass field with the description every surface reads: range (inclusive), unit, choices and help."""
+    return field(
+        default=default,
+        metadata={"low": low, "high": high, "unit": unit, "help": help, "choices": choices, "step": step},
+    )
+
+
+def _check(owner: str, knob_field: dataclasses.Field, value: Any) -> None:
+    """Raise SettingsError if ``value`` has the wrong type or is out of range."""
+    meta, flag = knob_field.metadata, knob_field.name
+    if value is None:
+        if "None" in str(knob_field.type):
+            return
+        raise SettingsError(f"{owner}.{flag} is missing.", remedy="Give it a value.")
+    kind = str(knob_field.type).split(" | ")[0]
+    wanted = {"int": int, "float": (int, float), "bool": bool, "str": str}[kind]
+    if not isinstance(value, wanted) or (kind != "bool" and isinstance(value, bool)):
+        raise SettingsError(f"{flag} is {value!r}, not a value of type {kind}.", remedy=f"{meta['help']}")
+    if kind in ("int", "float"):
+        low, high = meta["low"], meta["high"]
+        if not math.isfinite(value) or (low is not None and value < low) or (high is not None and value > high):
+            unit = f" {meta['unit']}" if meta["unit"] else ""
+            raise SettingsError(
+                f"{flag} is {value}, out of its range.", remedy=f"Choose between {low:g} and {high:g}{unit}."
+            )
+    if meta["choices"] and value not in meta["choices"]:
+        raise SettingsError(
+            f"{flag} is {value!r}, which is unknown.", remedy=f"Choose one of {', '.join(meta['choices'])}."
+        )
+
+
+class _Checked:
+    """Range checks on construction, and ``replace`` for a changed copy."""
+
+    def __post_init__(self) -> None:
+        for knob_field in dataclasses.fields(self):  # type: ignore[arg-type]
+            _check(type(self).__name__, knob_field, getattr(self, knob_field.name))
+
+    def replace(self, **changes: Any) -> Any:
+        """A copy with ``changes``. Raises SettingsError for an unknown name, listing those that exist."""
+        names = [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
+        unknown = sorted(set(changes) - set(names))
+        if unknown:
+            raise SettingsError(f"There is no setting {unknown[0]!r}.", remedy=f"Known: {', '.join(names)}.")
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Name to value, ready for JSON."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class SynthesisSettings(_Checked):
+    """How to speak. Upstream's knobs under upstream's names, then ours."""
+
+    nfe_step: int = knob(
+        32,
+        "Steps of the ODE solver: more is finer and proportionally slower. "
+        "5, 6, 7, 10, 12 and 16 have a pruned grid (EPSS).",
+        low=1,
+        high=128,
+        unit="steps",
+    )
+    cfg_strength: float = knob(
+        2.0,
+        "Classifier-free guidance: how far to push from the unconditional flow. 0 turns it off and halves the work.",
+        low=0.0,
+        high=10.0,
+        step=0.1,
+    )
+    sway_sampling_coef: float | None = knob(
+        -1.0,
+        "Sway sampling: below 0 takes smaller steps early, where the text decides; 0 is a uniform grid.",
+        low=-1.0,
+        high=1.0,
+        step=0.1,
+    )
+    ode_method: str = knob(
+        "euler",
+        "Solver of the ODE. midpoint and rk4 evaluate the model 2 and 4 times a step.",
+        choices=("euler", "midpoint", "rk4"),
+    )
+    use_epss: bool = knob(True, "Use the empirically pruned time grid where the number of steps has one.")
+    speed: float = knob(
+        1.0, "Speaking rate against the reference. Below 1 is slower.", low=0.3, high=3.0, unit="x", step=0.05
+    )
+    fix_duration: float | None = knob(
+        None,
+        "Total length of reference and speech in seconds, instead of the estimate from the text.",
+        low=0.5,
+        high=600.0,
+        unit="s",
+    )
+    cross_fade_duration: float = knob(
+        0.15, "Overlap between neighbouring chunks. 0 joins them without.", low=0.0, high=1.0, unit="s", step=0.01
+    )
+    target_rms: float = knob(
+        0.1,
+        "A quieter reference is raised to this level before it conditions the model, and the speech is lowered again.",
+        low=0.001,
+        high=1.0,
+        step=0.01,
+    )
+    max_chunk_bytes: int | None = knob(
+        None,
+        "Longest chunk of text in UTF-8 bytes. Unset: upstream's rule, what fits "
+        "into 22 s together with the reference.",
+        low=10,
+        high=2000,
+        unit="bytes",
+    )
+    seed: int = knob(0, "Seed of the first chunk's noise; chunk k takes seed + k.", low=0, high=2**31 - 1)
+    keep_trajectory: bool = knob(False, "Keep the mel at every ODE step, for inspection.")
+
+
+@dataclass(frozen=True)
+class LoadSettings(_Checked):
+    """Where and in which number format the models are built."""
+
+    device: str = knob(
+        "auto",
+        "Device: auto takes the first of cuda, xpu, mps, cpu that works. cuda:1 and the like name one of several.",
+    )
+    dtype: str = knob(
+        "auto",
+        "Number format of the acoustic model: auto is fp16 on a GPU that has it, else fp32. "
+        "bf16 pays on CPUs with bf16 matrix units.",
+        choices=("auto", "fp32", "fp16", "bf16"),
+    )
+
+
+@dataclass(frozen=True)
+class MelConfig:
+    """The mel spectrogram a model was trained on. It travels with the model; nothing else states these numbers."""
+
+    target_sample_rate: int = 24_000  # Hz
+    n_fft: int = 1024  # samples
+    win_length: int = 1024  # samples
+    hop_length: int = 256  # samples
+    n_mel_channels: int = 100
+    mel_spec_type: str = "vocos"
+
+    @property
+    def frames_per_second(self) -> float:
+        """93.75 for every released model."""
+        return self.target_sample_rate / self.hop_length
+
+    def frames_of(self, n_samples: int) -> int:
+        """Mel frames of ``n_samples``: the transform is centre-padded, so one more than the whole hops."""
+        return n_samples // self.hop_length + 1
+
+    def samples_of(self, n_frames: int) -> int:
+        """Samples Vocos makes of ``n_frames``: its inverse transform is centred too."""
+        return max(0, n_frames - 1) * self.hop_length
+
+
+def describe(settings_class: type) -> list[dict[str, Any]]:
+    """One row per knob: name, type, default, low, high, unit, choices, step, help."""
+    return [
+        {"name": f.name, "type": str(f.type), "default": f.default, **f.metadata}
+        for f in dataclasses.fields(settings_class)
+    ]

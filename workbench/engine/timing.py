@@ -1,0 +1,131 @@
+"""Spans of time: the one way in which this project measures itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+
+STAGES = (
+    "import",
+    "resolve",
+    "read_weights",
+    "build",
+    "to_device",
+    "warmup",
+    "reference_mel",
+    "text",
+    "ode",
+    "ode.step",
+    "vocoder",
+    "cross_fade",
+    "save",
+)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A named stretch of time on a timeline.
+
+    ``start_seconds`` counts from the timeline's beginning; ``chunk_index`` is None for work that belongs to no chunk.
+    """
+
+    name: str
+    start_seconds: float
+    seconds: float
+    chunk_index: int | None = None
+
+    @property
+    def end_seconds(self) -> float:
+        return self.start_seconds + self.seconds
+
+    def as_dict(self) -> dict[str, float | str | int | None]:
+        """Ready for JSON."""
+        return {
+            "name": self.name,
+            "start_seconds": self.start_seconds,
+            "seconds": self.seconds,
+            "chunk_index": self.chunk_index,
+        }
+
+
+@dataclass
+class Timeline:
+    """Collects spans from any thread, on one clock.
+
+    Args:
+        synchronize: called before each reading of the clock. On a GPU, work is queued and a clock read too early
+            blames the wrong stage.
+    """
+
+    synchronize: Callable[[], None] | None = None
+    began: float = field(default_factory=time.perf_counter)
+    _spans: list[Span] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def now(self) -> float:
+        """Seconds since the timeline began."""
+        if self.synchronize is not None:
+            self.synchronize()
+        return time.perf_counter() - self.began
+
+    def add(self, name: str, start_seconds: float, seconds: float, chunk_index: int | None = None) -> Span:
+        """Append a span that was measured elsewhere."""
+        span = Span(name, start_seconds, seconds, chunk_index)
+        with self._lock:
+            self._spans.append(span)
+        return span
+
+    @contextmanager
+    def span(self, name: str, chunk_index: int | None = None) -> Iterator[None]:
+        """Measure the block, also when it raises."""
+        start = self.now()
+        try:
+            yield
+        finally:
+            self.add(name, start, self.now() - start, chunk_index)
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """What was measured so far, by start."""
+        with self._lock:
+            return tuple(sorted(self._spans, key=lambda s: (s.start_seconds, -s.seconds)))
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """A Gantt, for notebooks. By name: the engine imports nothing that draws."""
+        return import_module("workbench.notebook").timeline_bundle(self)
+
+
+@dataclass(frozen=True)
+class ChunkTiming:
+    """Where the time of one chunk went, in seconds, and how often the model was evaluated."""
+
+    text_seconds: float
+    ode_seconds: float
+    vocoder_seconds: float
+    step_seconds: tuple[float, ...]
+    total_seconds: float
+    n_evaluations: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is: ``step`` of ``n_steps`` ODE steps are done in chunk ``chunk_index`` of ``n_chunks``."""
+
+    chunk_index: int
+    n_chunks: int
+    step: int
+    n_steps: int
+
+
+def rtf(processing_seconds: float, audio_seconds: float) -> float:
+    """Real-time factor: processing time over audio time. Below 1 is faster than real time; no audio gives inf."""
+    return processing_seconds / audio_seconds if audio_seconds > 0 else float("inf")
+
+
+def total(spans: Iterable[Span], name: str, chunk_index: int | None = None) -> float:
+    """Summed seconds of the spans called ``name``, of one chunk if ``chunk_index`` is given."""
+    return sum(s.seconds for s in spans if s.name == name and (chunk_index is None or s.chunk_index == chunk_index))
