@@ -1,0 +1,67 @@
+"""What a person does in the workbench, as functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import TimeoutError, expect
+
+PATIENCE = 200_000  # ms; the processor may be busy with something else
+
+
+def loaded(page: Any) -> None:
+    """The script has run, nothing is a skeleton any more, and there is no exception on the page."""
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-connection-state", "CONNECTED", timeout=PATIENCE)
+    expect(page.get_by_test_id("stHeading").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def ready(page: Any) -> None:
+    """The preload has ended well."""
+    expect(page.get_by_text("loaded once")).to_be_visible(timeout=PATIENCE)
+
+
+def write(page: Any, text: str) -> None:
+    """Type ``text`` and see it planned, without leaving the text area."""
+    area = page.locator(".st-key-text textarea")
+    area.fill(text)
+    expect(page.locator(".wb-text")).to_contain_text(text[-12:], timeout=PATIENCE)
+
+
+def to_lowest(page: Any, key: str, value: str) -> None:
+    """Move the slider with widget key ``key`` to its beginning, which the range input calls ``value``."""
+    handle = page.locator(f".st-key-{key}").get_by_role("slider")
+    expect(handle).to_be_enabled(timeout=PATIENCE)
+    handle.focus()
+    handle.press("Home")
+    expect(handle).to_have_value(value, timeout=PATIENCE)
+
+
+def smallest_chunks_and_steps(page: Any) -> None:
+    """The least work: 20 bytes a chunk where the text has more, and 4 ODE steps."""
+    page.locator(".st-key-own_chunk_size label").first.click()
+    to_lowest(page, "knob_max_chunk_bytes", "20")
+    to_lowest(page, "knob_nfe_step", "0")
+
+
+def rows(page: Any) -> list[list[str]]:
+    """Cells of the table of chunks."""
+    return [row.locator("td").all_inner_texts() for row in page.locator(".wb-table tbody tr").all()]
+
+
+def choose(page: Any, key: str, index: int) -> None:
+    """Pick option ``index`` of the select box inside the element with key ``key``.
+
+    The page may be drawn anew under the hand; a menu that closes or never opened is opened again, as a person would.
+    """
+    box = page.locator(f".st-key-{key}").get_by_role("combobox")
+    for _ in range(20):
+        try:
+            box.press("ArrowDown", timeout=10_000)
+            page.get_by_role("option").nth(index).click(timeout=5_000)
+            return
+        except TimeoutError:
+            box.press("Escape")
+    raise AssertionError(f"the menu of {key} did not stay open")

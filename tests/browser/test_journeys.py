@@ -1,0 +1,109 @@
+"""What people come for, in a real browser, on the real server, with the demo voice."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.browser.helpers import PATIENCE, choose, loaded, ready, rows, smallest_chunks_and_steps, write
+
+FIVE = "One boat is here. Two boats are there. Three boats went by. Four boats came in. Five boats sank."
+
+
+def _misses(server: Any) -> int:
+    _, metrics = server.get("/_stcore/metrics")
+    line = re.search(r'cache_lookups_total\{cache="workbench\.ui\.resources\._engine".*result="miss"\} (\d+)', metrics)
+    return int(line.group(1)) if line else 0
+
+
+def test_five_visitors_share_one_load_and_can_plan_meanwhile(server: Any, new_page: Any) -> None:
+    pages = [new_page() for _ in range(5)]
+    for page in pages:
+        page.goto(server.url)
+    for page in pages:
+        loaded(page)
+        expect(page.locator(".wb-chunk")).to_have_count(1, timeout=PATIENCE)
+    write(pages[0], FIVE)
+    for page in pages:
+        ready(page)
+    with ThreadPoolExecutor() as pool:  # the load is over; asking again must not start another
+        list(pool.map(lambda _: server.get("/_stcore/health"), range(5)))
+    assert _misses(server) == 1
+    assert server.log.read_text().count("model loaded") == 1
+
+
+def test_a_text_of_five_chunks_from_typing_to_comparing(server: Any, new_page: Any) -> None:
+    page = new_page()
+    page.goto(server.url)
+    loaded(page)
+    ready(page)
+    smallest_chunks_and_steps(page)
+    write(page, FIVE)
+    expect(page.locator(".wb-chunk")).to_have_count(5, timeout=PATIENCE)
+    page.locator(".st-key-text textarea").press("Control+Enter")
+    expect(page.locator(".wb-state", has_text=re.compile(r"ODE step \d of 4"))).to_be_visible(timeout=PATIENCE)
+
+    # elsewhere and back while it runs; the text and the run are still there
+    page.get_by_role("link", name="Chunk size").click()
+    expect(page.get_by_role("heading", name="Chunk size")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("link", name="Synthesize").click()
+    expect(page.locator(".st-key-text textarea")).to_have_value(FIVE, timeout=PATIENCE)
+    expect(page.get_by_text(re.compile("^done in"))).to_be_visible(timeout=PATIENCE)
+
+    # five rows whose stages add up
+    table = rows(page)
+    assert len(table) == 5
+    numbers = [[float(cell) for cell in row[5:9]] for row in table]
+    for text, ode, vocoder, total in numbers:
+        assert abs(text + ode + vocoder - total) <= 0.05 * total
+    whole = float(re.search(r"Whole run.*?([\d.]+) s", page.get_by_test_id("stMain").inner_text(), re.S).group(1))
+    assert abs(sum(total for *_, total in numbers) - whole) <= 0.05 * whole + 0.01
+
+    # it can be heard
+    player = page.locator(".player")
+    expect(player).to_have_attribute("data-ready", "5", timeout=PATIENCE)
+    if player.get_attribute("data-state") != "playing":
+        page.get_by_role("button", name="Play", exact=True).click()
+    expect(player).to_have_attribute("data-state", "playing")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('*')].some(e => (e.shadowRoot?.querySelector('.player') ?? "
+        "(e.matches('.player') ? e : null))?.dataset.peak > 0.01)",
+        timeout=PATIENCE,
+    )
+    expect(page.locator(".js-plotly-plot")).to_have_count(3, timeout=PATIENCE)
+
+    # its address brings it back, in another session
+    address = page.url
+    run_id = re.search(r"run=([\w-]+)", address).group(1)
+    again = new_page()
+    again.goto(address)
+    loaded(again)
+    expect(again.locator(".wb-table tbody tr")).to_have_count(5, timeout=PATIENCE)
+    assert server.get(f"/api/runs/{run_id}/audio.wav")[0] == 200
+
+    # chunk 3 alone
+    expect(again.locator(".js-plotly-plot")).to_have_count(3, timeout=PATIENCE)
+    choose(again, f"remake_{run_id}", 2)
+    again.get_by_role("button", name="Make chunk 3 again").click()
+    expect(again.get_by_text("Chunk 3 remade in")).to_be_visible(timeout=PATIENCE)
+    before, after = rows(page), rows(again)
+    assert [a[8] == b[8] for a, b in zip(before, after, strict=True)] == [True, True, False, True, True]
+    assert len(list((server.home / "runs").iterdir())) == 2
+
+
+def test_cancel_stops_at_the_next_step_and_saves_nothing(server: Any, new_page: Any) -> None:
+    page = new_page()
+    page.goto(server.url)
+    loaded(page)
+    ready(page)
+    write(page, FIVE * 3)
+    n_before = len(list((server.home / "runs").glob("2*"))) if (server.home / "runs").exists() else 0
+    page.locator(".st-key-text textarea").press("Control+Enter")
+    expect(page.locator(".wb-state", has_text=re.compile(r"ODE step \d"))).to_be_visible(timeout=PATIENCE)
+    page.locator(".st-key-cancel button").click()
+    expect(page.get_by_text(re.compile("^cancelled after"))).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".st-key-go button")).to_be_enabled(timeout=PATIENCE)
+    assert (len(list((server.home / "runs").glob("2*"))) if (server.home / "runs").exists() else 0) == n_before

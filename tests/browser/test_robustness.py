@@ -1,0 +1,101 @@
+"""Foreign hosts, hostile uploads, every page in both themes and on a phone."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.helpers import PATIENCE, loaded
+
+PAGES = ("", "chunk_size", "spectrograms", "flow", "runs", "models", "loading_lab")
+VIEWS = Path(__file__).resolve().parents[2] / "workbench" / "ui" / "views"
+
+
+def _handshake(server: Any, host: str) -> str:
+    """Status line of a websocket handshake under the name ``host``."""
+    request = (
+        f"GET /_stcore/stream HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Protocol: streamlit\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(request.encode())
+        return connection.recv(200).decode("latin-1").splitlines()[0]
+
+
+def test_only_its_own_names_are_answered(server: Any) -> None:
+    own = f"127.0.0.1:{server.port}"
+    for path in ("/", "/_stcore/health", "/fonts/inter-latin-wght-normal.woff2"):
+        assert server.get(path, own)[0] == 200
+        assert server.get(path, "evil.test")[0] == 400
+    for path in ("/api/jobs/x/0.wav", "/api/runs/x/audio.wav", "/api/runs/x/0.wav"):
+        assert server.get(path, own)[0] == 404
+        assert server.get(path, "evil.test")[0] == 400
+    assert " 101 " in _handshake(server, own)
+    assert " 101 " not in _handshake(server, "evil.test")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/runs/..%2f..%2fetc/audio.wav",
+        "/api/runs/../../../../etc/passwd/audio.wav",
+        "/api/runs/20260101-000000-abcdef/audio.wav",
+        "/api/jobs/20260101-000000-abcdef/99999999999999999999.wav",
+        "/fonts/../resources.py",
+        "/fonts/%2e%2e/resources.py",
+    ],
+)
+def test_no_path_leads_out(server: Any, path: str) -> None:
+    status, body = server.get(path)
+    assert status in (400, 404) or "<!doctype html>" in body.lower()  # an unknown page is answered with the app
+    assert "root:" not in body and "cache_resource" not in body
+
+
+def test_it_listens_on_this_machine_only(server: Any) -> None:
+    import psutil
+
+    heard = {c.laddr.ip for c in psutil.Process(server.process.pid).net_connections("inet") if c.status == "LISTEN"}
+    assert heard == {"127.0.0.1"}
+
+
+def test_uploads_made_to_break_things_end_in_a_message(server: Any, new_page: Any, tmp_path: Path) -> None:
+    page = new_page()
+    page.goto(server.url)
+    loaded(page)
+    page.get_by_role("radio", name="Upload").or_(page.get_by_role("button", name="Upload", exact=True)).first.click()
+    chooser = page.get_by_test_id("stFileUploaderDropzoneInput")
+    large = tmp_path / "large.wav"
+    with large.open("wb") as file:
+        file.truncate(100 * 2**20)
+    chooser.set_input_files(large)
+    expect(page.get_by_text("must be 20.0MB or smaller")).to_be_visible(timeout=PATIENCE)
+    wrong = tmp_path / "<img src=x onerror=alert(1)>.wav"
+    wrong.write_bytes(b"this is not audio" * 50)
+    chooser.set_input_files(wrong)
+    words = page.locator(".st-key-voice_words_Upload input")
+    words.fill("Some words.")
+    words.press("Enter")
+    expect(page.get_by_test_id("stAlert").get_by_text("not audio that can be read")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".st-key-go button")).to_be_disabled()
+    assert page.locator("img[src=x]").count() == 0
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_every_page_is_whole_in_both_themes_and_on_a_phone(server: Any, new_page: Any, scheme: str, width: int) -> None:
+    page = new_page(width, scheme)
+    for name in PAGES:
+        if name and not (VIEWS / f"{name}.py").exists():
+            continue
+        page.goto(f"{server.url}/{name}")
+        loaded(page)
+        page.wait_for_timeout(400)
+        assert page.get_by_test_id("stException").count() == 0, name
+        overflow = page.evaluate(
+            "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollWidth - m.clientWidth }"
+        )
+        assert overflow <= 1, f"{name} is {overflow} px too wide"

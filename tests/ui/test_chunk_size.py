@@ -1,0 +1,90 @@
+"""The Chunk size page: quick to move, honest about what was measured, and a sweep that is real."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from tests.ui.helpers import html_of, until
+from workbench.engine import runs
+from workbench.engine.settings import SynthesisSettings
+from workbench.engine.voices import list_voices, load_voice
+from workbench.ui.sweep import SIZES
+
+LONG = ("The boat was heavy, and the water was low; it went by without a sound. " * 29)[:2000]
+
+
+def _metric(at: Any, label: str) -> str:
+    return next(m.value for m in at.metric if m.label == label)
+
+
+def _size(at: Any, size: int) -> Any:
+    at.slider(key=f"size_{list_voices()[0].name}").set_value(size).run()
+    assert not at.exception
+    return at
+
+
+def test_without_a_measurement_the_cost_is_counted_in_frames(open_page: Any) -> None:
+    at = open_page("chunk_size")
+    assert "frames" in _metric(at, "Whole text") and not at.success
+    assert "Not enough chunks were measured" in html_of(at)
+
+
+def test_smaller_chunks_mean_more_calls_and_more_reference(open_page: Any) -> None:
+    at = open_page("chunk_size")
+    small, large = _size(at, 40), None
+    chunks, share = int(_metric(small, "Chunks")), int(_metric(small, "On the reference").rstrip("%"))
+    large = _size(at, 300)
+    assert int(_metric(large, "Chunks")) < chunks
+    assert int(_metric(large, "On the reference").rstrip("%")) < share
+
+
+def test_finished_runs_give_a_cost_and_a_recommendation(open_page: Any, tiny_engine: Any) -> None:
+    speaker = load_voice(list_voices()[0].name)
+    for size in (30, 90):
+        runs.save_run(tiny_engine.run(LONG[:300], speaker, SynthesisSettings(nfe_step=7, max_chunk_bytes=size)))
+    at = open_page("chunk_size")
+    assert _metric(at, "Whole text").endswith(" s") and "frames" not in _metric(at, "Whole text")
+    assert "bytes.**" in at.success[0].value and "10 % above the cheapest" in at.success[0].value
+    spec = json.loads(at.get("plotly_chart")[1].proto.spec)
+    assert [t["name"] for t in spec["data"]] == ["measured", "fixed", "+ linear", "+ quadratic = fit"]
+
+
+def test_the_sweep_runs_and_is_drawn(open_page: Any) -> None:
+    at = open_page("chunk_size")
+    at.text_area(key="size_text").set_value(LONG[:140]).run()
+    at.select_slider(key="knob_nfe_step").set_value(4).run()
+    at.get_by_key("sweep_sizes").set_value([SIZES[0], SIZES[2]]).run()
+    at.button(key="sweep_go").click().run()
+    until(at, lambda page: "2 of 2 sizes measured" in html_of(page))
+    at.run()
+    found = runs.list_runs()
+    assert sorted(r.settings["max_chunk_bytes"] for r in found) == [SIZES[0], SIZES[2]]
+    assert {r.sweep for r in found} == {"chunk size"}
+    curves = json.loads(at.get("plotly_chart")[0].proto.spec)
+    measured = next(t for t in curves["data"] if t["name"] == "measured")
+    assert sorted(measured["x"] if isinstance(measured["x"], list) else [SIZES[0], SIZES[2]]) == [SIZES[0], SIZES[2]]
+
+
+def test_the_slider_answers_in_a_third_of_a_second(open_page: Any, tiny_engine: Any) -> None:
+    speaker = load_voice(list_voices()[0].name)
+    for size in (30, 90):
+        runs.save_run(tiny_engine.run(LONG[:300], speaker, SynthesisSettings(nfe_step=7, max_chunk_bytes=size)))
+    at = open_page("chunk_size")
+    at.text_area(key="size_text").set_value(LONG).run()
+    took = []
+    for size in (100, 140, 200, 260, 320):
+        began = time.process_time()  # of this process: other tests may share the processor
+        _size(at, size)
+        took.append(time.process_time() - began)
+    assert min(took) < 0.3, took
+
+
+@pytest.mark.parametrize("text", ["", "…", "<b>bold</b> " * 3])
+def test_a_text_without_a_plan_says_so(open_page: Any, text: str) -> None:
+    at = open_page("chunk_size")
+    at.text_area(key="size_text").set_value(text).run()
+    assert not at.exception and (at.error or "Type a text" in html_of(at))

@@ -1,0 +1,142 @@
+"""Runs: find, open, annotate, compare, delete; and what becomes of damaged folders."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.ui.helpers import html_of
+from workbench.engine import runs
+from workbench.engine.settings import SynthesisSettings
+from workbench.engine.voices import list_voices, load_voice
+
+EVIL = "<img src=x onerror=alert(1)> **bold** $x$ [a](http://evil.test) and so on."
+
+
+def make_run(engine: Any, text: str = "One two three. Four five six.", shown: str = "", **changes: Any) -> Any:
+    chosen = SynthesisSettings(nfe_step=4, max_chunk_bytes=20).replace(**changes)
+    run = engine.run(text, load_voice(list_voices()[0].name), chosen)
+    run = dataclasses.replace(run, text=shown or text)
+    runs.save_run(run)
+    return run
+
+
+def tick(at: Any, *ids: str) -> Any:
+    """Tick the rows of these runs, as a click in the table does."""
+    found = [r.id for r in runs.list_runs()]
+    key = f"runs_{len(found)}_{found[0]}_{found[-1]}"
+    rows = [found.index(i) for i in ids]
+    at.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}
+    at.run()
+    assert not at.exception
+    return at
+
+
+def headings(at: Any) -> list[str]:
+    return [h.value for h in at.subheader]
+
+
+def test_an_empty_list_says_what_to_do(open_page: Any) -> None:
+    at = open_page("runs")
+    assert "Synthesize" in html_of(at) and not at.dataframe
+
+
+def test_every_run_is_listed_with_its_shape_and_numbers(open_page: Any, tiny_engine: Any) -> None:
+    a, b = make_run(tiny_engine), make_run(tiny_engine, shown=EVIL)
+    table = open_page("runs").dataframe[0].value
+    assert list(table["id"]) == sorted([a.id, b.id], reverse=True)
+    row = table.set_index("id").loc[a.id]
+    assert row["audio (s)"] == pytest.approx(a.audio_seconds) and row["chunks"] == 2 and row["NFE"] == 4
+    assert len(row["shape"]) > 20 and max(row["shape"]) == pytest.approx(np.abs(a.wave).max(), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [("six", 1), ("SEVEN eight", 1), ("nfe_step=4", 2), ("seed=5", 1), ("nobody", 0), ("<script>", 0), ("  ", 2)],
+)
+def test_search(open_page: Any, tiny_engine: Any, query: str, found: int) -> None:
+    make_run(tiny_engine)
+    make_run(tiny_engine, "Seven, eight, nine.", seed=5)
+    at = open_page("runs")
+    at.text_input(key="runs_query").set_value(query).run()
+    assert not at.exception and at.caption[0].value.startswith(f"{found} of 2 runs")
+
+
+def test_a_note_and_a_star_are_kept_on_disk(open_page: Any, tiny_engine: Any) -> None:
+    run = make_run(tiny_engine, shown=EVIL)
+    at = open_page("runs", run=run.id)
+    assert headings(at) == [f"Run {run.id}"] and len(at.get("audio")) == 1
+    assert EVIL.strip() in [t.value for t in at.text]  # as text: never as markup
+    at.text_area(key=f"note_{run.id}").set_value("a click at 0.3 s").run()
+    at.toggle(key=f"star_{run.id}").set_value(True).run()
+    summary = runs.summarise(run.id)
+    assert summary.note == "a click at 0.3 s" and summary.star
+    at.toggle(key="runs_starred").set_value(True).run()
+    assert at.caption[0].value.startswith("1 of 1")
+
+
+def test_stages_are_drawn_only_when_they_are_opened(open_page: Any, tiny_engine: Any) -> None:
+    run = make_run(tiny_engine)
+    at = open_page("runs", run=run.id)
+    assert not at.get("plotly_chart")
+    at.session_state[f"stages_{run.id}"] = True
+    at.run()
+    (chart,) = at.get("plotly_chart")
+    names = {t["name"] for t in json.loads(chart.proto.spec)["data"]}
+    assert {"ODE", "vocoder"} <= names
+
+
+def test_comparing_tells_what_differs_and_how_far_the_mels_are_apart(open_page: Any, tiny_engine: Any) -> None:
+    a, b = make_run(tiny_engine), make_run(tiny_engine, seed=3)
+    at = tick(open_page("runs"), a.id, b.id)
+    assert headings(at) == ["What differs", "Side by side, at true loudness", "Where the time went", "Mel difference"]
+    differs = at.dataframe[1].value
+    assert list(differs["setting"]) == ["seed"] and set(differs.iloc[0][["A", "B"]]) == {"0", "3"}
+    assert len(at.get("audio")) == 2
+    shown = " ".join(m.value for m in at.markdown)
+    assert "frame by frame" in shown and "dBFS" in shown
+    times = at.dataframe[2].value
+    stages = times[[c for c in times.columns if c in ("text (s)", "ODE (s)", "vocoder (s)", "reference mel (s)")]]
+    assert (stages.sum(axis=1) <= times["total (s)"] * 1.05 + 0.05).all()
+    mels = json.loads(at.get("plotly_chart")[1].proto.spec)
+    assert [a["text"] for a in mels["layout"]["annotations"]] == ["A: mel", "B: mel", "B minus A"]
+
+
+def test_mels_of_different_length_are_aligned(open_page: Any, tiny_engine: Any) -> None:
+    a, b, c = make_run(tiny_engine), make_run(tiny_engine, speed=0.6), make_run(tiny_engine, "Another text.")
+    at = tick(open_page("runs"), a.id, b.id)
+    assert "time-aligned" in " ".join(m.value for m in at.markdown)
+    at = tick(at, a.id, b.id, c.id)
+    assert len(at.get("audio")) == 3 and not at.exception
+    first = at.selectbox(key="mel_from").value
+    assert first not in [o for o in at.selectbox(key="mel_to").options if o == first]
+
+
+def test_deleting_asks_first(open_page: Any, tiny_engine: Any) -> None:
+    run, _ = make_run(tiny_engine), make_run(tiny_engine)
+    at = tick(open_page("runs"), run.id)
+    at.button(key="delete").click().run()
+    assert run.id in [t.value for t in at.text] and at.button(key="delete_now").label == "Delete"
+    assert len(runs.list_runs()) == 2  # shown, not done; the second click is in the browser's tests
+
+
+def test_a_damaged_run_is_told_apart_and_can_be_deleted(open_page: Any, tiny_engine: Any) -> None:
+    broken, good = make_run(tiny_engine), make_run(tiny_engine)
+    (runs.run_folder(broken.id) / "run.json").write_text("{", "utf-8")
+    at = open_page("runs")
+    assert list(at.dataframe[0].value["id"]) == [good.id]
+    assert any(broken.id in t.value for t in at.text)
+    (runs.run_folder(good.id) / "chunks.npz").write_bytes(b"PK")
+    at = tick(open_page("runs"), good.id)
+    assert "cannot be read" in at.error[0].value
+
+
+@pytest.mark.parametrize("run", ["../../x", "<b>", "20261123-000000-abcdef", "%00"])
+def test_an_address_made_up_opens_the_list(open_page: Any, tiny_engine: Any, run: str) -> None:
+    make_run(tiny_engine)
+    at = open_page("runs", run=run)
+    assert not at.exception and not at.subheader and len(at.dataframe) == 1

@@ -1,0 +1,117 @@
+"""What the server shares and serves: one engine however many ask, and sound by id alone."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from workbench.engine import runs
+from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech_jobs import SpeechJob
+from workbench.ui import resources
+from workbench.ui.routes import ROUTES
+
+TEXT = "One boat is here. Two boats are there."
+QUICK = SynthesisSettings(nfe_step=2, max_chunk_bytes=20)
+
+
+@pytest.fixture
+def client() -> TestClient:
+    return TestClient(Starlette(routes=ROUTES))
+
+
+def _wave(content: bytes) -> np.ndarray:
+    return soundfile.read(io.BytesIO(content), dtype="float32")[0]
+
+
+def test_however_many_ask_the_model_is_loaded_once(monkeypatch: pytest.MonkeyPatch, tiny_engine: Any) -> None:
+    loads, gate = [], threading.Barrier(5)
+
+    def load(*args: Any, **kwargs: Any) -> Any:
+        loads.append(args)
+        time.sleep(0.3)  # long enough for all to arrive
+        return tiny_engine
+
+    def ask(k: int) -> Any:
+        gate.wait(10)
+        return resources.engine() if k % 2 else resources.engine(resources.default_model(), "auto", "auto")
+
+    monkeypatch.setattr("workbench.engine.synthesis.load_engine", load)
+    assert resources.engine_if_loaded() is None
+    with ThreadPoolExecutor(5) as pool:
+        found = list(pool.map(ask, range(5)))
+    assert len(loads) == 1 and all(engine is tiny_engine for engine in found)
+    assert resources.engine_if_loaded() is tiny_engine
+
+
+def test_a_failed_load_is_tried_again_by_the_next(monkeypatch: pytest.MonkeyPatch, tiny_engine: Any) -> None:
+    from workbench.engine.errors import WeightsError
+
+    answers = [WeightsError("The weights are missing."), tiny_engine]
+
+    def load(*args: Any, **kwargs: Any) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("workbench.engine.synthesis.load_engine", load)
+    with pytest.raises(WeightsError):
+        resources.engine()
+    assert resources.engine() is tiny_engine
+
+
+def test_the_preload_says_what_it_does_and_ends_ready(tiny_server: Any) -> None:
+    state = resources.preload_state()
+    state.doing = "not started"
+    resources.warm()
+    assert state.is_ready and not state.error and state.seconds >= 0
+
+
+def test_chunks_of_a_job_and_of_a_run_can_be_heard(client: TestClient, tiny_engine: Any, voice: Any) -> None:
+    job = resources.job_manager().submit(SpeechJob(lambda: tiny_engine, TEXT, voice, QUICK))
+    assert job.wait(60) == "done"
+    for k, result in enumerate(job.run.chunks):
+        for path in (f"/api/jobs/{job.id}/{k}.wav", f"/api/runs/{job.id}/{k}.wav"):
+            answer = client.get(path)
+            assert answer.status_code == 200 and answer.headers["content-type"] == "audio/wav"
+            assert np.abs(_wave(answer.content) - np.clip(result.wave, -1, 1)).max() < 1e-4
+    whole = client.get(f"/api/runs/{job.id}/audio.wav")
+    assert len(_wave(whole.content)) == len(job.run.wave)
+    part = client.get(f"/api/runs/{job.id}/audio.wav", headers={"Range": "bytes=0-99"})
+    assert part.status_code == 206 and len(part.content) == 100
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/jobs/unknown/0.wav",
+        "/api/runs/..%2f..%2fetc/audio.wav",
+        "/api/runs/20260101-000000-abcdef/0.wav",
+        "/api/runs/20260101-000000-abcdef/audio.wav",
+        "/api/runs/%00/audio.wav",
+        "/fonts/..%2frouters.py",
+    ],
+)
+def test_what_was_not_made_here_is_not_there(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_a_damaged_run_is_not_there(client: TestClient, tiny_engine: Any, voice: Any) -> None:
+    folder = runs.save_run(run := tiny_engine.run(TEXT, voice, QUICK))
+    (folder / "chunks.npz").write_bytes(b"cut short")
+    assert client.get(f"/api/runs/{run.id}/0.wav").status_code == 404
+
+
+def test_fonts_and_their_licences_are_served(client: TestClient) -> None:
+    assert client.get("/fonts/inter-latin-wght-normal.woff2").content[:4] == b"wOF2"
+    assert "SIL Open Font License" in client.get("/fonts/LICENSE-Inter.txt").text

@@ -1,0 +1,223 @@
+"""What all visitors of the server share: engines, the job manager, voices, runs. One of each, whoever asks first."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from workbench.engine import compat
+from workbench.engine.catalog import DEMO_VOICE
+from workbench.engine.errors import WorkbenchError
+from workbench.engine.jobs import JobManager
+from workbench.engine.voices import BundledVoice, Voice, list_voices, load_voice
+
+if TYPE_CHECKING:  # both import torch
+    from workbench.engine.results import Run
+    from workbench.engine.synthesis import Engine
+
+log = logging.getLogger("workbench.ui")
+VOICES_KEPT = 32
+
+
+@dataclass
+class Preload:
+    """What the server does before the first visitor asks for anything.
+
+    Attributes:
+        doing: in words; "ready" or "failed" at the end.
+        error: why it failed.
+    """
+
+    doing: str = "not started"
+    error: str = ""
+    began: float = field(default_factory=time.perf_counter)
+    ended: float = 0.0
+
+    @property
+    def is_ready(self) -> bool:
+        return self.doing == "ready"
+
+    @property
+    def is_active(self) -> bool:
+        return self.doing not in ("not started", "ready", "failed")
+
+    @property
+    def seconds(self) -> float:
+        """Since it began, or as long as it took."""
+        return (self.ended or time.perf_counter()) - self.began
+
+
+@st.cache_resource(show_spinner=False)
+def preload_state() -> Preload:
+    """The one preload of this server."""
+    return Preload()
+
+
+@st.cache_resource(show_spinner=False)
+def job_manager() -> JobManager:
+    """The one job manager of this server."""
+    return JobManager()
+
+
+# Engines -------------------------------------------------------------------------------------------------------------
+
+
+def default_model() -> str:
+    """The model that is loaded first: ``$WORKBENCH_MODEL``, or the demo voice."""
+    return os.environ.get("WORKBENCH_MODEL") or DEMO_VOICE
+
+
+# a second model beside the first is useful to compare; a third would fill the memory of most machines
+@st.cache_resource(show_spinner=False, max_entries=2, on_release=lambda e: log.info("released %s", e.loaded.spec.name))
+def _engine(model: str, device: str, dtype: str) -> Engine:
+    from workbench.engine.synthesis import load_engine
+
+    return load_engine(model, device=device, dtype=dtype)
+
+
+@st.cache_resource(show_spinner=False)
+def _in_memory() -> dict[tuple[str, str, str], bool]:
+    """Which engines have been loaded: asking the cache itself would load them."""
+    return {}
+
+
+def engine(model: str | None = None, device: str = "auto", dtype: str = "auto") -> Engine:
+    """The engine of ``model``, loaded by the first who asks; the others wait for the same one.
+
+    Raises:
+        WorkbenchError: as ``synthesis.load_engine``. The next call tries again.
+    """
+    # all arguments are spelled out: the cache takes f() and f("demo-voice") for different entries
+    key = (model or default_model(), device, dtype)
+    found = _engine(*key)
+    _in_memory()[key] = True
+    return found
+
+
+def engine_if_loaded(model: str | None = None, device: str = "auto", dtype: str = "auto") -> Engine | None:
+    """The engine of ``model`` if it is in memory, else None: for pages that must not wait."""
+    key = (model or default_model(), device, dtype)
+    return _engine(*key) if _in_memory().get(key) else None
+
+
+@st.cache_data(show_spinner=False, ttl=60)
+def usable_models(home: str) -> list[str]:
+    """Names of the models whose files are whole on this disk. ``home`` is there for the cache: it may move."""
+    from workbench.engine import cache
+    from workbench.engine.catalog import list_models
+
+    found = []
+    for spec in list_models():
+        try:
+            cache.resolve(spec)
+        except WorkbenchError:
+            continue
+        found.append(spec.name)
+    return found
+
+
+def warm() -> None:
+    """Import, load and warm up, telling ``preload_state`` what is being done. Runs in a thread of the server."""
+    state = preload_state()
+    state.began = time.perf_counter()
+    try:
+        state.doing = "importing PyTorch"
+        compat.install()
+        state.doing = f"reading the weights of {default_model()}, building and warming up"
+        engine()
+        state.doing = "preparing the reference voice"
+        _ = default_voice().mel
+    except WorkbenchError as error:
+        log.warning("preload failed: %s", error)
+        state.error, state.doing = str(error), "failed"
+    except Exception as error:
+        log.exception("preload failed")
+        state.error, state.doing = f"{type(error).__name__}: {error}", "failed"
+    else:
+        state.doing = "ready"
+        log.info("preload ready took=%.2f", time.perf_counter() - state.began)
+    state.ended = time.perf_counter()
+
+
+def warm_in_background() -> None:
+    """Start ``warm`` in a thread, once."""
+    state = preload_state()
+    if state.doing == "not started":
+        state.doing = "starting"
+        threading.Thread(target=warm, name="preload", daemon=True).start()
+
+
+# Voices --------------------------------------------------------------------------------------------------------------
+
+
+@st.cache_data(show_spinner=False)
+def bundled_voices() -> list[BundledVoice]:
+    """The bundled voices, the default one first."""
+    return list_voices()
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def bundled_voice(name: str) -> Voice:
+    """The bundled voice ``name``, prepared once.
+
+    Raises:
+        VoiceError: no such voice.
+    """
+    return load_voice(name)
+
+
+def default_voice() -> Voice:
+    """The voice a new page begins with: the first bundled one."""
+    return bundled_voice(bundled_voices()[0].name)
+
+
+@st.cache_resource(show_spinner=False)
+def _known_voices() -> OrderedDict[str, Voice]:
+    return OrderedDict()
+
+
+def remember_voice(voice: Voice) -> Voice:
+    """Keep a voice that was used in a run, so that its chunks can be remade from another page or tab."""
+    known = _known_voices()
+    known[voice.id] = voice
+    while len(known) > VOICES_KEPT:
+        known.popitem(last=False)
+    return voice
+
+
+def voice_of(run: Run) -> Voice | None:
+    """The voice a run was spoken by: bundled, or used since the server started; None if it is not at hand."""
+    if run.voice_id in _known_voices():
+        return _known_voices()[run.voice_id]
+    if run.voice in {v.name for v in bundled_voices()}:
+        voice = bundled_voice(run.voice)
+        return voice if voice.id == run.voice_id else None
+    return None
+
+
+# Runs ----------------------------------------------------------------------------------------------------------------
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _saved_run(run_id: str, changed_ns: int) -> Run:
+    from workbench.engine.runs import load_run
+
+    return load_run(run_id, trajectories=False)
+
+
+def saved_run(run_id: str) -> Run:
+    """A run from disk, without trajectories, read once.
+
+    Raises:
+        RunError: no such run, or its files are damaged.
+    """
+    from workbench.engine.runs import run_folder
+
+    return _saved_run(run_id, (run_folder(run_id) / "run.json").stat().st_mtime_ns)

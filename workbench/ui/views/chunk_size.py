@@ -1,0 +1,123 @@
+"""Chunk size: the lesson behind the knob. What it costs, what it buys, and how that was measured."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from workbench.engine import costs
+from workbench.engine.errors import WorkbenchError
+from workbench.engine.settings import TRAINED_SECONDS, SynthesisSettings
+from workbench.engine.text import check_text
+from workbench.engine.voices import Voice
+from workbench.ui import figures, forms, resources, sweep
+from workbench.ui.examples import EXAMPLES
+from workbench.ui.figures.chunk_size import cost_fit, size_curves
+from workbench.ui.live_text import live_text
+from workbench.ui.plan_view import show_plan, upstream_bytes
+from workbench.ui.size_view import UNMEASURED, measured_points, numbers, scanned
+from workbench.ui.style import empty
+from workbench.ui.theme import is_dark
+
+
+def lesson(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> None:
+    """Curves, fit and recommendation for a text that can be planned."""
+    points = measured_points(model)
+    cost = costs.fit(points, costs.passes(settings))
+    unit = "s" if cost else "frames"
+    options = scanned(text, voice.id, settings.replace(max_chunk_bytes=None), cost or UNMEASURED, voice)
+    size = settings.max_chunk_bytes or upstream_bytes(voice)
+    chosen = costs.scan(text, voice.ref_text, len(voice.audio), settings, [size], cost or UNMEASURED, voice.mel_config)[
+        0
+    ]
+    numbers(chosen, unit)
+    best = costs.recommend(options, TRAINED_SECONDS) if cost else None
+    curves, fit = st.columns([3, 2], gap="medium")
+    with curves:
+        st.plotly_chart(
+            size_curves(
+                options,
+                size,
+                unit=unit,
+                measured=sweep.measured(text, voice, settings, model) if cost else (),
+                recommended=best.max_bytes if best else None,
+                dark=is_dark(),
+            ),
+            key="size_curves",
+            theme=None,
+            config=figures.CONFIG,
+            alt=f"Cost of the text over the chunk size; at {size} bytes {chosen.prediction.total_seconds:.1f} {unit}",
+        )
+    with fit:
+        if points:
+            st.plotly_chart(
+                cost_fit(points, cost, costs.passes(settings), dark=is_dark()),
+                key="cost_fit",
+                theme=None,
+                config=figures.CONFIG,
+                alt=f"Seconds of {len(points)} measured chunks over their frames, and the fitted cost",
+            )
+        if cost:
+            st.caption(
+                f"{cost.fixed:.2f} s + {cost.linear * 1000:.2f} ms per frame + {cost.quadratic * 1e6:.2f} µs per frame²"
+                f", from {cost.n_points} chunks on this machine, ± {cost.error:.2f} s"
+            )
+        else:
+            empty("Not enough chunks were measured on this machine. Run the sweep below, or speak some texts: until "
+                  "then the cost is counted in mel frames.")  # fmt: skip
+    if best:
+        st.success(f"**{best.max_bytes} bytes.** {best.reason}", icon=":material/recommend:")
+    try_for_real(text, voice, settings, model, cost)
+
+
+def try_for_real(
+    text: str, voice: Voice, settings: SynthesisSettings, model: str, cost: costs.CostModel | None
+) -> None:
+    """The sweep: which sizes, how long it will take, go."""
+    st.subheader("Try the sizes for real")
+    busy = any(job.is_active for job in sweep.jobs())
+    sizes = st.pills(
+        "Sizes in bytes", sweep.SIZES, selection_mode="multi", default=[60, 140, 300], key="sweep_sizes", disabled=busy
+    )
+    about = ""
+    if cost and sizes:
+        found = costs.scan(text, voice.ref_text, len(voice.audio), settings, sizes, cost, voice.mel_config)
+        about = f", about {sum(o.prediction.total_seconds for o in found):.0f} s"
+    label = f"Run {len(sizes)} sizes{about}" if sizes else "Choose sizes"
+    if st.button(label, key="sweep_go", type="primary", disabled=busy or not sizes):
+        sweep.start(text, voice, settings, sizes, lambda: resources.engine(model))
+
+
+st.title("Chunk size")
+st.caption(
+    "F5-TTS speaks a long text in chunks, and makes the reference again with each. Small chunks: speech begins sooner, "
+    "more of the work is thrown away. Large ones: attention grows with the square of the length, and beyond 30 s the "
+    "model was never trained."
+)
+left, right = st.columns([5, 2], gap="medium")
+model = resources.default_model()
+with right:
+    voices = {v.name: v for v in resources.bundled_voices()}
+    voice = resources.bundled_voice(st.selectbox("Voice", list(voices), key="size_voice", persist_state="session"))
+    steps = forms.nfe()
+    size = st.slider(
+        forms.title("max_chunk_bytes"),
+        forms.CHUNK_BYTES_LOW,
+        forms.CHUNK_BYTES_HIGH,
+        min(max(upstream_bytes(voice), forms.CHUNK_BYTES_LOW), forms.CHUNK_BYTES_HIGH),
+        step=1,
+        key=f"size_{voice.name}",
+        persist_state="session",
+    )
+    st.caption(f"Upstream's rule for this voice: {upstream_bytes(voice)} bytes.")
+with left:
+    st.session_state.setdefault("size_text", EXAMPLES["A paragraph"])
+    typed = st.text_area("Text", key="size_text", height=120, persist_state="session")
+    live_text("size_text")
+    settings = SynthesisSettings(nfe_step=steps, max_chunk_bytes=size)
+    chunks = show_plan(typed, voice, settings, model)
+if chunks:
+    try:
+        lesson(check_text(typed), voice, settings, model)
+    except WorkbenchError as error:
+        st.error(str(error))
+sweep.progress()

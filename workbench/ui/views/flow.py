@@ -1,0 +1,165 @@
+"""The ODE of a chunk: from noise to speech, step by step, to see and to hear."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from workbench.engine import audio, compat
+from workbench.engine.errors import WorkbenchError
+from workbench.engine.jobs import DONE, Job
+from workbench.engine.results import ChunkResult, Run
+from workbench.engine.runs import list_runs, load_run
+from workbench.engine.settings import EPSS_STEPS, SynthesisSettings
+from workbench.engine.speech_jobs import SpeechJob
+from workbench.ui import figures, sources, style, watch
+from workbench.ui.resources import default_voice, engine, job_manager
+from workbench.ui.theme import is_dark
+
+LANE = "auto"  # of synthesis: the models are used by one at a time
+EXAMPLE = "The noise becomes a voice, one step at a time."
+
+
+@st.cache_data(show_spinner="Importing F5-TTS, for its time grids", max_entries=256)
+def grid_of(n_steps: int, sway: float | None, pruned: bool) -> np.ndarray:
+    """Flow times of the solver, float32 [n_steps + 1]."""
+    compat.install()
+    from workbench.engine.sampling import time_grid
+
+    return time_grid(
+        SynthesisSettings(nfe_step=n_steps, sway_sampling_coef=sway, use_epss=pruned, ode_method="euler")
+    ).numpy()
+
+
+@st.cache_resource(show_spinner="Reading the run", max_entries=3)
+def run_with_states(run_id: str) -> Run:
+    """A run and the states of its ODE, up to 256 MB."""
+    return load_run(run_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=6)
+def moving_picture(run_id: str, index: int, dark: bool, colours: str, decibels: float) -> object:
+    """The figure; tens of pictures, so it is kept."""
+    run = run_with_states(run_id)
+    states = run.chunks[index].trajectory
+    grid = grid_of(run.settings.nfe_step, run.settings.sway_sampling_coef, run.settings.use_epss)
+    return figures.animation(
+        states.states, states.times, steps_kept(grid, states.times), run.mel_config, dark=dark, colour_map=colours,
+        dynamic_range=decibels,
+    )  # fmt: skip
+
+
+def steps_kept(grid: np.ndarray, times: np.ndarray) -> list[int]:
+    """Number of the step after which each kept state was reached."""
+    return [int(np.abs(grid - t).argmin()) for t in times]
+
+
+def decode(job: Job, model: str, chunk: ChunkResult, position: int) -> bytes:
+    """WAV of the state at ``position``, on the scale of the finished chunk; louder than it is lowered to its level."""
+    job.doing = "decoding"
+    loaded, states = engine(model), chunk.trajectory.states
+    finished, wave = loaded.decode(states[-1]), loaded.decode(states[position])
+    target = audio.rms(chunk.wave)
+    wave = wave * (target / max(audio.rms(finished), 1e-9))
+    return audio.to_bytes(wave * min(1.0, target / max(audio.rms(wave), 1e-9)), chunk.sample_rate)
+
+
+def listen(run: Run, chunk: ChunkResult, steps: list[int]) -> None:
+    """Any state of the flow through the vocoder."""
+    st.subheader("Listen to a step")
+    one, two = st.columns([3, 1], vertical_alignment="bottom")
+    name = f"{run.id}_{chunk.chunk.index}"
+    step = one.select_slider("After ODE step", steps, value=steps[-1], key=f"step_{name}")
+    wanted = f"listen_{name}_{step}"
+    if two.button("Decode it", icon=":material/volume_up:", width="stretch", key="decode"):
+        position = steps.index(step)
+        job = job_manager().start("Vocoder", lambda job: decode(job, run.model, chunk, position), lane=LANE)
+        watch.remember(wanted, job)
+    job = watch.watch(wanted)
+    if job is not None and job.state == DONE:
+        st.audio(job.result, autoplay=True, alt=f"The state after ODE step {step}, through the vocoder")
+    st.caption(
+        "The vocoder turns the state, which at first is noise, into sound. Steps that would be louder than the "
+        "finished chunk are lowered to its level."
+    )
+
+
+def make_one(expanded: bool) -> None:
+    """A run that keeps its trajectory, made by the job manager."""
+    with st.expander("Make a run that keeps its trajectory", expanded=expanded, icon=":material/add_circle:"):
+        text = st.text_input("Text", EXAMPLE, max_chars=300, key="flow_text")
+        one, two = st.columns([3, 1], vertical_alignment="bottom")
+        steps = one.slider("ODE steps", 4, 64, 16, key="flow_steps", help="Each is kept: frames x 100 numbers.")
+        if two.button("Make it", type="primary", width="stretch", key="flow_make"):
+            chosen = SynthesisSettings(nfe_step=steps, keep_trajectory=True)
+            job = SpeechJob(engine, text, default_voice(), chosen, title="Run with its trajectory")
+            watch.remember("flow", job_manager().submit(job))
+    job = watch.watch("flow")
+    if job is not None and job.state == DONE and st.session_state.get("flow_shown") != job.id:
+        st.session_state["flow_shown"] = job.id
+        st.query_params["run"] = job.id
+        st.rerun()
+
+
+def trajectory(runs: list) -> None:
+    """Pictures, distances and sound of one chunk."""
+    run_id = sources.choose_run("Run", "run_flow", runs, st.query_params.get("run"))
+    run = run_with_states(run_id)
+    kept = [c.chunk.index for c in run.chunks if c.trajectory is not None]
+    index = kept[0]
+    if len(kept) > 1:
+        index = st.selectbox("Chunk", kept, format_func=lambda k: f"chunk {k + 1}", key=f"flow_chunk_{run_id}")
+    chunk = run.chunks[index]
+    st.text(chunk.chunk.text)
+    st.plotly_chart(
+        moving_picture(run_id, index, is_dark(), figures.COLOUR_MAPS[0], 80.0), theme=None, key="flow_movie",
+        config=figures.CONFIG, alt="Mel of the chunk at each step of the ODE, from noise to speech",
+    )  # fmt: skip
+    grid = grid_of(run.settings.nfe_step, run.settings.sway_sampling_coef, run.settings.use_epss)
+    listen(run, chunk, steps_kept(grid, chunk.trajectory.times))
+    st.subheader("Distance travelled")
+    moved = chunk.trajectory.distances
+    st.plotly_chart(
+        figures.distances(grid, moved, chunk.timing.step_seconds, dark=is_dark()), theme=None, key="flow_distances",
+        config=figures.CONFIG, alt="Distance and speed of each step of the ODE",
+    )  # fmt: skip
+    half = int(np.searchsorted(np.cumsum(moved), moved.sum() / 2)) + 1
+    st.caption(
+        f"Root mean square change of the mel in each step; half of the way is done after step {half} of {len(moved)}. "
+        "Steps are short where the speed would make an error, long where the way is straight."
+    )
+
+
+def time_grids() -> None:
+    """Where the steps lie, with and without sway and EPSS."""
+    st.subheader("Time grid")
+    one, two = st.columns(2)
+    steps = one.slider("ODE steps", 2, 64, 16, key="grid_steps", help=f"EPSS grids exist for {EPSS_STEPS}.")
+    sway = two.slider("Sway", -1.0, 1.0, -1.0, 0.1, key="grid_sway", help="Below 0: small steps early. Paper: -1.")
+    grids = {"uniform": grid_of(steps, None, False), f"sway {sway:g}": grid_of(steps, sway, False)}
+    chosen = f"sway {sway:g}"
+    if steps in EPSS_STEPS:
+        chosen = f"EPSS + sway {sway:g}"
+        grids |= {"EPSS": grid_of(steps, None, True), chosen: grid_of(steps, sway, True)}
+    st.plotly_chart(
+        figures.time_grids(grids, chosen, dark=is_dark()), theme=None, key="flow_grids", config=figures.CONFIG,
+        alt="Flow times of the steps, uniform, with sway sampling and with EPSS",
+    )  # fmt: skip
+    if steps not in EPSS_STEPS:
+        st.caption(f"There is no EPSS grid for {steps} steps; there is for {', '.join(map(str, EPSS_STEPS))}.")
+
+
+st.title("Flow")
+st.caption(
+    "A chunk begins as noise. The model says in which direction speech lies; the ODE solver follows, step by step."
+)
+found = [run for run in list_runs() if run.has_trajectory]
+try:
+    if found:
+        trajectory(found)
+    else:
+        style.empty("No run has kept its trajectory yet. Make one here: a sentence is enough.")
+    make_one(expanded=not found)
+    time_grids()
+except WorkbenchError as error:
+    st.error(str(error))

@@ -1,0 +1,132 @@
+"""The measurement this project began from, to be made again: ways to load a model against what a network may do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import streamlit as st
+
+from workbench.engine import lab
+from workbench.engine.errors import WorkbenchError
+from workbench.engine.jobs import DONE
+from workbench.engine.lab_strategies import BUG, OURS, STRATEGIES
+from workbench.engine.text import chunk_text
+from workbench.engine.text_examples import TEXT_169, TEXT_169_CHUNK_BYTES
+from workbench.ui import figures, lab_lessons, lab_view, watch
+from workbench.ui.figures.lab import stages_of
+from workbench.ui.lab_live import LabJob, end_seconds, live
+from workbench.ui.resources import job_manager
+from workbench.ui.theme import is_dark
+
+CLASS_ROOM_SECONDS = 2
+MODELS = ("demo-voice", "F5TTS_v1_Base")
+
+
+def story() -> None:
+    """What happened, in the words and figures of its source."""
+    source = lab.SOURCE
+    st.markdown(
+        f"[Upstream's issue 75]({source['url']}), October 2024, on an {source['gpu']}: a text of "
+        f"{source['characters']} characters took **more than 2 minutes**, the GPU mostly idle. One line was moved out "
+        "of a loop, and it took **25 seconds**. The line loaded the vocoder, and to load it asked the Hub twice "
+        "whether the cached files were still the newest; the Hub was out of reach, so each question cost a time-out. "
+        "Here it is measured again: real client, real cache, a server on this machine that may fall silent, and a "
+        "fresh process for every bar."
+    )
+
+
+def choose() -> lab.LabPlan | None:
+    """The cells, from widgets; None while the choice makes none."""
+    strategies = st.pills("Strategies", list(STRATEGIES), selection_mode="multi", default=[BUG, OURS],
+                           format_func=lambda name: STRATEGIES[name].title, key="lab_strategies")  # fmt: skip
+    explained = "\n".join(f"- **{name}**: {about}" for name, about in lab.NETWORKS.items())
+    networks = st.pills("Networks", list(lab.NETWORKS), selection_mode="multi", default=["blackhole"],
+                         key="lab_networks", help=explained)  # fmt: skip
+    one, two, three = st.columns(3, gap="medium")
+    timeout = one.select_slider("Time-out of the Hub's client, s", [1, 2, 3, 5, 10], CLASS_ROOM_SECONDS,
+                                key="lab_timeout", help="10 s is huggingface_hub's own.")  # fmt: skip
+    runs = two.slider("Runs in each process", 1, 5, 1, key="lab_runs",
+                      help="More than one tells apart what loads once and what loads every time.")  # fmt: skip
+    model = three.selectbox("Model", MODELS, key="lab_model", help="F5TTS_v1_Base has 1.35 GB of weights; random ones "
+                            "stand in if they are not here. Speaking with it takes minutes on a CPU.")  # fmt: skip
+    text = st.text_area("Text", TEXT_169, height=80, key="lab_text", max_chars=600)
+    try:
+        return lab.LabPlan(strategies, networks, text, model, timeout, runs, max_chunk_bytes=TEXT_169_CHUNK_BYTES)
+    except WorkbenchError as error:
+        st.warning(str(error), icon=":material/tune:")
+        return None
+
+
+def results(document: dict[str, Any]) -> None:
+    """Headline, numbers, and for each strategy its bars beside its code."""
+    headline(document)
+    cells = document["cells"]
+    st.html(lab_view.table_html(cells))
+    done = [c for c in cells if c["state"] == "finished"]
+    st.html(lab_view.legend_html(stages_of(done)))
+    for name in [s for s in STRATEGIES if any(c["strategy"] == s for c in cells)]:
+        strategy, own = STRATEGIES[name], [c for c in done if c["strategy"] == name]
+        st.subheader(strategy.title)
+        st.markdown(strategy.paragraph)
+        left, right = st.columns(2, gap="medium")
+        if own:
+            figure = figures.lab_timeline(own, end_seconds(done), dark=is_dark())
+            left.plotly_chart(figure, theme=None, key=f"lab_{name}", config=figures.CONFIG,
+                              alt=f"Where the time of {strategy.title} went")  # fmt: skip
+        right.html(lab_view.code_html(strategy))
+    st.subheader("The log")
+    st.caption("Every load, cache hit and network attempt is one line with its seconds. The bug can be found from it.")
+    titles = [f"{STRATEGIES[c['strategy']].title}, {c['network']}" for c in cells]
+    index = st.selectbox("Process", range(len(cells)), format_func=titles.__getitem__, key="lab_log")
+    st.code("\n".join(cells[index]["log"]) or "no log", language=None, height=260)
+    st.download_button("Download the measurement (JSON)", json.dumps(document, indent=1), "loading-lab.json",
+                       "application/json", icon=":material/download:", key="lab_json")  # fmt: skip
+
+
+def headline(document: dict[str, Any]) -> None:
+    """The ratio of each network beside the source's."""
+    ratios = {network: ratio for network, ratio in document["ratios"].items() if ratio}
+    shown = st.columns(max(3, len(ratios) + 1))
+    for column, (network, ratio) in zip(shown, ratios.items(), strict=False):
+        column.metric(f"bug / ours, {network}", f"{ratio:.2f} x",
+                      help="All of the bug's process over all of ours, imports included. From the button to the sound, "
+                      f"which is what the source measured: {document['run_ratios'][network]:.2f} x.")  # fmt: skip
+    source = lab.SOURCE
+    shown[len(ratios)].metric("the source's own", f"> {source['ratio']} x", help=source["words"])
+    runs = "1 run" if document["runs"] == 1 else f"{document['runs']} runs"
+    weights = "random weights" if document["random_weights"] else "its own weights"
+    st.caption(
+        f"{document['text_chars']} characters, {document['n_chunks']} chunks, {runs}, "
+        f"{document['model']} with {weights} ({document['weights_bytes'] / 1e6:,.0f} MB), {document['nfe_step']} ODE "
+        f"steps, time-out {document['timeout_seconds']} s. Requests are counted in the client and in the server's log."
+    )
+
+
+st.title("Loading lab")
+story()
+plan = choose()
+job = watch.remembered("lab")
+busy = job is not None and job.is_active
+if plan is not None:
+    n_chunks = len(chunk_text(plan.text, plan.max_chunk_bytes))
+    cost = sum(lab.predict(c["strategy"], n_chunks, plan.timeout_seconds, plan.runs)[1] for c in plan.cells
+               if c["network"] == "blackhole")  # fmt: skip
+    told = f" About {cost:.0f} s of it will be waiting for a Hub that is silent." if cost else ""
+    st.caption(f"{len(plan.cells)} {'process' if len(plan.cells) == 1 else 'processes, one after the other'}.{told}")
+if st.button("Measure", type="primary", disabled=busy or plan is None, key="lab_go"):
+    watch.remember("lab", job_manager().submit(LabJob(plan)))
+    st.rerun()
+if job is not None:
+    if job.is_active:
+        live(job)
+    elif job.state == DONE:
+        results(job.result)
+    elif job.error:
+        st.error(job.error)
+    else:
+        st.warning("Cancelled. Its processes, its port and its folder are gone.", icon=":material/stop_circle:")
+st.divider()
+lab_lessons.calculator()
+st.divider()
+lab_lessons.threads()

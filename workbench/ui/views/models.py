@@ -1,0 +1,195 @@
+"""What is on disk, what is loaded, and whether a run touches the network."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import streamlit as st
+
+from workbench.engine import cache, doctor
+from workbench.engine.cache import Stock
+from workbench.engine.cache.paths import human_bytes
+from workbench.engine.catalog import DEMO_VOICE, VOCODER_BYTES, get_model
+from workbench.engine.errors import WorkbenchError
+from workbench.engine.jobs import Job
+from workbench.engine.settings import SynthesisSettings, home
+from workbench.ui import cache_actions, figures, resources, style, watch
+from workbench.ui.preload_view import preload_line
+from workbench.ui.theme import is_dark
+
+MARKS = {"ok": "✓ ok", "warn": "⚠ look", "bad": "✗ bad"}
+
+
+@dataclass
+class Proof:
+    """The last run that was made under watch."""
+
+    when: str = ""
+    heard: tuple[str, ...] = ()
+    audio_seconds: float = 0.0
+
+
+@st.cache_resource(show_spinner=False)
+def proof() -> Proof:
+    """Of this server."""
+    return Proof()
+
+
+def prove(job: Job) -> None:
+    """Speak two words while every look-up and connection of this process is noted."""
+    engine, voice, kept = resources.engine(), resources.default_voice(), proof()
+    with doctor.watch_network() as heard:
+        run = engine.run(
+            "Hello there.", voice, SynthesisSettings(nfe_step=5),
+            on_step=lambda at: job.report(at.step / at.n_steps, "speaking, with every socket watched"),
+        )  # fmt: skip
+    kept.when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    kept.heard, kept.audio_seconds = tuple(heard), run.audio_seconds
+
+
+def network() -> None:
+    """The offline guarantee and its evidence."""
+    st.subheader("Network")
+    kept, loaded = proof(), resources.engine_if_loaded()
+    if kept.heard:
+        st.error(f"A run will touch the network: **yes**. Heard in the proof: {kept.heard[0][:200]}")
+    else:
+        st.success("A run will touch the network: **no**", icon=":material/cloud_off:")
+    rows = []
+    if loaded is not None and loaded.loaded.files is not None:
+        files = loaded.loaded.files
+        rows.append(("weights in memory, read from", str(files.weights)))
+        rows.append(("vocoder in memory, read from", str(files.vocoder_weights)))
+    measured = "not measured yet on this server"
+    if kept.when:
+        measured = (
+            f"{len(kept.heard)} look-ups or connections while {kept.audio_seconds:.1f} s were spoken, {kept.when}"
+        )
+    rows.append(("measured, below every library (PEP 578)", measured))
+    rows.append(("the one function that may go online", "cache.fetch, behind the download button below"))
+    switches = [f"{name}={os.environ[name]}" for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT") if os.environ.get(name)]
+    rows.append(("switches of the environment", ", ".join(switches) or "none set, none needed"))
+    st.dataframe(
+        [{"evidence": a, "value": b} for a, b in rows], hide_index=True, alt="Evidence that runs stay offline",
+        column_config=widths_of({"evidence": 290, "value": 630}),
+    )  # fmt: skip
+    if st.button("Measure it now", icon=":material/network_check:", key="prove", help="Speaks two words under watch."):
+        watch.remember("prove", resources.job_manager().start("Proof", prove, lane="auto"))
+    watch.watch("prove")
+
+
+def in_memory(names: list[str]) -> None:
+    """Every engine that is loaded, and what loading it again would cost."""
+    st.subheader("In memory")
+    preload_line()
+    engines = [engine for name in names if (engine := resources.engine_if_loaded(name)) is not None]
+    for engine in engines:
+        loaded = engine.loaded
+        again = sum(s.seconds for s in loaded.spans if s.name != "import")
+        st.markdown(f"**{loaded.spec.name}** · {loaded.device} · {loaded.dtype}")
+        facts = {
+            "loaded at (UTC)": engine.loaded_at[11:19],
+            "runs since": str(engine.n_runs),
+            "loading took": f"{engine.load_seconds:.1f} s",
+            "a reload would cost": f"{again:.1f} s",
+            "of loading, the import, paid once a process": f"{engine.load_seconds - again:.1f} s",
+        }
+        style.facts(facts)
+        st.plotly_chart(
+            figures.load_bars(loaded.spans, dark=is_dark()), theme=None, key=f"load_{loaded.spec.name}",
+            config=figures.CONFIG, alt="Seconds of each stage of loading",
+        )  # fmt: skip
+
+
+def widths_of(widths: dict[str, int]) -> dict[str, Any]:
+    """Widths of columns, pixels."""
+    return {name: st.column_config.Column(width=width) for name, width in widths.items()}
+
+
+def to_fetch(stock: Stock) -> str:
+    """What a download would be, as far as it is known without asking anybody."""
+    spec = get_model(stock.model)
+    if stock.state == "complete" or not spec.repo or spec.not_runnable:
+        return ""
+    return f"about {human_bytes(spec.about_bytes + VOCODER_BYTES)}" if spec.about_bytes else "not known"
+
+
+def on_disk() -> None:
+    """The catalogue, what of it is here, and what can be done with the one that is ticked."""
+    st.subheader("On disk")
+    stocks = cache.inventory()
+    rows = [
+        {
+            "model": s.model,
+            "state": {"complete": "✓ complete", "incomplete": "⚠ incomplete", "absent": "– absent"}[s.state],
+            "size": human_bytes(s.bytes) if s.bytes else "",
+            "to fetch": to_fetch(s),
+            "licence": s.license,
+            "languages": ", ".join(get_model(s.model).languages),
+            "where": s.source,
+            "pinned revision": "tracked in git" if s.model == DEMO_VOICE else (s.revision or "")[:12],
+            "about": s.title,
+        }
+        for s in stocks
+    ]
+    event = st.dataframe(
+        rows, hide_index=True, on_select="rerun", selection_mode="single-row",
+        selection_default={"selection": {"rows": [0]}}, key="stock", alt="Models of the catalogue; tick one",
+    )  # fmt: skip
+    ticked = [k for k in event["selection"]["rows"] if k < len(stocks)]
+    if ticked:
+        one_model(stocks[ticked[0]])
+    else:
+        st.caption("Tick a model to verify, delete or fetch it.")
+
+
+def one_model(stock: Stock) -> None:
+    """Files of one model, and the buttons."""
+    spec = get_model(stock.model)
+    st.markdown(f"**{stock.model}**")
+    st.text("\n".join(filter(None, (stock.title, stock.note, spec.license_note, spec.url))))
+    rows = [
+        {"file": f.name, "size": human_bytes(f.size) if f.size else "", "problem": f.problem or "none",
+         "path": str(f.path), "shared": "with other models" if f.shared else "", "sha256": f.sha256}
+        for f in stock.files
+    ]  # fmt: skip
+    if rows and stock.state != "absent":
+        st.dataframe(rows, hide_index=True, alt=f"Files of {stock.model}")
+        with st.container(horizontal=True):
+            cache_actions.verify(stock)
+            cache_actions.delete(stock)
+        cache_actions.verified(stock)
+    cache_actions.fetch(stock, spec)
+
+
+@st.cache_data(show_spinner="Looking around", ttl=120)
+def _checks(place: str) -> list[doctor.Check]:
+    return doctor.examine(run=False)
+
+
+def environment() -> None:
+    """What the doctor says."""
+    opened = st.expander("Environment", icon=":material/stethoscope:", on_change="rerun", key="environment")
+    if opened.open:
+        rows = [{"": MARKS[c.state], "check": c.name, "found": c.detail} for c in _checks(str(home()))]
+        widths = {"": 80, "check": 200, "found": 720}
+        opened.dataframe(
+            rows, hide_index=True, column_config=widths_of(widths), alt="Python, packages, device, memory and models"
+        )
+
+
+st.title("Models and cache")
+if said := st.session_state.pop("models_said", ""):
+    st.success(said)
+try:
+    network()
+    in_memory(list(dict.fromkeys([resources.default_model(), *resources.usable_models(str(home()))])))
+    on_disk()
+    with st.expander("Import a model from this machine", icon=":material/upload_file:"):
+        cache_actions.import_form()
+    environment()
+except WorkbenchError as error:
+    st.error(str(error))

@@ -1,0 +1,201 @@
+"""Every finished run on disk: find, hear, compare, annotate, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from workbench.engine import exports
+from workbench.engine.cache.paths import human_bytes
+from workbench.engine.errors import WorkbenchError
+from workbench.engine.runs import (
+    NOTE_MAX_CHARACTERS,
+    RunSummary,
+    annotate,
+    broken_runs,
+    delete_run,
+    folder_bytes,
+    list_runs,
+    load_run,
+    runs_root,
+)
+from workbench.ui import compare_view, figures, sources, style
+from workbench.ui.theme import is_dark
+
+
+def matches(run: RunSummary, query: str) -> bool:
+    """Every word of ``query`` occurs in what is known of the run; ``nfe_step=7`` finds a setting."""
+    known = [run.id, run.text, run.note, run.voice, run.model, run.device, run.sweep, run.created_at]
+    known += [f"{name}={value}" for name, value in run.settings.items()]
+    haystack = " ".join(known).casefold()
+    return all(word in haystack for word in query.casefold().split())
+
+
+def origin() -> str:
+    """Scheme and host of this page: a column of sound needs whole addresses."""
+    parts = urlsplit(st.context.url or "")
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def table(runs: Sequence[RunSummary]) -> list[RunSummary]:
+    """The list, and what is ticked in it."""
+    base = origin()
+    rows = [
+        {
+            "★": "★" if run.star else "",
+            "made (UTC)": run.created_at[:19].replace("T", " "),
+            "text": run.text,
+            "shape": list(run.envelope),
+            "sound": f"{base}/api/runs/{run.id}/audio.wav" if base else None,
+            "audio (s)": run.seconds,
+            "total (s)": run.total_seconds,
+            "RTF": run.rtf,
+            "chunks": run.n_chunks,
+            "NFE": run.settings.get("nfe_step"),
+            "seed": run.settings.get("seed"),
+            "voice": run.voice,
+            "model": run.model,
+            "note": run.note,
+            "size": human_bytes(run.n_bytes),
+            "id": run.id,
+        }
+        for run in runs
+    ]
+    number = st.column_config.NumberColumn
+    columns = {
+        "★": st.column_config.TextColumn(width=30),
+        "text": st.column_config.TextColumn(width=280),
+        "shape": st.column_config.AreaChartColumn(width=110, y_min=0, help="Peaks of the waveform"),
+        "sound": st.column_config.AudioColumn(width=60, help="Double-click to play"),
+        "audio (s)": number(format="%.2f"),
+        "total (s)": number(format="%.2f", help="Processing, loading apart"),
+        "RTF": number(format="%.2f", help="Processing time over audio time: below 1 is faster than real time"),
+    }
+    wanted = st.query_params.get("run")
+    ticked = [k for k, run in enumerate(runs) if run.id == wanted]
+    event = st.dataframe(
+        rows, hide_index=True, column_config=columns, on_select="rerun", selection_mode="multi-row",
+        selection_default={"selection": {"rows": ticked}},
+        key=f"runs_{len(runs)}_{runs[0].id}_{runs[-1].id}", alt="All runs; tick one to open it, two or more to compare",
+    )  # fmt: skip
+    return [runs[k] for k in event["selection"]["rows"] if k < len(runs)]
+
+
+def save_note(run_id: str, key: str) -> None:
+    """Called when the note was changed."""
+    try:
+        annotate(run_id, note=st.session_state[key])
+    except WorkbenchError as error:
+        st.session_state["runs_error"] = str(error)
+
+
+def save_star(run_id: str, key: str) -> None:
+    """Called when the star was set or taken."""
+    try:
+        annotate(run_id, star=st.session_state[key])
+    except WorkbenchError as error:
+        st.session_state["runs_error"] = str(error)
+
+
+@st.dialog("Delete for good?")
+def confirm(run_ids: Sequence[str], n_bytes: int) -> None:
+    """What goes, and the button that does it."""
+    st.write(f"{len(run_ids)} run{'s' if len(run_ids) > 1 else ''}, {human_bytes(n_bytes)}:")
+    st.text("\n".join(run_ids))
+    if st.button("Delete", type="primary", icon=":material/delete:", key="delete_now", width="stretch"):
+        try:
+            freed = sum(delete_run(run_id) for run_id in run_ids)
+        except WorkbenchError as error:
+            st.error(str(error))
+            return
+        st.query_params.pop("run", None)
+        st.session_state["runs_said"] = f"Deleted, {human_bytes(freed)} are free again."
+        st.rerun()
+
+
+def one(run: RunSummary) -> None:
+    """A single run."""
+    source = sources.of_run(run.id, None)
+    st.subheader(f"Run {run.id}")
+    with st.container(height=150 if len(run.text) > 600 else "content", border=False):
+        st.text(run.text)
+    st.audio(sources.sound(source.key, source), alt="The run's speech")
+    facts = {"audio": f"{run.seconds:.2f} s", "total": f"{run.total_seconds:.2f} s", "RTF": f"{run.rtf:.2f}",
+             "first audio": f"{run.first_audio_seconds:.2f} s", "chunks": str(run.n_chunks)}  # fmt: skip
+    style.facts(facts)
+    left, right = st.columns([3, 1], vertical_alignment="top")
+    with left:
+        key = f"note_{run.id}"
+        st.text_area("Note", run.note, key=key, max_chars=NOTE_MAX_CHARACTERS, height=80, on_change=save_note,
+                     args=(run.id, key), placeholder="What did you hear?")  # fmt: skip
+    with right:
+        key = f"star_{run.id}"
+        st.toggle("Star", run.star, key=key, on_change=save_star, args=(run.id, key))
+        st.page_link("views/synthesize.py", label="Open", icon=":material/open_in_new:", query_params={"run": run.id})
+        st.page_link("views/spectrograms.py", label="Spectrogram", icon=":material/equalizer:",
+                     query_params={"run": run.id})  # fmt: skip
+        if run.has_trajectory:
+            st.page_link("views/flow.py", label="Flow", icon=":material/water:", query_params={"run": run.id})
+    opened = st.expander("Stages", icon=":material/timeline:", on_change="rerun", key=f"stages_{run.id}")
+    if opened.open:
+        whole = load_run(run.id, trajectories=False)
+        opened.plotly_chart(
+            figures.gantt_with_utilisation(whole.spans, whole.utilisation, dark=is_dark()), theme=None,
+            key="run_gantt", config=figures.CONFIG, alt="Stages of every chunk, and the use of the machine",
+        )  # fmt: skip
+
+
+def actions(runs: Sequence[RunSummary]) -> None:
+    """What can be done with those that are ticked."""
+    with st.container(horizontal=True):
+        label = "Delete" if len(runs) == 1 else f"Delete {len(runs)} runs"
+        if st.button(label, icon=":material/delete:", key="delete"):
+            confirm([run.id for run in runs], sum(run.n_bytes for run in runs))
+        if len(runs) == 1:
+            run_id = runs[0].id
+            st.download_button(
+                "Everything (zip)", lambda: exports.everything_zip(load_run(run_id, trajectories=False)),
+                file_name=f"f5tts-{run_id}.zip", mime="application/zip", on_click="ignore",
+                icon=":material/folder_zip:", key="zip",
+            )  # fmt: skip
+
+
+def damaged() -> None:
+    """Folders that cannot be read, and a way to be rid of them."""
+    broken = broken_runs()
+    if not broken:
+        return
+    with st.expander(f"{len(broken)} that cannot be read", icon=":material/broken_image:"):
+        st.text("\n".join(reason for _, reason in broken))
+        if st.button("Delete them", key="delete_broken", icon=":material/delete:"):
+            confirm([run_id for run_id, _ in broken], sum(folder_bytes(runs_root() / run_id) for run_id, _ in broken))
+
+
+st.title("Runs")
+for key, show in (("runs_said", st.success), ("runs_error", st.error)):
+    if key in st.session_state:
+        show(st.session_state.pop(key))
+every = list_runs()
+if every:
+    search, only = st.columns([4, 1], vertical_alignment="bottom")
+    query = search.text_input(
+        "Search", key="runs_query", live=True, placeholder="words of text or note, a voice, nfe_step=7", max_chars=200
+    )
+    starred = only.toggle("Starred only", key="runs_starred")
+    shown = [run for run in every if matches(run, query) and (run.star or not starred)]
+    st.caption(f"{len(shown)} of {len(every)} runs. Tick one to open it, two or more to compare.")
+    try:
+        chosen = table(shown) if shown else []
+        if chosen:
+            actions(chosen)
+        if len(chosen) == 1:
+            one(chosen[0])
+        elif chosen:
+            compare_view.compare(chosen)
+    except WorkbenchError as error:
+        st.error(str(error))
+else:
+    style.empty("No run yet. Speech made on the page <b>Synthesize</b> is kept and listed here.")
+damaged()

@@ -1,0 +1,144 @@
+"""Synthesize: a voice and a text in; the plan at once; then speech, chunk by chunk, with the time of every stage."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from workbench.engine.errors import RunError, WorkbenchError
+from workbench.engine.settings import SynthesisSettings, home
+from workbench.engine.speech_jobs import SpeechJob
+from workbench.engine.voices import Voice
+from workbench.ui import forms, resources, run_live, run_tools, run_view
+from workbench.ui.examples import EXAMPLES
+from workbench.ui.live_text import live_text
+from workbench.ui.plan_view import show_plan, upstream_bytes
+from workbench.ui.preload_view import preload_line
+from workbench.ui.style import empty
+from workbench.ui.voice_picker import pick_voice
+
+
+def take_example() -> None:
+    """Callback: put the chosen example into the text area."""
+    if chosen := st.session_state.get("example"):
+        st.session_state.text = EXAMPLES[chosen]
+        st.session_state.example = None
+
+
+def pick_model() -> str:
+    """The model to speak with; a choice only where several are on this disk."""
+    names = resources.usable_models(str(home()))
+    first = resources.default_model()
+    names = [first, *(name for name in names if name != first)]
+    if len(names) == 1:
+        return first
+    return st.selectbox("Model", names, key="model", persist_state="session")
+
+
+def knobs() -> tuple[str, Voice | None, SynthesisSettings | None]:
+    """Model, voice and settings, or None where something is missing or wrong."""
+    model = pick_model()
+    voice = pick_voice()
+    size = forms.chunk_bytes(upstream_bytes(voice))
+    steps = forms.nfe()
+    seed = forms.knob("seed")
+    with st.expander("Other knobs"):
+        others = forms.other_knobs()
+    try:
+        return model, voice, SynthesisSettings(nfe_step=steps, max_chunk_bytes=size, seed=int(seed), **others)
+    except WorkbenchError as error:
+        st.error(str(error))
+        return model, voice, None
+
+
+def start(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> None:
+    """Queue the synthesis and show it."""
+    resources.remember_voice(voice)
+    try:
+        job = resources.job_manager().submit(SpeechJob(lambda: resources.engine(model), text, voice, settings))
+    except WorkbenchError as error:
+        st.error(str(error))
+        return
+    st.session_state.started_here = job.id
+    run_live.show(job.id)
+
+
+@st.fragment
+def compose() -> None:
+    """Text, knobs, plan and the button. A fragment: typing redraws the plan, not the result below it."""
+    left, right = st.columns([5, 2], gap="medium")
+    with right:
+        model, voice, settings = knobs()
+    with left:
+        st.selectbox(
+            "Example",
+            list(EXAMPLES),
+            index=None,
+            key="example",
+            placeholder="Take an example text",
+            label_visibility="collapsed",
+            on_change=take_example,
+        )
+        st.session_state.setdefault("text", next(iter(EXAMPLES.values())))
+        text = st.text_area(
+            "Text",
+            key="text",
+            height=150,
+            placeholder="What shall be said?",
+            persist_state="session",
+        )
+        live_text("text")
+        job = run_live.current_job()
+        busy = job is not None and job.is_active
+        pressed = st.button(
+            "Synthesize",
+            key="go",
+            type="primary",
+            shortcut="Ctrl+Enter",
+            disabled=busy or voice is None or settings is None,
+        )
+        run_live.strip(job)
+        chunks = show_plan(text, voice, settings, model) if settings else None
+    if pressed and chunks and voice and settings:
+        start(text, voice, settings, model)
+
+
+def result() -> None:
+    """The run of this page: live while it is made, whole when it is done."""
+    run_id = run_live.current_id()
+    if run_id is None:
+        empty(
+            "Press <b>Synthesize</b> or Ctrl+Enter. Chunks play as they are finished; timings and spectrogram follow."
+        )
+        return
+    job = run_live.current_job()
+    if job is not None:
+        if job.base is None:
+            run_live.chunks(job)
+        run = job.run or job.base  # while a chunk is remade, the run it belongs to stays in view
+    else:
+        try:
+            run = resources.saved_run(run_id)
+        except WorkbenchError as error:
+            st.error(str(error))
+            return
+    if run is None:
+        return
+    if job is None or job.base is not None:
+        run_live.finished(run)
+    try:
+        run_view.show_run(run)
+    except RunError as error:  # deleted since, from the Runs page
+        st.error(str(error))
+        return
+    st.subheader("Files")
+    run_tools.downloads(run)
+    st.subheader("Make one chunk again")
+    run_tools.remake(run)
+
+
+run_live.current_id()  # before the widgets: a link to a run fills them
+st.title("Synthesize")
+preload_line()
+compose()
+st.divider()
+result()
