@@ -1,0 +1,202 @@
+"""How well the demo voice speaks what it never saw: one JSON document and one page of plots.
+
+Truth is espeak-ng's own reading of the held-out sentences by the held-out voices. Everything is measured on the
+decoded audio, after the vocoder, as a listener would get it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from workbench.demo_voice import metrics
+from workbench.demo_voice.corpus import SAMPLE_RATE_HZ, SILENCE, Utterance, record
+from workbench.demo_voice.espeak import Espeak
+from workbench.demo_voice.held_out import SPEAKERS, Case
+from workbench.demo_voice.recogniser import Recogniser
+from workbench.demo_voice.records import log
+from workbench.demo_voice.speaking import SamplerSettings, decode, generate_mel
+from workbench.engine.alignment import align
+from workbench.engine.inspection import pitch
+from workbench.engine.mel import mel_spectrogram
+
+LATENCY_TEXT = (
+    "The quick brown fox jumps over the lazy dog while seven wizards quietly mix jade powder, "
+    "and the whole village gathers by the river to watch the strange lights fade out."
+)
+"""169 characters, the text whose time is quoted everywhere."""
+
+
+@dataclass
+class Spoken:
+    """What was measured on one case."""
+
+    kind: str
+    text: str
+    phones: int = 0
+    errors: int = 0
+    true_errors: int = 0
+    vocoded_errors: int = 0
+    words: metrics.WordCount = metrics.WordCount(0, 0, 0)
+    mcd: dict[str, float] = field(default_factory=dict)
+    pitch_correlation: float = float("nan")
+    pitch_ratio: float = float("nan")
+    voice_found: bool = False
+    copy_distance: float = 0.0
+    mel: np.ndarray | None = None
+
+
+def _median(values: list[float] | np.ndarray) -> float:
+    """Median of what is not NaN, NaN where nothing is voiced."""
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known)]
+    return float(np.median(known)) if len(known) else float("nan")
+
+
+def _or_none(value: float) -> float | None:
+    return value if np.isfinite(value) else None  # JSON has no NaN
+
+
+def word_phones(utterance: Utterance) -> list[list[int]]:
+    """Phones of each word, from espeak-ng's word events."""
+    starts = [frame for frame, _ in utterance.words[1:]]
+    bounds = [0, *starts, len(utterance.phones)]
+    parts = [utterance.phones[a:b].tolist() for a, b in pairwise(bounds)]
+    return [metrics.collapse(part, SILENCE) for part in parts]
+
+
+def measure(
+    case: Case,
+    other: np.ndarray,
+    prints: list[np.ndarray],
+    cfm: Any,
+    vocoder: Any,
+    ear: Recogniser,
+    how: SamplerSettings,
+) -> Spoken:
+    """Speak one case and measure it. `other` is another sentence's mel (chance); `prints` the held-out voices."""
+    truth = metrics.collapse(case.truth.phones.tolist(), SILENCE)
+    wave = decode(vocoder, generate_mel(cfm, case.reference, case.truth.text, how))
+    mel = mel_spectrogram(wave)
+    heard = ear.phones(mel)
+    copy = mel_spectrogram(decode(vocoder, case.truth.mel))
+    n = min(len(copy), len(case.truth.mel))
+    aligned = align(mel, case.truth.mel)
+    spoken_pitch, true_pitch = pitch(wave, SAMPLE_RATE_HZ).hz, pitch(case.truth.audio, SAMPLE_RATE_HZ).hz
+    distances = [float(np.abs(metrics.voice_print(mel) - p).mean()) for p in prints]
+    return Spoken(
+        kind=case.kind,
+        text=case.truth.text,
+        phones=len(truth),
+        errors=metrics.edit_distance(heard, truth),
+        true_errors=metrics.edit_distance(ear.phones(case.truth.mel), truth),
+        vocoded_errors=metrics.edit_distance(ear.phones(copy), truth),
+        words=metrics.count_words(heard, word_phones(case.truth)),
+        mcd={
+            "generated": aligned.mcd_decibels,
+            "chance": align(other, case.truth.mel).mcd_decibels,
+            "floor": align(case.other_tempo, case.truth.mel).mcd_decibels,
+        },
+        pitch_correlation=metrics.pitch_correlation(spoken_pitch, true_pitch, aligned.path),
+        pitch_ratio=_median(spoken_pitch) / _median(true_pitch),
+        voice_found=int(np.argmin(distances)) == case.speaker,
+        copy_distance=float(np.abs(copy[:n] - case.truth.mel[:n]).mean()),
+        mel=mel,
+    )
+
+
+def summary(spoken: list[Spoken]) -> dict[str, Any]:
+    """The main figures of a list of cases."""
+    phones, words = sum(s.phones for s in spoken), sum(s.words.words for s in spoken)
+    mcd = {k: float(np.mean([s.mcd[k] for s in spoken])) for k in ("generated", "chance", "floor")}
+    return {
+        "sentences": len(spoken),
+        "phone_error_rate": sum(s.errors for s in spoken) / phones,
+        "phone_error_rate_of_true_speech": sum(s.true_errors for s in spoken) / phones,
+        "phone_error_rate_of_vocoded_true_speech": sum(s.vocoded_errors for s in spoken) / phones,
+        "skipped_words": sum(s.words.skipped for s in spoken) / words,
+        "repeated_words": sum(s.words.repeated for s in spoken) / words,
+        "mcd_decibels": mcd,
+        "mcd_from_chance_to_floor": (mcd["chance"] - mcd["generated"]) / (mcd["chance"] - mcd["floor"]),
+        "pitch_correlation": _or_none(_median([s.pitch_correlation for s in spoken])),
+        "pitch_ratio": _or_none(_median([s.pitch_ratio for s in spoken])),
+        "own_voice_is_nearest": float(np.mean([s.voice_found for s in spoken])),
+        "copy_synthesis_log_mel_distance": float(np.mean([s.copy_distance for s in spoken])),
+    }
+
+
+def long_texts(
+    cases: list[Case],
+    cfm: Any,
+    ear: Recogniser,
+    vocoder: Any,
+    espeak: Espeak,
+    table: dict[str, int],
+    how: SamplerSettings,
+) -> dict[str, Any]:
+    """Phone error by chunk size: held-out sentences joined to about 40, 100, 200 and 300 bytes, two of each."""
+    found = {}
+    for size in (40, 100, 200, 300):
+        errors = total = 0
+        for k, speaker in enumerate(SPEAKERS[:2]):
+            text = ""
+            for case in cases[k::2]:
+                if len(text) + len(case.truth.text) + 1 <= size:
+                    text = f"{text} {case.truth.text}".strip()
+            espeak.use(speaker)
+            truth = metrics.collapse(record(espeak, text, table).phones.tolist(), SILENCE)
+            wave = decode(vocoder, generate_mel(cfm, cases[k].reference, text, how))
+            errors += metrics.edit_distance(ear.phones(mel_spectrogram(wave)), truth)
+            total += len(truth)
+        found[f"{size}_bytes"] = errors / total
+    return found
+
+
+def latency(cfm: Any, vocoder: Any, reference: Utterance) -> dict[str, float]:
+    """Seconds for LATENCY_TEXT at 7 and 32 steps, after one warm-up."""
+    found = {}
+    generate_mel(cfm, reference, "Warm up.", SamplerSettings(nfe_step=5))
+    for steps in (7, 32):
+        started = time.perf_counter()
+        decode(vocoder, generate_mel(cfm, reference, LATENCY_TEXT, SamplerSettings(nfe_step=steps)))
+        found[f"seconds_at_nfe_{steps}"] = round(time.perf_counter() - started, 2)
+    return found
+
+
+def evaluate(
+    cases: list[Case], cfm: Any, vocoder: Any, ear: Recogniser, how: SamplerSettings = SamplerSettings()
+) -> tuple[dict[str, Any], list[Spoken]]:
+    """Measure all cases: the document (overall, by kind, by voice) and the single measurements."""
+    prints = [
+        metrics.voice_print(next(c for c in cases if c.speaker == k).reference.mel)
+        for k in sorted({c.speaker for c in cases})
+    ]
+    spoken = []
+    for case in cases:
+        others = [c for c in cases if c.speaker == case.speaker and c is not case] or [
+            c for c in cases if c is not case
+        ]
+        other = min(others, key=lambda c: abs(len(c.truth.mel) - len(case.truth.mel)))
+        spoken.append(measure(case, other.truth.mel, prints, cfm, vocoder, ear, how))
+        log.info("%d of %d: %d phones, %d wrong: %s", len(spoken), len(cases), spoken[-1].phones, spoken[-1].errors,
+                 case.truth.text[:50])  # fmt: skip
+    document = summary(spoken)
+    document["nfe_step"], document["cfg_strength"] = how.nfe_step, how.cfg_strength
+    document["by_kind"] = {k: _brief([s for s in spoken if s.kind == k]) for k in dict.fromkeys(s.kind for s in spoken)}
+    document["by_voice"] = {
+        SPEAKERS[k].variant: _brief([s for s, c in zip(spoken, cases, strict=True) if c.speaker == k])
+        for k in sorted({c.speaker for c in cases})
+    }
+    return document, spoken
+
+
+def _brief(spoken: list[Spoken]) -> dict[str, float]:
+    whole = summary(spoken)
+    return {
+        k: whole[k]
+        for k in ("sentences", "phone_error_rate", "skipped_words", "repeated_words", "mcd_from_chance_to_floor")
+    }

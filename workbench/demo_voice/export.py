@@ -1,0 +1,122 @@
+"""From checkpoints to the folder that ships: the layout of the released models, checked by loading it with upstream."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+
+from workbench.demo_voice import network, vocoder
+from workbench.demo_voice.corpus import SAMPLE_RATE_HZ, record
+from workbench.demo_voice.espeak import Espeak, Speaker
+from workbench.engine.audio import write_audio
+from workbench.engine.settings import MelConfig
+
+VOICES: tuple[tuple[str, Speaker, str], ...] = (
+    ("Arthur", Speaker("", 38, 46, 177), "The morning train was late again, so we walked along the river instead."),
+    ("Clara", Speaker("f1", 52, 48, 196), "My sister keeps a small garden behind the house, full of herbs and roses."),
+    ("Victor", Speaker("m8", 30, 40, 176), "Every good story begins with a question that nobody dares to answer."),
+    (
+        "Nora",
+        Speaker("steph", 60, 52, 175),
+        "The lake was calm and bright, and two white boats drifted near the shore.",
+    ),
+)
+"""Name, espeak-ng speaker and words of the reference voices that are bundled."""
+
+
+def export_acoustic(average: dict[str, Tensor], folder: Path, name: str, arch: dict[str, Any] | None = None) -> Path:
+    """Write config.yaml, vocab.txt and `model_<name>.safetensors` (fp16, keys under `ema_model.`)."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    network.write_vocab(folder / "vocab.txt")
+    mel = MelConfig()
+    spec = {
+        "target_sample_rate": mel.target_sample_rate,
+        "n_mel_channels": mel.n_mel_channels,
+        "hop_length": mel.hop_length,
+        "win_length": mel.win_length,
+        "n_fft": mel.n_fft,
+        "mel_spec_type": mel.mel_spec_type,
+    }
+    config = {
+        "model": {
+            "name": "demo-voice",
+            "tokenizer": "custom",
+            "backbone": "DiT",
+            "arch": arch or network.ARCH,
+            "mel_spec": spec,
+        }
+    }
+    text = "# the layout of f5_tts/configs/*.yaml\n" + yaml.safe_dump(config, sort_keys=False)
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
+    state = {f"ema_model.transformer.{k}": v.half().contiguous() for k, v in average.items()}
+    for old in folder.glob("model_*.safetensors"):
+        old.unlink()
+    path = folder / f"model_{name}.safetensors"
+    save_file(state, path)
+    path.chmod(0o644)  # safetensors writes it for the owner alone
+    return path
+
+
+def export_vocoder(average: dict[str, Tensor], folder: Path) -> Path:
+    """Write vocos/config.yaml and vocos/model.safetensors (fp32: it is small, and heard last)."""
+    from safetensors.torch import save_file
+
+    (folder / "vocos").mkdir(parents=True, exist_ok=True)
+    (folder / "vocos" / "config.yaml").write_text(yaml.safe_dump(vocoder.CONFIG, sort_keys=False), encoding="utf-8")
+    path = folder / "vocos" / "model.safetensors"
+    save_file({k: v.contiguous() for k, v in average.items() if not k.startswith("feature_extractor.")}, path)
+    path.chmod(0o644)
+    return path
+
+
+def export_voices(folder: Path, espeak: Espeak) -> None:
+    """Speak and write the bundled reference recordings and voices.json."""
+    import numpy as np
+
+    (folder / "voices").mkdir(parents=True, exist_ok=True)
+    for old in (folder / "voices").glob("*.flac"):
+        old.unlink()
+    entries = []
+    for name, speaker, text in VOICES:
+        espeak.use(speaker)
+        spoken = record(espeak, text, {})
+        wave = np.concatenate([spoken.audio, np.zeros(SAMPLE_RATE_HZ // 20, np.float32)])
+        file = f"voices/{name.lower()}.flac"
+        write_audio(folder / file, wave, SAMPLE_RATE_HZ)
+        entries.append({"name": name, "file": file, "text": text, "seconds": round(len(wave) / SAMPLE_RATE_HZ, 2)})
+    (folder / "voices" / "voices.json").write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+
+
+def write_lock(folder: Path) -> dict[str, Any]:
+    """Write lock.json: sha256 and size of every file that the engine reads."""
+    files = [folder / "config.yaml", folder / "vocab.txt", *folder.glob("model_*.safetensors")]
+    files += [p for sub in ("vocos", "voices") for p in (folder / sub).iterdir() if p.is_file()]
+    found = {}
+    for path in sorted(files):
+        data = path.read_bytes()
+        found[path.relative_to(folder).as_posix()] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+    lock = {"model": "demo-voice", "files": found}
+    (folder / "lock.json").write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return lock
+
+
+def load_exported(folder: Path) -> tuple[Any, Any]:
+    """CFM and Vocos from an exported folder, in eval mode, exactly as saved."""
+    from safetensors.torch import load_file
+
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    cfm = network.build_cfm(config["model"]["arch"])
+    weights = load_file(next(iter(sorted(folder.glob("model_*.safetensors")))))
+    cfm.load_state_dict({k.removeprefix("ema_model."): v.float() for k, v in weights.items()})
+    vocos = vocoder.build_vocos(yaml.safe_load((folder / "vocos" / "config.yaml").read_text(encoding="utf-8")))
+    vocos.load_state_dict(load_file(folder / "vocos" / "model.safetensors"), strict=False)
+    with torch.no_grad():
+        return cfm.eval(), vocos.eval()

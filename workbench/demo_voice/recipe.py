@@ -1,0 +1,225 @@
+"""The steps of the recipe, each reading and writing one work folder.
+
+corpus/       shards of speech, phones.json
+letters/      the lesson on text alone
+acoustic/     checkpoint and curve of the acoustic model
+vocoder/      likewise        recogniser/  likewise
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from workbench.demo_voice import acoustic, graft, held_out, letters, network, plots, recogniser, records, vocoder
+from workbench.demo_voice import corpus as speech
+from workbench.demo_voice import evaluate as judging
+from workbench.demo_voice import export as exporting
+from workbench.demo_voice.espeak import Espeak
+from workbench.demo_voice.speaking import SamplerSettings, model_of_checkpoint
+from workbench.demo_voice.texts import CorpusError, TextSource
+from workbench.engine.loading import choose_device
+
+
+def make_corpus(work: Path, shards: int, groups: int, seed: int) -> None:
+    """Speak `shards` shards of `groups` groups that are not there yet."""
+    folder = work / "corpus"
+    folder.mkdir(parents=True, exist_ok=True)
+    table = folder / "phones.json"
+    if not table.exists():
+        table.write_text(json.dumps(speech.phone_table(Espeak(), TextSource.load(seed))), encoding="utf-8")
+    for number in range(shards):
+        if not (folder / f"shard-{number}.npz").exists():
+            plan = speech.CorpusPlan(groups=groups)
+            frames = speech.write_shard(folder, number, plan, phones(work), seed)
+            records.log.info("shard %d of %d: %d frames", number + 1, shards, frames)
+
+
+def phones(work: Path) -> dict[str, int]:
+    """Numbers of the phones. Raises CorpusError when the corpus is not there."""
+    path = work / "corpus" / "phones.json"
+    if not path.exists():
+        raise CorpusError(f"{path} is missing", remedy=f"python -m workbench demo-voice corpus --work {work}")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _lesson(work: Path, steps: int, onto: Path | None = None) -> dict[str, Any]:
+    """What the lesson on letters taught; held now if it has not been, from the text layers of `onto` if they fit."""
+    path = work / "letters" / "letters.pt"
+    if not path.exists():
+        layers = network.build_cfm().transformer.text_embed
+        known = onto is not None and graft.take_text_layers(layers, onto)
+        letters.train_letters(letters.LettersPlan(steps=steps), work / "letters", layers, fresh=not known)
+    return torch.load(path, weights_only=True)
+
+
+@dataclass(frozen=True)
+class AcousticJob:
+    """One training of the acoustic model, as its processes need it.
+
+    Attributes:
+        onto: exported voice whose blocks the model starts with (module `graft`); None starts fresh.
+        plan: fields of `acoustic.AcousticPlan` that are not to have their defaults.
+    """
+
+    work: Path
+    steps: int | None = None
+    device: str = "cpu"
+    processes: int = 1
+    letters_steps: int = 400
+    compiled: bool = True
+    onto: Path | None = None
+    plan: dict[str, Any] = field(default_factory=dict)
+
+
+def read_plan(path: Path) -> dict[str, Any]:
+    """Fields of `acoustic.AcousticPlan` from JSON. Raises CorpusError when it cannot be read or names another field."""
+    try:
+        found = dict(json.loads(path.read_text(encoding="utf-8")))
+        unknown = set(found) - {f.name for f in fields(acoustic.AcousticPlan)}
+    except (OSError, ValueError, TypeError) as error:
+        raise CorpusError(
+            f"{path} is no plan: {error}", remedy="write a JSON object of AcousticPlan's fields"
+        ) from error
+    if unknown:
+        raise CorpusError(f"{path}: AcousticPlan has no {', '.join(sorted(unknown))}", remedy="see acoustic.py")
+    if "curriculum" in found:  # JSON has no whole numbers as keys, and no tuples
+        found["curriculum"] = tuple((last, {int(n): w for n, w in rows.items()}) for last, rows in found["curriculum"])
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+
+
+def train_acoustic(job: AcousticJob) -> None:
+    """The lesson on letters, then the acoustic model, in data-parallel processes; resumes where it stopped."""
+    phones(job.work)
+    _lesson(job.work, job.letters_steps, job.onto)
+    job = replace(job, device=choose_device(job.device))
+    if job.processes == 1:
+        _acoustic_process(0, job)
+        return
+    meeting = job.work / "acoustic" / "meeting"
+    meeting.parent.mkdir(parents=True, exist_ok=True)
+    meeting.unlink(missing_ok=True)
+    torch.multiprocessing.spawn(_spawned, (job, f"file://{meeting.absolute()}"), nprocs=job.processes)
+
+
+def _spawned(rank: int, job: AcousticJob, meeting: str) -> None:
+    logging.basicConfig(level=logging.INFO if rank == 0 else logging.WARNING, format="%(asctime)s %(message)s")
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=job.processes)
+    _acoustic_process(rank, job)
+    dist.destroy_process_group()
+
+
+def _acoustic_process(rank: int, job: AcousticJob) -> None:
+    plan = acoustic.AcousticPlan(**job.plan | ({"steps": job.steps} if job.steps else {}))
+    network.seed_everything(plan.seed)
+    lesson = _lesson(job.work, 0)
+    cfm = network.build_cfm()
+    acoustic.open_gates(cfm.transformer)
+    cfm.transformer.text_embed.load_state_dict(lesson["text_embed"])
+    source = TextSource.load(plan.seed)
+    begins = job.onto is not None and not (job.work / "acoustic" / "acoustic.pt").exists()  # a checkpoint knows more
+    if begins:
+        explained = graft.graft(cfm.transformer, job.onto, source)
+        records.log.info("grafted onto %s: %.0f %% of its text features explained", job.onto, 100 * explained)
+    learner = acoustic.Learner(cfm, len(phones(job.work)) + 2, len(lesson["table"]))
+    learner.spelling_head.load_state_dict(lesson["head"])
+    data = speech.Corpus.load(job.work / "corpus")
+    if begins:
+        acoustic.fit_phone_head(learner, data, plan)
+    if job.compiled:
+        learner.compile_blocks()
+    source.rng = random.Random(plan.seed * 1000 + rank)
+    spelling = letters.batches(letters.LettersPlan(batch_chars=150), Espeak(), source, lesson["table"])
+    training = acoustic.Training(plan, job.work / "acoustic", data, spelling, learner.to(job.device), rank)
+    training.resume()
+    with network.plain_attention():
+        training.run()
+
+
+def train_vocoder(work: Path, steps: int | None) -> None:
+    """The small Vocos."""
+    phones(work)
+    plan = vocoder.VocoderPlan(**({"steps": steps} if steps else {}))
+    vocoder.train_vocoder(plan, work / "vocoder", work / "corpus")
+
+
+def train_recogniser(work: Path, steps: int | None) -> None:
+    """The phone recogniser."""
+    table = phones(work)
+    cases = held_out.held_out_cases(Espeak(), table)
+    plan = recogniser.RecogniserPlan(**({"steps": steps} if steps else {}))
+    truth = [(c.truth.mel, c.truth.phones) for c in cases]
+    recogniser.train_recogniser(plan, work / "recogniser", speech.Corpus.load(work / "corpus"), len(table) + 2, truth)
+
+
+def _made(path: Path, command: str) -> Path:
+    """`path`, if an earlier step has made it. Raises CorpusError naming the step."""
+    if not path.exists():
+        work = path.parent.parent
+        raise CorpusError(f"{path} is missing", remedy=f"python -m workbench demo-voice {command} --work {work}")
+    return path
+
+
+def models(work: Path, folder: Path | None) -> tuple[Any, Any]:
+    """CFM and Vocos from an exported folder, or from the checkpoints of the work folder."""
+    if folder is not None:
+        return exporting.load_exported(folder)
+    vocos = vocoder.build_vocos()
+    vocos.load_state_dict(
+        torch.load(_made(work / "vocoder" / "vocoder.pt", "train-vocoder"), weights_only=True)["average"]
+    )
+    return model_of_checkpoint(str(_made(work / "acoustic" / "acoustic.pt", "train-acoustic"))), vocos.eval()
+
+
+def listener(work: Path, folder: Path | None) -> tuple[recogniser.Recogniser, dict[str, int]]:
+    """The recogniser of the work folder with its phones; the one exported with the voice where none was trained."""
+    path = work / "recogniser" / "recogniser.pt"
+    if folder is not None and not path.exists() and (folder / recogniser.EXPORTED).is_file():
+        return recogniser.load_exported(folder)
+    return recogniser.load_recogniser(_made(path, "train-recogniser")), phones(work)
+
+
+def evaluate(work: Path, folder: Path | None, nfe_step: int, limit: int | None, out: Path | None) -> dict[str, Any]:
+    """Measure; with `out`, write evaluation.json and evaluation.png there."""
+    espeak = Espeak()
+    ear, table = listener(work, folder)
+    cases = held_out.held_out_cases(espeak, table, limit)
+    cfm, vocos = models(work, folder)
+    how = SamplerSettings(nfe_step=nfe_step)
+    document, spoken = judging.evaluate(cases, cfm, vocos, ear, how)
+    if nfe_step != 7:
+        few_steps, _ = judging.evaluate(cases, cfm, vocos, ear, replace(how, nfe_step=7))
+        keys = ("phone_error_rate", "skipped_words", "repeated_words", "mcd_from_chance_to_floor")
+        document["at_nfe_7"] = {k: few_steps[k] for k in keys}
+    document["phone_error_by_chunk_size"] = judging.long_texts(cases, cfm, ear, vocos, espeak, table, how)
+    document["latency"] = judging.latency(cfm, vocos, cases[0].reference) | {"threads": torch.get_num_threads()}
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "evaluation.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        plots.page(out / "evaluation.png", document, cases, spoken, work / "acoustic" / "acoustic.csv")
+    return document
+
+
+def export(work: Path, folder: Path, name: str) -> dict[str, Any]:
+    """Replace the voice in `folder` by the newest checkpoints and load it once to prove it."""
+    state = torch.load(
+        _made(work / "acoustic" / "acoustic.pt", "train-acoustic"), map_location="cpu", weights_only=True
+    )
+    exporting.export_acoustic(state["average"], folder, name)
+    heard = work / "vocoder" / "vocoder.pt"
+    if heard.exists() or not (folder / "vocos").is_dir():  # otherwise the vocoder that is there stays
+        vocos = torch.load(_made(heard, "train-vocoder"), map_location="cpu", weights_only=True)
+        exporting.export_vocoder(vocos["average"], folder)
+    if (work / "recogniser" / "recogniser.pt").exists():
+        recogniser.export_recogniser(*listener(work, None), folder)
+    exporting.export_voices(folder, Espeak())
+    exporting.load_exported(folder)
+    return exporting.write_lock(folder)

@@ -1,0 +1,169 @@
+"""What the demo voice learns to read: sentences and words with a licence that can be named.
+
+Sources (Debian packages): WordNet 3.0 definitions and example sentences (`wordnet-base`, WordNet licence), clauses of
+the King James Bible (`bible-kjv`, public domain), SCOWL word and name lists (`scowl`, SCOWL licence), and sentences
+put together here from SCOWL words, names and numbers. Sentences of the evaluation are kept out by `is_held_out`.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from workbench.engine.errors import WorkbenchError
+
+CHARACTERS = " abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,'!?:;-\"()"
+_WORDNET, _SCOWL = Path("/usr/share/wordnet"), Path("/usr/share/dict/scowl")
+_PLAIN = re.compile(r"[A-Za-z0-9 .,'!?:;-]+")
+_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+_ONES += "seventeen eighteen nineteen"
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+
+
+class CorpusError(WorkbenchError):
+    """A text source is not installed."""
+
+
+def spell_number(n: int) -> str:
+    """`n` (0..999999) in words: 1984 -> "one thousand nine hundred eighty-four"."""
+    if n < 20:
+        return _ONES.split()[n]
+    if n < 100:
+        return _TENS.split()[n // 10 - 2] + (f"-{spell_number(n % 10)}" if n % 10 else "")
+    size, name = (100, "hundred") if n < 1000 else (1000, "thousand")
+    return f"{spell_number(n // size)} {name}" + (f" {spell_number(n % size)}" if n % size else "")
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The lower-cased words of a text, the form in which sentences are compared."""
+    return tuple(re.findall(r"[a-z0-9']+", text.lower()))
+
+
+@lru_cache(1)
+def held_out_sentences() -> tuple[tuple[str, str], ...]:
+    """(kind, sentence) of the evaluation set, `held_out.txt` beside this module; never trained on."""
+    lines = (Path(__file__).parent / "held_out.txt").read_text(encoding="utf-8").splitlines()
+    return tuple(tuple(line.split("\t", 1)) for line in lines if "\t" in line)  # type: ignore[misc]
+
+
+@lru_cache(1)
+def _held_out_runs() -> frozenset[tuple[str, ...]]:
+    rows = [words_of(sentence) for _, sentence in held_out_sentences()]
+    return frozenset(words[i : i + 5] for words in rows for i in range(max(1, len(words) - 4)) if len(words) > 1)
+
+
+def is_held_out(text: str) -> bool:
+    """True when `text` shares five words in a row with the evaluation set, or is one of its sentences."""
+    words, runs = words_of(text), _held_out_runs()
+    return words in runs or any(words[i : i + 5] in runs for i in range(len(words) - 4))
+
+
+def _read(path: Path, package: str) -> list[str]:
+    if not path.exists():
+        raise CorpusError(f"{path} is missing", remedy=f"apt-get install {package}")
+    return path.read_text(encoding="latin1").splitlines()
+
+
+def wordnet_sentences() -> list[str]:
+    """Definitions and quoted examples of WordNet, of 2 to 40 words."""
+    found: list[str] = []
+    for part in ("noun", "verb", "adj", "adv"):
+        for line in _read(_WORDNET / f"data.{part}", "wordnet-base"):
+            if line.startswith("  ") or "|" not in line:
+                continue
+            gloss = line.split("|", 1)[1]
+            found += re.findall(r'"([^"]+)"', gloss)
+            found += re.sub(r'"[^"]*"|\([^)]*\)', " ", gloss).split(";")
+    return _tidy(found, 2, 40)
+
+
+def bible_sentences() -> list[str]:
+    """Clauses of the King James Bible, split where it pauses, of 2 to 40 words."""
+    try:
+        done = subprocess.run(["bible", "-f", "Gen1:1-Rev22:21"], capture_output=True, text=True, check=True)
+    except FileNotFoundError as error:
+        raise CorpusError("the program `bible` is missing", remedy="apt-get install bible-kjv") from error
+    verses = [line.split(" ", 1)[1] for line in done.stdout.splitlines() if " " in line]
+    return _tidy([clause for verse in verses for clause in re.split(r"(?<=[.:;?!])\s+", verse)], 2, 40)
+
+
+def _tidy(raw: list[str], low: int, high: int) -> list[str]:
+    kept = set()
+    for text in raw:
+        text = re.sub(r"\s+", " ", text.replace("`", "'").replace("--", ", ")).strip(" -,;:.")
+        plain = _PLAIN.fullmatch(text) and text[0].isalpha() and not re.search(r"[A-Z]{2}|\d{3}|\.\w|'{2}", text)
+        if plain and low <= len(text.split()) <= high:
+            kept.add(text)
+    return sorted(kept)
+
+
+def word_list(name: str, sizes: tuple[int, ...]) -> list[str]:
+    """Words of SCOWL's lists `name` up to the given sizes; only plain spellings of 2 to 16 letters."""
+    found: list[str] = []
+    for size in sizes:
+        path = _SCOWL / f"{name}.{size}"
+        if path.exists():
+            found += [w for w in _read(path, "scowl") if re.fullmatch(r"[A-Za-z]+('[a-z]+)?", w) and 2 <= len(w) <= 16]
+    if not found:
+        raise CorpusError(f"SCOWL's list {name} is missing", remedy="apt-get install scowl")
+    return sorted(set(found))
+
+
+@dataclass
+class TextSource:
+    """Draws training texts of a wanted length in words; one instance per process and random stream."""
+
+    rng: random.Random
+    by_length: dict[int, list[str]]
+    common: list[str]
+    rare: list[str]
+    names: list[str]
+
+    @classmethod
+    def load(cls, seed: int, bible_share: float = 0.3) -> TextSource:
+        """Read all sources (about three seconds). Raises CorpusError naming the package that is missing."""
+        rng = random.Random(seed)
+        sentences = wordnet_sentences()
+        bible = bible_sentences()
+        sentences += random.Random(0).sample(bible, min(len(bible), int(bible_share * len(sentences))))
+        by_length: dict[int, list[str]] = {}
+        for sentence in sentences:
+            if not is_held_out(sentence):
+                by_length.setdefault(len(sentence.split()), []).append(sentence)
+        common = word_list("english-words", (10, 20, 35)) + word_list("american-words", (10, 20, 35))
+        rare = word_list("english-words", (40, 50, 55, 60)) + word_list("american-words", (40, 50, 55, 60))
+        names = [w.removesuffix("'s") for w in word_list("english-upper", (35, 40, 50))]
+        return cls(rng, by_length, common, rare, names)
+
+    def words(self, count: int) -> str:
+        """`count` words in no order, names and numbers among them: spelling without syntax."""
+        return " ".join(self._word() for _ in range(count))
+
+    def _word(self) -> str:
+        draw = self.rng.random()
+        if draw < 0.06:
+            return self.rng.choice(self.names)
+        if draw < 0.12:
+            return spell_number(int(10 ** self.rng.uniform(0, 3.5)))
+        return self.rng.choice(self.common if draw < 0.75 else self.rare)
+
+    def sentence(self, count: int) -> str:
+        """A sentence of about `count` words (2..40) from the collections."""
+        for shift in (0, 1, -1, 2, -2, 3, -3):
+            if self.by_length.get(count + shift):
+                return self.rng.choice(self.by_length[count + shift])
+        return self.words(count)
+
+    def utterance(self, count: int, loose: float = 0.3) -> str:
+        """A spoken unit of about `count` words with a capital and an end mark; `loose` of them are mere words."""
+        text = self.words(count) if count < 2 or self.rng.random() < loose else self.sentence(count)
+        if self.rng.random() < 0.9:
+            text = text[0].upper() + text[1:]
+        if text[-1] in ".,!?:;":
+            return text
+        mark = self.rng.choices([".", "?", "!", ",", ":", ";"], [70, 12, 5, 9, 2, 2])[0]
+        return text + mark
