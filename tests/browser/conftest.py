@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
             if not Path(CHROMIUM).exists():
                 item.add_marker(pytest.mark.skip(reason="no Chromium; set CHROMIUM to one"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed journey says what its pages showed: a time-out alone tells nothing."""
+    report = yield
+    opener = getattr(item, "funcargs", {}).get("new_page")
+    if report.when == "call" and report.failed and opener is not None:
+        for number, page in enumerate(opener.pages):
+            areas = [area.input_value() for area in page.locator("textarea").all()]
+            shown = f"text areas: {areas}\n{page.locator('body').inner_text()[-3000:]}"
+            report.sections.append((f"page {number}", shown))
+    return report
 
 
 class Server:
@@ -107,11 +120,13 @@ def new_page(browser: Any) -> Iterator[Callable[..., Any]]:
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
+        opener.pages.append(page)
         page.set_default_timeout(200_000)  # ms; the processor may be busy with something else
         page.on("request", lambda request: None if LOCAL.match(request.url) else foreign.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
         return page
 
+    opener.pages = []
     yield opener
     for context in contexts:
         context.close()

@@ -110,8 +110,7 @@ with right:
     )
     st.caption(f"Upstream's rule for this voice: {upstream_bytes(voice)} bytes.")
 with left:
-    st.session_state.setdefault("size_text", EXAMPLES["A paragraph"])
-    typed = st.text_area("Text", key="size_text", height=120, persist_state="session")
+    typed = st.text_area("Text", EXAMPLES["A paragraph"], key="size_text", height=120, persist_state="session")
     live_text("size_text")
     settings = SynthesisSettings(nfe_step=steps, max_chunk_bytes=size)
     chunks = show_plan(typed, voice, settings, model)

@@ -16,6 +16,10 @@ from workbench.ui.preload_view import preload_line
 from workbench.ui.style import empty
 from workbench.ui.voice_picker import pick_voice
 
+# Given to the widget as its default, not put into the session's state: a state reaches the browser once, in the run
+# that sets it, and is lost where a busy server starts the next run before that one was sent: the area stays empty.
+FIRST_TEXT = next(iter(EXAMPLES.values()))
+
 
 def take_example() -> None:
     """Callback: put the chosen example into the text area."""
@@ -78,9 +82,9 @@ def compose() -> None:
             label_visibility="collapsed",
             on_change=take_example,
         )
-        st.session_state.setdefault("text", next(iter(EXAMPLES.values())))
         text = st.text_area(
             "Text",
+            FIRST_TEXT,
             key="text",
             height=150,
             placeholder="What shall be said?",
