@@ -47,7 +47,7 @@ def assemble(
     with timeline.span("cross_fade"):
         draft = Run(
             id=run_id or now.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3),
-            created_at=now.isoformat(timespec="seconds"),
+            created_at=now.isoformat(timespec="milliseconds"),
             model=loaded.spec.name,
             voice=voice.name,
             voice_id=voice.id,

@@ -80,7 +80,7 @@ class Run:
 
     Attributes:
         id: sortable and unique: time of creation and a random tail.
-        created_at: ISO 8601, UTC.
+        created_at: ISO 8601, UTC, to the millisecond.
         model, voice, voice_id, ref_text, text: what was asked for.
         settings: how.
         device, dtype: where, and in which number format.
