@@ -1,15 +1,16 @@
-"""Training rows put together as inference does it: a reference, then new words, in one voice and at one tempo.
+"""Training rows put together as inference does it: a reference, then new words, in one voice.
 
-Upstream spreads the characters evenly over the frames. Speech does not keep step with that: the difference adds up
-over a sentence to half a second and more, and finding each frame's character is what a small model learns last. So the
-rows are re-timed: rhythm inside a few words stays as it was spoken, slow drift against the even spread is taken out.
-Every row of a batch is filled to exactly one length, so that no padding mask is needed.
+A reference keeps its rhythm. New words are re-timed: rhythm inside a few words stays as it was spoken, slow drift
+against their text is taken out (module `placing` says when each character is due), because finding each frame's
+character is what a small model learns last. Every row of a batch is filled to exactly one length, so that no padding
+mask is needed.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -17,11 +18,13 @@ from torch import Tensor
 
 from workbench.demo_voice import network
 from workbench.demo_voice.corpus import SILENCE, Corpus
+from workbench.demo_voice.placing import spoken_frames
 
 MEL_FLOOR = float(np.log(1e-5))
 SPACE = 0
 _GAP = (2, 8)  # silent frames after an utterance; inference leaves about five
 _SLOPES = (0.45, 2.0)  # how much faster or slower re-timed speech may get
+SHORT_SPEED, SHORT_CHARS = 0.3, 11
 
 
 @dataclass(frozen=True)
@@ -29,19 +32,26 @@ class RowPlan:
     """How rows are drawn.
 
     Attributes:
-        frames_per_char: of the rows near which upstream's spread is even (it deals out whole frames, so at 5.4 the
-            first 60 % of the characters get five and the others six).
-        other_share: share of the rows with any tempo of `other_tempo` instead.
+        frames_per_char: tempo of a share `usual` of the rows; the others have any of `tempo`.
+        speeds: new words are slower or faster than their reference by up to this in a share `unlike` of the rows.
+        short: share of the rows that end in a few characters with `SHORT_SPEED`, as upstream has it below ten bytes.
         drift_frames: width of the window in which rhythm stays as spoken.
+        natural: share of the reference utterances whose rhythm stays as it is.
         drop: share of rows without text and reference, for guidance. free: share without reference.
+        span: share with upstream's training mask, a random span.
     """
 
     frames_per_char: float = 5.0
-    other_share: float = 0.5
-    other_tempo: tuple[float, float] = (4.3, 7.0)
+    usual: float = 0.3
+    tempo: tuple[float, float] = (4.2, 6.8)
+    unlike: float = 0.2
+    speeds: tuple[float, float] = (0.7, 1.4)
+    short: float = 0.08
     drift_frames: float = 30.0
+    natural: float = 0.7
     drop: float = 0.1
     free: float = 0.12
+    span: float = 0.05
 
 
 @dataclass
@@ -100,17 +110,23 @@ def resample(mel: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return mel[low].astype(np.float32) * (1 - weight) + mel[high].astype(np.float32) * weight
 
 
+def fill(corpus: Corpus, group: list[int], n_chars: int, rng: random.Random, without: int = -1) -> list[int]:
+    """Utterances of `group` with at most `n_chars` characters together, a space after each but the last."""
+    chosen, left = [], n_chars + 1
+    for i in rng.sample(group, len(group)):
+        if i != without and len(corpus.ids[i]) + 1 <= left:
+            chosen.append(i)
+            left -= len(corpus.ids[i]) + 1
+    return chosen
+
+
 def pick(corpus: Corpus, n_chars: int, rng: random.Random) -> list[int]:
-    """Utterances of one group with about `n_chars` characters together, a space after each but the last."""
+    """Utterances of one group with about `n_chars` characters together."""
     best: list[int] = []
     best_miss = 10**9
     for _ in range(40):
-        group = rng.choice(corpus.groups)
-        chosen, left = [], n_chars + 1
-        for i in rng.sample(group, len(group)):
-            if len(corpus.ids[i]) + 1 <= left:
-                chosen.append(i)
-                left -= len(corpus.ids[i]) + 1
+        chosen = fill(corpus, rng.choice(corpus.groups), n_chars, rng)
+        left = n_chars + 1 - sum(len(corpus.ids[i]) + 1 for i in chosen)
         if chosen and left < best_miss:
             best, best_miss = chosen, left
         if best_miss <= max(1, n_chars // 60):
@@ -118,58 +134,86 @@ def pick(corpus: Corpus, n_chars: int, rng: random.Random) -> list[int]:
     return best
 
 
-def compose(
-    corpus: Corpus, n_frames: int, plan: RowPlan, rng: random.Random
-) -> tuple[np.ndarray, np.ndarray, list[int], list[int]]:
-    """One row: mel [n, 100], phones [n], ids, and the frames at which its utterances but the first begin."""
-    other = rng.random() < plan.other_share
-    tempo = rng.uniform(*plan.other_tempo) if other else plan.frames_per_char
-    chosen = pick(corpus, round(n_frames / tempo), rng)
-    while not chosen:
-        chosen = pick(corpus, n_frames // 4, rng)
-    n_chars = [len(corpus.ids[i]) + 1 for i in chosen]
-    n_chars[-1] -= 1
-    bounds = np.round(np.cumsum([0, *n_chars]) * (n_frames / sum(n_chars))).astype(int)
-    mel = np.full((n_frames, 100), MEL_FLOOR, np.float32)
-    phones = np.full(n_frames, SILENCE, np.int64)
-    ids: list[int] = []
-    for k, i in enumerate(chosen):
-        start, length = bounds[k], bounds[k + 1] - bounds[k]
-        gap = min(rng.randint(*_GAP), length // 4)
-        drift = float("inf") if k == 0 and rng.random() < 0.4 else plan.drift_frames  # references are as they are
-        speech = source_frames(len(corpus.mel[i]), len(corpus.ids[i]), corpus.words[i], length - gap, drift)
-        mel[start : start + length - gap] = resample(corpus.mel[i], speech)
-        nearest = np.minimum(np.round(speech).astype(int), len(corpus.phones[i]) - 1)
-        phones[start : start + length - gap] = corpus.phones[i][nearest]
-        ids += ([SPACE] if k else []) + corpus.ids[i].tolist()
-    return mel, phones, ids, bounds[1:-1].tolist()
+@dataclass
+class Row:
+    """One row: mel f32 [n, 100], phones i64 [n], ids, frames to generate bool [n]."""
+
+    mel: np.ndarray
+    phones: np.ndarray
+    ids: list[int]
+    masked: np.ndarray
+
+    def place(self, corpus: Corpus, i: int, at: np.ndarray, gap: int, drift: float) -> None:
+        """Put utterance `i` where its characters are due: `at` f64 [n_chars + 1], the last `gap` frames silent."""
+        start, end = round(at[0]), round(at[-1])
+        length = max(1, end - start - min(gap, (end - start) // 4))
+        char = np.interp(np.arange(start, start + length + 1), at, np.arange(len(at)))
+        even = (char[:-1] - char[0]) * (length / (char[-1] - char[0]))  # of the copy whose characters are spread evenly
+        copy = source_frames(len(corpus.mel[i]), len(corpus.ids[i]), corpus.words[i], length, drift)
+        source = np.interp(even, np.arange(length), copy)
+        nearest = np.minimum(np.round(source).astype(int), len(corpus.phones[i]) - 1)
+        self.mel[start : start + length] = resample(corpus.mel[i], source)
+        self.phones[start : start + length] = corpus.phones[i][nearest]
 
 
-def draw_mask(n_frames: int, starts: list[int], free: float, rng: random.Random) -> np.ndarray:
-    """Frames to generate: all after a whole reference; sometimes a random span, or everything (`free`)."""
-    masked = np.ones(n_frames, bool)
-    draw = rng.random()
-    if draw < free or not starts:
-        return masked
-    if draw < free + 0.1:  # upstream's training mask: a span of 70..100 %
+def choose(corpus: Corpus, n_frames: int, plan: RowPlan, rng: random.Random) -> tuple[list[int], int, float]:
+    """Utterances of a row, how many of them are its reference, and how many frames a character of the new words gets
+    for one of the reference."""
+    usual = rng.random() < plan.usual
+    n_chars = round(n_frames / (plan.frames_per_char if usual else rng.uniform(*plan.tempo)))
+    if rng.random() < plan.short:
+        for group in (rng.choice(corpus.groups) for _ in range(20)):
+            last = min(group, key=lambda i: (len(corpus.ids[i]) > SHORT_CHARS, rng.random()))
+            left = n_chars - round(len(corpus.ids[last]) / SHORT_SPEED) - 1
+            if len(corpus.ids[last]) <= SHORT_CHARS and (before := fill(corpus, group, left, rng, without=last)):
+                return [*before, last], len(before), 1 / SHORT_SPEED
+    chosen = pick(corpus, n_chars, rng) or pick(corpus, n_frames // 4, rng)
+    ends = np.cumsum([len(corpus.ids[i]) + 1 for i in chosen])
+    n_ref = rng.choice([k + 1 for k, end in enumerate(ends[:-1]) if end < 0.7 * ends[-1]] or [min(1, len(chosen) - 1)])
+    slow = math.exp(rng.uniform(*np.log(plan.speeds))) if rng.random() < plan.unlike else 1.0
+    return chosen, n_ref, slow
+
+
+def compose(corpus: Corpus, n_frames: int, plan: RowPlan, rng: random.Random) -> Row:
+    """One row of `n_frames`."""
+    chosen, n_ref, slow = choose(corpus, n_frames, plan, rng)
+    masked, draw = np.ones(n_frames, bool), rng.random()
+    if draw < plan.free + plan.span:
+        n_ref = 0
+    if plan.free <= draw < plan.free + plan.span:  # a span of 70..100 %
         length = int(n_frames * rng.uniform(0.7, 1.0))
         start = rng.randint(0, n_frames - length)
         masked[:start] = masked[start + length :] = False
-        return masked
-    masked[: rng.choice([s for s in starts if s < 0.7 * n_frames] or starts[:1])] = False
-    return masked
+    row = Row(np.full((n_frames, 100), MEL_FLOOR, np.float32), np.full(n_frames, SILENCE, np.int64), [], masked)
+    ends = np.cumsum([len(corpus.ids[i]) + 1 for i in chosen])
+    ends[-1] -= 1
+    n_ref_chars, n_chars = int(ends[n_ref - 1]) if n_ref else 0, int(ends[-1])
+    ref_frames = round(n_frames * n_ref_chars / (n_ref_chars + slow * (n_chars - n_ref_chars)))
+    masked[:ref_frames] = False
+    due = np.concatenate([
+        np.linspace(0, ref_frames, n_ref_chars + 1)[:-1],
+        spoken_frames(n_ref_chars, ref_frames, n_chars, n_frames),
+    ])  # fmt: skip
+    for k, i in enumerate(chosen):
+        first, last = int(ends[k - 1]) if k else 0, int(ends[k])
+        at = due[first : last + 1].copy()
+        at[-1] = ref_frames if k == n_ref - 1 else at[-1]  # new words may begin after a pause
+        drift = float("inf") if k < n_ref and rng.random() < plan.natural else plan.drift_frames
+        row.place(corpus, i, at, rng.randint(*_GAP), drift)
+        row.ids += ([SPACE] if k else []) + corpus.ids[i].tolist()
+    return row
 
 
 def make_batch(corpus: Corpus, n_rows: int, n_frames: int, plan: RowPlan, rng: random.Random) -> Batch:
     """Compose `n_rows` rows of `n_frames`."""
     mels, phones, ids, masks, drops = [], [], [], [], []
     for _ in range(n_rows):
-        mel, phone, row, starts = compose(corpus, n_frames, plan, rng)
         gone = rng.random() < plan.drop
-        mels.append(torch.from_numpy(mel))
-        phones.append(torch.from_numpy(phone))
-        ids.append(row)
+        row = compose(corpus, n_frames, replace(plan, free=1.0) if gone else plan, rng)
+        mels.append(torch.from_numpy(row.mel))
+        phones.append(torch.from_numpy(row.phones))
+        ids.append(row.ids)
         drops.append(gone)
-        masks.append(torch.from_numpy(draw_mask(n_frames, starts, 1.0 if gone else plan.free, rng)))
+        masks.append(torch.from_numpy(row.masked))
     padded, n_chars = network.pad_tokens(ids)
     return Batch(torch.stack(mels), torch.stack(phones), padded, n_chars, torch.stack(masks), torch.tensor(drops))
