@@ -5,8 +5,11 @@ from __future__ import annotations
 import ctypes
 import json
 import random
+import subprocess
+import sys
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -82,6 +85,17 @@ def test_training_resumes_where_it_stopped(work):
     assert after["step"] == 6 and after["seconds"] >= before["seconds"]
     changed = [k for k in before["learner"] if not torch.equal(before["learner"][k], after["learner"][k])]
     assert len(changed) > len(before["learner"]) / 2
+
+
+def test_a_killed_training_leaves_no_process_behind():
+    code = "import multiprocessing as m, time; from workbench.demo_voice import recipe\n"
+    code += "p = m.get_context('spawn').Process(target=recipe._end_with_parent); p.start()\n"
+    code += "print(p.pid, flush=True); p.join()"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    _, left = psutil.wait_procs([child], timeout=30)
+    assert all(process.status() == psutil.STATUS_ZOMBIE for process in left)  # where nobody reaps orphans
 
 
 def test_a_voice_is_continued_from_its_text_layers_with_a_plan_of_ones_own(work, tmp_path):

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing.connection
+import os
 import random
+import threading
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -109,7 +112,14 @@ def train_acoustic(job: AcousticJob) -> None:
     torch.multiprocessing.spawn(_spawned, (job, f"file://{meeting.absolute()}"), nprocs=job.processes)
 
 
+def _end_with_parent() -> None:
+    """End this process when the one that started it has ended: else a killed training goes on beside its successor."""
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
+
+
 def _spawned(rank: int, job: AcousticJob, meeting: str) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.INFO if rank == 0 else logging.WARNING, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=job.processes)
