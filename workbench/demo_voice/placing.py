@@ -35,28 +35,14 @@ def spoken_frames(n_ref_chars: int, ref_frames: int, n_chars: int, n_frames: int
         f64 [n_chars - n_ref_chars + 1], rising, within ref_frames..n_frames; the last one is the end.
     """
     text = text_frames(n_chars, n_frames)[n_ref_chars:]
-    if text[0] <= ref_frames:
-        at = _catch_up(text, float(ref_frames))
+    ahead = text[0] - ref_frames
+    if ahead <= 0:
+        at = np.maximum(text, ref_frames + (text - text[0]) / CATCH_UP)
         at = ref_frames + (at - ref_frames) * (n_frames - ref_frames) / (at[-1] - ref_frames)
     else:
-        ahead, slack = text[0] - ref_frames, (CATCH_UP - 1) * (n_frames - text[0])
-        at = _linger(text, ref_frames + min(ahead, max(_PAUSE, ahead - slack)))
+        slack = (CATCH_UP - 1) * (n_frames - text[0])
+        begin = ref_frames + min(ahead, max(_PAUSE, ahead - slack))
+        at = np.minimum(text, begin + (text - text[0]) * CATCH_UP)
     margin = len(at) - 1
     longer = np.pad(at, margin, mode="reflect", reflect_type="odd")  # leaves both ends where they are
     return gaussian_filter1d(longer, min(_SMOOTH, len(at) / 10))[margin : margin + len(at)]
-
-
-def _catch_up(text: np.ndarray, begin: float) -> np.ndarray:
-    at = np.empty_like(text)
-    at[0] = begin
-    for j, step in enumerate(np.diff(text)):
-        at[j + 1] = max(text[j + 1], at[j] + step / CATCH_UP)
-    return at
-
-
-def _linger(text: np.ndarray, begin: float) -> np.ndarray:
-    at = np.empty_like(text)
-    at[0] = begin
-    for j, step in enumerate(np.diff(text)):
-        at[j + 1] = min(text[j + 1], at[j] + step * CATCH_UP)
-    return at
