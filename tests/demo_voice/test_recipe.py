@@ -77,6 +77,21 @@ def test_rows_are_full_and_keep_reference_and_new_words_apart(work):
     assert batch.masked.any(1).all() and not batch.masked.all()
 
 
+@pytest.mark.parametrize("kind", [{"short": 1.0}, {"unlike": 1.0, "usual": 0.0}, {"span": 1.0}, {"free": 1.0}])
+def test_rows_of_every_kind_are_whole(work, kind):
+    cached, rng = corpus.Corpus.load(work / "corpus"), random.Random(5)
+    for n_frames in (160, 448):
+        for _ in range(20):
+            row = rows.compose(cached, n_frames, rows.RowPlan(**{"free": 0.0, "span": 0.0} | kind), rng)
+            assert row.mel.shape == (n_frames, 100) and np.isfinite(row.mel).all() and len(row.phones) == n_frames
+            spoken = row.phones != corpus.SILENCE
+            assert row.masked.any() and spoken[row.masked].any(), "there is something to say in what is hidden"
+            if "span" not in kind:  # first the reference, then what is to be spoken
+                assert (np.diff(row.masked.astype(int)) >= 0).all()
+            if "free" in kind:
+                assert row.masked.all()
+
+
 def test_training_resumes_where_it_stopped(work):
     before = torch.load(work / "acoustic" / "acoustic.pt", weights_only=True)
     assert before["step"] == 4
@@ -88,7 +103,7 @@ def test_training_resumes_where_it_stopped(work):
 
 
 def test_a_killed_training_leaves_no_process_behind():
-    code = "import multiprocessing as m, time; from workbench.demo_voice import recipe\n"
+    code = "import multiprocessing as m; from workbench.demo_voice import recipe\n"
     code += "p = m.get_context('spawn').Process(target=recipe._end_with_parent); p.start()\n"
     code += "print(p.pid, flush=True); p.join()"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:

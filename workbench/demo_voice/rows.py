@@ -19,12 +19,13 @@ from torch import Tensor
 from workbench.demo_voice import network
 from workbench.demo_voice.corpus import SILENCE, Corpus
 from workbench.demo_voice.placing import spoken_frames
+from workbench.engine.settings import SHORT_TEXT_BYTES, SHORT_TEXT_SPEED
 
 MEL_FLOOR = float(np.log(1e-5))
 SPACE = 0
 _GAP = (2, 8)  # silent frames after an utterance; inference leaves about five
 _SLOPES = (0.45, 2.0)  # how much faster or slower re-timed speech may get
-SHORT_SPEED, SHORT_CHARS = 0.3, 11
+_SHORT_CHARS = SHORT_TEXT_BYTES + 1  # a little above upstream's bound, for more such rows to choose from
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class RowPlan:
     Attributes:
         frames_per_char: tempo of a share `usual` of the rows; the others have any of `tempo`.
         speeds: new words are slower or faster than their reference by up to this in a share `unlike` of the rows.
-        short: share of the rows that end in a few characters with `SHORT_SPEED`, as upstream has it below ten bytes.
+        short: share of the rows that end in a few characters at `SHORT_TEXT_SPEED`, as upstream speaks short texts.
         drift_frames: width of the window in which rhythm stays as spoken.
         natural: share of the reference utterances whose rhythm stays as it is.
         drop: share of rows without text and reference, for guidance. free: share without reference.
@@ -163,11 +164,13 @@ def choose(corpus: Corpus, n_frames: int, plan: RowPlan, rng: random.Random) -> 
     n_chars = round(n_frames / (plan.frames_per_char if usual else rng.uniform(*plan.tempo)))
     if rng.random() < plan.short:
         for group in (rng.choice(corpus.groups) for _ in range(20)):
-            last = min(group, key=lambda i: (len(corpus.ids[i]) > SHORT_CHARS, rng.random()))
-            left = n_chars - round(len(corpus.ids[last]) / SHORT_SPEED) - 1
-            if len(corpus.ids[last]) <= SHORT_CHARS and (before := fill(corpus, group, left, rng, without=last)):
-                return [*before, last], len(before), 1 / SHORT_SPEED
-    chosen = pick(corpus, n_chars, rng) or pick(corpus, n_frames // 4, rng)
+            last = min(group, key=lambda i: (len(corpus.ids[i]) > _SHORT_CHARS, rng.random()))
+            left = n_chars - round(len(corpus.ids[last]) / SHORT_TEXT_SPEED) - 1
+            if len(corpus.ids[last]) <= _SHORT_CHARS and (before := fill(corpus, group, left, rng, without=last)):
+                return [*before, last], len(before), 1 / SHORT_TEXT_SPEED
+    chosen = pick(corpus, n_chars, rng)
+    while not chosen:
+        chosen = pick(corpus, n_frames // 4, rng)
     ends = np.cumsum([len(corpus.ids[i]) + 1 for i in chosen])
     n_ref = rng.choice([k + 1 for k, end in enumerate(ends[:-1]) if end < 0.7 * ends[-1]] or [min(1, len(chosen) - 1)])
     slow = math.exp(rng.uniform(*np.log(plan.speeds))) if rng.random() < plan.unlike else 1.0

@@ -12,6 +12,7 @@ from workbench.demo_voice import network
 from workbench.demo_voice.corpus import HOP, SAMPLE_RATE_HZ, Utterance
 from workbench.engine import compat
 from workbench.engine.mel import mel_spectrogram
+from workbench.engine.settings import SHORT_TEXT_BYTES, SHORT_TEXT_SPEED
 
 _TAIL_SAMPLES = SAMPLE_RATE_HZ // 20  # the 50 ms of silence that upstream leaves after a reference
 
@@ -28,7 +29,7 @@ class SamplerSettings:
 
 def duration_frames(ref_frames: int, ref_text: str, gen_text: str) -> int:
     """Total frames by upstream's rule (`infer_batch_process`), slow below ten bytes as there."""
-    speed = 0.3 if len(gen_text.encode()) < 10 else 1.0
+    speed = SHORT_TEXT_SPEED if len(gen_text.encode()) < SHORT_TEXT_BYTES else 1.0
     return ref_frames + int(ref_frames / len(ref_text.encode()) * len(gen_text.encode()) / speed)
 
 
