@@ -16,7 +16,6 @@ from typing import Any
 
 from workbench.engine.errors import SettingsError
 
-CHUNK_WINDOW_SECONDS = 22.0  # reference + chunk; the byte budget follows from it (utils_infer.infer_process)
 # upstream's rules, which stand as bare numbers in its code
 CHUNK_WINDOW_SECONDS = 22.0  # reference + chunk, from which the byte budget follows (utils_infer.infer_process)
 SHORT_TEXT_BYTES = 10  # a chunk below this many bytes ...
