@@ -12,6 +12,7 @@ import pytest
 
 from workbench.engine import runs
 from workbench.engine.errors import OutputError, RunError
+from workbench.engine.ids import new_id
 from workbench.engine.monitor import Sample
 from workbench.engine.settings import SynthesisSettings
 
@@ -47,11 +48,12 @@ def test_the_list_tells_what_a_person_wants_to_know(run: Any) -> None:
     assert max(found.envelope) == pytest.approx(float(np.abs(run.wave).max()), abs=1e-3)
 
 
-def test_two_runs_of_one_second_are_listed_the_newest_first(run: Any) -> None:
-    ids = ("20260101-120000-ffffff", "20260101-120000-000000", "20260101-120000-777777")
-    for k, name in enumerate(ids):
-        runs.save_run(dataclasses.replace(run, id=name, created_at=f"2026-01-01T12:00:00.{k}00+00:00"))
-    assert [found.id for found in runs.list_runs()] == list(reversed(ids))
+def test_runs_of_one_second_are_listed_the_newest_first(run: Any) -> None:
+    ids = []
+    for _ in range(8):
+        ids.append(new_id())
+        runs.save_run(dataclasses.replace(run, id=ids[-1]))
+    assert [found.id for found in runs.list_runs()] == ids[::-1]
 
 
 def test_notes_and_stars_last_and_leave_the_run_alone(run: Any) -> None:

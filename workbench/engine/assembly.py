@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import secrets
 from datetime import UTC, datetime
 
+from workbench.engine.ids import new_id
 from workbench.engine.loading import Loaded, load_counts
 from workbench.engine.results import ChunkResult, Run, environment
 from workbench.engine.sampling import Solution
@@ -42,12 +42,11 @@ def assemble(
     run_id: str | None = None,
 ) -> Run:
     """The run of ``results``. Joining them is timed too, and its result is kept in the run."""
-    now = datetime.now(UTC)
     load_seconds = sum(span.seconds for span in loaded.spans)
     with timeline.span("cross_fade"):
         draft = Run(
-            id=run_id or now.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3),
-            created_at=now.isoformat(timespec="milliseconds"),
+            id=run_id or new_id(),
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             model=loaded.spec.name,
             voice=voice.name,
             voice_id=voice.id,

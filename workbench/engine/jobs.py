@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import logging
 import queue
-import secrets
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from workbench.engine.errors import Cancelled, JobError, WorkbenchError
+from workbench.engine.ids import new_id
 
 log = logging.getLogger("workbench.jobs")
 
@@ -42,7 +41,7 @@ class Job:
     """
 
     def __init__(self, title: str, lane: str = "cpu", work: Callable[[Any], Any] | None = None) -> None:
-        self.id = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(6)
+        self.id = new_id()
         self.title = title
         self.lane = lane
         self.state = QUEUED

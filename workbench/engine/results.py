@@ -79,8 +79,8 @@ class Run:
     """A whole text, spoken.
 
     Attributes:
-        id: sortable and unique: time of creation and a random tail.
-        created_at: ISO 8601, UTC, to the millisecond.
+        id: sortable and unique (``ids.new_id``).
+        created_at: ISO 8601, UTC.
         model, voice, voice_id, ref_text, text: what was asked for.
         settings: how.
         device, dtype: where, and in which number format.

@@ -178,7 +178,6 @@ def _scan() -> tuple[list[RunSummary], list[tuple[str, str]]]:
             good.append(summarise(name))
         except RunError as error:
             broken.append((name, str(error)))
-    good.sort(key=lambda run: run.created_at, reverse=True)  # the id knows only the second
     return good, broken
 
 
@@ -192,7 +191,7 @@ def summarise(run_id: str) -> RunSummary:
     try:
         return RunSummary(
             id=run_id,
-            created_at=str(document["created_at"]),
+            created_at=document["created_at"],
             model=document["model"],
             voice=document["voice"],
             text=document["text"],
