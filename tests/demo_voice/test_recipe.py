@@ -49,7 +49,7 @@ def work(tmp_path_factory):
     config["head"]["init_args"]["dim"] = 32
     patch.setattr(vocoder, "CONFIG", config)
     recipe.make_corpus(folder, shards=1, groups=6, seed=1)
-    recipe.train_acoustic(recipe.AcousticJob(folder, steps=4, letters_steps=30, compiled=False))
+    recipe.train_acoustic(recipe.AcousticJob(folder, steps=4, letters_steps=30, critic_steps=3, compiled=False))
     recipe.train_vocoder(folder, steps=3)
     recipe.train_recogniser(folder, steps=3)
     yield folder
@@ -117,7 +117,8 @@ def test_a_voice_is_continued_from_its_text_layers_with_a_plan_of_ones_own(work,
     recipe.export(work, tmp_path / "voice", "toy")
     again = tmp_path / "again"
     again.mkdir()
-    (again / "corpus").symlink_to(work / "corpus")
+    for made in ("corpus", "critic"):
+        (again / made).symlink_to(work / made)
     plan = tmp_path / "plan.json"
     plan.write_text('{"batch_frames": 448, "curriculum": [[1000, {"160": 1}]], "low_time_share": [0.5, 0.5]}')
     fields = recipe.read_plan(plan)

@@ -8,6 +8,7 @@ middle block on the frames to be generated. The phone head is dropped at export;
 from __future__ import annotations
 
 import copy
+import math
 import random
 import time
 from dataclasses import asdict, dataclass, field
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from workbench.demo_voice import network
 from workbench.demo_voice.corpus import Corpus
+from workbench.demo_voice.critic import Critic
 from workbench.demo_voice.optim import half_is_faster, make_optimizers, share_gradients, update_average
 from workbench.demo_voice.records import Curve, save_state
 from workbench.demo_voice.rows import Batch, RowPlan, make_batch
@@ -35,6 +37,10 @@ COLUMNS = (
     "spelling",
     "lr",
     "frames_per_second",
+    "critic",
+    "own_flow",
+    "own_phone",
+    "own_critic",
 )
 
 
@@ -49,6 +55,9 @@ class AcousticPlan:
         no_reference_share: likewise, of rows generated whole: every frame of them teaches something.
         drift_frames: likewise, how far speech may drift from the even spread of its text (rows.RowPlan).
         phone_weight: likewise, weight of the phone loss.
+        own_share: likewise, share of the steps on states that the model itself gets to, in rows of `own_lengths` frames
+            (few, because each length is compiled anew).
+        critic_weight: weight of the critic's loss; 0 does without a critic.
         decay_from: share of the steps after which the learning rate falls linearly to 3 %.
     """
 
@@ -62,6 +71,9 @@ class AcousticPlan:
     no_reference_share: tuple[float, float] = (0.5, 0.12)
     drift_frames: tuple[float, float] = (12.0, 40.0)
     phone_weight: tuple[float, float] = (1.0, 0.3)
+    own_share: tuple[float, float] = (0.0, 0.25)
+    own_lengths: tuple[int, ...] = (320, 448)
+    critic_weight: float = 0.2
     spelling_weight: float = 0.1
     read_block: int = 4
     curriculum: tuple[tuple[int, dict[int, float]], ...] = (
@@ -91,25 +103,56 @@ class Learner(nn.Module):
 
     def read(self, batch: Batch, time_: Tensor, noise: Tensor, read_block: int) -> Tensor:
         """Hidden state [b, n, dim] after `read_block`; the blocks behind it do not run."""
-        return self._run(batch, time_, noise, read_block, read_block + 1)[1]
+        x = noised(batch, time_, noise)
+        return self._velocity(batch, self._text(batch, batch.drop), x, time_, read_block, read_block + 1)[1]
 
-    def forward(self, batch: Batch, time_: Tensor, noise: Tensor, read_block: int) -> tuple[Tensor, Tensor]:
-        """Squared error of the velocity per frame [b, n], phone logits [b, n, n_phones]."""
-        velocity, middle = self._run(batch, time_, noise, read_block)
-        return (velocity.float() - (batch.mel - noise)).square().mean(-1), self.phone_head(middle)
+    def forward(self, batch: Batch, time_: Tensor, x: Tensor, read_block: int) -> tuple[Tensor, Tensor]:
+        """Velocity [b, n, 100] at the state `x`, phone logits [b, n, n_phones]."""
+        velocity, middle = self._velocity(batch, self._text(batch, batch.drop), x, time_, read_block)
+        return velocity, self.phone_head(middle)
 
-    def _run(
-        self, batch: Batch, time_: Tensor, noise: Tensor, read_block: int, n_blocks: int | None = None
-    ) -> tuple[Tensor, Tensor]:
+    @torch.no_grad()
+    def own_state(self, batch: Batch, time_: Tensor, noise: Tensor, n_steps: int, guidance: float = 2.0) -> Tensor:
+        """Where the model itself gets from `noise` by `time_` [b] in guided Euler steps, the first ones small.
+
+        Rows without text and reference stay where training otherwise puts them.
+        """
+        text, nothing = self._text(batch, batch.drop), self._text(batch, torch.ones_like(batch.drop))
+        x, now = noise, torch.zeros_like(time_)
+        for k in range(n_steps):
+            velocity = self._velocity(batch, text, x, now, 0)[0]
+            unguided = self._velocity(batch, nothing, x, now, 0, with_reference=False)[0]
+            until = time_ * 4.0 ** (k + 1 - n_steps)
+            x = x + (until - now)[:, None, None] * (velocity + guidance * (velocity - unguided)).float()
+            now = until
+        return torch.where(batch.drop[:, None, None], noised(batch, time_, noise), x)
+
+    def _text(self, batch: Batch, drop: Tensor) -> Tensor:
+        """Text features of every frame [b, n, text_dim]."""
         n_frames = batch.mel.shape[1]
         full = torch.full_like(batch.n_chars, n_frames)
-        encoded = network.encode_characters(self.transformer.text_embed, batch.ids, batch.n_chars, full, batch.drop)
-        text = network.upsample(encoded, batch.n_chars, n_frames)
-        cond = batch.mel.masked_fill(batch.masked[..., None], 0.0)
-        t = time_[:, None, None]
-        x = (1 - t) * noise + t * batch.mel
+        encoded = network.encode_characters(self.transformer.text_embed, batch.ids, batch.n_chars, full, drop)
+        return network.upsample(encoded, batch.n_chars, n_frames)
+
+    def _velocity(
+        self,
+        batch: Batch,
+        text: Tensor,
+        x: Tensor,
+        time_: Tensor,
+        read_block: int,
+        n_blocks: int | None = None,
+        with_reference: bool = True,
+    ) -> tuple[Tensor, Tensor]:
+        cond = batch.mel.masked_fill(batch.masked[..., None], 0.0) if with_reference else torch.zeros_like(batch.mel)
         blocks = (self._blocks or list(self.transformer.transformer_blocks))[:n_blocks]
         return network.velocity(self.transformer, x, cond, text, time_, read_block, blocks)
+
+
+def noised(batch: Batch, time_: Tensor, noise: Tensor) -> Tensor:
+    """The state at `time_` [b] on the straight way from `noise` to the mel [b, n, 100]."""
+    t = time_[:, None, None]
+    return (1 - t) * noise + t * batch.mel
 
 
 def fit_phone_head(learner: Learner, corpus: Corpus, plan: AcousticPlan, steps: int = 120) -> float:
@@ -148,29 +191,54 @@ def draw_times(n_rows: int, low_share: float, device: torch.device) -> Tensor:
     return torch.where(torch.rand(n_rows, device=device) < low_share, u * 0.05, u)
 
 
+def draw_own_times(n_rows: int, n_steps: int, device: torch.device) -> Tensor:
+    """Times of a batch of the model's own states [b], as dense as sampling with sway -1 visits them.
+
+    Not farther than `n_steps` carry: one stride from noise to t = 0.5 ends where no sampling ever goes.
+    """
+    return min(0.9, 0.02 * 4.0**n_steps) * (1 - torch.cos(torch.rand(n_rows, device=device) * (math.pi / 2)))
+
+
 def half_precision(device: torch.device) -> torch.autocast:
     """bf16 where it is the faster one."""
     return torch.autocast(device.type, torch.bfloat16, enabled=half_is_faster(device))
 
 
-def losses(learner: Learner, batch: Batch, low_share: float, read_block: int) -> dict[str, Tensor]:
-    """Flow-matching loss over the masked frames, phone loss and accuracy over those of rows near t = 0."""
+def losses(
+    learner: Learner, batch: Batch, low_share: float, read_block: int, critic: Critic | None = None, own_steps: int = 0
+) -> dict[str, Tensor]:
+    """Flow-matching loss over the masked frames, phone loss and accuracy where the state does not tell the phones.
+
+    Such rows are those near t = 0, and with `own_steps` all: their states are where the model gets by itself in so many
+    steps. There the target is the mel all the same, less so as t grows and the state's own rhythm and pitch count.
+    With a critic, also its loss on the mel that the velocity of these rows points to.
+    """
     device = batch.mel.device
-    time_ = draw_times(len(batch.mel), low_share, device)
+    noise, own = torch.randn_like(batch.mel), own_steps > 0
+    time_ = draw_own_times(len(batch.mel), own_steps, device) if own else draw_times(len(batch.mel), low_share, device)
     with half_precision(device):
-        error, logits = learner(batch, time_, torch.randn_like(batch.mel), read_block)
+        x = learner.own_state(batch, time_, noise, own_steps) if own else noised(batch, time_, noise)
+        velocity, logits = learner(batch, time_, x, read_block)
+    guess = x + (1 - time_)[:, None, None] * velocity.float()
+    error = (guess - batch.mel).square().mean(-1)
+    error = error * (1 - time_[:, None]) ** 2 if own else error / (1 - time_[:, None]).clamp(min=1e-3) ** 2
     logits = logits.float()
     masked = batch.masked.float()
-    low = (time_ < 0.06)[:, None] & batch.masked & ~batch.drop[:, None]
+    told = ~batch.drop & ((time_ < 0.06) | own)
+    near = told[:, None] & batch.masked
     entropy = F.cross_entropy(logits.transpose(1, 2), batch.phones, reduction="none")
-    count = low.sum().clamp(min=1)
-    near = low.float()
-    return {
+    count = near.sum().clamp(min=1)
+    found = {
         "flow": (error * masked).sum() / masked.sum(),
         "flow_near_0": (error * near).sum().detach() / count,
         "phone": (entropy * near).sum() / count,
-        "accuracy": ((logits.argmax(-1) == batch.phones) & low).sum() / count,
+        "accuracy": ((logits.argmax(-1) == batch.phones) & near).sum() / count,
     }
+    if critic is not None:
+        heard = torch.where(batch.masked[..., None], guess, batch.mel)[told]
+        with half_precision(device):
+            found["critic"] = critic.loss(heard, batch.phones[told]) if len(heard) else guess.sum() * 0
+    return found
 
 
 def row_length(plan: AcousticPlan, step: int, rng: random.Random) -> int:
@@ -196,6 +264,7 @@ class Training:
     spelling: Any  # endless batches for the spelling loss (letters.batches), or None
     learner: Learner
     rank: int = 0
+    critic: Critic | None = None
     step: int = 0
     seconds: float = 0.0
     average: nn.Module = field(init=False)
@@ -236,14 +305,19 @@ class Training:
     def _between(self, ends: tuple[float, float]) -> float:
         return ends[0] + (ends[1] - ends[0]) * min(1.0, self.step / self.plan.steps)
 
-    def one_step(self, n_frames: int, rng: random.Random) -> dict[str, float]:
-        """One update on rows of `n_frames`; returns the losses."""
+    def one_step(self, n_frames: int, rng: random.Random, own_steps: int = 0) -> dict[str, float]:
+        """One update on rows of `n_frames`; returns the losses, those on states of the model's own as `own_…`."""
         plan = self.plan
         n_rows, free = max(1, plan.batch_frames // n_frames), self._between(plan.no_reference_share)
         drift = self._between(plan.drift_frames)
         batch = make_batch(self.corpus, n_rows, n_frames, RowPlan(free=free, drift_frames=drift), rng).to(self.device)
-        found = losses(self.learner, batch, self._between(plan.low_time_share), plan.read_block)
+        low = self._between(plan.low_time_share)
+        found = losses(self.learner, batch, low, plan.read_block, self.critic, own_steps)
         total = found["flow"] + self._between(plan.phone_weight) * found["phone"]
+        if self.critic is not None:
+            total = total + plan.critic_weight * found["critic"]
+        if own_steps:
+            found = {f"own_{k}": v for k, v in found.items()}
         if self.spelling is not None:
             found["spelling"] = self._spelling_loss()
             total = total + plan.spelling_weight * found["spelling"]
@@ -257,6 +331,12 @@ class Training:
             optimizer.step()
         update_average(self.average, self.learner.transformer, self.step)
         return {k: float(v.detach()) for k, v in found.items()}
+
+    def _kind_of_step(self, shared: random.Random) -> tuple[int, int]:
+        """Row length, and the steps to a state of the model's own, 0 for a state of the data."""
+        if shared.random() < self._between(self.plan.own_share):
+            return shared.choice(self.plan.own_lengths), shared.randint(2, 3)
+        return row_length(self.plan, self.step, shared), 0
 
     def _spelling_loss(self) -> Tensor:
         ids, n_chars, n_frames, flat, n_targets = (part.to(self.device) for part in next(self.spelling))
@@ -276,8 +356,8 @@ class Training:
         world = dist.get_world_size() if dist.is_initialized() else 1
         while self.step < self.plan.steps:
             self.step += 1
-            n_frames = row_length(self.plan, self.step, shared)
-            for name, value in self.one_step(n_frames, own).items():
+            n_frames, own_steps = self._kind_of_step(shared)
+            for name, value in self.one_step(n_frames, own, own_steps).items():
                 sums.setdefault(name, []).append(value)
             frames += world * n_frames * max(1, self.plan.batch_frames // n_frames)
             if self.step % report_every == 0:
@@ -287,7 +367,8 @@ class Training:
                 if curve:
                     rate = self.optimizers[0].param_groups[0]["lr"]
                     shown = [means.get(k, 0.0) for k in ("flow", "flow_near_0", "phone", "accuracy", "spelling")]
-                    curve.add(self.step, self.seconds, *shown, rate, frames / spent)
+                    more = [means.get(k, 0.0) for k in ("critic", "own_flow", "own_phone", "own_critic")]
+                    curve.add(self.step, self.seconds, *shown, rate, frames / spent, *more)
                 sums, frames, since = {}, 0, time.perf_counter()
             if self.step % save_every == 0 or self.step == self.plan.steps:
                 self.save()

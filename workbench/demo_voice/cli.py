@@ -43,6 +43,7 @@ def train_acoustic(
     device: Device = "auto",
     processes: Annotated[int, typer.Option(min=1, help="Data-parallel processes; on a CPU, one per core.")] = 1,
     letters_steps: Annotated[int, typer.Option(help="Steps of the lesson on letters that comes first.")] = 400,
+    critic_steps: Annotated[int | None, typer.Option(help="Steps of the critic, trained next.")] = None,
     compiled: Annotated[bool, typer.Option("--compile/--no-compile", help="Compile the blocks.")] = True,
     onto: Annotated[Path | None, typer.Option(help="Start with the blocks of this exported voice.")] = None,
     plan: Annotated[
@@ -54,7 +55,8 @@ def train_acoustic(
 
     _log()
     fields = recipe.read_plan(plan) if plan else {}
-    recipe.train_acoustic(recipe.AcousticJob(work, steps, device, processes, letters_steps, compiled, onto, fields))
+    job = recipe.AcousticJob(work, steps, device, processes, letters_steps, critic_steps, compiled, onto, fields)
+    recipe.train_acoustic(job)
 
 
 @app.command("train-vocoder")

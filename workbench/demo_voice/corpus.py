@@ -24,7 +24,8 @@ SAMPLE_RATE_HZ, HOP = 24_000, 256
 TRAIN_VARIANTS = ("", "m3", "m6", "m7", "m8", "Andy", "Mike", "max", "f1", "f4", "steph", "Annie")
 MORE_VARIANTS = ("m2", "m5", "f2", "f3", "Andrea", "Denis", "Gene", "Jacky", "Lee", "Mario", "linda", "zac", "travis")
 MORE_VARIANTS += ("quincy", "rob", "pedro", "Hugo", "edward", "adam", "paul", "belinda", "victor", "Alex", "marcelo")
-MORE_SHARE = 1 / 3  # of the groups: farther from the held-out voices, so that strange voices are followed too
+MORE_SHARE = 0.2  # of the groups: farther from the held-out voices, so that strange voices are followed too
+INVENTED_SHARE = 0.4  # of the groups: voices made up for that group alone (module `variants`)
 HELD_OUT_VARIANTS = ("m4", "m1", "steph2")
 TARGET_RMS = 0.1  # upstream's, for references
 SILENCE, UNKNOWN = 0, 1
@@ -56,10 +57,14 @@ class Utterance:
     words: list[tuple[int, int]] = field(default_factory=list)  # mel frame and character at which each word begins
 
 
-def random_speaker(rng: random.Random) -> Speaker:
+def random_speaker(espeak: Espeak, rng: random.Random) -> Speaker:
     """A speaker for a group; the rate is set per utterance."""
-    variants = MORE_VARIANTS if rng.random() < MORE_SHARE else TRAIN_VARIANTS
-    return Speaker(rng.choice(variants), rng.randint(28, 72), rng.randint(30, 60))
+    draw = rng.random()
+    if draw < INVENTED_SHARE:
+        variant = espeak.new_variant(rng)
+    else:
+        variant = rng.choice(MORE_VARIANTS if draw < INVENTED_SHARE + MORE_SHARE else TRAIN_VARIANTS)
+    return Speaker(variant, rng.randint(28, 72), rng.randint(30, 60))
 
 
 def trim(wave: np.ndarray) -> tuple[int, int]:
@@ -127,7 +132,7 @@ def record_group(
 ) -> tuple[Speaker, list[Utterance]]:
     """Utterances of one random training speaker, each near the group's tempo."""
     rng = source.rng
-    speaker = random_speaker(rng)
+    speaker = random_speaker(espeak, rng)
     tempo = rng.uniform(*plan.frames_per_char)
     done: list[Utterance] = []
     while len(done) < plan.utterances_per_group:
@@ -146,7 +151,7 @@ def record_group(
 
 def write_shard(folder: Path, number: int, plan: CorpusPlan, table: dict[str, int], seed: int) -> int:
     """Speak and cache one shard; returns its frames. Files: `shard-N.npz` and `audio-N.npz` for the vocoder."""
-    espeak, source = Espeak(), TextSource.load(seed * 1000 + number)
+    espeak, source = Espeak(invents=True), TextSource.load(seed * 1000 + number)
     mels, labels, ids, rows, words, audio = [], [], [], [], [], []
     for group in range(plan.groups):
         _, utterances = record_group(espeak, source, plan, table)

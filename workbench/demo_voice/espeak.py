@@ -7,10 +7,12 @@ The command line program starts anew for each sentence and says nothing about ph
 from __future__ import annotations
 
 import ctypes
+import random
 from dataclasses import dataclass
 
 import numpy as np
 
+from workbench.demo_voice.variants import VariantFolder, installed_data
 from workbench.engine.errors import WorkbenchError
 
 _RATE, _PITCH, _RANGE = 1, 3, 4  # espeak_PARAMETER
@@ -55,14 +57,24 @@ class Speaker:
 
 
 class Espeak:
-    """A running espeak-ng (the library is one per process; do not make two)."""
+    """A running espeak-ng (the library is one per process; do not make two).
 
-    def __init__(self, library: str = "libespeak-ng.so.1") -> None:
+    Args:
+        invents: whether voice variants will be made up (`new_variant`), in a folder of their own.
+    """
+
+    def __init__(self, library: str = "libespeak-ng.so.1", invents: bool = False) -> None:
         try:
             self._lib = ctypes.CDLL(library)
         except OSError as error:
             raise EspeakError(f"{library} could not be loaded", remedy="apt-get install espeak-ng") from error
-        self.sample_rate_hz: int = self._lib.espeak_Initialize(_SYNCHRONOUS, 0, None, _PHONEME_EVENTS)
+        self._lib.espeak_ng_InitializePath(None)
+        data, path, self._variants = installed_data(self._lib), None, None
+        if invents:
+            self._variants = VariantFolder(data)
+            data, path = self._variants.data, str(self._variants.path).encode()
+        self._installed = data / "voices" / "!v"
+        self.sample_rate_hz: int = self._lib.espeak_Initialize(_SYNCHRONOUS, 0, path, _PHONEME_EVENTS)
         self._lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._pieces: list[np.ndarray] = []
         self._phones: list[tuple[int, str]] = []
@@ -71,6 +83,16 @@ class Espeak:
         self._lib.espeak_SetSynthCallback(self._callback)
         self._speaker: Speaker | None = None
         self.use(Speaker())
+
+    def new_variant(self, rng: random.Random) -> str:
+        """Make up a voice variant and return its name for `Speaker`; the one made before is gone.
+
+        Raises EspeakError unless made with `invents`.
+        """
+        if self._variants is None:
+            raise EspeakError("this espeak-ng has only its own voices", remedy="Espeak(invents=True)")
+        self._speaker = None  # so that `use` reads the new file
+        return self._variants.add(rng, "made-up")
 
     def _receive(self, wave, n_samples: int, events) -> int:
         if n_samples > 0 and wave:
@@ -89,7 +111,8 @@ class Espeak:
         previous = self._speaker
         if previous is None or previous.variant != speaker.variant:
             name = "en-us" + (f"+{speaker.variant}" if speaker.variant else "")
-            if self._lib.espeak_SetVoiceByName(name.encode()) != 0:
+            there = (self._installed / speaker.variant).exists()  # espeak-ng itself ignores a variant it has not
+            if not there or self._lib.espeak_SetVoiceByName(name.encode()) != 0:
                 raise EspeakError(f"espeak-ng has no voice {name}", remedy="apt-get install espeak-ng-data")
         for parameter, value in ((_RATE, speaker.rate_wpm), (_PITCH, speaker.pitch), (_RANGE, speaker.pitch_range)):
             self._lib.espeak_SetParameter(parameter, int(value), 0)

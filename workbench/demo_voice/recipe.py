@@ -18,10 +18,22 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 
-from workbench.demo_voice import acoustic, graft, held_out, letters, network, plots, recogniser, records, vocoder
+from workbench.demo_voice import (
+    acoustic,
+    critic,
+    graft,
+    held_out,
+    letters,
+    network,
+    plots,
+    recogniser,
+    records,
+    vocoder,
+)
 from workbench.demo_voice import corpus as speech
 from workbench.demo_voice import evaluate as judging
 from workbench.demo_voice import export as exporting
@@ -29,6 +41,8 @@ from workbench.demo_voice.espeak import Espeak
 from workbench.demo_voice.speaking import SamplerSettings, model_of_checkpoint
 from workbench.demo_voice.texts import CorpusError, TextSource
 from workbench.engine.loading import choose_device
+
+CRITIC = Path("critic") / "critic.pt"
 
 
 def make_corpus(work: Path, shards: int, groups: int, seed: int) -> None:
@@ -77,6 +91,7 @@ class AcousticJob:
     device: str = "cpu"
     processes: int = 1
     letters_steps: int = 400
+    critic_steps: int | None = None
     compiled: bool = True
     onto: Path | None = None
     plan: dict[str, Any] = field(default_factory=dict)
@@ -102,6 +117,8 @@ def train_acoustic(job: AcousticJob) -> None:
     """The lesson on letters, then the acoustic model, in data-parallel processes; resumes where it stopped."""
     phones(job.work)
     _lesson(job.work, job.letters_steps, job.onto)
+    if _plan(job).critic_weight and not (job.work / CRITIC).exists():
+        train_critic(job.work, job.critic_steps)
     job = replace(job, device=choose_device(job.device))
     if job.processes == 1:
         _acoustic_process(0, job)
@@ -127,8 +144,12 @@ def _spawned(rank: int, job: AcousticJob, meeting: str) -> None:
     dist.destroy_process_group()
 
 
+def _plan(job: AcousticJob) -> acoustic.AcousticPlan:
+    return acoustic.AcousticPlan(**job.plan | ({"steps": job.steps} if job.steps else {}))
+
+
 def _acoustic_process(rank: int, job: AcousticJob) -> None:
-    plan = acoustic.AcousticPlan(**job.plan | ({"steps": job.steps} if job.steps else {}))
+    plan = _plan(job)
     network.seed_everything(plan.seed)
     lesson = _lesson(job.work, 0)
     cfm = network.build_cfm()
@@ -148,7 +169,8 @@ def _acoustic_process(rank: int, job: AcousticJob) -> None:
         learner.compile_blocks()
     source.rng = random.Random(plan.seed * 1000 + rank)
     spelling = letters.batches(letters.LettersPlan(batch_chars=150), Espeak(), source, lesson["table"])
-    training = acoustic.Training(plan, job.work / "acoustic", data, spelling, learner.to(job.device), rank)
+    judge = critic.load_critic(job.work / CRITIC).to(job.device) if plan.critic_weight else None
+    training = acoustic.Training(plan, job.work / "acoustic", data, spelling, learner.to(job.device), rank, judge)
     training.resume()
     with network.plain_attention():
         training.run()
@@ -167,7 +189,21 @@ def train_recogniser(work: Path, steps: int | None) -> None:
     cases = held_out.held_out_cases(Espeak(), table)
     plan = recogniser.RecogniserPlan(**({"steps": steps} if steps else {}))
     truth = [(c.truth.mel, c.truth.phones) for c in cases]
-    recogniser.train_recogniser(plan, work / "recogniser", speech.Corpus.load(work / "corpus"), len(table) + 2, truth)
+    network.seed_everything(plan.seed)
+    model = recogniser.Recogniser(len(table) + 2)
+    data = speech.Corpus.load(work / "corpus")
+    recogniser.train_recogniser(plan, work / "recogniser" / "recogniser.pt", data, model, truth)
+
+
+def train_critic(work: Path, steps: int | None) -> None:
+    """The ear that the acoustic model is corrected by; it never hears a sentence or a voice of the evaluation."""
+    plan = recogniser.RecogniserPlan(seed=17, **({"steps": steps} if steps else {}))
+    network.seed_everything(plan.seed)
+    data = speech.Corpus.load(work / "corpus")
+    kept = len(data.mel) - min(60, len(data.mel) // 5)
+    truth = [(data.mel[i].astype(np.float32), data.phones[i]) for i in range(kept, len(data.mel))]
+    seen = replace(data, mel=data.mel[:kept])
+    recogniser.train_recogniser(plan, work / CRITIC, seen, critic.Critic(len(phones(work)) + 2), truth)
 
 
 def _made(path: Path, command: str) -> Path:

@@ -11,13 +11,13 @@ import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from workbench.demo_voice import network
 from workbench.demo_voice.corpus import Corpus
 from workbench.demo_voice.metrics import collapse, edit_distance
 from workbench.demo_voice.records import Curve, save_state
@@ -30,14 +30,18 @@ _SHIFT, _SCALE = 5.0, 0.25
 
 @dataclass(frozen=True)
 class RecogniserPlan:
-    """Steps, frames a batch and peak learning rate."""
+    """Steps, frames a batch, peak learning rate; utterances up to `longest_frames` are used."""
 
     steps: int = 900
     batch_frames: int = 6000
     learning_rate: float = 2e-3
-    hidden: int = 192
     longest_frames: int = 900
     seed: int = 3
+
+
+def normalised(mel: Tensor) -> Tensor:
+    """A log mel near zero mean and unit spread."""
+    return (mel + _SHIFT) * _SCALE
 
 
 class Recogniser(nn.Module):
@@ -56,7 +60,7 @@ class Recogniser(nn.Module):
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of both heads."""
-        h = self.front(((mel + _SHIFT) * _SCALE).transpose(1, 2)).transpose(1, 2)
+        h = self.front(normalised(mel).transpose(1, 2)).transpose(1, 2)
         h = self.gru(h)[0]
         return self.ctc(h), self.frame(h)
 
@@ -74,7 +78,7 @@ class Recogniser(nn.Module):
         return [(best[i], i * STRIDE) for i in changed]
 
 
-def error_rate(model: Recogniser, utterances: list[tuple[np.ndarray, np.ndarray]]) -> float:
+def error_rate(model: Any, utterances: list[tuple[np.ndarray, np.ndarray]]) -> float:
     """Phone error rate over (mel, frame labels) pairs."""
     errors = total = 0
     for mel, labels in utterances:
@@ -94,7 +98,7 @@ def _batch(corpus: Corpus, order: list[int], plan: RecogniserPlan, rng: random.R
     return chosen or [order[0]]
 
 
-def _loss(model: Recogniser, corpus: Corpus, chosen: list[int], rng: random.Random) -> Tensor:
+def _loss(model: Any, corpus: Corpus, chosen: list[int], rng: random.Random) -> Tensor:
     lens = torch.tensor([len(corpus.mel[i]) for i in chosen])
     n = -(-int(lens.max()) // STRIDE) * STRIDE
     mel = torch.full((len(chosen), n, 100), float(np.log(1e-5)))
@@ -114,17 +118,16 @@ def _loss(model: Recogniser, corpus: Corpus, chosen: list[int], rng: random.Rand
 
 
 def train_recogniser(
-    plan: RecogniserPlan, folder: Path, corpus: Corpus, n_phones: int, held_out: list[tuple[np.ndarray, np.ndarray]]
-) -> Recogniser:
-    """Train on the corpus; the curve has the error on `held_out` (mel, labels). Saves `recogniser.pt`."""
-    rng = network.seed_everything(plan.seed)
-    model = Recogniser(n_phones, plan.hidden)
+    plan: RecogniserPlan, path: Path, corpus: Corpus, model: Any, held_out: list[tuple[np.ndarray, np.ndarray]]
+) -> None:
+    """Train `model` on the corpus; the curve beside `path` has the error on `held_out` (mel, labels)."""
+    rng = random.Random(plan.seed)
     optimizer = torch.optim.AdamW(model.parameters(), plan.learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.learning_rate, plan.steps + 1, pct_start=0.1)
     order = sorted(
         (i for i, m in enumerate(corpus.mel) if len(m) <= plan.longest_frames), key=lambda i: len(corpus.mel[i])
     )
-    curve = Curve(folder / "recogniser.csv", ("step", "loss", "held_out_error", "frames_per_second"))
+    curve = Curve(path.with_suffix(".csv"), ("step", "loss", "held_out_error", "frames_per_second"))
     frames, started = 0, time.perf_counter()
     for step in range(1, plan.steps + 1):
         chosen = _batch(corpus, order, plan, rng)
@@ -139,8 +142,7 @@ def train_recogniser(
             model.eval()
             curve.add(step, loss.item(), error_rate(model, held_out), frames / (time.perf_counter() - started))
             model.train()
-    save_state(folder / "recogniser.pt", {"model": model.state_dict(), "hidden": plan.hidden, "n_phones": n_phones})
-    return model.eval()
+    save_state(path, {"model": model.state_dict(), "hidden": model.hidden, "n_phones": model.n_phones})
 
 
 def load_recogniser(path: Path) -> Recogniser:

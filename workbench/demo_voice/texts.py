@@ -134,9 +134,10 @@ class TextSource:
         for sentence in sentences:
             if not is_held_out(sentence):
                 by_length.setdefault(len(sentence.split()), []).append(sentence)
-        common = word_list("english-words", (10, 20, 35)) + word_list("american-words", (10, 20, 35))
+        common = [w for kind in ("english", "american", "british") for w in word_list(f"{kind}-words", (10, 20, 35))]
         rare = word_list("english-words", (40, 50, 55, 60)) + word_list("american-words", (40, 50, 55, 60))
-        names = [w.removesuffix("'s") for w in word_list("english-upper", (35, 40, 50))]
+        names = word_list("english-upper", (35, 40, 50)) + word_list("english-proper-names", (50,))
+        names = sorted({w.removesuffix("'s") for w in names})
         return cls(rng, by_length, common, rare, names)
 
     def words(self, count: int) -> str:
@@ -145,18 +146,27 @@ class TextSource:
 
     def _word(self) -> str:
         draw = self.rng.random()
-        if draw < 0.06:
+        if draw < 0.1:
             return self.rng.choice(self.names)
-        if draw < 0.12:
+        if draw < 0.16:
             return spell_number(int(10 ** self.rng.uniform(0, 3.5)))
         return self.rng.choice(self.common if draw < 0.75 else self.rare)
 
     def sentence(self, count: int) -> str:
-        """A sentence of about `count` words (2..40) from the collections."""
+        """A sentence of about `count` words (2..40) from the collections; in one of six, names stand for some words."""
         for shift in (0, 1, -1, 2, -2, 3, -3):
             if self.by_length.get(count + shift):
-                return self.rng.choice(self.by_length[count + shift])
+                found = self.rng.choice(self.by_length[count + shift])
+                return self._named(found) if self.rng.random() < 1 / 6 else found
         return self.words(count)
+
+    def _named(self, sentence: str) -> str:
+        """`sentence` with a name in place of one plain word in six, of one at least."""
+        words = sentence.split()
+        plain = [i for i, word in enumerate(words) if word.isalpha()]
+        for i in self.rng.sample(plain, min(len(plain), 1 + len(plain) // 6)):
+            words[i] = self.rng.choice(self.names)
+        return " ".join(words)
 
     def utterance(self, count: int, loose: float = 0.3) -> str:
         """A spoken unit of about `count` words with a capital and an end mark; `loose` of them are mere words."""

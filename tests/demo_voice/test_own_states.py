@@ -1,0 +1,118 @@
+"""Training on what the model itself makes: the states are those of upstream's sampler, and the critic hears them."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from workbench.demo_voice import acoustic, critic, network
+from workbench.demo_voice.corpus import Corpus
+from workbench.demo_voice.rows import RowPlan, make_batch
+
+PHONES = 20
+
+
+@pytest.fixture
+def corpus():
+    """Six utterances of noise in one group: only their shapes matter."""
+    draw = np.random.default_rng(0)
+    found = Corpus([], [], [], [], [list(range(6))])
+    for n_chars in (9, 12, 15, 20, 24, 30):
+        n = 5 * n_chars
+        found.mel.append(draw.normal(-4, 2, (n, 100)).astype(np.float16))
+        found.phones.append(np.repeat(draw.integers(2, PHONES, -(-n // 5)), 5)[:n].astype(np.uint8))
+        found.ids.append(draw.integers(1, 27, n_chars).astype(np.uint8))
+        found.words.append(np.array([[0, 0], [n // 2, n_chars // 2]]))
+    return found
+
+
+@pytest.fixture
+def learner():
+    torch.manual_seed(2)
+    cfm = network.build_cfm(network.ARCH | {"dim": 64, "depth": 2, "heads": 1, "text_dim": 48, "conv_layers": 2})
+    acoustic.open_gates(cfm.transformer)
+    torch.nn.init.normal_(cfm.transformer.proj_out.weight, std=0.1)  # upstream's zeros would say nothing
+    made = acoustic.Learner(cfm, PHONES, 1)
+    made.cfm = cfm
+    return made
+
+
+def rows(corpus, n_rows, **kind):
+    return make_batch(corpus, n_rows, 224, RowPlan(**{"drop": 0.0, "free": 0.0, "span": 0.0} | kind), random.Random(3))
+
+
+def test_its_own_states_are_those_of_upstreams_sampler(corpus, learner):
+    batch = rows(corpus, 1)
+    reference = batch.mel[:, : int((~batch.masked).sum())]
+    options = {"cfg_strength": 2.0, "sway_sampling_coef": None, "use_epss": False, "seed": 5}
+    sampled, _ = learner.cfm.sample(reference, batch.ids, 224, steps=1, **options)
+    torch.manual_seed(5)
+    noise = torch.randn(224, 100)[None]
+    own = learner.own_state(batch, torch.ones(1), noise, n_steps=1)
+    assert torch.allclose(own[batch.masked], sampled[batch.masked], atol=1e-4)
+    assert not torch.allclose(own, noise, atol=0.1)
+
+
+def test_at_time_nought_it_is_still_at_the_noise_and_rows_without_text_stay_with_the_data(corpus, learner):
+    batch = rows(corpus, 2)
+    batch.drop = torch.tensor([False, True])
+    noise = torch.randn_like(batch.mel)
+    assert torch.equal(learner.own_state(batch, torch.zeros(2), noise, 2)[0], noise[0])
+    time_ = torch.tensor([0.7, 0.7])
+    state = learner.own_state(batch, time_, noise, 3)
+    assert torch.equal(state[1], acoustic.noised(batch, time_, noise)[1])
+    assert not torch.allclose(state[0], acoustic.noised(batch, time_, noise)[0], atol=0.1)
+
+
+def test_the_flow_loss_is_the_squared_error_of_the_velocity(corpus, learner):
+    batch = rows(corpus, 3, free=1.0)
+    torch.manual_seed(7)
+    found = acoustic.losses(learner, batch, low_share=0.5, read_block=0)
+    torch.manual_seed(7)
+    noise = torch.randn_like(batch.mel)
+    time_ = acoustic.draw_times(3, 0.5, noise.device)
+    velocity, _ = learner(batch, time_, acoustic.noised(batch, time_, noise), 0)
+    assert torch.allclose(found["flow"], (velocity - (batch.mel - noise)).square().mean(), rtol=0.02)  # bf16 perhaps
+
+
+def test_the_critic_teaches_the_model_and_learns_nothing_itself(corpus, learner):
+    torch.manual_seed(3)
+    judge = critic.Critic(PHONES, hidden=16).eval().requires_grad_(False)
+    batch = rows(corpus, 3)
+    for own_steps in (0, 2):
+        learner.zero_grad()
+        found = acoustic.losses(learner, batch, low_share=1.0, read_block=0, critic=judge, own_steps=own_steps)
+        found["critic"].backward()
+        assert learner.transformer.proj_out.weight.grad.abs().sum() > 0
+        assert learner.phone_head.weight.grad is None and all(p.grad is None for p in judge.parameters())
+
+
+def test_the_critics_loss_falls_when_it_hears_what_it_wants(corpus):
+    torch.manual_seed(4)
+    judge = critic.Critic(PHONES, hidden=16).eval().requires_grad_(False)
+    mel = torch.from_numpy(corpus.mel[0].astype(np.float32))[None].requires_grad_()
+    wanted = torch.from_numpy(corpus.phones[0].astype(np.int64))[None]
+    optimizer, heard = torch.optim.Adam([mel], 0.3), []
+    for _ in range(60):
+        loss = judge.loss(mel, wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        heard.append(float(loss.detach()))
+    assert heard[-1] < 0.5 * heard[0]
+
+
+def test_a_share_of_the_steps_begins_at_states_of_its_own(corpus, learner, tmp_path):
+    plan = acoustic.AcousticPlan(
+        steps=4, batch_frames=224, own_share=(1.0, 1.0), own_lengths=(160,), curriculum=((10**9, {224: 1}),)
+    )
+    training = acoustic.Training(plan, tmp_path, corpus, None, learner)
+    kinds = [training._kind_of_step(random.Random(k)) for k in range(20)]
+    assert {length for length, _ in kinds} == {160} and {steps for _, steps in kinds} == {2, 3}
+    training.run(report_every=2)
+    header, *lines = (tmp_path / "acoustic.csv").read_text().splitlines()
+    last = dict(zip(header.split(","), map(float, lines[-1].split(",")), strict=True))
+    assert last["own_flow"] > 0 and last["own_phone"] > 0 and last["flow"] == 0
