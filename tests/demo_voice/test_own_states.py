@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.demo_voice import acoustic, critic, network
+from workbench.demo_voice import acoustic, critic, learning, network
 from workbench.demo_voice.corpus import Corpus
 from workbench.demo_voice.rows import RowPlan, make_batch
 
@@ -33,9 +33,9 @@ def corpus():
 def learner():
     torch.manual_seed(2)
     cfm = network.build_cfm(network.ARCH | {"dim": 64, "depth": 2, "heads": 1, "text_dim": 48, "conv_layers": 2})
-    acoustic.open_gates(cfm.transformer)
+    learning.open_gates(cfm.transformer)
     torch.nn.init.normal_(cfm.transformer.proj_out.weight, std=0.1)  # upstream's zeros would say nothing
-    made = acoustic.Learner(cfm, PHONES, 1)
+    made = learning.Learner(cfm, PHONES, 1)
     made.cfm = cfm
     return made
 
@@ -56,25 +56,34 @@ def test_its_own_states_are_those_of_upstreams_sampler(corpus, learner):
     assert not torch.allclose(own, noise, atol=0.1)
 
 
-def test_at_time_nought_it_is_still_at_the_noise_and_rows_without_text_stay_with_the_data(corpus, learner):
+def test_its_own_states_begin_at_the_noise_and_are_the_same_for_both_halves_of_guidance(corpus, learner):
     batch = rows(corpus, 2)
-    batch.drop = torch.tensor([False, True])
-    noise = torch.randn_like(batch.mel)
-    assert torch.equal(learner.own_state(batch, torch.zeros(2), noise, 2)[0], noise[0])
-    time_ = torch.tensor([0.7, 0.7])
-    state = learner.own_state(batch, time_, noise, 3)
-    assert torch.equal(state[1], acoustic.noised(batch, time_, noise)[1])
-    assert not torch.allclose(state[0], acoustic.noised(batch, time_, noise)[0], atol=0.1)
+    noise, time_ = torch.randn_like(batch.mel), torch.tensor([0.7, 0.0])
+    states = []
+    for drop in (False, True):
+        batch.drop = torch.full((2,), drop)
+        states.append(learner.own_state(batch, time_, noise, 3))
+    assert torch.equal(states[0], states[1]) and torch.equal(states[0][1], noise[1])
+    assert not torch.allclose(states[0][0], learning.noised(batch, time_, noise)[0], atol=0.1)
+
+
+def test_a_row_without_text_and_reference_does_not_depend_on_them(corpus, learner):
+    batch = rows(corpus, 1)
+    batch.drop = torch.tensor([True])
+    x, time_ = torch.randn_like(batch.mel), torch.tensor([0.3])
+    first, _ = learner(batch, time_, x, 0)
+    batch.mel, batch.ids = batch.mel + 1, (batch.ids + 3) % 27
+    assert torch.equal(learner(batch, time_, x, 0)[0], first)
 
 
 def test_the_flow_loss_is_the_squared_error_of_the_velocity(corpus, learner):
     batch = rows(corpus, 3, free=1.0)
     torch.manual_seed(7)
-    found = acoustic.losses(learner, batch, low_share=0.5, read_block=0)
+    found = learning.losses(learner, batch, low_share=0.5, read_block=0)
     torch.manual_seed(7)
     noise = torch.randn_like(batch.mel)
-    time_ = acoustic.draw_times(3, 0.5, noise.device)
-    velocity, _ = learner(batch, time_, acoustic.noised(batch, time_, noise), 0)
+    time_ = learning.draw_times(3, 0.5, noise.device)
+    velocity, _ = learner(batch, time_, learning.noised(batch, time_, noise), 0)
     assert torch.allclose(found["flow"], (velocity - (batch.mel - noise)).square().mean(), rtol=0.02)  # bf16 perhaps
 
 
@@ -84,7 +93,7 @@ def test_the_critic_teaches_the_model_and_learns_nothing_itself(corpus, learner)
     batch = rows(corpus, 3)
     for own_steps in (0, 2):
         learner.zero_grad()
-        found = acoustic.losses(learner, batch, low_share=1.0, read_block=0, critic=judge, own_steps=own_steps)
+        found = learning.losses(learner, batch, low_share=1.0, read_block=0, critic=judge, own_steps=own_steps)
         found["critic"].backward()
         assert learner.transformer.proj_out.weight.grad.abs().sum() > 0
         assert learner.phone_head.weight.grad is None and all(p.grad is None for p in judge.parameters())

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import torch
 
-from workbench.demo_voice import acoustic, corpus, graft, letters, network, recipe, rows, speaking, texts, vocoder
+from workbench.demo_voice import corpus, graft, learning, letters, network, recipe, rows, speaking, texts, vocoder
 from workbench.engine import loading
 from workbench.engine.catalog.configs import read_config
 
@@ -77,7 +77,9 @@ def test_rows_are_full_and_keep_reference_and_new_words_apart(work):
     assert batch.masked.any(1).all() and not batch.masked.all()
 
 
-@pytest.mark.parametrize("kind", [{"short": 1.0}, {"unlike": 1.0, "usual": 0.0}, {"span": 1.0}, {"free": 1.0}])
+@pytest.mark.parametrize(
+    "kind", [{"short": 1.0}, {"brief": 1.0, "short": 0.0}, {"unlike": 1.0, "usual": 0.0}, {"span": 1.0}, {"free": 1.0}]
+)
 def test_rows_of_every_kind_are_whole(work, kind):
     cached, rng = corpus.Corpus.load(work / "corpus"), random.Random(5)
     for n_frames in (160, 448):
@@ -140,10 +142,10 @@ def test_a_plan_that_is_none_is_refused(tmp_path, text):
 
 
 def test_the_phone_head_is_fitted_and_nothing_else(work):
-    learner = acoustic.Learner(network.build_cfm(), len(recipe.phones(work)) + 2, 10)
+    learner = learning.Learner(network.build_cfm(), len(recipe.phones(work)) + 2, 10)
     before = {k: v.clone() for k, v in learner.state_dict().items()}
-    data, plan = corpus.Corpus.load(work / "corpus"), acoustic.AcousticPlan(read_block=0)
-    first, last = (acoustic.fit_phone_head(learner, data, plan, steps=n) for n in (1, 25))
+    data = corpus.Corpus.load(work / "corpus")
+    first, last = (learning.fit_phone_head(learner, data, read_block=0, steps=n) for n in (1, 25))
     assert last < first
     changed = {k for k, v in learner.state_dict().items() if not torch.equal(v, before[k])}
     assert changed == {"phone_head.weight", "phone_head.bias"}

@@ -1,17 +1,11 @@
-"""Training the acoustic model: flow matching, with a phone loss where only the text can tell what to say.
-
-The flow-matching loss says almost nothing about whether the text is followed: away from t = 0 the noised mel itself
-gives the sounds away. So a share of the rows is drawn near t = 0, and there a frame-wise phone loss is read from a
-middle block on the frames to be generated. The phone head is dropped at export; CFM and DiT stay upstream's.
-"""
+"""Training the acoustic model: the schedule, the steps, the checkpoints (module `learning` has the losses)."""
 
 from __future__ import annotations
 
 import copy
-import math
 import random
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +17,10 @@ from torch import Tensor, nn
 from workbench.demo_voice import network
 from workbench.demo_voice.corpus import Corpus
 from workbench.demo_voice.critic import Critic
-from workbench.demo_voice.optim import half_is_faster, make_optimizers, share_gradients, update_average
+from workbench.demo_voice.learning import Learner, losses
+from workbench.demo_voice.optim import make_optimizers, share_gradients, update_average
 from workbench.demo_voice.records import Curve, save_state
-from workbench.demo_voice.rows import Batch, RowPlan, make_batch
+from workbench.demo_voice.rows import RowPlan, make_batch
 
 COLUMNS = (
     "step",
@@ -42,6 +37,8 @@ COLUMNS = (
     "own_phone",
     "own_critic",
 )
+
+OWN_DROP = 1 / 3  # of the rows on states of the model's own: without text and reference, as the other half of guidance
 
 
 @dataclass(frozen=True)
@@ -83,162 +80,6 @@ class AcousticPlan:
         (10**9, {224: 1, 320: 2, 448: 3, 640: 3, 1120: 1.5, 2240: 0.5}),
     )
     seed: int = 1
-
-
-class Learner(nn.Module):
-    """The model with the two heads that only training needs."""
-
-    def __init__(self, cfm: Any, n_phones: int, n_phonemes: int) -> None:
-        super().__init__()
-        self.transformer = cfm.transformer
-        self.phone_head = nn.Linear(cfm.dim, n_phones)
-        self.spelling_head = nn.Linear(cfm.transformer.text_embed.text_embed.embedding_dim, 2 * (n_phonemes + 1))
-        self._blocks: list[Any] | None = None
-
-    def compile_blocks(self) -> None:
-        """Compile the blocks and the convolution before them for fixed shapes: 1.3 times faster on a CPU."""
-        torch._dynamo.config.recompile_limit = 64
-        self.transformer.input_embed.conv_pos_embed.compile(dynamic=False)
-        self._blocks = [torch.compile(block, dynamic=False) for block in self.transformer.transformer_blocks]
-
-    def read(self, batch: Batch, time_: Tensor, noise: Tensor, read_block: int) -> Tensor:
-        """Hidden state [b, n, dim] after `read_block`; the blocks behind it do not run."""
-        x = noised(batch, time_, noise)
-        return self._velocity(batch, self._text(batch, batch.drop), x, time_, read_block, read_block + 1)[1]
-
-    def forward(self, batch: Batch, time_: Tensor, x: Tensor, read_block: int) -> tuple[Tensor, Tensor]:
-        """Velocity [b, n, 100] at the state `x`, phone logits [b, n, n_phones]."""
-        velocity, middle = self._velocity(batch, self._text(batch, batch.drop), x, time_, read_block)
-        return velocity, self.phone_head(middle)
-
-    @torch.no_grad()
-    def own_state(self, batch: Batch, time_: Tensor, noise: Tensor, n_steps: int, guidance: float = 2.0) -> Tensor:
-        """Where the model itself gets from `noise` by `time_` [b] in guided Euler steps, the first ones small.
-
-        Rows without text and reference stay where training otherwise puts them.
-        """
-        text, nothing = self._text(batch, batch.drop), self._text(batch, torch.ones_like(batch.drop))
-        x, now = noise, torch.zeros_like(time_)
-        for k in range(n_steps):
-            velocity = self._velocity(batch, text, x, now, 0)[0]
-            unguided = self._velocity(batch, nothing, x, now, 0, with_reference=False)[0]
-            until = time_ * 4.0 ** (k + 1 - n_steps)
-            x = x + (until - now)[:, None, None] * (velocity + guidance * (velocity - unguided)).float()
-            now = until
-        return torch.where(batch.drop[:, None, None], noised(batch, time_, noise), x)
-
-    def _text(self, batch: Batch, drop: Tensor) -> Tensor:
-        """Text features of every frame [b, n, text_dim]."""
-        n_frames = batch.mel.shape[1]
-        full = torch.full_like(batch.n_chars, n_frames)
-        encoded = network.encode_characters(self.transformer.text_embed, batch.ids, batch.n_chars, full, drop)
-        return network.upsample(encoded, batch.n_chars, n_frames)
-
-    def _velocity(
-        self,
-        batch: Batch,
-        text: Tensor,
-        x: Tensor,
-        time_: Tensor,
-        read_block: int,
-        n_blocks: int | None = None,
-        with_reference: bool = True,
-    ) -> tuple[Tensor, Tensor]:
-        cond = batch.mel.masked_fill(batch.masked[..., None], 0.0) if with_reference else torch.zeros_like(batch.mel)
-        blocks = (self._blocks or list(self.transformer.transformer_blocks))[:n_blocks]
-        return network.velocity(self.transformer, x, cond, text, time_, read_block, blocks)
-
-
-def noised(batch: Batch, time_: Tensor, noise: Tensor) -> Tensor:
-    """The state at `time_` [b] on the straight way from `noise` to the mel [b, n, 100]."""
-    t = time_[:, None, None]
-    return (1 - t) * noise + t * batch.mel
-
-
-def fit_phone_head(learner: Learner, corpus: Corpus, plan: AcousticPlan, steps: int = 120) -> float:
-    """Fit the fresh phone head to blocks that know something already; a cold head would teach them nonsense at first.
-
-    Returns:
-        The loss of the last step (1.5 on the second voice, where a cold head starts at 3.8).
-    """
-    rng, n_rows, n_frames = random.Random(plan.seed), 6, 224
-    optimizer = torch.optim.AdamW(learner.phone_head.parameters(), 1e-2)
-    loss = torch.zeros(())
-    for step in range(steps):
-        batch = make_batch(corpus, n_rows, n_frames, RowPlan(drop=0.0, free=0.3), rng)
-        with torch.no_grad():
-            middle = learner.read(batch, torch.rand(n_rows) * 0.05, torch.randn_like(batch.mel), plan.read_block)
-        loss = F.cross_entropy(learner.phone_head(middle)[batch.masked], batch.phones[batch.masked])
-        optimizer.param_groups[0]["lr"] = 1e-2 * (1 - step / steps)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return float(loss.detach())
-
-
-def open_gates(transformer: Any, value: float = 0.3) -> None:
-    """Start the blocks' gates at `value` instead of upstream's zero: attention gets a gradient from the first step."""
-    dim = transformer.dim
-    with torch.no_grad():
-        for block in transformer.transformer_blocks:
-            block.attn_norm.linear.bias[2 * dim : 3 * dim] = value
-            block.attn_norm.linear.bias[5 * dim :] = value
-
-
-def draw_times(n_rows: int, low_share: float, device: torch.device) -> Tensor:
-    """Times of a batch [b]: `low_share` of them in 0..0.05, the rest in 0..1."""
-    u = torch.rand(n_rows, device=device)
-    return torch.where(torch.rand(n_rows, device=device) < low_share, u * 0.05, u)
-
-
-def draw_own_times(n_rows: int, n_steps: int, device: torch.device) -> Tensor:
-    """Times of a batch of the model's own states [b], as dense as sampling with sway -1 visits them.
-
-    Not farther than `n_steps` carry: one stride from noise to t = 0.5 ends where no sampling ever goes.
-    """
-    return min(0.9, 0.02 * 4.0**n_steps) * (1 - torch.cos(torch.rand(n_rows, device=device) * (math.pi / 2)))
-
-
-def half_precision(device: torch.device) -> torch.autocast:
-    """bf16 where it is the faster one."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=half_is_faster(device))
-
-
-def losses(
-    learner: Learner, batch: Batch, low_share: float, read_block: int, critic: Critic | None = None, own_steps: int = 0
-) -> dict[str, Tensor]:
-    """Flow-matching loss over the masked frames, phone loss and accuracy where the state does not tell the phones.
-
-    Such rows are those near t = 0, and with `own_steps` all: their states are where the model gets by itself in so many
-    steps. There the target is the mel all the same, less so as t grows and the state's own rhythm and pitch count.
-    With a critic, also its loss on the mel that the velocity of these rows points to.
-    """
-    device = batch.mel.device
-    noise, own = torch.randn_like(batch.mel), own_steps > 0
-    time_ = draw_own_times(len(batch.mel), own_steps, device) if own else draw_times(len(batch.mel), low_share, device)
-    with half_precision(device):
-        x = learner.own_state(batch, time_, noise, own_steps) if own else noised(batch, time_, noise)
-        velocity, logits = learner(batch, time_, x, read_block)
-    guess = x + (1 - time_)[:, None, None] * velocity.float()
-    error = (guess - batch.mel).square().mean(-1)
-    error = error * (1 - time_[:, None]) ** 2 if own else error / (1 - time_[:, None]).clamp(min=1e-3) ** 2
-    logits = logits.float()
-    masked = batch.masked.float()
-    told = ~batch.drop & ((time_ < 0.06) | own)
-    near = told[:, None] & batch.masked
-    entropy = F.cross_entropy(logits.transpose(1, 2), batch.phones, reduction="none")
-    count = near.sum().clamp(min=1)
-    found = {
-        "flow": (error * masked).sum() / masked.sum(),
-        "flow_near_0": (error * near).sum().detach() / count,
-        "phone": (entropy * near).sum() / count,
-        "accuracy": ((logits.argmax(-1) == batch.phones) & near).sum() / count,
-    }
-    if critic is not None:
-        heard = torch.where(batch.masked[..., None], guess, batch.mel)[told]
-        with half_precision(device):
-            found["critic"] = critic.loss(heard, batch.phones[told]) if len(heard) else guess.sum() * 0
-    return found
 
 
 def row_length(plan: AcousticPlan, step: int, rng: random.Random) -> int:
@@ -310,7 +151,11 @@ class Training:
         plan = self.plan
         n_rows, free = max(1, plan.batch_frames // n_frames), self._between(plan.no_reference_share)
         drift = self._between(plan.drift_frames)
-        batch = make_batch(self.corpus, n_rows, n_frames, RowPlan(free=free, drift_frames=drift), rng).to(self.device)
+        rows = RowPlan(free=free, drift_frames=drift)
+        batch = make_batch(self.corpus, n_rows, n_frames, replace(rows, drop=0.0) if own_steps else rows, rng)
+        if own_steps:
+            batch.drop = torch.rand(n_rows) < OWN_DROP
+        batch = batch.to(self.device)
         low = self._between(plan.low_time_share)
         found = losses(self.learner, batch, low, plan.read_block, self.critic, own_steps)
         total = found["flow"] + self._between(plan.phone_weight) * found["phone"]

@@ -1,7 +1,7 @@
 """The steps of the recipe, each reading and writing one work folder.
 
 corpus/       shards of speech, phones.json
-letters/      the lesson on text alone
+letters/      the lesson on text alone        critic/  the ear that corrects the acoustic model
 acoustic/     checkpoint and curve of the acoustic model
 vocoder/      likewise        recogniser/  likewise
 """
@@ -27,6 +27,7 @@ from workbench.demo_voice import (
     critic,
     graft,
     held_out,
+    learning,
     letters,
     network,
     plots,
@@ -153,18 +154,18 @@ def _acoustic_process(rank: int, job: AcousticJob) -> None:
     network.seed_everything(plan.seed)
     lesson = _lesson(job.work, 0)
     cfm = network.build_cfm()
-    acoustic.open_gates(cfm.transformer)
+    learning.open_gates(cfm.transformer)
     cfm.transformer.text_embed.load_state_dict(lesson["text_embed"])
     source = TextSource.load(plan.seed)
     begins = job.onto is not None and not (job.work / "acoustic" / "acoustic.pt").exists()  # a checkpoint knows more
     if begins:
         explained = graft.graft(cfm.transformer, job.onto, source)
         records.log.info("grafted onto %s: %.0f %% of its text features explained", job.onto, 100 * explained)
-    learner = acoustic.Learner(cfm, len(phones(job.work)) + 2, len(lesson["table"]))
+    learner = learning.Learner(cfm, len(phones(job.work)) + 2, len(lesson["table"]))
     learner.spelling_head.load_state_dict(lesson["head"])
     data = speech.Corpus.load(job.work / "corpus")
     if begins:
-        acoustic.fit_phone_head(learner, data, plan)
+        learning.fit_phone_head(learner, data, plan.read_block, plan.seed)
     if job.compiled:
         learner.compile_blocks()
     source.rng = random.Random(plan.seed * 1000 + rank)

@@ -26,6 +26,7 @@ SPACE = 0
 _GAP = (2, 8)  # silent frames after an utterance; inference leaves about five
 _SLOPES = (0.45, 2.0)  # how much faster or slower re-timed speech may get
 _SHORT_CHARS = SHORT_TEXT_BYTES + 1  # a little above upstream's bound, for more such rows to choose from
+_BRIEF_CHARS = 24
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class RowPlan:
         frames_per_char: tempo of a share `usual` of the rows; the others have any of `tempo`.
         speeds: new words are slower or faster than their reference by up to this in a share `unlike` of the rows.
         short: share of the rows that end in a few characters at `SHORT_TEXT_SPEED`, as upstream speaks short texts.
+        brief: share of the rows that end in one to four words at the tempo of the reference.
         drift_frames: width of the window in which rhythm stays as spoken.
         natural: share of the reference utterances whose rhythm stays as it is.
         drop: share of rows without text and reference, for guidance. free: share without reference.
@@ -48,6 +50,7 @@ class RowPlan:
     unlike: float = 0.2
     speeds: tuple[float, float] = (0.7, 1.4)
     short: float = 0.08
+    brief: float = 0.12
     drift_frames: float = 30.0
     natural: float = 0.7
     drop: float = 0.1
@@ -162,12 +165,14 @@ def choose(corpus: Corpus, n_frames: int, plan: RowPlan, rng: random.Random) -> 
     for one of the reference."""
     usual = rng.random() < plan.usual
     n_chars = round(n_frames / (plan.frames_per_char if usual else rng.uniform(*plan.tempo)))
-    if rng.random() < plan.short:
+    draw = rng.random()
+    if draw < plan.short + plan.brief:
+        longest, slow = (_SHORT_CHARS, 1 / SHORT_TEXT_SPEED) if draw < plan.short else (_BRIEF_CHARS, 1.0)
         for group in (rng.choice(corpus.groups) for _ in range(20)):
-            last = min(group, key=lambda i: (len(corpus.ids[i]) > _SHORT_CHARS, rng.random()))
-            left = n_chars - round(len(corpus.ids[last]) / SHORT_TEXT_SPEED) - 1
-            if len(corpus.ids[last]) <= _SHORT_CHARS and (before := fill(corpus, group, left, rng, without=last)):
-                return [*before, last], len(before), 1 / SHORT_TEXT_SPEED
+            last = min(group, key=lambda i: (len(corpus.ids[i]) > longest, rng.random()))
+            left = n_chars - round(len(corpus.ids[last]) * slow) - 1
+            if len(corpus.ids[last]) <= longest and (before := fill(corpus, group, left, rng, without=last)):
+                return [*before, last], len(before), slow
     chosen = pick(corpus, n_chars, rng)
     while not chosen:
         chosen = pick(corpus, n_frames // 4, rng)
