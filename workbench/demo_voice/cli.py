@@ -50,7 +50,7 @@ def train_acoustic(
         Path | None, typer.Option(help="JSON with fields of AcousticPlan, instead of its defaults.")
     ] = None,
 ) -> None:
-    """Teach the text layers to spell, then train the acoustic model; resumes where it stopped."""
+    """Teach the text layers to spell, train the critic, then the acoustic model; resumes where it stopped."""
     from workbench.demo_voice import recipe
 
     _log()

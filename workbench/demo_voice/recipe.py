@@ -115,7 +115,7 @@ def read_plan(path: Path) -> dict[str, Any]:
 
 
 def train_acoustic(job: AcousticJob) -> None:
-    """The lesson on letters, then the acoustic model, in data-parallel processes; resumes where it stopped."""
+    """The lesson on letters, the critic, then the acoustic model, in several processes; resumes where it stopped."""
     phones(job.work)
     _lesson(job.work, job.letters_steps, job.onto)
     if _plan(job).critic_weight and not (job.work / CRITIC).exists():
