@@ -190,7 +190,9 @@ def test_evaluation_and_export(work, tmp_path):
     )
     with pytest.raises(texts.CorpusError, match="recogniser"):
         recipe.listener(tmp_path / "nowhere", None)
-    document = recipe.evaluate(tmp_path / "nowhere", tmp_path / "voice", nfe_step=2, limit=3, out=tmp_path / "page")
+    how = speaking.SamplerSettings(nfe_step=2, cfg_strength=1.5)
+    document = recipe.evaluate(tmp_path / "nowhere", tmp_path / "voice", how, limit=3, out=tmp_path / "page")
+    assert document["cfg_strength"] == 1.5 and document["nfe_step"] == 2
     assert document["sentences"] == 3 and 0 <= document["skipped_words"] <= 1
     assert document["mcd_decibels"]["floor"] < document["mcd_decibels"]["chance"]
     assert (tmp_path / "page" / "evaluation.png").stat().st_size > 10_000

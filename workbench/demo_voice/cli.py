@@ -85,17 +85,19 @@ def evaluate(
         typer.Option(help="Exported voice. Default: the newest checkpoints of --work, else the bundled voice."),
     ] = None,
     nfe_step: int = 32,
+    cfg_strength: Annotated[float, typer.Option(help="Guidance; 2 is what everybody gets who sets nothing.")] = 2.0,
     limit: Annotated[int | None, typer.Option(help="Only so many sentences.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write evaluation.json and evaluation.png here too.")] = None,
 ) -> None:
     """Measure on held-out sentences and voices (ten minutes); prints one JSON document. Needs espeak-ng."""
     from workbench.demo_voice import recipe
+    from workbench.demo_voice.speaking import SamplerSettings
     from workbench.engine.catalog import bundled_folder
 
     _log()
     if folder is None and not (work / "acoustic" / "acoustic.pt").exists():
         folder = bundled_folder()
-    typer.echo(json.dumps(recipe.evaluate(work, folder, nfe_step, limit, out), indent=1))
+    typer.echo(json.dumps(recipe.evaluate(work, folder, SamplerSettings(nfe_step, cfg_strength), limit, out), indent=1))
 
 
 @app.command()

@@ -234,15 +234,16 @@ def listener(work: Path, folder: Path | None) -> tuple[recogniser.Recogniser, di
     return recogniser.load_recogniser(_made(path, "train-recogniser")), phones(work)
 
 
-def evaluate(work: Path, folder: Path | None, nfe_step: int, limit: int | None, out: Path | None) -> dict[str, Any]:
+def evaluate(
+    work: Path, folder: Path | None, how: SamplerSettings, limit: int | None, out: Path | None
+) -> dict[str, Any]:
     """Measure; with `out`, write evaluation.json and evaluation.png there."""
     espeak = Espeak()
     ear, table = listener(work, folder)
     cases = held_out.held_out_cases(espeak, table, limit)
     cfm, vocos = models(work, folder)
-    how = SamplerSettings(nfe_step=nfe_step)
     document, spoken = judging.evaluate(cases, cfm, vocos, ear, how)
-    if nfe_step != 7:
+    if how.nfe_step != 7:
         few_steps, _ = judging.evaluate(cases, cfm, vocos, ear, replace(how, nfe_step=7))
         keys = ("phone_error_rate", "skipped_words", "repeated_words", "mcd_from_chance_to_floor")
         document["at_nfe_7"] = {k: few_steps[k] for k in keys}
