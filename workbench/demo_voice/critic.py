@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from workbench.demo_voice.metrics import collapse
-from workbench.demo_voice.recogniser import BLANK, STRIDE, normalised
+from workbench.demo_voice.recogniser import BLANK, STRIDE, Ear, normalised
 
 _DILATIONS = (1, 2, 4, 1, 2, 4)
 
 
-class Critic(nn.Module):
+class Critic(Ear):
     """Mel [b, n, 100] to CTC and frame logits, both [b, ceil(n / 2), n_phones]; hears about 0.6 s around a frame."""
 
     def __init__(self, n_phones: int, hidden: int = 224) -> None:
@@ -45,12 +44,6 @@ class Critic(nn.Module):
             h = h + block(h)
         h = h.transpose(1, 2)
         return self.ctc(h), self.frame(h)
-
-    @torch.inference_mode()
-    def phones(self, mel: np.ndarray) -> list[int]:
-        """Greedy reading of one utterance [frames, 100]: phone numbers without silence."""
-        logits = self(torch.from_numpy(np.ascontiguousarray(mel, np.float32))[None])[0]
-        return collapse(logits[0].argmax(-1).tolist(), silence=BLANK)
 
     def loss(self, mel: Tensor, phones: Tensor) -> Tensor:
         """CTC loss per phone of mels [b, n, 100] that are to be heard as `phones`, frame labels [b, n]."""

@@ -11,7 +11,6 @@ import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -44,7 +43,17 @@ def normalised(mel: Tensor) -> Tensor:
     return (mel + _SHIFT) * _SCALE
 
 
-class Recogniser(nn.Module):
+class Ear(nn.Module):
+    """Whatever reads a mel [b, n, 100] as CTC and frame logits, both [b, ceil(n / 2), n_phones]."""
+
+    @torch.inference_mode()
+    def phones(self, mel: np.ndarray) -> list[int]:
+        """Greedy reading of one utterance [frames, 100]: phone numbers without silence."""
+        logits = self(torch.from_numpy(np.ascontiguousarray(mel, np.float32))[None])[0]
+        return collapse(logits[0].argmax(-1).tolist(), silence=BLANK)
+
+
+class Recogniser(Ear):
     """Mel [b, n, 100] to CTC and frame logits, both [b, ceil(n / 2), n_phones]."""
 
     def __init__(self, n_phones: int, hidden: int = 192) -> None:
@@ -65,12 +74,6 @@ class Recogniser(nn.Module):
         return self.ctc(h), self.frame(h)
 
     @torch.inference_mode()
-    def phones(self, mel: np.ndarray) -> list[int]:
-        """Greedy reading of one utterance [frames, 100]: phone numbers without silence."""
-        logits = self(torch.from_numpy(np.ascontiguousarray(mel, np.float32))[None])[0]
-        return collapse(logits[0].argmax(-1).tolist(), silence=BLANK)
-
-    @torch.inference_mode()
     def timed_phones(self, mel: np.ndarray) -> list[tuple[int, int]]:
         """The same reading with positions: (phone, mel frame at which CTC emits it)."""
         best = self(torch.from_numpy(np.ascontiguousarray(mel, np.float32))[None])[0][0].argmax(-1).tolist()
@@ -78,7 +81,7 @@ class Recogniser(nn.Module):
         return [(best[i], i * STRIDE) for i in changed]
 
 
-def error_rate(model: Any, utterances: list[tuple[np.ndarray, np.ndarray]]) -> float:
+def error_rate(model: Ear, utterances: list[tuple[np.ndarray, np.ndarray]]) -> float:
     """Phone error rate over (mel, frame labels) pairs."""
     errors = total = 0
     for mel, labels in utterances:
@@ -98,7 +101,7 @@ def _batch(corpus: Corpus, order: list[int], plan: RecogniserPlan, rng: random.R
     return chosen or [order[0]]
 
 
-def _loss(model: Any, corpus: Corpus, chosen: list[int], rng: random.Random) -> Tensor:
+def _loss(model: Ear, corpus: Corpus, chosen: list[int], rng: random.Random) -> Tensor:
     lens = torch.tensor([len(corpus.mel[i]) for i in chosen])
     n = -(-int(lens.max()) // STRIDE) * STRIDE
     mel = torch.full((len(chosen), n, 100), float(np.log(1e-5)))
@@ -118,7 +121,7 @@ def _loss(model: Any, corpus: Corpus, chosen: list[int], rng: random.Random) -> 
 
 
 def train_recogniser(
-    plan: RecogniserPlan, path: Path, corpus: Corpus, model: Any, held_out: list[tuple[np.ndarray, np.ndarray]]
+    plan: RecogniserPlan, path: Path, corpus: Corpus, model: Ear, held_out: list[tuple[np.ndarray, np.ndarray]]
 ) -> None:
     """Train `model` on the corpus; the curve beside `path` has the error on `held_out` (mel, labels)."""
     rng = random.Random(plan.seed)
