@@ -195,6 +195,9 @@ def test_evaluation_and_export(work, tmp_path):
     assert document["cfg_strength"] == 1.5 and document["nfe_step"] == 2
     assert document["sentences"] == 3 and 0 <= document["skipped_words"] <= 1
     assert document["mcd_decibels"]["floor"] < document["mcd_decibels"]["chance"]
+    chunks = dict(document["by_number_of_chunks"])
+    assert chunks.pop("nfe_step") == 2 and list(chunks) == ["1", "5", "40"]
+    assert all(v["phone_error_rate"] > 0 and v["skipped_words"] <= 1 for v in chunks.values())
     assert (tmp_path / "page" / "evaluation.png").stat().st_size > 10_000
     assert json.loads((tmp_path / "page" / "evaluation.json").read_text()) == document
 

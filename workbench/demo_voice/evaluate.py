@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from workbench.demo_voice import metrics
-from workbench.demo_voice.corpus import SAMPLE_RATE_HZ, SILENCE, Utterance, record
-from workbench.demo_voice.espeak import Espeak
+from workbench.demo_voice.corpus import SAMPLE_RATE_HZ, SILENCE, Utterance
 from workbench.demo_voice.held_out import SPEAKERS, Case
 from workbench.demo_voice.recogniser import Recogniser
 from workbench.demo_voice.records import log
@@ -127,33 +126,6 @@ def summary(spoken: list[Spoken]) -> dict[str, Any]:
         "own_voice_is_nearest": float(np.mean([s.voice_found for s in spoken])),
         "copy_synthesis_log_mel_distance": float(np.mean([s.copy_distance for s in spoken])),
     }
-
-
-def long_texts(
-    cases: list[Case],
-    cfm: Any,
-    ear: Recogniser,
-    vocoder: Any,
-    espeak: Espeak,
-    table: dict[str, int],
-    how: SamplerSettings,
-) -> dict[str, Any]:
-    """Phone error by chunk size: held-out sentences joined to about 40, 100, 200 and 300 bytes, two of each."""
-    found = {}
-    for size in (40, 100, 200, 300):
-        errors = total = 0
-        for k, speaker in enumerate(SPEAKERS[:2]):
-            text = ""
-            for case in cases[k::2]:
-                if len(text) + len(case.truth.text) + 1 <= size:
-                    text = f"{text} {case.truth.text}".strip()
-            espeak.use(speaker)
-            truth = metrics.collapse(record(espeak, text, table).phones.tolist(), SILENCE)
-            wave = decode(vocoder, generate_mel(cfm, cases[k].reference, text, how))
-            errors += metrics.edit_distance(ear.phones(mel_spectrogram(wave)), truth)
-            total += len(truth)
-        found[f"{size}_bytes"] = errors / total
-    return found
 
 
 def latency(cfm: Any, vocoder: Any, reference: Utterance) -> dict[str, float]:

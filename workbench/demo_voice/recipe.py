@@ -28,6 +28,7 @@ from workbench.demo_voice import (
     graft,
     held_out,
     learning,
+    lengths,
     letters,
     network,
     plots,
@@ -247,7 +248,9 @@ def evaluate(
         few_steps, _ = judging.evaluate(cases, cfm, vocos, ear, replace(how, nfe_step=7))
         keys = ("phone_error_rate", "skipped_words", "repeated_words", "mcd_from_chance_to_floor")
         document["at_nfe_7"] = {k: few_steps[k] for k in keys}
-    document["phone_error_by_chunk_size"] = judging.long_texts(cases, cfm, ear, vocos, espeak, table, how)
+    document["phone_error_by_chunk_size"] = lengths.by_chunk_size(cases, cfm, vocos, ear, espeak, table, how)
+    quick = replace(how, nfe_step=min(7, how.nfe_step))  # forty chunks at 32 steps would take as long as all the rest
+    document["by_number_of_chunks"] = lengths.by_number_of_chunks(cases, cfm, vocos, ear, quick)
     document["latency"] = judging.latency(cfm, vocos, cases[0].reference) | {"threads": torch.get_num_threads()}
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

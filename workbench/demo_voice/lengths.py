@@ -1,0 +1,93 @@
+"""Whether the voice holds at any length: errors by the size of a chunk, and by the number of chunks of a text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import soundfile
+
+from workbench.demo_voice import metrics
+from workbench.demo_voice.corpus import SAMPLE_RATE_HZ, SILENCE, Utterance, record
+from workbench.demo_voice.espeak import Espeak
+from workbench.demo_voice.evaluate import word_phones
+from workbench.demo_voice.held_out import SPEAKERS, Case
+from workbench.demo_voice.recogniser import Recogniser
+from workbench.demo_voice.speaking import SamplerSettings, decode, generate_mel
+from workbench.engine import catalog, loading
+from workbench.engine.mel import mel_spectrogram
+from workbench.engine.settings import LoadSettings, SynthesisSettings
+from workbench.engine.synthesis import Engine
+from workbench.engine.voices import Voice, make_voice
+
+CHUNK_BYTES = 80  # of the texts in many chunks: about a sentence each
+
+
+def by_chunk_size(
+    cases: list[Case],
+    cfm: Any,
+    vocoder: Any,
+    ear: Recogniser,
+    espeak: Espeak,
+    table: dict[str, int],
+    how: SamplerSettings,
+) -> dict[str, float]:
+    """Phone error of held-out sentences joined to about 40, 100, 200 and 300 bytes, two of each."""
+    found = {}
+    for size in (40, 100, 200, 300):
+        errors = total = 0
+        for k, speaker in enumerate(SPEAKERS[:2]):
+            text = ""
+            for case in cases[k::2]:
+                if len(text) + len(case.truth.text) + 1 <= size:
+                    text = f"{text} {case.truth.text}".strip()
+            espeak.use(speaker)
+            truth = metrics.collapse(record(espeak, text, table).phones.tolist(), SILENCE)
+            wave = decode(vocoder, generate_mel(cfm, cases[k].reference, text, how))
+            errors += metrics.edit_distance(ear.phones(mel_spectrogram(wave)), truth)
+            total += len(truth)
+        found[f"{size}_bytes"] = errors / total
+    return found
+
+
+def voice_of(reference: Utterance) -> Voice:
+    """The reference as a user would hand it in."""
+    file = io.BytesIO()
+    soundfile.write(file, reference.audio, SAMPLE_RATE_HZ, format="WAV", subtype="FLOAT")
+    return make_voice(file.getvalue(), reference.text, name="reference")
+
+
+def cases_in_chunks(engine: Engine, voice: Voice, cases: list[Case], n: int, how: SynthesisSettings) -> list[Case]:
+    """As many cases, in order and over again, as the engine cuts into at most `n` chunks."""
+    chosen: list[Case] = []
+    while True:
+        more = [*chosen, cases[len(chosen) % len(cases)]]
+        if chosen and len(engine.plan(" ".join(c.truth.text for c in more), voice, how)) > n:
+            return chosen
+        chosen = more
+
+
+def by_number_of_chunks(
+    cases: list[Case], cfm: Any, vocoder: Any, ear: Recogniser, how: SamplerSettings, counts: Sequence[int] = (1, 5, 40)
+) -> dict[str, Any]:
+    """Phone error and skipped words of texts in `counts` chunks, read by the engine and joined as a user hears them."""
+    spec = catalog.get_model(catalog.DEMO_VOICE)
+    engine = Engine(loading.load(spec, LoadSettings(device="cpu"), built=lambda: (cfm, vocoder)))
+    voice = voice_of(cases[0].reference)
+    settings = SynthesisSettings(
+        nfe_step=how.nfe_step, cfg_strength=how.cfg_strength, max_chunk_bytes=CHUNK_BYTES, seed=how.seed
+    )
+    found = {}
+    for count in counts:
+        chosen = cases_in_chunks(engine, voice, cases, count, settings)
+        run = engine.run(" ".join(c.truth.text for c in chosen), voice, settings)
+        heard = ear.phones(mel_spectrogram(run.wave))
+        truth = [p for c in chosen for p in metrics.collapse(c.truth.phones.tolist(), SILENCE)]
+        words = metrics.count_words(heard, [w for c in chosen for w in word_phones(c.truth)])
+        found[str(len(run.chunks))] = {
+            "phone_error_rate": metrics.edit_distance(heard, truth) / len(truth),
+            "skipped_words": words.skipped / words.words,
+            "repeated_words": words.repeated / words.words,
+        }
+    return {"nfe_step": how.nfe_step, **found}
