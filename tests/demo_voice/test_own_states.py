@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,16 +88,46 @@ def test_the_flow_loss_is_the_squared_error_of_the_velocity(corpus, learner):
     assert torch.allclose(found["flow"], (velocity - (batch.mel - noise)).square().mean(), rtol=0.02)  # bf16 perhaps
 
 
+def test_the_guided_velocity_is_the_one_that_sampling_follows(corpus, learner):
+    batch = rows(corpus, 2)
+    batch.drop = torch.tensor([False, True])
+    noise, begin = torch.randn_like(batch.mel), torch.zeros(2)
+    velocity, _ = learner(batch, begin, noise, 0)
+    guided = learner.guided(batch, begin, noise, velocity)
+    until = torch.full((2,), 0.1)
+    assert torch.allclose((noise + 0.1 * guided)[0], learner.own_state(batch, until, noise, 1)[0], atol=1e-5)
+    assert torch.equal(guided[1], velocity[1])  # what guidance goes away from is not guided itself
+
+
+def test_at_states_of_its_own_the_guided_velocity_is_judged(corpus, learner):
+    batch = rows(corpus, 4)
+    batch.drop = torch.tensor([False, True, False, True])
+    torch.manual_seed(8)
+    found = learning.losses(learner, batch, low_share=0.5, read_block=0, own_steps=2)
+    torch.manual_seed(8)
+    noise = torch.randn_like(batch.mel)
+    time_ = learning.draw_own_times(4, 2, noise.device)
+    x = learner.own_state(batch, time_, noise, 2)
+    with_text = learner(batch, time_, x, 0)[0]
+    free = learner(replace(batch, drop=torch.ones(4, dtype=torch.bool)), time_, x, 0)[0]
+    velocity = torch.where(batch.drop[:, None, None], free, 3 * with_text - 2 * free)
+    left = (1 - time_)[:, None, None]
+    error = ((x + left * velocity - batch.mel) * left).square().mean(-1) / torch.tensor([[3.0], [1], [3], [1]])
+    assert torch.allclose(found["flow"], error[batch.masked].mean(), rtol=0.02)  # bf16 perhaps
+
+
 def test_the_critic_teaches_the_model_and_learns_nothing_itself(corpus, learner):
     torch.manual_seed(3)
     judge = critic.Critic(PHONES, hidden=16).eval().requires_grad_(False)
-    batch = rows(corpus, 3)
-    for own_steps in (0, 2):
-        learner.zero_grad()
-        found = learning.losses(learner, batch, low_share=1.0, read_block=0, critic=judge, own_steps=own_steps)
-        found["critic"].backward()
-        assert learner.transformer.proj_out.weight.grad.abs().sum() > 0
-        assert learner.phone_head.weight.grad is None and all(p.grad is None for p in judge.parameters())
+    found = learning.losses(learner, rows(corpus, 3), low_share=1.0, read_block=0, critic=judge, own_steps=2)
+    found["critic"].backward()
+    assert learner.transformer.proj_out.weight.grad.abs().sum() > 0
+    assert learner.phone_head.weight.grad is None and all(p.grad is None for p in judge.parameters())
+
+
+def test_the_critic_hears_only_what_sampling_makes(corpus, learner):
+    judge = critic.Critic(PHONES, hidden=16).eval().requires_grad_(False)
+    assert "critic" not in learning.losses(learner, rows(corpus, 3), low_share=1.0, read_block=0, critic=judge)
 
 
 def test_the_critics_loss_falls_when_it_hears_what_it_wants(corpus):

@@ -32,7 +32,6 @@ COLUMNS = (
     "spelling",
     "lr",
     "frames_per_second",
-    "critic",
     "own_flow",
     "own_phone",
     "own_critic",
@@ -159,7 +158,7 @@ class Training:
         low = self._between(plan.low_time_share)
         found = losses(self.learner, batch, low, plan.read_block, self.critic, own_steps)
         total = found["flow"] + self._between(plan.phone_weight) * found["phone"]
-        if self.critic is not None:
+        if "critic" in found:
             total = total + plan.critic_weight * found["critic"]
         if own_steps:
             found = {f"own_{k}": v for k, v in found.items()}
@@ -212,7 +211,7 @@ class Training:
                 if curve:
                     rate = self.optimizers[0].param_groups[0]["lr"]
                     shown = [means.get(k, 0.0) for k in ("flow", "flow_near_0", "phone", "accuracy", "spelling")]
-                    more = [means.get(k, 0.0) for k in ("critic", "own_flow", "own_phone", "own_critic")]
+                    more = [means.get(k, 0.0) for k in ("own_flow", "own_phone", "own_critic")]
                     curve.add(self.step, self.seconds, *shown, rate, frames / spent, *more)
                 sums, frames, since = {}, 0, time.perf_counter()
             if self.step % save_every == 0 or self.step == self.plan.steps:

@@ -3,7 +3,9 @@
 The flow-matching loss says almost nothing about whether the text is followed: away from t = 0 the noised mel itself
 gives the sounds away. So a share of the rows is drawn near t = 0, and there a frame-wise phone loss is read from a
 middle block on the frames to be generated. In another share the state at t is where the model itself gets: at inference
-it reads its own half-made speech, mistakes and all, and what is right there it has from the text alone.
+it reads its own half-made speech, mistakes and all, and what is right there it has from the text alone. What is judged
+there is the guided velocity, the one that sampling follows: guidance makes three mistakes of one, and a model that is
+right without it overshoots with it.
 
 The phone head is dropped at export; CFM and DiT stay upstream's.
 """
@@ -24,6 +26,8 @@ from workbench.demo_voice.corpus import Corpus
 from workbench.demo_voice.critic import Critic
 from workbench.demo_voice.optim import half_is_faster
 from workbench.demo_voice.rows import Batch, RowPlan, make_batch
+
+GUIDANCE = 2.0  # upstream's default, and what everybody gets who sets nothing
 
 
 class Learner(nn.Module):
@@ -53,22 +57,29 @@ class Learner(nn.Module):
         return velocity, self.phone_head(middle)
 
     @torch.no_grad()
-    def own_state(self, batch: Batch, time_: Tensor, noise: Tensor, n_steps: int, guidance: float = 2.0) -> Tensor:
+    def own_state(self, batch: Batch, time_: Tensor, noise: Tensor, n_steps: int) -> Tensor:
         """Where the model itself gets from `noise` by `time_` [b] in guided Euler steps, the first ones small.
 
         Always with text and reference: guidance asks the model without them about these very states.
         """
-        guided, free = (replace(batch, drop=torch.full_like(batch.drop, gone)) for gone in (False, True))
-        texts = self._text(guided), self._text(free)
+        told, free = (replace(batch, drop=torch.full_like(batch.drop, gone)) for gone in (False, True))
+        texts = self._text(told), self._text(free)
         x, now = noise, torch.zeros_like(time_)
         for k in range(n_steps):
             velocity, unguided = (
-                self._velocity(b, text, x, now, 0)[0] for b, text in zip((guided, free), texts, strict=True)
+                self._velocity(b, text, x, now, 0)[0] for b, text in zip((told, free), texts, strict=True)
             )
             until = time_ * 4.0 ** (k + 1 - n_steps)
-            x = x + (until - now)[:, None, None] * (velocity + guidance * (velocity - unguided)).float()
+            x = x + (until - now)[:, None, None] * (velocity + GUIDANCE * (velocity - unguided)).float()
             now = until
         return x
+
+    def guided(self, batch: Batch, time_: Tensor, x: Tensor, velocity: Tensor) -> Tensor:
+        """`velocity` [b, n, 100] as guidance changes it; that of rows without text and reference stays as it is."""
+        free = replace(batch, drop=torch.ones_like(batch.drop))
+        with torch.no_grad():
+            unguided = self._velocity(free, self._text(free), x, time_, 0)[0]
+        return torch.where(batch.drop[:, None, None], velocity, velocity + GUIDANCE * (velocity - unguided))
 
     def _text(self, batch: Batch) -> Tensor:
         """Text features of every frame [b, n, text_dim]."""
@@ -152,8 +163,8 @@ def losses(
     """Flow-matching loss over the masked frames, phone loss and accuracy where the state does not tell the phones.
 
     Such rows are those near t = 0, and with `own_steps` all: their states are where the model gets by itself in so many
-    steps. There the target is the mel all the same, less so as t grows and the state's own rhythm and pitch count.
-    With a critic, also its loss on the mel that the velocity of these rows points to.
+    steps. There the guided velocity is judged, and its target is the mel all the same, less so as t grows and the
+    state's own rhythm and pitch count. With a critic, also its loss on the mel that this velocity points to.
     """
     device = batch.mel.device
     noise, own = torch.randn_like(batch.mel), own_steps > 0
@@ -161,9 +172,14 @@ def losses(
     with half_precision(device):
         x = learner.own_state(batch, time_, noise, own_steps) if own else noised(batch, time_, noise)
         velocity, logits = learner(batch, time_, x, read_block)
+        if own:
+            velocity = learner.guided(batch, time_, x, velocity)
     guess = x + (1 - time_)[:, None, None] * velocity.float()
     error = (guess - batch.mel).square().mean(-1)
-    error = error * (1 - time_[:, None]) ** 2 if own else error / (1 - time_[:, None]).clamp(min=1e-3) ** 2
+    if own:  # guidance triples what a weight does: without the division these rows would outweigh all others
+        error = error * (1 - time_[:, None]) ** 2 / torch.where(batch.drop, 1.0, 1 + GUIDANCE)[:, None]
+    else:
+        error = error / (1 - time_[:, None]).clamp(min=1e-3) ** 2
     logits = logits.float()
     masked = batch.masked.float()
     told = ~batch.drop & ((time_ < 0.06) | own)
@@ -176,8 +192,9 @@ def losses(
         "phone": (entropy * near).sum() / count,
         "accuracy": ((logits.argmax(-1) == batch.phones) & near).sum() / count,
     }
-    if critic is not None:
+    if critic is not None and own:
         heard = torch.where(batch.masked[..., None], guess, batch.mel)[told]
         with half_precision(device):
             found["critic"] = critic.loss(heard, batch.phones[told]) if len(heard) else guess.sum() * 0
+        found["critic"] = found["critic"] / (1 + GUIDANCE)
     return found

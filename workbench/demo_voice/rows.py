@@ -49,8 +49,8 @@ class RowPlan:
     tempo: tuple[float, float] = (4.2, 6.8)
     unlike: float = 0.2
     speeds: tuple[float, float] = (0.7, 1.4)
-    short: float = 0.08
-    brief: float = 0.12
+    short: float = 0.1
+    brief: float = 0.15
     drift_frames: float = 30.0
     natural: float = 0.7
     drop: float = 0.1

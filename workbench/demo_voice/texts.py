@@ -146,18 +146,18 @@ class TextSource:
 
     def _word(self) -> str:
         draw = self.rng.random()
-        if draw < 0.1:
+        if draw < 0.15:
             return self.rng.choice(self.names)
-        if draw < 0.16:
+        if draw < 0.21:
             return spell_number(int(10 ** self.rng.uniform(0, 3.5)))
         return self.rng.choice(self.common if draw < 0.75 else self.rare)
 
     def sentence(self, count: int) -> str:
-        """A sentence of about `count` words (2..40) from the collections; in one of six, names stand for some words."""
+        """A sentence of about `count` words (2..40) from the collections; in one of four, names replace some words."""
         for shift in (0, 1, -1, 2, -2, 3, -3):
             if self.by_length.get(count + shift):
                 found = self.rng.choice(self.by_length[count + shift])
-                return self._named(found) if self.rng.random() < 1 / 6 else found
+                return self._named(found) if self.rng.random() < 1 / 4 else found
         return self.words(count)
 
     def _named(self, sentence: str) -> str:
