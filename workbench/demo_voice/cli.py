@@ -105,10 +105,14 @@ def export(
     work: Work = Path("runs/demo-voice"),
     folder: Annotated[Path, typer.Option(help="Where to; what is there is replaced.")] = Path("cache/demo-voice"),
     name: Annotated[str, typer.Option(help="model_<name>.safetensors")] = "demo",
+    mean_with: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="Exported voice that the training began with: write the mean of both."),
+    ] = None,
 ) -> None:
     """Write the voice in the layout of the released models, and prove that it loads."""
     from workbench.demo_voice import recipe
 
-    lock = recipe.export(work, folder, name)
+    lock = recipe.export(work, folder, name, mean_with)
     size = sum(f["size"] for f in lock["files"].values())
     typer.echo(f"{folder}: {len(lock['files'])} files, {size / 1e6:.1f} MB")

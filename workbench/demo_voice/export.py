@@ -14,6 +14,7 @@ from torch import Tensor
 from workbench.demo_voice import network, vocoder
 from workbench.demo_voice.corpus import SAMPLE_RATE_HZ, record
 from workbench.demo_voice.espeak import Espeak, Speaker
+from workbench.demo_voice.texts import CorpusError
 from workbench.engine.audio import write_audio
 from workbench.engine.settings import MelConfig
 
@@ -63,6 +64,24 @@ def export_acoustic(average: dict[str, Tensor], folder: Path, name: str, arch: d
     save_file(state, path)
     path.chmod(0o644)  # safetensors writes it for the owner alone
     return path
+
+
+def mean_with(average: dict[str, Tensor], folder: Path) -> dict[str, Tensor]:
+    """The mean of these weights and those of the voice in `folder`, from which their training began.
+
+    Two ends of one training make other mistakes, and half-way between them the loss is lower than at either: 12.7 and
+    9.2 % of the phones wrong at the ends of the last training, 7.9 % in the middle (LOG.md; Wortsman et al., Model
+    soups, 2022).
+
+    Raises:
+        CorpusError: that voice is of another shape.
+    """
+    began = load_exported(folder)[0].transformer.state_dict()
+    if {k: v.shape for k, v in began.items()} != {k: v.shape for k, v in average.items()}:
+        raise CorpusError(
+            f"the voice in {folder} has other layers than this training", remedy="name the one that it began with"
+        )
+    return {k: (v + began[k]) / 2 if v.is_floating_point() else v for k, v in average.items()}
 
 
 def export_vocoder(average: dict[str, Tensor], folder: Path) -> Path:

@@ -176,10 +176,7 @@ def losses(
             velocity = learner.guided(batch, time_, x, velocity)
     guess = x + (1 - time_)[:, None, None] * velocity.float()
     error = (guess - batch.mel).square().mean(-1)
-    if own:  # guidance triples what a weight does: without the division these rows would outweigh all others
-        error = error * (1 - time_[:, None]) ** 2 / torch.where(batch.drop, 1.0, 1 + GUIDANCE)[:, None]
-    else:
-        error = error / (1 - time_[:, None]).clamp(min=1e-3) ** 2
+    error = error * (1 - time_[:, None]) ** 2 if own else error / (1 - time_[:, None]).clamp(min=1e-3) ** 2
     logits = logits.float()
     masked = batch.masked.float()
     told = ~batch.drop & ((time_ < 0.06) | own)
@@ -196,5 +193,4 @@ def losses(
         heard = torch.where(batch.masked[..., None], guess, batch.mel)[told]
         with half_precision(device):
             found["critic"] = critic.loss(heard, batch.phones[told]) if len(heard) else guess.sum() * 0
-        found["critic"] = found["critic"] / (1 + GUIDANCE)
     return found

@@ -259,12 +259,16 @@ def evaluate(
     return document
 
 
-def export(work: Path, folder: Path, name: str) -> dict[str, Any]:
-    """Replace the voice in `folder` by the newest checkpoints and load it once to prove it."""
+def export(work: Path, folder: Path, name: str, mean_with: Path | None = None) -> dict[str, Any]:
+    """Replace the voice in `folder` by the newest checkpoints and load it once to prove it.
+
+    `mean_with` is an exported voice, perhaps the one that is replaced: the mean of both is written.
+    """
     state = torch.load(
         _made(work / "acoustic" / "acoustic.pt", "train-acoustic"), map_location="cpu", weights_only=True
     )
-    exporting.export_acoustic(state["average"], folder, name)
+    average = state["average"] if mean_with is None else exporting.mean_with(state["average"], mean_with)
+    exporting.export_acoustic(average, folder, name)
     heard = work / "vocoder" / "vocoder.pt"
     if heard.exists() or not (folder / "vocos").is_dir():  # otherwise the vocoder that is there stays
         vocos = torch.load(_made(heard, "train-vocoder"), map_location="cpu", weights_only=True)
