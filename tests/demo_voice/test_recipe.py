@@ -179,21 +179,21 @@ def test_duration_is_upstreams_rule():
     assert speaking.duration_frames(300, "x" * 60, "abc") == 300 + int(300 / 60 * 3 / 0.3)
 
 
-def _half_way(work, folder, began):
-    """An export with `mean_with` is the mean of the voice that is there and of the checkpoint."""
+def _between(work, folder, began):
+    """An export with `began_with` lies between the voice that is there and the checkpoint."""
     path = work / "acoustic" / "acoustic.pt"
     trained = torch.load(path, weights_only=True)
     torch.save(trained | {"average": {k: v + 0.02 for k, v in began.items()}}, path)
     try:
-        recipe.export(work, folder, "between", mean_with=folder)
+        recipe.export(work, folder, "between", began_with=folder, share=0.75)
     finally:
         torch.save(trained, path)
     found, _ = graft.load_backbone(folder)
     for name, value in found.state_dict().items():
-        assert torch.allclose(value, began[name] + 0.01, atol=0.002)
+        assert torch.allclose(value, began[name] + 0.015, atol=0.002)
     other = {k: v for k, v in began.items() if "blocks.0" not in k}
     with pytest.raises(texts.CorpusError, match="other layers"):
-        export.mean_with(other, folder)
+        export.between(other, folder)
 
 
 def test_evaluation_and_export(work, tmp_path):
@@ -211,7 +211,7 @@ def test_evaluation_and_export(work, tmp_path):
     new.text_embed.load_state_dict(old.text_embed.state_dict())
     assert graft.graft(new, tmp_path / "voice", tiny_source(5), texts=60) > 0.999  # the same text layers explain all
     assert torch.allclose(new.input_embed.proj.weight, old.input_embed.proj.weight, atol=0.02)
-    _half_way(work, tmp_path / "voice", old.state_dict())
+    _between(work, tmp_path / "voice", old.state_dict())
     own, phones = recipe.listener(work, None)
     shipped, names = recipe.listener(tmp_path / "nowhere", tmp_path / "voice")
     mel = corpus.Corpus.load(work / "corpus").mel[0].astype(np.float32)

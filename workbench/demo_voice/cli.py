@@ -105,14 +105,15 @@ def export(
     work: Work = Path("runs/demo-voice"),
     folder: Annotated[Path, typer.Option(help="Where to; what is there is replaced.")] = Path("cache/demo-voice"),
     name: Annotated[str, typer.Option(help="model_<name>.safetensors")] = "demo",
-    mean_with: Annotated[
+    began_with: Annotated[
         Path | None,
-        typer.Option(exists=True, help="Exported voice that the training began with: write the mean of both."),
+        typer.Option(exists=True, help="Exported voice that the training began with: write weights between both."),
     ] = None,
+    share: Annotated[float, typer.Option(min=0, max=1, help="How far from those to the new ones.")] = 0.5,
 ) -> None:
     """Write the voice in the layout of the released models, and prove that it loads."""
     from workbench.demo_voice import recipe
 
-    lock = recipe.export(work, folder, name, mean_with)
+    lock = recipe.export(work, folder, name, began_with, share)
     size = sum(f["size"] for f in lock["files"].values())
     typer.echo(f"{folder}: {len(lock['files'])} files, {size / 1e6:.1f} MB")

@@ -66,12 +66,14 @@ def export_acoustic(average: dict[str, Tensor], folder: Path, name: str, arch: d
     return path
 
 
-def mean_with(average: dict[str, Tensor], folder: Path) -> dict[str, Tensor]:
-    """The mean of these weights and those of the voice in `folder`, from which their training began.
+def between(average: dict[str, Tensor], folder: Path, share: float = 0.5) -> dict[str, Tensor]:
+    """Weights on the straight line from those of the voice in `folder`, where their training began, to these.
 
-    Two ends of one training make other mistakes, and half-way between them the loss is lower than at either: 12.7 and
-    9.2 % of the phones wrong at the ends of the last training, 7.9 % in the middle (LOG.md; Wortsman et al., Model
-    soups, 2022).
+    Two ends of one training make other mistakes, and between them the loss is lower than at either: 9.2 and 12.7 % of
+    the phones wrong at the ends of the last training, 7.9 % half-way (LOG.md; Wortsman et al., Model soups, 2022).
+
+    Args:
+        share: 0 is the voice in `folder`, 1 the new weights.
 
     Raises:
         CorpusError: that voice is of another shape.
@@ -81,7 +83,7 @@ def mean_with(average: dict[str, Tensor], folder: Path) -> dict[str, Tensor]:
         raise CorpusError(
             f"the voice in {folder} has other layers than this training", remedy="name the one that it began with"
         )
-    return {k: (v + began[k]) / 2 if v.is_floating_point() else v for k, v in average.items()}
+    return {k: torch.lerp(began[k], v, share) if v.is_floating_point() else v for k, v in average.items()}
 
 
 def export_vocoder(average: dict[str, Tensor], folder: Path) -> Path:

@@ -259,15 +259,16 @@ def evaluate(
     return document
 
 
-def export(work: Path, folder: Path, name: str, mean_with: Path | None = None) -> dict[str, Any]:
+def export(work: Path, folder: Path, name: str, began_with: Path | None = None, share: float = 0.5) -> dict[str, Any]:
     """Replace the voice in `folder` by the newest checkpoints and load it once to prove it.
 
-    `mean_with` is an exported voice, perhaps the one that is replaced: the mean of both is written.
+    `began_with` is an exported voice, perhaps the one that is replaced: weights between both are written, `share` of
+    the way to the new ones.
     """
     state = torch.load(
         _made(work / "acoustic" / "acoustic.pt", "train-acoustic"), map_location="cpu", weights_only=True
     )
-    average = state["average"] if mean_with is None else exporting.mean_with(state["average"], mean_with)
+    average = state["average"] if began_with is None else exporting.between(state["average"], began_with, share)
     exporting.export_acoustic(average, folder, name)
     heard = work / "vocoder" / "vocoder.pt"
     if heard.exists() or not (folder / "vocos").is_dir():  # otherwise the vocoder that is there stays
