@@ -26,8 +26,9 @@ from workbench.demo_voice.corpus import Corpus
 from workbench.demo_voice.critic import Critic
 from workbench.demo_voice.optim import half_is_faster
 from workbench.demo_voice.rows import Batch, RowPlan, make_batch
+from workbench.engine.settings import SynthesisSettings
 
-GUIDANCE = 2.0  # upstream's default, and what everybody gets who sets nothing
+GUIDANCE = SynthesisSettings().cfg_strength  # upstream's default, and what everybody gets who sets nothing
 
 
 class Learner(nn.Module):
@@ -70,7 +71,7 @@ class Learner(nn.Module):
                 self._velocity(b, text, x, now, 0)[0] for b, text in zip((told, free), texts, strict=True)
             )
             until = time_ * 4.0 ** (k + 1 - n_steps)
-            x = x + (until - now)[:, None, None] * (velocity + GUIDANCE * (velocity - unguided)).float()
+            x = x + (until - now)[:, None, None] * away_from(unguided, velocity).float()
             now = until
         return x
 
@@ -79,7 +80,7 @@ class Learner(nn.Module):
         free = replace(batch, drop=torch.ones_like(batch.drop))
         with torch.no_grad():
             unguided = self._velocity(free, self._text(free), x, time_, 0)[0]
-        return torch.where(batch.drop[:, None, None], velocity, velocity + GUIDANCE * (velocity - unguided))
+        return torch.where(batch.drop[:, None, None], velocity, away_from(unguided, velocity))
 
     def _text(self, batch: Batch) -> Tensor:
         """Text features of every frame [b, n, text_dim]."""
@@ -100,6 +101,11 @@ class Learner(nn.Module):
         cond = batch.mel.masked_fill((batch.masked | batch.drop[:, None])[..., None], 0.0)
         blocks = (self._blocks or list(self.transformer.transformer_blocks))[:n_blocks]
         return network.velocity(self.transformer, x, cond, text, time_, read_block, blocks)
+
+
+def away_from(unguided: Tensor, velocity: Tensor) -> Tensor:
+    """The guided velocity: as far beyond `velocity` as guidance goes, seen from the one without text and reference."""
+    return velocity + GUIDANCE * (velocity - unguided)
 
 
 def noised(batch: Batch, time_: Tensor, noise: Tensor) -> Tensor:

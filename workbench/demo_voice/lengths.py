@@ -52,7 +52,7 @@ def by_chunk_size(
 
 
 def voice_of(reference: Utterance) -> Voice:
-    """The reference as a user would hand it in."""
+    """The reference as a user would hand it in, but in float: rounding to 16 bits would fill its empty bands."""
     file = io.BytesIO()
     soundfile.write(file, reference.audio, SAMPLE_RATE_HZ, format="WAV", subtype="FLOAT")
     return make_voice(file.getvalue(), reference.text, name="reference")
