@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import sys
 import time
 from collections.abc import Callable
@@ -11,12 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
+from traitlets import Type
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 CELL_TIMEOUT_SECONDS = 300
+LOOK_AGAIN_SECONDS = 1.0
 
 # the socket guard of conftest.py does not reach into the kernel's process; this one does
 GUARD = """
@@ -76,6 +82,39 @@ def environment(home: Path) -> dict[str, str]:
     return os.environ | own
 
 
+class Channel(AsyncZMQSocketChannel):
+    """Looks at its socket every second.
+
+    pyzmq's poller waits for an edge and can miss one; it then returns a message that has long been there at its
+    time-out only, here after 300 s of a cell that took one (zeromq/pyzmq issue 1558).
+    """
+
+    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:
+        """The next message. Raises queue.Empty after ``timeout`` seconds, never for None."""
+        ends = float("inf") if timeout is None else time.monotonic() + timeout
+        while True:
+            left = max(0.0, ends - time.monotonic())
+            try:
+                return await super().get_msg(min(left, LOOK_AGAIN_SECONDS))
+            except queue.Empty:
+                if left <= LOOK_AGAIN_SECONDS:
+                    raise
+
+
+class Client(AsyncKernelClient):
+    """With channels that miss nothing."""
+
+    shell_channel_class = Type(Channel)
+    iopub_channel_class = Type(Channel)
+    control_channel_class = Type(Channel)
+
+
+class Manager(AsyncKernelManager):
+    """With such a client."""
+
+    client_factory = Type(Client)
+
+
 class Session:
     """A notebook in its own kernel. ``run`` is the notebook as it stands; ``more`` asks the same kernel on."""
 
@@ -85,6 +124,7 @@ class Session:
             book,
             timeout=CELL_TIMEOUT_SECONDS,
             kernel_name="python3",
+            kernel_manager_class=Manager,
             resources={"metadata": {"path": str(NOTEBOOKS)}},
         )
         self._environment = environment(home)
