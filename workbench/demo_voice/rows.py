@@ -24,6 +24,7 @@ from workbench.engine.settings import SHORT_TEXT_BYTES, SHORT_TEXT_SPEED
 MEL_FLOOR = float(np.log(1e-5))
 SPACE = 0
 _GAP = (2, 8)  # silent frames after an utterance; inference leaves about five
+_BEFORE, _AFTER = (3, 6), (8, 12)  # silent frames around the new words: what a cross-fade of 0.15 s lays together
 _SLOPES = (0.45, 2.0)  # how much faster or slower re-timed speech may get
 _SHORT_CHARS = SHORT_TEXT_BYTES + 1  # a little above upstream's bound, for more such rows to choose from
 _BRIEF_CHARS = 24
@@ -147,10 +148,12 @@ class Row:
     ids: list[int]
     masked: np.ndarray
 
-    def place(self, corpus: Corpus, i: int, at: np.ndarray, gap: int, drift: float) -> None:
-        """Put utterance `i` where its characters are due: `at` f64 [n_chars + 1], the last `gap` frames silent."""
+    def place(self, corpus: Corpus, i: int, at: np.ndarray, before: int, after: int, drift: float) -> None:
+        """Put utterance `i` where its characters are due, `at` f64 [n_chars + 1], between so many silent frames."""
         start, end = round(at[0]), round(at[-1])
-        length = max(1, end - start - min(gap, (end - start) // 4))
+        before, after = min(before, (end - start) // 12), min(after, (end - start) // 8)  # a word or two needs its time
+        start += before
+        length = max(1, end - start - after)
         char = np.interp(np.arange(start, start + length + 1), at, np.arange(len(at)))
         even = (char[:-1] - char[0]) * (length / (char[-1] - char[0]))  # of the copy whose characters are spread evenly
         copy = source_frames(len(corpus.mel[i]), len(corpus.ids[i]), corpus.words[i], length, drift)
@@ -207,7 +210,8 @@ def compose(corpus: Corpus, n_frames: int, plan: RowPlan, rng: random.Random) ->
         at = due[first : last + 1].copy()
         at[-1] = ref_frames if k == n_ref - 1 else at[-1]  # new words may begin after a pause
         drift = float("inf") if k < n_ref and rng.random() < plan.natural else plan.drift_frames
-        row.place(corpus, i, at, rng.randint(*_GAP), drift)
+        before = rng.randint(*_BEFORE) if k == n_ref else 0
+        row.place(corpus, i, at, before, rng.randint(*(_AFTER if k == len(chosen) - 1 else _GAP)), drift)
         row.ids += ([SPACE] if k else []) + corpus.ids[i].tolist()
     return row
 
