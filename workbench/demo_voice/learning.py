@@ -174,8 +174,8 @@ def losses(
     """Flow-matching loss over the masked frames, phone loss and accuracy where the state does not tell the phones.
 
     Such rows are those near t = 0, and with `own_steps` all: their states are where the model gets by itself in so many
-    steps. Their target is the mel all the same, less so as t grows and the state's own rhythm and pitch count. With a
-    critic, also its loss on the mel that the velocity points to there.
+    steps. Their target is the mel in the rhythm of the guess, less so as t grows and the state's own pitch counts. With
+    a critic, also its loss on the mel that the velocity points to there.
     """
     device = batch.mel.device
     noise, own = torch.randn_like(batch.mel), own_steps > 0
