@@ -21,6 +21,7 @@ from workbench.demo_voice.learning import Learner, losses
 from workbench.demo_voice.optim import make_optimizers, share_gradients, update_average
 from workbench.demo_voice.records import Curve, save_state
 from workbench.demo_voice.rows import RowPlan, make_batch
+from workbench.demo_voice.samples import Samples
 
 COLUMNS = (
     "step",
@@ -105,6 +106,7 @@ class Training:
     learner: Learner
     rank: int = 0
     critic: Critic | None = None
+    samples: Samples | None = None
     step: int = 0
     seconds: float = 0.0
     average: nn.Module = field(init=False)
@@ -189,7 +191,7 @@ class Training:
         log_probs = logits.view(len(ids), ids.shape[1] * 2, -1).log_softmax(-1)
         return F.ctc_loss(log_probs.transpose(0, 1), flat, n_chars * 2, n_targets, zero_infinity=True)
 
-    def run(self, report_every: int = 25, save_every: int = 50) -> None:
+    def run(self, report_every: int = 25, save_every: int = 50, sample_every: int = 200) -> None:
         """Train to the end of the plan."""
         shared = random.Random(self.plan.seed * 7919 + self.step)  # same row length in all processes
         own = random.Random(self.plan.seed * 104729 + self.step * 64 + self.rank)
@@ -216,3 +218,5 @@ class Training:
                 sums, frames, since = {}, 0, time.perf_counter()
             if self.step % save_every == 0 or self.step == self.plan.steps:
                 self.save()
+            if self.samples and (self.step % sample_every == 0 or self.step == self.plan.steps):
+                self.samples.write(self.average, self.step)

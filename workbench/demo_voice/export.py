@@ -137,7 +137,13 @@ def load_exported(folder: Path) -> tuple[Any, Any]:
     cfm = network.build_cfm(config["model"]["arch"])
     weights = load_file(next(iter(sorted(folder.glob("model_*.safetensors")))))
     cfm.load_state_dict({k.removeprefix("ema_model."): v.float() for k, v in weights.items()})
+    return cfm.eval(), load_vocoder(folder)
+
+
+def load_vocoder(folder: Path) -> Any:
+    """Vocos from an exported folder, in eval mode, exactly as saved."""
+    from safetensors.torch import load_file
+
     vocos = vocoder.build_vocos(yaml.safe_load((folder / "vocos" / "config.yaml").read_text(encoding="utf-8")))
     vocos.load_state_dict(load_file(folder / "vocos" / "model.safetensors"), strict=False)
-    with torch.no_grad():
-        return cfm.eval(), vocos.eval()
+    return vocos.eval()

@@ -95,30 +95,30 @@ def error_rate(log_probs: Tensor, n_chars: Tensor, flat: Tensor, n_targets: Tens
 def train_letters(plan: LettersPlan, folder: Path, text_embed: Any, fresh: bool = True) -> None:
     """Train `text_embed` in place; curve and weights go to `folder` (letters.csv, letters.pt).
 
-    With `fresh` false the layers have learnt before: only the phoneme head starts anew.
+    With `fresh` false the layers have learnt before and stay as they are, so that the blocks that know them go on
+    knowing them: only the phoneme head is learnt.
     """
     network.seed_everything(plan.seed)
     source, espeak = TextSource.load(plan.seed), Espeak()
     table = phoneme_table(espeak, source)
     if fresh:
         network.tie_capitals(text_embed)
-    model = Speller(text_embed, len(table))
-    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "pwconv" in n]
-    others = [p for n, p in model.named_parameters() if not (p.ndim == 2 and "pwconv" in n)]
-    muon = Muon(matrices, plan.learning_rate)
-    adam = torch.optim.AdamW(others, lr=plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
+    model = Speller(text_embed.requires_grad_(fresh), len(table))
+    matrices = [p for n, p in model.named_parameters() if p.requires_grad and p.ndim == 2 and "pwconv" in n]
+    others = [p for n, p in model.named_parameters() if p.requires_grad and not (p.ndim == 2 and "pwconv" in n)]
+    optimizers: list[torch.optim.Optimizer] = [Muon(matrices, plan.learning_rate)] if matrices else []
+    optimizers.append(torch.optim.AdamW(others, lr=plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.0))
     curve = Curve(folder / "letters.csv", ("step", "loss", "phoneme_error", "chars_per_second"))
     started, seen, stream = time.perf_counter(), 0, batches(plan, espeak, source, table)
     for step in range(1, plan.steps + 1):
         ids, n_chars, n_frames, flat, n_targets = next(stream)
         log_probs = model(ids, n_chars, n_frames)
         loss = F.ctc_loss(log_probs.transpose(0, 1), flat, n_chars * SLOTS, n_targets, zero_infinity=True)
-        for optimizer in (muon, adam):
-            optimizer.zero_grad()
+        model.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         scale = min(1.0, step / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / plan.steps)))
-        for optimizer in (muon, adam):
+        for optimizer in optimizers:
             optimizer.param_groups[0]["lr"] = plan.learning_rate * scale
             optimizer.step()
         seen += int(n_chars.sum())

@@ -2,7 +2,7 @@
 
 corpus/       shards of speech, phones.json
 letters/      the lesson on text alone        critic/  the ear that corrects the acoustic model
-acoustic/     checkpoint and curve of the acoustic model
+acoustic/     checkpoint, curve and samples of the acoustic model
 vocoder/      likewise        recogniser/  likewise
 """
 
@@ -34,6 +34,7 @@ from workbench.demo_voice import (
     plots,
     recogniser,
     records,
+    samples,
     vocoder,
 )
 from workbench.demo_voice import corpus as speech
@@ -42,6 +43,7 @@ from workbench.demo_voice import export as exporting
 from workbench.demo_voice.espeak import Espeak
 from workbench.demo_voice.speaking import SamplerSettings, model_of_checkpoint
 from workbench.demo_voice.texts import CorpusError, TextSource
+from workbench.engine.catalog import bundled_folder
 from workbench.engine.loading import choose_device
 
 CRITIC = Path("critic") / "critic.pt"
@@ -170,12 +172,24 @@ def _acoustic_process(rank: int, job: AcousticJob) -> None:
     if job.compiled:
         learner.compile_blocks()
     source.rng = random.Random(plan.seed * 1000 + rank)
-    spelling = letters.batches(letters.LettersPlan(batch_chars=150), Espeak(), source, lesson["table"])
+    espeak, folder = Espeak(), job.work / "acoustic"
+    heard = samples.Samples(folder / "samples", _vocoder(job.work), espeak) if rank == 0 else None
+    spelling = letters.batches(letters.LettersPlan(batch_chars=150), espeak, source, lesson["table"])
     judge = critic.load_critic(job.work / CRITIC).to(job.device) if plan.critic_weight else None
-    training = acoustic.Training(plan, job.work / "acoustic", data, spelling, learner.to(job.device), rank, judge)
+    training = acoustic.Training(plan, folder, data, spelling, learner.to(job.device), rank, judge, heard)
     training.resume()
     with network.plain_attention():
         training.run()
+
+
+def _vocoder(work: Path) -> Any:
+    """The Vocos of the work folder, else the bundled one."""
+    path = work / "vocoder" / "vocoder.pt"
+    if not path.exists():
+        return exporting.load_vocoder(bundled_folder())
+    vocos = vocoder.build_vocos()
+    vocos.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
+    return vocos.eval()
 
 
 def train_vocoder(work: Path, steps: int | None) -> None:
@@ -220,11 +234,8 @@ def models(work: Path, folder: Path | None) -> tuple[Any, Any]:
     """CFM and Vocos from an exported folder, or from the checkpoints of the work folder."""
     if folder is not None:
         return exporting.load_exported(folder)
-    vocos = vocoder.build_vocos()
-    vocos.load_state_dict(
-        torch.load(_made(work / "vocoder" / "vocoder.pt", "train-vocoder"), weights_only=True)["average"]
-    )
-    return model_of_checkpoint(str(_made(work / "acoustic" / "acoustic.pt", "train-acoustic"))), vocos.eval()
+    _made(work / "vocoder" / "vocoder.pt", "train-vocoder")
+    return model_of_checkpoint(str(_made(work / "acoustic" / "acoustic.pt", "train-acoustic"))), _vocoder(work)
 
 
 def listener(work: Path, folder: Path | None) -> tuple[recogniser.Recogniser, dict[str, int]]:
