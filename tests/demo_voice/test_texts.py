@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from workbench.demo_voice import texts
+from workbench.demo_voice import corpus, held_out, texts
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,12 @@ def test_numbers_in_words(n, words):
     assert texts.spell_number(n) == words
 
 
-def test_held_out_sentences_are_recognised_in_any_dress():
-    for kind, sentence in texts.held_out_sentences():
+HELD_OUT = [held_out.EVALUATION, held_out.DEVELOPMENT]
+
+
+@pytest.mark.parametrize("chosen", HELD_OUT, ids=lambda chosen: chosen.file)
+def test_held_out_sentences_are_recognised_in_any_dress(chosen):
+    for kind, sentence in texts.held_out_sentences(chosen.file):
         assert kind in {"short", "plain", "question", "number", "name", "long"}
         words = texts.words_of(sentence)
         if len(words) > 1:
@@ -34,8 +38,16 @@ def test_held_out_sentences_are_recognised_in_any_dress():
     assert not texts.is_held_out("The cat sat on the mat and looked at nobody in particular.")
 
 
+def test_the_two_held_out_sets_share_neither_voices_nor_sentences_and_the_corpus_has_none_of_their_voices():
+    kept = [{speaker.variant for speaker in chosen.speakers} for chosen in HELD_OUT]
+    spoken = [{sentence for _, sentence in texts.held_out_sentences(chosen.file)} for chosen in HELD_OUT]
+    assert not kept[0] & kept[1] and not spoken[0] & spoken[1]
+    assert not (kept[0] | kept[1]) & {*corpus.TRAIN_VARIANTS, *corpus.MORE_VARIANTS}
+
+
 def test_every_held_out_character_is_in_the_vocabulary():
-    assert {c for _, s in texts.held_out_sentences() for c in s} <= set(texts.CHARACTERS)
+    for chosen in HELD_OUT:
+        assert {c for _, s in texts.held_out_sentences(chosen.file) for c in s} <= set(texts.CHARACTERS)
     assert texts.CHARACTERS[0] == " " and len(set(texts.CHARACTERS)) == len(texts.CHARACTERS)
 
 

@@ -88,16 +88,20 @@ def evaluate(
     cfg_strength: Annotated[float, typer.Option(help="Guidance; 2 is what everybody gets who sets nothing.")] = 2.0,
     limit: Annotated[int | None, typer.Option(help="Only so many sentences.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write evaluation.json and evaluation.png here too.")] = None,
+    development: Annotated[
+        bool, typer.Option("--development", help="The sentences and voices kept for choosing between weights.")
+    ] = False,
 ) -> None:
     """Measure on held-out sentences and voices (ten minutes); prints one JSON document. Needs espeak-ng."""
-    from workbench.demo_voice import recipe
+    from workbench.demo_voice import held_out, recipe
     from workbench.demo_voice.speaking import SamplerSettings
     from workbench.engine.catalog import bundled_folder
 
     _log()
     if folder is None and not (work / "acoustic" / "acoustic.pt").exists():
         folder = bundled_folder()
-    typer.echo(json.dumps(recipe.evaluate(work, folder, SamplerSettings(nfe_step, cfg_strength), limit, out), indent=1))
+    how, chosen = SamplerSettings(nfe_step, cfg_strength), held_out.DEVELOPMENT if development else held_out.EVALUATION
+    typer.echo(json.dumps(recipe.evaluate(work, folder, how, limit, out, chosen), indent=1))
 
 
 @app.command()

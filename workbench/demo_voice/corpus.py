@@ -26,7 +26,6 @@ MORE_VARIANTS = ("m2", "m5", "f2", "f3", "Andrea", "Denis", "Gene", "Jacky", "Le
 MORE_VARIANTS += ("quincy", "rob", "pedro", "Hugo", "edward", "adam", "paul", "belinda", "victor", "Alex", "marcelo")
 MORE_SHARE = 0.2  # of the groups: farther from the held-out voices, so that strange voices are followed too
 INVENTED_SHARE = 0.4  # of the groups: voices made up for that group alone (module `variants`)
-HELD_OUT_VARIANTS = ("m4", "m1", "steph2")
 TARGET_RMS = 0.1  # upstream's, for references
 SILENCE, UNKNOWN = 0, 1
 _LOUD = 0.01

@@ -15,7 +15,8 @@ import numpy as np
 
 from workbench.demo_voice import metrics
 from workbench.demo_voice.corpus import SAMPLE_RATE_HZ, SILENCE, Utterance
-from workbench.demo_voice.held_out import SPEAKERS, Case
+from workbench.demo_voice.espeak import Speaker
+from workbench.demo_voice.held_out import Case
 from workbench.demo_voice.recogniser import Recogniser
 from workbench.demo_voice.records import log
 from workbench.demo_voice.speaking import SamplerSettings, decode, generate_mel
@@ -71,7 +72,7 @@ def word_phones(utterance: Utterance) -> list[list[int]]:
 def measure(
     case: Case,
     other: np.ndarray,
-    prints: list[np.ndarray],
+    prints: dict[Speaker, np.ndarray],
     cfm: Any,
     vocoder: Any,
     ear: Recogniser,
@@ -86,7 +87,7 @@ def measure(
     n = min(len(copy), len(case.truth.mel))
     aligned = align(mel, case.truth.mel)
     spoken_pitch, true_pitch = pitch(wave, SAMPLE_RATE_HZ).hz, pitch(case.truth.audio, SAMPLE_RATE_HZ).hz
-    distances = [float(np.abs(metrics.voice_print(mel) - p).mean()) for p in prints]
+    distances = {speaker: float(np.abs(metrics.voice_print(mel) - p).mean()) for speaker, p in prints.items()}
     return Spoken(
         kind=case.kind,
         text=case.truth.text,
@@ -102,7 +103,7 @@ def measure(
         },
         pitch_correlation=metrics.pitch_correlation(spoken_pitch, true_pitch, aligned.path),
         pitch_ratio=_median(spoken_pitch) / _median(true_pitch),
-        voice_found=int(np.argmin(distances)) == case.speaker,
+        voice_found=min(distances, key=distances.__getitem__) == case.speaker,
         copy_distance=float(np.abs(copy[:n] - case.truth.mel[:n]).mean()),
         mel=mel,
     )
@@ -143,10 +144,7 @@ def evaluate(
     cases: list[Case], cfm: Any, vocoder: Any, ear: Recogniser, how: SamplerSettings = SamplerSettings()
 ) -> tuple[dict[str, Any], list[Spoken]]:
     """Measure all cases: the document (overall, by kind, by voice) and the single measurements."""
-    prints = [
-        metrics.voice_print(next(c for c in cases if c.speaker == k).reference.mel)
-        for k in sorted({c.speaker for c in cases})
-    ]
+    prints = {c.speaker: metrics.voice_print(c.reference.mel) for c in cases}
     spoken = []
     for case in cases:
         others = [c for c in cases if c.speaker == case.speaker and c is not case] or [
@@ -160,8 +158,8 @@ def evaluate(
     document["nfe_step"], document["cfg_strength"] = how.nfe_step, how.cfg_strength
     document["by_kind"] = {k: _brief([s for s in spoken if s.kind == k]) for k in dict.fromkeys(s.kind for s in spoken)}
     document["by_voice"] = {
-        SPEAKERS[k].variant: _brief([s for s, c in zip(spoken, cases, strict=True) if c.speaker == k])
-        for k in sorted({c.speaker for c in cases})
+        speaker.variant: _brief([s for s, c in zip(spoken, cases, strict=True) if c.speaker == speaker])
+        for speaker in prints
     }
     return document, spoken
 

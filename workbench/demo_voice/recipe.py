@@ -247,12 +247,17 @@ def listener(work: Path, folder: Path | None) -> tuple[recogniser.Recogniser, di
 
 
 def evaluate(
-    work: Path, folder: Path | None, how: SamplerSettings, limit: int | None, out: Path | None
+    work: Path,
+    folder: Path | None,
+    how: SamplerSettings,
+    limit: int | None,
+    out: Path | None,
+    chosen: held_out.HeldOutSet = held_out.EVALUATION,
 ) -> dict[str, Any]:
-    """Measure; with `out`, write evaluation.json and evaluation.png there."""
+    """Measure on a held-out set; with `out`, write evaluation.json and evaluation.png there."""
     espeak = Espeak()
     ear, table = listener(work, folder)
-    cases = held_out.held_out_cases(espeak, table, limit)
+    cases = held_out.held_out_cases(espeak, table, limit, chosen)
     cfm, vocos = models(work, folder)
     document, spoken = judging.evaluate(cases, cfm, vocos, ear, how)
     if how.nfe_step != 7:

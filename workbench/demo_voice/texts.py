@@ -2,7 +2,7 @@
 
 Sources (Debian packages): WordNet 3.0 definitions and example sentences (`wordnet-base`, WordNet licence), clauses of
 the King James Bible (`bible-kjv`, public domain), SCOWL word and name lists (`scowl`, SCOWL licence), and sentences
-put together here from SCOWL words, names and numbers. Sentences of the evaluation are kept out by `is_held_out`.
+put together here from SCOWL words, names and numbers. The held-out sentences are kept out by `is_held_out`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from workbench.engine.errors import WorkbenchError
 
 CHARACTERS = " abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,'!?:;-\"()"
+EVALUATION_FILE, DEVELOPMENT_FILE = "held_out.txt", "development.txt"
 _WORDNET, _SCOWL = Path("/usr/share/wordnet"), Path("/usr/share/dict/scowl")
 _PLAIN = re.compile(r"[A-Za-z0-9 .,'!?:;-]+")
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
@@ -43,21 +44,22 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[a-z0-9']+", text.lower()))
 
 
-@lru_cache(1)
-def held_out_sentences() -> tuple[tuple[str, str], ...]:
-    """(kind, sentence) of the evaluation set, `held_out.txt` beside this module; never trained on."""
-    lines = (Path(__file__).parent / "held_out.txt").read_text(encoding="utf-8").splitlines()
+@lru_cache(2)
+def held_out_sentences(file: str = EVALUATION_FILE) -> tuple[tuple[str, str], ...]:
+    """(kind, sentence) of a set that is never trained on, `file` beside this module."""
+    lines = (Path(__file__).parent / file).read_text(encoding="utf-8").splitlines()
     return tuple(tuple(line.split("\t", 1)) for line in lines if "\t" in line)  # type: ignore[misc]
 
 
 @lru_cache(1)
 def _held_out_runs() -> frozenset[tuple[str, ...]]:
-    rows = [words_of(sentence) for _, sentence in held_out_sentences()]
+    files = (EVALUATION_FILE, DEVELOPMENT_FILE)
+    rows = [words_of(sentence) for file in files for _, sentence in held_out_sentences(file)]
     return frozenset(words[i : i + 5] for words in rows for i in range(max(1, len(words) - 4)) if len(words) > 1)
 
 
 def is_held_out(text: str) -> bool:
-    """True when `text` shares five words in a row with the evaluation set, or is one of its sentences."""
+    """True when `text` shares five words in a row with a held-out set, or is one of its sentences."""
     words, runs = words_of(text), _held_out_runs()
     return words in runs or any(words[i : i + 5] in runs for i in range(len(words) - 4))
 
