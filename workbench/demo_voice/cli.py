@@ -60,12 +60,16 @@ def train_acoustic(
 
 
 @app.command("train-vocoder")
-def train_vocoder(work: Work = Path("runs/demo-voice"), steps: Steps = None) -> None:
+def train_vocoder(
+    work: Work = Path("runs/demo-voice"),
+    steps: Steps = None,
+    onto: Annotated[Path | None, typer.Option(help="Start with the vocoder of this exported voice.")] = None,
+) -> None:
     """Train the small Vocos; resumes where it stopped."""
     from workbench.demo_voice import recipe
 
     _log()
-    recipe.train_vocoder(work, steps)
+    recipe.train_vocoder(work, steps, onto)
 
 
 @app.command("train-recogniser")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.demo_voice import metrics
+from workbench.demo_voice import artefacts, metrics
 from workbench.demo_voice.corpus import SAMPLE_RATE_HZ, SILENCE, Utterance
 from workbench.demo_voice.espeak import Speaker
 from workbench.demo_voice.held_out import Case
@@ -47,6 +47,7 @@ class Spoken:
     pitch_ratio: float = float("nan")
     voice_found: bool = False
     copy_distance: float = 0.0
+    waves: dict[str, np.ndarray] = field(default_factory=dict)
     mel: np.ndarray | None = None
 
 
@@ -83,7 +84,8 @@ def measure(
     wave = decode(vocoder, generate_mel(cfm, case.reference, case.truth.text, how))
     mel = mel_spectrogram(wave)
     heard = ear.phones(mel)
-    copy = mel_spectrogram(decode(vocoder, case.truth.mel))
+    copied = decode(vocoder, case.truth.mel)
+    copy = mel_spectrogram(copied)
     n = min(len(copy), len(case.truth.mel))
     aligned = align(mel, case.truth.mel)
     spoken_pitch, true_pitch = pitch(wave, SAMPLE_RATE_HZ).hz, pitch(case.truth.audio, SAMPLE_RATE_HZ).hz
@@ -105,13 +107,19 @@ def measure(
         pitch_ratio=_median(spoken_pitch) / _median(true_pitch),
         voice_found=min(distances, key=distances.__getitem__) == case.speaker,
         copy_distance=float(np.abs(copy[:n] - case.truth.mel[:n]).mean()),
+        waves={"generated": wave, "copy_synthesis": copied, "true": case.truth.audio},
         mel=mel,
     )
+
+
+def _clicks_per_minute(waves: list[np.ndarray]) -> float:
+    return sum(map(artefacts.clicks, waves)) / (sum(map(len, waves)) / SAMPLE_RATE_HZ / 60)
 
 
 def summary(spoken: list[Spoken]) -> dict[str, Any]:
     """The main figures of a list of cases."""
     phones, words = sum(s.phones for s in spoken), sum(s.words.words for s in spoken)
+    waves = {k: [s.waves[k] for s in spoken] for k in ("generated", "copy_synthesis", "true")}
     mcd = {k: float(np.mean([s.mcd[k] for s in spoken])) for k in ("generated", "chance", "floor")}
     return {
         "sentences": len(spoken),
@@ -126,6 +134,8 @@ def summary(spoken: list[Spoken]) -> dict[str, Any]:
         "pitch_ratio": _or_none(_median([s.pitch_ratio for s in spoken])),
         "own_voice_is_nearest": float(np.mean([s.voice_found for s in spoken])),
         "copy_synthesis_log_mel_distance": float(np.mean([s.copy_distance for s in spoken])),
+        "ring_decibels": {k: _or_none(artefacts.ring_decibels(w)) for k, w in waves.items()},
+        "clicks_per_minute": {k: _clicks_per_minute(w) for k, w in waves.items()},
     }
 
 

@@ -192,11 +192,14 @@ def _vocoder(work: Path) -> Any:
     return vocos.eval()
 
 
-def train_vocoder(work: Path, steps: int | None) -> None:
-    """The small Vocos."""
+def train_vocoder(work: Path, steps: int | None, onto: Path | None = None) -> None:
+    """The small Vocos; with `onto` from that of an exported voice, at half the learning rate."""
     phones(work)
     plan = vocoder.VocoderPlan(**({"steps": steps} if steps else {}))
-    vocoder.train_vocoder(plan, work / "vocoder", work / "corpus")
+    known = exporting.load_vocoder(onto).state_dict() if onto else None
+    if known:
+        plan = replace(plan, learning_rate=plan.learning_rate / 2)
+    vocoder.train_vocoder(plan, work / "vocoder", work / "corpus", known)
 
 
 def train_recogniser(work: Path, steps: int | None) -> None:

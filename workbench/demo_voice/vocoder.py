@@ -1,4 +1,4 @@
-"""Training the small Vocos: mel to wave, with spectral losses at five resolutions and no discriminator.
+"""Training the small Vocos: mel to wave, with spectral losses at six resolutions and no discriminator.
 
 Classes are those of the package `vocos`; `feature_extractor` is not used, mels are upstream's.
 """
@@ -15,24 +15,28 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from workbench.demo_voice import network
+from workbench.demo_voice.artefacts import ring_loss
 from workbench.demo_voice.optim import update_average
 from workbench.demo_voice.records import Curve, save_state
 from workbench.engine import compat
 from workbench.engine.weights import vocos_config
 
 CONFIG = vocos_config(dim=192, intermediate_dim=576, num_layers=6)
-_SIZES = (256, 512, 1024, 2048)
+_SIZES = (256, 512, 1024, 2048, 4096)
 _HOP = 256
 
 
 @dataclass(frozen=True)
 class VocoderPlan:
-    """Steps, rows and frames of a batch, peak learning rate, and noise on the mel (standard deviation).
+    """Steps, rows and frames of a batch, peak learning rate, and how true mels are made more like generated ones.
 
-    The noise stands for what a generated mel has and a true one has not.
+    Attributes:
+        mel_noise: standard deviation of noise, at most. mel_blur: share of a mean over three frames, at most.
+        ring_weight: of the loss that keeps lines at the frame rate away (module `artefacts`).
     """
 
     steps: int = 6000
@@ -40,6 +44,8 @@ class VocoderPlan:
     frames: int = 64
     learning_rate: float = 1e-3
     mel_noise: float = 0.1
+    mel_blur: float = 0.5
+    ring_weight: float = 0.7
     seed: int = 4
 
 
@@ -74,7 +80,7 @@ def _magnitude(wave: Tensor, size: int) -> Tensor:
 
 
 def spectral_loss(generated: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
-    """Distance of two waves [b, n] over five spectra, and its log-mel part (mean absolute, nats)."""
+    """Distance of two waves [b, n] over six spectra, and its log-mel part (mean absolute, nats)."""
     total = torch.zeros((), device=true.device)
     for size in _SIZES:
         y, x = _magnitude(generated, size), _magnitude(true, size)
@@ -110,6 +116,7 @@ class Clips:
 
 def train_vocoder(plan: VocoderPlan, folder: Path, corpus: Path, start: dict[str, Tensor] | None = None) -> Any:
     """Train (or go on from `start` or the folder's checkpoint); saves `vocoder.pt`; returns the averaged model."""
+    compat.install()
     from f5_tts.model import modules
 
     # upstream keeps the transform of its first call; one made in inference mode could not be trained through
@@ -127,16 +134,15 @@ def train_vocoder(plan: VocoderPlan, folder: Path, corpus: Path, start: dict[str
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         first = state["step"]
-    curve = Curve(folder / "vocoder.csv", ("step", "loss", "log_mel_distance", "frames_per_second"))
-    mels, since = [], time.perf_counter()
+    curve = Curve(folder / "vocoder.csv", ("step", "loss", "log_mel_distance", "ring", "frames_per_second"))
+    found, since = [], time.perf_counter()
     for step in range(first + 1, plan.steps + 1):
-        loss, mel = _vocoder_step(plan, model, optimizer, clips.batch(plan.rows, plan.frames), step)
+        found.append(_vocoder_step(plan, model, optimizer, clips.batch(plan.rows, plan.frames), step))
         update_average(average, model, step, 0.999)
-        mels.append(mel)
         if step % 50 == 0:
-            rate = len(mels) * plan.rows * plan.frames / (time.perf_counter() - since)
-            curve.add(step, loss, sum(mels) / len(mels), rate)
-            mels, since = [], time.perf_counter()
+            rate = len(found) * plan.rows * plan.frames / (time.perf_counter() - since)
+            curve.add(step, *np.mean(found, axis=0).tolist(), rate)
+            found, since = [], time.perf_counter()
         if step % 250 == 0 or step == plan.steps:
             state = {"model": model.state_dict(), "average": average.state_dict(), "step": step}
             save_state(path, state | {"optimizer": optimizer.state_dict()})
@@ -145,13 +151,17 @@ def train_vocoder(plan: VocoderPlan, folder: Path, corpus: Path, start: dict[str
 
 def _vocoder_step(
     plan: VocoderPlan, model: Any, optimizer: torch.optim.Optimizer, wave: Tensor, step: int
-) -> tuple[float, float]:
+) -> tuple[float, float, float]:
     with torch.no_grad():
         mel = log_mel(wave)
+        smooth = F.avg_pool1d(mel, 3, 1, 1, count_include_pad=False)
+        mel = torch.lerp(mel, smooth, plan.mel_blur * torch.rand(len(mel), 1, 1))
         mel = mel + torch.randn_like(mel) * plan.mel_noise * torch.rand(len(mel), 1, 1)
     made = model.head(model.backbone(mel))
     n = min(made.shape[1], wave.shape[1])
     loss, distance = spectral_loss(made[:, :n], wave[:, :n])
+    ring = ring_loss(made[:, :n], wave[:, :n])
+    loss = loss + plan.ring_weight * ring
     done = step / plan.steps
     optimizer.param_groups[0]["lr"] = (
         plan.learning_rate * min(1.0, step / 100) * (0.02 + 0.49 * (1 + math.cos(math.pi * done)))
@@ -160,4 +170,4 @@ def _vocoder_step(
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    return float(loss.detach()), float(distance.detach())
+    return float(loss.detach()), float(distance.detach()), float(ring.detach())
