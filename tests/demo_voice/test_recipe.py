@@ -233,6 +233,8 @@ def test_evaluation_and_export(work, tmp_path):
     document = recipe.evaluate(tmp_path / "nowhere", tmp_path / "voice", how, limit=3, out=tmp_path / "page")
     assert document["cfg_strength"] == 1.5 and document["nfe_step"] == 2
     assert document["sentences"] == 3 and 0 <= document["skipped_words"] <= 1
+    for found in (document["ring_decibels"], document["clicks_per_minute"]):
+        assert list(found) == ["generated", "copy_synthesis", "true"] and all(v is not None for v in found.values())
     assert document["mcd_decibels"]["floor"] < document["mcd_decibels"]["chance"]
     chunks = dict(document["by_number_of_chunks"])
     assert chunks.pop("nfe_step") == 2 and list(chunks) == ["1", "5", "40"]

@@ -5,29 +5,21 @@ A handful of sentences of the development set: a guard against a broken export, 
 
 from __future__ import annotations
 
-import ctypes
 import json
 
 import numpy as np
-import pytest
 
 from workbench.demo_voice import artefacts, export, held_out, metrics, recogniser
 from workbench.demo_voice.corpus import SILENCE
-from workbench.demo_voice.espeak import Espeak
 from workbench.demo_voice.speaking import SamplerSettings, decode, generate_mel
 from workbench.engine.catalog import bundled_folder
 from workbench.engine.mel import mel_spectrogram
 
-try:
-    ctypes.CDLL("libespeak-ng.so.1")
-except OSError:
-    pytest.skip("espeak-ng is not installed", allow_module_level=True)
 
-
-def test_it_is_understood_and_neither_rings_nor_clicks():
+def test_it_is_understood_and_neither_rings_nor_clicks(espeak):
     ear, phones = recogniser.load_exported(bundled_folder())
     cfm, vocoder = export.load_exported(bundled_folder())
-    cases = [c for c in held_out.held_out_cases(Espeak(), phones, 11, held_out.DEVELOPMENT) if c.kind == "plain"]
+    cases = [c for c in held_out.held_out_cases(espeak, phones, 11, held_out.DEVELOPMENT) if c.kind == "plain"]
     errors = total = 0
     waves = []
     for case in cases:

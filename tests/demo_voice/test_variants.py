@@ -13,14 +13,6 @@ from workbench.demo_voice.espeak import Espeak, EspeakError, Speaker
 TEXT = "We walked along the river."
 
 
-@pytest.fixture(scope="module")
-def espeak():
-    try:
-        return Espeak(invents=True)
-    except EspeakError as error:
-        pytest.skip(str(error))
-
-
 def spectrum(espeak, variant):
     espeak.use(Speaker(variant))
     return corpus.record(espeak, TEXT, {}).mel.mean(0)

@@ -116,10 +116,18 @@ def _clicks_per_minute(waves: list[np.ndarray]) -> float:
     return sum(map(artefacts.clicks, waves)) / (sum(map(len, waves)) / SAMPLE_RATE_HZ / 60)
 
 
+def blemishes(spoken: list[Spoken]) -> dict[str, Any]:
+    """Ring and clicks of the generated, the vocoded and the true waves."""
+    waves = {k: [s.waves[k] for s in spoken] for k in spoken[0].waves}
+    return {
+        "ring_decibels": {k: _or_none(artefacts.ring_decibels(w)) for k, w in waves.items()},
+        "clicks_per_minute": {k: _clicks_per_minute(w) for k, w in waves.items()},
+    }
+
+
 def summary(spoken: list[Spoken]) -> dict[str, Any]:
     """The main figures of a list of cases."""
     phones, words = sum(s.phones for s in spoken), sum(s.words.words for s in spoken)
-    waves = {k: [s.waves[k] for s in spoken] for k in ("generated", "copy_synthesis", "true")}
     mcd = {k: float(np.mean([s.mcd[k] for s in spoken])) for k in ("generated", "chance", "floor")}
     return {
         "sentences": len(spoken),
@@ -134,8 +142,6 @@ def summary(spoken: list[Spoken]) -> dict[str, Any]:
         "pitch_ratio": _or_none(_median([s.pitch_ratio for s in spoken])),
         "own_voice_is_nearest": float(np.mean([s.voice_found for s in spoken])),
         "copy_synthesis_log_mel_distance": float(np.mean([s.copy_distance for s in spoken])),
-        "ring_decibels": {k: _or_none(artefacts.ring_decibels(w)) for k, w in waves.items()},
-        "clicks_per_minute": {k: _clicks_per_minute(w) for k, w in waves.items()},
     }
 
 
@@ -164,7 +170,7 @@ def evaluate(
         spoken.append(measure(case, other.truth.mel, prints, cfm, vocoder, ear, how))
         log.info("%d of %d: %d phones, %d wrong: %s", len(spoken), len(cases), spoken[-1].phones, spoken[-1].errors,
                  case.truth.text[:50])  # fmt: skip
-    document = summary(spoken)
+    document = summary(spoken) | blemishes(spoken)
     document["nfe_step"], document["cfg_strength"] = how.nfe_step, how.cfg_strength
     document["by_kind"] = {k: _brief([s for s in spoken if s.kind == k]) for k in dict.fromkeys(s.kind for s in spoken)}
     document["by_voice"] = {
