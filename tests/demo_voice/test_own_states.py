@@ -11,6 +11,7 @@ import torch
 
 from workbench.demo_voice import acoustic, critic, learning, network
 from workbench.demo_voice.corpus import Corpus
+from workbench.demo_voice.harmonics import Adversary, loose_distance
 from workbench.demo_voice.rhythm import matching_frames
 from workbench.demo_voice.rows import RowPlan, make_batch
 
@@ -124,8 +125,39 @@ def test_errors_at_states_of_its_own_count_less_as_the_way_gets_shorter(corpus, 
     left = (1 - time_)[:, None, None]
     guess = x + left * judged(learner, batch, time_, x)
     frames = matching_frames(guess.detach(), batch.mel, batch.masked)
-    error = ((guess - batch.mel.gather(1, frames[..., None].expand_as(guess))) * left).square().mean(-1)
-    assert torch.allclose(found["flow"], error[batch.masked].mean(), rtol=0.02)  # bf16 perhaps
+    error = loose_distance(guess, batch.mel.gather(1, frames[..., None].expand_as(guess))) * left[..., 0] ** 2
+    assert torch.allclose(
+        found["flow"], (error * learning.frame_weights(batch.masked)).sum(), rtol=0.02
+    )  # bf16 perhaps
+
+
+def test_a_row_counts_by_the_root_of_its_new_frames():
+    masked = torch.zeros(3, 500, dtype=torch.bool)
+    masked[0, -400:] = masked[1, -4:] = True
+    weight = learning.frame_weights(masked)
+    assert torch.isclose(weight.sum(), torch.ones(())) and not weight[~masked].any()
+    assert torch.isclose(weight[0].sum(), 10 * weight[1].sum())
+    assert not learning.frame_weights(masked[2:]).any()
+
+
+def test_the_adversary_is_asked_at_states_of_its_own_only_and_learns_beside_the_model(corpus, learner, tmp_path):
+    adversary = Adversary(8)
+    found = learning.losses(learner, rows(corpus, 3), low_share=1.0, read_block=0, adversary=adversary)
+    assert "harmonics" not in found
+    plan = acoustic.AcousticPlan(
+        steps=6, batch_frames=480, own_share=(1.0, 1.0), own_lengths=(160,), critic_weight=0.0, warmup=1
+    )
+    training = acoustic.Training(plan, tmp_path, corpus, None, learner)
+    before = [p.clone() for p in training.adversary.parameters()]
+    training.run(report_every=2, save_every=6)
+    assert all(not torch.equal(b, p) for b, p in zip(before, training.adversary.parameters(), strict=True))
+    curve = [line.split(",") for line in (tmp_path / "acoustic.csv").read_text().splitlines()]
+    at = curve[0].index("own_harmonics")
+    assert all(float(row[at]) > 0 for row in curve[1:])
+    other = acoustic.Training(plan, tmp_path, corpus, None, learner)
+    assert other.resume() and all(
+        torch.equal(p, q) for p, q in zip(training.adversary.parameters(), other.adversary.parameters(), strict=True)
+    )
 
 
 def test_new_words_stand_between_silences(corpus):

@@ -15,6 +15,7 @@ import soundfile
 import torch
 
 from workbench.demo_voice import (
+    acoustic,
     corpus,
     export,
     graft,
@@ -143,7 +144,7 @@ def test_a_voice_is_continued_from_its_text_layers_with_a_plan_of_ones_own(work,
         (again / made).symlink_to(work / made)
     plan = tmp_path / "plan.json"
     plan.write_text('{"batch_frames": 448, "curriculum": [[1000, {"160": 1}]], "low_time_share": [0.5, 0.5]}')
-    fields = recipe.read_plan(plan)
+    fields = acoustic.read_plan(plan)
     assert fields["curriculum"] == ((1000, {160: 1}),) and fields["low_time_share"] == (0.5, 0.5)
     job = recipe.AcousticJob(again, steps=2, letters_steps=1, compiled=False, onto=tmp_path / "voice", plan=fields)
     recipe.train_acoustic(job)
@@ -159,7 +160,7 @@ def test_a_voice_is_continued_from_its_text_layers_with_a_plan_of_ones_own(work,
 def test_a_plan_that_is_none_is_refused(tmp_path, text):
     (tmp_path / "plan.json").write_text(text)
     with pytest.raises(texts.CorpusError, match=r"plan\.json"):
-        recipe.read_plan(tmp_path / "plan.json")
+        acoustic.read_plan(tmp_path / "plan.json")
 
 
 def test_the_phone_head_is_fitted_and_nothing_else(work):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ from torch import Tensor, nn
 from workbench.demo_voice import network
 from workbench.demo_voice.corpus import Corpus
 from workbench.demo_voice.critic import Critic
+from workbench.demo_voice.harmonics import Adversary
 from workbench.demo_voice.learning import Learner, losses
 from workbench.demo_voice.optim import make_optimizers, share_gradients, update_average
 from workbench.demo_voice.records import Curve, save_state
 from workbench.demo_voice.rows import RowPlan, make_batch
 from workbench.demo_voice.samples import Samples
+from workbench.demo_voice.texts import CorpusError
 
+_OWN = ("own_flow", "own_phone", "own_critic", "own_harmonics", "own_adversary")
 COLUMNS = (
     "step",
     "seconds",
@@ -33,9 +37,7 @@ COLUMNS = (
     "spelling",
     "lr",
     "frames_per_second",
-    "own_flow",
-    "own_phone",
-    "own_critic",
+    *_OWN,
 )
 
 OWN_DROP = 1 / 3  # of the rows on states of the model's own: without text and reference, as the other half of guidance
@@ -55,6 +57,7 @@ class AcousticPlan:
         own_share: likewise, share of the steps on states that the model itself gets to, in rows of `own_lengths` frames
             (few, because each length is compiled anew).
         critic_weight: weight of the critic's loss; 0 does without a critic.
+        harmonics_weight: likewise, of the adversary's (module `harmonics`).
         decay_from: share of the steps after which the learning rate falls linearly to 3 %.
     """
 
@@ -71,6 +74,7 @@ class AcousticPlan:
     own_share: tuple[float, float] = (0.0, 0.25)
     own_lengths: tuple[int, ...] = (320, 448)
     critic_weight: float = 0.2
+    harmonics_weight: float = 0.1
     spelling_weight: float = 0.1
     read_block: int = 4
     curriculum: tuple[tuple[int, dict[int, float]], ...] = (
@@ -80,6 +84,22 @@ class AcousticPlan:
         (10**9, {224: 1, 320: 2, 448: 3, 640: 3, 1120: 1.5, 2240: 0.5}),
     )
     seed: int = 1
+
+
+def read_plan(path: Path) -> dict[str, Any]:
+    """Fields of `AcousticPlan` from JSON. Raises CorpusError when it cannot be read or names another field."""
+    try:
+        found = dict(json.loads(path.read_text(encoding="utf-8")))
+        unknown = set(found) - {f.name for f in fields(AcousticPlan)}
+    except (OSError, ValueError, TypeError) as error:
+        raise CorpusError(
+            f"{path} is no plan: {error}", remedy="write a JSON object of AcousticPlan's fields"
+        ) from error
+    if unknown:
+        raise CorpusError(f"{path}: AcousticPlan has no {', '.join(sorted(unknown))}", remedy="see acoustic.py")
+    if "curriculum" in found:  # JSON has no whole numbers as keys, and no tuples
+        found["curriculum"] = tuple((last, {int(n): w for n, w in rows.items()}) for last, rows in found["curriculum"])
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
 
 
 def row_length(plan: AcousticPlan, step: int, rng: random.Random) -> int:
@@ -111,10 +131,16 @@ class Training:
     seconds: float = 0.0
     average: nn.Module = field(init=False)
     optimizers: list[torch.optim.Optimizer] = field(init=False)
+    adversary: Adversary = field(init=False)
+    its_optimizer: torch.optim.Optimizer = field(init=False)
 
     def __post_init__(self) -> None:
         self.average = copy.deepcopy(self.learner.transformer).eval()
         self.optimizers = make_optimizers(self.learner, self.plan.muon_lr, self.plan.adam_lr)
+        with torch.random.fork_rng(devices=[]):  # the same in all processes
+            torch.manual_seed(self.plan.seed)
+            self.adversary = Adversary().to(self.device)
+        self.its_optimizer = torch.optim.AdamW(self.adversary.parameters(), 3e-4, betas=(0.5, 0.9))
 
     @property
     def device(self) -> torch.device:
@@ -131,6 +157,8 @@ class Training:
         self.average.load_state_dict(state["average"])
         self.step, self.seconds = state["step"], state["seconds"]
         self.optimizers[1].load_state_dict(state["adam"])
+        self.adversary.load_state_dict(state["adversary"])
+        self.its_optimizer.load_state_dict(state["its_optimizer"])
         return True
 
     def save(self) -> None:
@@ -142,6 +170,7 @@ class Training:
                 "plan": asdict(self.plan),
             }
             state |= {"step": self.step, "seconds": self.seconds, "adam": self.optimizers[1].state_dict()}
+            state |= {"adversary": self.adversary.state_dict(), "its_optimizer": self.its_optimizer.state_dict()}
             save_state(self.folder / "acoustic.pt", state)
 
     def _between(self, ends: tuple[float, float]) -> float:
@@ -158,10 +187,14 @@ class Training:
             batch.drop = torch.rand(n_rows) < OWN_DROP
         batch = batch.to(self.device)
         low = self._between(plan.low_time_share)
-        found = losses(self.learner, batch, low, plan.read_block, self.critic, own_steps)
+        adversary = self.adversary if plan.harmonics_weight else None
+        found = losses(self.learner, batch, low, plan.read_block, self.critic, own_steps, adversary)
         total = found["flow"] + self._between(plan.phone_weight) * found["phone"]
         if "critic" in found:
             total = total + plan.critic_weight * found["critic"]
+        if "harmonics" in found:  # the adversary is to know speech before anybody listens to it
+            total = total + plan.harmonics_weight * min(1.0, self.step / (3 * plan.warmup)) * found["harmonics"]
+        its_loss = found.get("adversary")
         if own_steps:
             found = {f"own_{k}": v for k, v in found.items()}
         if self.spelling is not None:
@@ -175,8 +208,16 @@ class Training:
         for optimizer, peak in zip(self.optimizers, (plan.muon_lr, plan.adam_lr), strict=True):
             optimizer.param_groups[0]["lr"] = peak * rate_scale(plan, self.step)
             optimizer.step()
+        if its_loss is not None:
+            self._teach_adversary(its_loss)
         update_average(self.average, self.learner.transformer, self.step)
         return {k: float(v.detach()) for k, v in found.items()}
+
+    def _teach_adversary(self, loss: Tensor) -> None:
+        self.its_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        share_gradients(list(self.adversary.parameters()))
+        self.its_optimizer.step()
 
     def _kind_of_step(self, shared: random.Random) -> tuple[int, int]:
         """Row length, and the steps to a state of the model's own, 0 for a state of the data."""
@@ -213,7 +254,7 @@ class Training:
                 if curve:
                     rate = self.optimizers[0].param_groups[0]["lr"]
                     shown = [means.get(k, 0.0) for k in ("flow", "flow_near_0", "phone", "accuracy", "spelling")]
-                    more = [means.get(k, 0.0) for k in ("own_flow", "own_phone", "own_critic")]
+                    more = [means.get(k, 0.0) for k in _OWN]
                     curve.add(self.step, self.seconds, *shown, rate, frames / spent, *more)
                 sums, frames, since = {}, 0, time.perf_counter()
             if self.step % save_every == 0 or self.step == self.plan.steps:

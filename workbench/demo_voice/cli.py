@@ -51,10 +51,10 @@ def train_acoustic(
     ] = None,
 ) -> None:
     """Teach the text layers to spell, train the critic, then the acoustic model; resumes where it stopped."""
-    from workbench.demo_voice import recipe
+    from workbench.demo_voice import acoustic, recipe
 
     _log()
-    fields = recipe.read_plan(plan) if plan else {}
+    fields = acoustic.read_plan(plan) if plan else {}
     job = recipe.AcousticJob(work, steps, device, processes, letters_steps, critic_steps, compiled, onto, fields)
     recipe.train_acoustic(job)
 
@@ -64,12 +64,15 @@ def train_vocoder(
     work: Work = Path("runs/demo-voice"),
     steps: Steps = None,
     onto: Annotated[Path | None, typer.Option(help="Start with the vocoder of this exported voice.")] = None,
+    retraced: Annotated[
+        int | None, typer.Option(min=0, help="Utterances said again by the acoustic model, for half of the rows.")
+    ] = None,
 ) -> None:
-    """Train the small Vocos; resumes where it stopped."""
+    """Train the small Vocos, after the acoustic model, whose mels it learns to read; resumes where it stopped."""
     from workbench.demo_voice import recipe
 
     _log()
-    recipe.train_vocoder(work, steps, onto)
+    recipe.train_vocoder(work, steps, onto, retraced)
 
 
 @app.command("train-recogniser")

@@ -151,17 +151,18 @@ def record_group(
 def write_shard(folder: Path, number: int, plan: CorpusPlan, table: dict[str, int], seed: int) -> int:
     """Speak and cache one shard; returns its frames. Files: `shard-N.npz` and `audio-N.npz` for the vocoder."""
     espeak, source = Espeak(invents=True), TextSource.load(seed * 1000 + number)
-    mels, labels, ids, rows, words, audio = [], [], [], [], [], []
+    mels, labels, ids, rows, words, audio, heard = [], [], [], [], [], [], []
     for group in range(plan.groups):
         _, utterances = record_group(espeak, source, plan, table)
         for u in utterances:
+            if group % plan.keep_audio_every == 0 and len(u.audio) > SAMPLE_RATE_HZ:
+                audio.append(u.audio)
+                heard.append(len(rows))
             rows.append((number * 100_000 + group, len(u.mel), len(u.ids), len(u.words)))
             words += u.words
             mels.append(u.mel.astype(np.float16))
             labels.append(u.phones)
             ids.append(np.array(u.ids, np.uint8))
-        if group % plan.keep_audio_every == 0:
-            audio += [u.audio for u in utterances if len(u.audio) > SAMPLE_RATE_HZ]
     folder.mkdir(parents=True, exist_ok=True)
     flat = {"mel": np.concatenate(mels), "phones": np.concatenate(labels), "ids": np.concatenate(ids)}
     flat |= {"rows": np.array(rows, np.int64), "words": np.array(words, np.int64).reshape(-1, 2)}
@@ -170,9 +171,25 @@ def write_shard(folder: Path, number: int, plan: CorpusPlan, table: dict[str, in
     np.savez(
         folder / f"audio-{number}.npz",
         lengths=lengths,
+        utterances=np.array(heard, np.int64),
         audio=np.concatenate(audio) if audio else np.zeros(0, np.float32),
     )
     return len(flat["mel"])
+
+
+def kept_audio(folder: Path) -> list[tuple[int, np.ndarray]]:
+    """The audio that was kept, f32 (in 16 bits the noise of rounding fills the bands that are empty).
+
+    Returns:
+        Number of the utterance in `Corpus.load(folder)`, and its wave.
+    """
+    found, first = [], 0
+    for path in sorted(folder.glob("shard-*.npz")):
+        with np.load(path) as shard, np.load(path.with_name(path.name.replace("shard", "audio", 1))) as kept:
+            waves = np.split(kept["audio"], np.cumsum(kept["lengths"])[:-1])
+            found += [(first + int(i), wave) for i, wave in zip(kept["utterances"], waves, strict=False)]
+            first += len(shard["rows"])
+    return found
 
 
 @dataclass

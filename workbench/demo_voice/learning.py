@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from workbench.demo_voice import network
 from workbench.demo_voice.corpus import Corpus
 from workbench.demo_voice.critic import Critic
+from workbench.demo_voice.harmonics import FROM_TIME, Adversary, adversarial_losses, loose_distance
 from workbench.demo_voice.optim import half_is_faster
 from workbench.demo_voice.rhythm import matching_frames
 from workbench.demo_voice.rows import Batch, RowPlan, make_batch
@@ -168,14 +169,31 @@ def half_precision(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=half_is_faster(device))
 
 
+def frame_weights(masked: Tensor) -> Tensor:
+    """Weight [b, n] of each masked frame; they sum to one.
+
+    Between a mean over all frames, to which a word or two after a long reference adds next to nothing, and a mean over
+    rows, which makes such frames count twenty times as much as others: the root of the number of frames of a row.
+    """
+    weight = masked / masked.sum(1, keepdim=True).clamp(min=1).sqrt()
+    return weight / weight.sum().clamp(min=1e-6)
+
+
 def losses(
-    learner: Learner, batch: Batch, low_share: float, read_block: int, critic: Critic | None = None, own_steps: int = 0
+    learner: Learner,
+    batch: Batch,
+    low_share: float,
+    read_block: int,
+    critic: Critic | None = None,
+    own_steps: int = 0,
+    adversary: Adversary | None = None,
 ) -> dict[str, Tensor]:
     """Flow-matching loss over the masked frames, phone loss and accuracy where the state does not tell the phones.
 
     Such rows are those near t = 0, and with `own_steps` all: their states are where the model gets by itself in so many
     steps. Their target is the mel in the rhythm of the guess, less so as t grows and the state's own pitch counts. With
-    a critic, also its loss on the mel that the velocity points to there.
+    a critic, also its loss on the mel that the velocity points to there; with an adversary, what it says of the
+    harmonics of that mel, and its own loss.
     """
     device = batch.mel.device
     noise, own = torch.randn_like(batch.mel), own_steps > 0
@@ -189,22 +207,25 @@ def losses(
     if own:
         frames = matching_frames(guess.detach(), mel, batch.masked)
         mel, phones = mel.gather(1, frames[..., None].expand_as(mel)), phones.gather(1, frames)
-    error = (guess - mel).square().mean(-1)
+    error = loose_distance(guess, mel) if own else (guess - mel).square().mean(-1)
     error = error * (1 - time_[:, None]) ** 2 if own else error / (1 - time_[:, None]).clamp(min=1e-3) ** 2
     logits = logits.float()
-    masked = batch.masked.float()
     told = ~batch.drop & ((time_ < 0.06) | own)
     near = told[:, None] & batch.masked
+    weight, near_weight = frame_weights(batch.masked), frame_weights(near)
     entropy = F.cross_entropy(logits.transpose(1, 2), phones, reduction="none")
     count = near.sum().clamp(min=1)
     found = {
-        "flow": (error * masked).sum() / masked.sum(),
+        "flow": (error * weight).sum(),
         "flow_near_0": (error * near).sum().detach() / count,
-        "phone": (entropy * near).sum() / count,
+        "phone": (entropy * near_weight).sum(),
         "accuracy": ((logits.argmax(-1) == phones) & near).sum() / count,
     }
     if critic is not None and own:
         heard = torch.where(batch.masked[..., None], guess, batch.mel)[told]
         with half_precision(device):
             found["critic"] = critic.loss(heard, batch.phones[told]) if len(heard) else guess.sum() * 0
+    if adversary is not None and own:
+        keep = near * (time_ * (time_ > FROM_TIME))[:, None]
+        found["harmonics"], found["adversary"] = adversarial_losses(adversary, guess, mel, keep)
     return found

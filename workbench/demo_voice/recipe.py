@@ -14,7 +14,7 @@ import multiprocessing.connection
 import os
 import random
 import threading
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from workbench.demo_voice import (
     plots,
     recogniser,
     records,
+    retrace,
     samples,
     vocoder,
 )
@@ -99,22 +100,6 @@ class AcousticJob:
     compiled: bool = True
     onto: Path | None = None
     plan: dict[str, Any] = field(default_factory=dict)
-
-
-def read_plan(path: Path) -> dict[str, Any]:
-    """Fields of `acoustic.AcousticPlan` from JSON. Raises CorpusError when it cannot be read or names another field."""
-    try:
-        found = dict(json.loads(path.read_text(encoding="utf-8")))
-        unknown = set(found) - {f.name for f in fields(acoustic.AcousticPlan)}
-    except (OSError, ValueError, TypeError) as error:
-        raise CorpusError(
-            f"{path} is no plan: {error}", remedy="write a JSON object of AcousticPlan's fields"
-        ) from error
-    if unknown:
-        raise CorpusError(f"{path}: AcousticPlan has no {', '.join(sorted(unknown))}", remedy="see acoustic.py")
-    if "curriculum" in found:  # JSON has no whole numbers as keys, and no tuples
-        found["curriculum"] = tuple((last, {int(n): w for n, w in rows.items()}) for last, rows in found["curriculum"])
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
 
 
 def train_acoustic(job: AcousticJob) -> None:
@@ -192,14 +177,29 @@ def _vocoder(work: Path) -> Any:
     return vocos.eval()
 
 
-def train_vocoder(work: Path, steps: int | None, onto: Path | None = None) -> None:
-    """The small Vocos; with `onto` from that of an exported voice, at half the learning rate."""
+def train_vocoder(work: Path, steps: int | None, onto: Path | None = None, retraced: int | None = None) -> None:
+    """The small Vocos; with `onto` from that of an exported voice, at half the learning rate.
+
+    Half of its mels are the acoustic model's, that of the work folder, else that of `onto`; with neither, none.
+    """
     phones(work)
-    plan = vocoder.VocoderPlan(**({"steps": steps} if steps else {}))
+    given = {"steps": steps, "retraced": retraced}
+    plan = vocoder.VocoderPlan(**{k: v for k, v in given.items() if v is not None})
     known = exporting.load_vocoder(onto).state_dict() if onto else None
     if known:
         plan = replace(plan, learning_rate=plan.learning_rate / 2)
-    vocoder.train_vocoder(plan, work / "vocoder", work / "corpus", known)
+    made = []
+    if plan.retraced and (onto or (work / "acoustic" / "acoustic.pt").exists()):
+        made = retrace.retraced(_acoustic(work, onto).transformer, work / "corpus", plan.retraced, plan.seed)
+    recordings = [(wave, None) for _, wave in speech.kept_audio(work / "corpus")]
+    vocoder.train_vocoder(plan, work / "vocoder", recordings, made, known)
+
+
+def _acoustic(work: Path, folder: Path | None) -> Any:
+    """The CFM of the work folder's checkpoint, else that of an exported voice."""
+    path = work / "acoustic" / "acoustic.pt"
+    known = folder is not None and not path.exists()
+    return exporting.load_exported(folder)[0] if known else model_of_checkpoint(str(_made(path, "train-acoustic")))
 
 
 def train_recogniser(work: Path, steps: int | None) -> None:
@@ -238,7 +238,7 @@ def models(work: Path, folder: Path | None) -> tuple[Any, Any]:
     if folder is not None:
         return exporting.load_exported(folder)
     _made(work / "vocoder" / "vocoder.pt", "train-vocoder")
-    return model_of_checkpoint(str(_made(work / "acoustic" / "acoustic.pt", "train-acoustic"))), _vocoder(work)
+    return _acoustic(work, None), _vocoder(work)
 
 
 def listener(work: Path, folder: Path | None) -> tuple[recogniser.Recogniser, dict[str, int]]:
