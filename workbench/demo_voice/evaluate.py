@@ -45,6 +45,7 @@ class Spoken:
     mcd: dict[str, float] = field(default_factory=dict)
     pitch_correlation: float = float("nan")
     pitch_ratio: float = float("nan")
+    voiced: dict[str, float] = field(default_factory=dict)
     voice_found: bool = False
     copy_distance: float = 0.0
     waves: dict[str, np.ndarray] = field(default_factory=dict)
@@ -56,6 +57,11 @@ def _median(values: list[float] | np.ndarray) -> float:
     known = np.asarray(values, float)
     known = known[np.isfinite(known)]
     return float(np.median(known)) if len(known) else float("nan")
+
+
+def _voiced(hz: np.ndarray) -> float:
+    """Share of the frames that have a pitch: a hoarse voice has few."""
+    return float(np.isfinite(hz).mean())
 
 
 def _or_none(value: float) -> float | None:
@@ -105,6 +111,11 @@ def measure(
         },
         pitch_correlation=metrics.pitch_correlation(spoken_pitch, true_pitch, aligned.path),
         pitch_ratio=_median(spoken_pitch) / _median(true_pitch),
+        voiced={
+            "generated": _voiced(spoken_pitch),
+            "copy_synthesis": _voiced(pitch(copied, SAMPLE_RATE_HZ).hz),
+            "true": _voiced(true_pitch),
+        },
         voice_found=min(distances, key=distances.__getitem__) == case.speaker,
         copy_distance=float(np.abs(copy[:n] - case.truth.mel[:n]).mean()),
         waves={"generated": wave, "copy_synthesis": copied, "true": case.truth.audio},
@@ -140,6 +151,7 @@ def summary(spoken: list[Spoken]) -> dict[str, Any]:
         "mcd_from_chance_to_floor": (mcd["chance"] - mcd["generated"]) / (mcd["chance"] - mcd["floor"]),
         "pitch_correlation": _or_none(_median([s.pitch_correlation for s in spoken])),
         "pitch_ratio": _or_none(_median([s.pitch_ratio for s in spoken])),
+        "voiced_frames": {k: float(np.mean([s.voiced[k] for s in spoken])) for k in spoken[0].voiced},
         "own_voice_is_nearest": float(np.mean([s.voice_found for s in spoken])),
         "copy_synthesis_log_mel_distance": float(np.mean([s.copy_distance for s in spoken])),
     }
@@ -182,7 +194,9 @@ def evaluate(
 
 def _brief(spoken: list[Spoken]) -> dict[str, float]:
     whole = summary(spoken)
-    return {
-        k: whole[k]
-        for k in ("sentences", "phone_error_rate", "skipped_words", "repeated_words", "mcd_from_chance_to_floor")
+    keys = ("sentences", "phone_error_rate", "skipped_words", "repeated_words", "mcd_from_chance_to_floor")
+    voiced = whole["voiced_frames"]
+    return {k: whole[k] for k in keys} | {
+        "voiced_frames": voiced["generated"],
+        "voiced_frames_of_true_speech": voiced["true"],
     }
