@@ -19,16 +19,16 @@ from workbench.engine.audio import write_audio
 from workbench.engine.settings import MelConfig
 
 VOICES: tuple[tuple[str, Speaker, str], ...] = (
-    ("Arthur", Speaker("", 38, 46, 177), "The morning train was late again, so we walked along the river instead."),
-    ("Clara", Speaker("f1", 52, 48, 196), "My sister keeps a small garden behind the house, full of herbs and roses."),
-    ("Victor", Speaker("m8", 30, 40, 176), "Every good story begins with a question that nobody dares to answer."),
-    (
-        "Nora",
-        Speaker("steph", 60, 52, 175),
-        "The lake was calm and bright, and two white boats drifted near the shore.",
-    ),
+    ("Nora", Speaker("steph", 60, 52, 192), "The lake was calm and bright, and two white boats drifted by."),
+    ("Arthur", Speaker("", 38, 46, 176), "The morning train was late again, so we walked to the river."),
+    ("Clara", Speaker("f1", 52, 48, 198), "My sister keeps a small garden, full of herbs and yellow roses."),
+    ("Victor", Speaker("m8", 30, 40, 179), "Every good story begins with a question nobody dares to answer."),
 )
-"""Name, espeak-ng speaker and words of the reference voices that are bundled."""
+"""Name, espeak-ng speaker and words of the reference voices that are bundled; the first, the clearest, is the default.
+
+Rates are such that a character takes five mel frames. Attention takes time with the square of all frames, the
+reference's among them, so references are short.
+"""
 
 
 def export_acoustic(average: dict[str, Tensor], folder: Path, name: str, arch: dict[str, Any] | None = None) -> Path:
