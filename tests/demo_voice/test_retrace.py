@@ -10,6 +10,7 @@ import torch
 
 from workbench.demo_voice import corpus, network, retrace, vocoder
 from workbench.demo_voice.rows import MEL_FLOOR
+from workbench.demo_voice.texts import CorpusError
 from workbench.engine.mel import mel_spectrogram
 
 
@@ -76,6 +77,16 @@ def test_audio_that_was_kept_knows_its_utterance(shard):
     for i, wave in corpus.kept_audio(folder):
         assert np.array_equal(wave, waves[i])
         assert np.abs(mel_spectrogram(wave) - data.mel[i]).max() < 0.02
+
+
+def test_audio_of_an_earlier_version_is_refused_with_a_remedy(shard):
+    folder, _ = shard
+    with np.load(folder / "audio-0.npz") as kept:
+        old = {k: kept[k] for k in ("lengths", "audio")}
+    np.savez(folder / "audio-0.npz", **old)
+    with pytest.raises(CorpusError, match="utterances") as error:
+        corpus.kept_audio(folder)
+    assert "demo-voice corpus" in error.value.remedy
 
 
 def test_what_is_retraced_stays_with_its_audio(transformer, shard, monkeypatch):

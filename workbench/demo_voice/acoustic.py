@@ -157,8 +157,9 @@ class Training:
         self.average.load_state_dict(state["average"])
         self.step, self.seconds = state["step"], state["seconds"]
         self.optimizers[1].load_state_dict(state["adam"])
-        self.adversary.load_state_dict(state["adversary"])
-        self.its_optimizer.load_state_dict(state["its_optimizer"])
+        if "adversary" in state:  # else of an earlier version
+            self.adversary.load_state_dict(state["adversary"])
+            self.its_optimizer.load_state_dict(state["its_optimizer"])
         return True
 
     def save(self) -> None:

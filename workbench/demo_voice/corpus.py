@@ -17,7 +17,7 @@ import numpy as np
 
 from workbench.demo_voice import network
 from workbench.demo_voice.espeak import Espeak, Speaker
-from workbench.demo_voice.texts import TextSource
+from workbench.demo_voice.texts import CorpusError, TextSource
 from workbench.engine.mel import mel_spectrogram
 
 SAMPLE_RATE_HZ, HOP = 24_000, 256
@@ -182,11 +182,19 @@ def kept_audio(folder: Path) -> list[tuple[int, np.ndarray]]:
 
     Returns:
         Number of the utterance in `Corpus.load(folder)`, and its wave.
+
+    Raises:
+        CorpusError: the audio is of an earlier version, which did not say whose it is.
     """
     found, first = [], 0
     for path in sorted(folder.glob("shard-*.npz")):
         with np.load(path) as shard, np.load(path.with_name(path.name.replace("shard", "audio", 1))) as kept:
-            waves = np.split(kept["audio"], np.cumsum(kept["lengths"])[:-1])
+            if "utterances" not in kept:
+                raise CorpusError(
+                    f"{path.parent}: audio without the numbers of its utterances",
+                    remedy="delete this folder and run `python -m workbench demo-voice corpus` again",
+                )
+            waves = np.split(kept["audio"], np.cumsum(kept["lengths"])[:-1])  # one, empty, if there are none
             found += [(first + int(i), wave) for i, wave in zip(kept["utterances"], waves, strict=False)]
             first += len(shard["rows"])
     return found

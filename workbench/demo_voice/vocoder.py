@@ -101,7 +101,8 @@ def spectral_loss(generated: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
 
 def _autocorrelation(power: Tensor) -> Tensor:
     """Autocorrelation [b, lags, frames] at the periods of voices, of power spectra [b, bins, frames]; 1 at lag zero."""
-    return torch.fft.irfft(power, dim=1)[:, _PERIODS] / (torch.fft.irfft(power, dim=1)[:, :1] + 1e-9)
+    lags = torch.fft.irfft(power, dim=1)
+    return lags[:, _PERIODS] / (lags[:, :1] + 1e-9)
 
 
 def periodicity_loss(generated: Tensor, true: Tensor) -> Tensor:
