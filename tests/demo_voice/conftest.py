@@ -1,9 +1,13 @@
-"""espeak-ng for the tests that hear it; without the library they are skipped."""
+"""espeak-ng for the tests that hear it (without it they are skipped), and a small network that says something."""
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
+import pytest
+import torch
+
+from workbench.demo_voice import learning, network
 from workbench.demo_voice.espeak import Espeak, EspeakError
 
 
@@ -13,3 +17,13 @@ def espeak() -> Espeak:
         return Espeak(invents=True)
     except EspeakError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def small_cfm() -> Any:
+    """Upstream's CFM, two narrow layers; fresh ones have gates and an output of zero, which would say nothing."""
+    torch.manual_seed(2)
+    cfm = network.build_cfm(network.ARCH | {"dim": 64, "depth": 2, "heads": 1, "text_dim": 48, "conv_layers": 2})
+    learning.open_gates(cfm.transformer)
+    torch.nn.init.normal_(cfm.transformer.proj_out.weight, std=0.1)
+    return cfm

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.demo_voice import acoustic, critic, learning, network
+from workbench.demo_voice import acoustic, critic, learning
 from workbench.demo_voice.corpus import Corpus
 from workbench.demo_voice.harmonics import Adversary, loose_distance
 from workbench.demo_voice.rhythm import matching_frames
@@ -33,13 +33,9 @@ def corpus():
 
 
 @pytest.fixture
-def learner():
-    torch.manual_seed(2)
-    cfm = network.build_cfm(network.ARCH | {"dim": 64, "depth": 2, "heads": 1, "text_dim": 48, "conv_layers": 2})
-    learning.open_gates(cfm.transformer)
-    torch.nn.init.normal_(cfm.transformer.proj_out.weight, std=0.1)  # upstream's zeros would say nothing
-    made = learning.Learner(cfm, PHONES, 1)
-    made.cfm = cfm
+def learner(small_cfm):
+    made = learning.Learner(small_cfm, PHONES, 1)
+    made.cfm = small_cfm
     return made
 
 

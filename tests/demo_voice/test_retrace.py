@@ -15,11 +15,8 @@ from workbench.engine.mel import mel_spectrogram
 
 
 @pytest.fixture
-def transformer():
-    torch.manual_seed(2)
-    cfm = network.build_cfm(network.ARCH | {"dim": 64, "depth": 2, "heads": 1, "text_dim": 48, "conv_layers": 2})
-    torch.nn.init.normal_(cfm.transformer.proj_out.weight, std=0.1)  # upstream's zeros would say nothing
-    return cfm.eval().transformer
+def transformer(small_cfm):
+    return small_cfm.eval().transformer
 
 
 def again(transformer, start, n_steps=4):
@@ -38,17 +35,15 @@ def test_the_nearer_the_start_is_to_the_recording_the_nearer_is_the_end(transfor
     assert apart[0] > apart[1] > apart[2] > apart[3] and apart[3] < 1e-3
 
 
-def test_from_noise_it_is_upstreams_sampler(transformer):
+def test_from_noise_it_is_upstreams_sampler(small_cfm, transformer):
     reference, mel = torch.randn(90, 100), torch.zeros(60, 100)
     ids = network.tokens("a reference of some words"), network.tokens("new words")
     torch.manual_seed(5)
     made = retrace.retrace(transformer, reference, mel, ids, 0.0, 6)
-    cfm = network.build_cfm(network.ARCH | {"dim": 64, "depth": 2, "heads": 1, "text_dim": 48, "conv_layers": 2})
-    cfm.transformer = transformer
     whole = torch.cat([reference, torch.full((5, 100), MEL_FLOOR)])[None]
     tokens = torch.tensor([[*ids[0], 0, *ids[1]]])
     options = {"cfg_strength": 2.0, "sway_sampling_coef": -1.0, "use_epss": False, "seed": 5}
-    out, _ = cfm.sample(whole, tokens, 155, steps=6, **options)
+    out, _ = small_cfm.sample(whole, tokens, 155, steps=6, **options)
     assert torch.allclose(made, out[0, 95:], atol=1e-3)
 
 

@@ -25,10 +25,7 @@ from workbench.demo_voice.rows import MEL_FLOOR, SPACE
 from workbench.engine.mel import mel_spectrogram
 
 _GAP = 5  # silent frames after a reference, as at inference
-FROM = (
-    0.2,
-    0.45,
-)  # time of the state: earlier the pitch is not the recording's, later the mistakes are not the model's
+FROM = (0.2, 0.45)  # time of the state: before, the pitch is not the recording's, behind, no mistake is the model's
 STEPS = (2, 6)
 _MOST_FRAMES = 400
 
