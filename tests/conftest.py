@@ -87,7 +87,7 @@ def tiny_engine(tiny_folder: Path) -> Any:
     from workbench.engine.settings import LoadSettings
     from workbench.engine.synthesis import Engine
 
-    return Engine(load(TINY_SPEC, LoadSettings(device="cpu"), folder=tiny_folder))
+    return Engine(load(TINY_SPEC, LoadSettings(device="cpu", dtype="fp32"), folder=tiny_folder))
 
 
 @pytest.fixture(scope="session")

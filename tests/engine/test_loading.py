@@ -12,6 +12,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from tests.conftest import TINY_SPEC
+from workbench.engine import precision
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import DeviceError, WeightsError
 from workbench.engine.loading import choose_device, choose_dtype, load
@@ -129,7 +130,14 @@ def test_devices_and_formats_that_are_not_here_are_refused():
         choose_device("warp")
     with pytest.raises(DeviceError, match="fp16"):
         choose_dtype("fp16", "cpu")
-    assert choose_dtype("auto", "cpu") == "fp32"
+
+
+def test_auto_takes_bf16_on_a_cpu_that_multiplies_it_much_faster(monkeypatch):
+    for faster, dtype in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(precision, "cpu_prefers_bf16", lambda answer=faster: answer)
+        assert choose_dtype("auto", "cpu") == dtype
+        assert choose_dtype("fp32", "cpu") == "fp32"
+        assert choose_dtype("auto", "mps") == "fp32"
 
 
 def test_bf16_keeps_time_text_and_positions_exact_and_speaks(tiny_folder, voice):

@@ -87,8 +87,9 @@ def bench_engine(
         bool, typer.Option("--random-weights", help="Its architecture, with random values.")
     ] = False,
     dtype: Annotated[
-        str, typer.Option("--dtype", help="Number format of our engine: auto, fp32, fp16, bf16.")
-    ] = "auto",
+        str | None,
+        typer.Option("--dtype", help="Number format of our engine: auto, fp32, fp16, bf16. Default: upstream's own."),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="Device of both.")] = "auto",
     chunks: Annotated[int, typer.Option("--chunks", help="Sentences of about 80 bytes, one a chunk.")] = 5,
     nfe_step: Annotated[int, typer.Option("--nfe-step", help="ODE steps of both.")] = 7,

@@ -6,7 +6,6 @@ decoded audio, after the vocoder, as a listener would get it.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -23,12 +22,6 @@ from workbench.demo_voice.speaking import SamplerSettings, decode, generate_mel
 from workbench.engine.alignment import align
 from workbench.engine.inspection import pitch
 from workbench.engine.mel import mel_spectrogram
-
-LATENCY_TEXT = (
-    "The quick brown fox jumps over the lazy dog while seven wizards quietly mix jade powder, "
-    "and the whole village gathers by the river to watch the strange lights fade out."
-)
-"""169 characters, the text whose time is quoted everywhere."""
 
 
 @dataclass
@@ -155,17 +148,6 @@ def summary(spoken: list[Spoken]) -> dict[str, Any]:
         "own_voice_is_nearest": float(np.mean([s.voice_found for s in spoken])),
         "copy_synthesis_log_mel_distance": float(np.mean([s.copy_distance for s in spoken])),
     }
-
-
-def latency(cfm: Any, vocoder: Any, reference: Utterance) -> dict[str, float]:
-    """Seconds for LATENCY_TEXT at 7 and 32 steps, after one warm-up."""
-    found = {}
-    generate_mel(cfm, reference, "Warm up.", SamplerSettings(nfe_step=5))
-    for steps in (7, 32):
-        started = time.perf_counter()
-        decode(vocoder, generate_mel(cfm, reference, LATENCY_TEXT, SamplerSettings(nfe_step=steps)))
-        found[f"seconds_at_nfe_{steps}"] = round(time.perf_counter() - started, 2)
-    return found
 
 
 def evaluate(

@@ -1,12 +1,14 @@
-"""Whether the voice holds at any length: errors by the size of a chunk, and by the number of chunks of a text."""
+"""Whether the voice holds at any length: errors by the size and the number of chunks, and how long it takes."""
 
 from __future__ import annotations
 
+import copy
 import io
 from collections.abc import Sequence
 from typing import Any
 
 import soundfile
+import torch
 
 from workbench.demo_voice import metrics
 from workbench.demo_voice.corpus import SAMPLE_RATE_HZ, SILENCE, Utterance, record
@@ -22,6 +24,11 @@ from workbench.engine.synthesis import Engine
 from workbench.engine.voices import Voice, make_voice
 
 CHUNK_BYTES = 80  # of the texts in many chunks: about a sentence each
+LATENCY_TEXT = (
+    "The quick brown fox jumps over the lazy dog while seven wizards quietly mix jade powder, "
+    "and the whole village gathers by the river to watch the strange lights fade out."
+)
+"""169 characters."""
 
 
 def by_chunk_size(
@@ -58,6 +65,19 @@ def voice_of(reference: Utterance) -> Voice:
     return make_voice(file.getvalue(), reference.text, name="reference")
 
 
+def _engine(cfm: Any, vocoder: Any, dtype: str) -> Engine:
+    spec, chosen = catalog.get_model(catalog.DEMO_VOICE), LoadSettings(device="cpu", dtype=dtype)
+    return Engine(loading.load(spec, chosen, built=lambda: (copy.deepcopy(cfm), vocoder)))  # the cast is in place
+
+
+def latency(cfm: Any, vocoder: Any, reference: Utterance) -> dict[str, float | str]:
+    """Seconds that the engine takes for LATENCY_TEXT at 7 and 32 steps, in the number format it chooses here."""
+    engine, voice = _engine(cfm, vocoder, "auto"), voice_of(reference)
+    runs = {n: engine.run(LATENCY_TEXT, voice, SynthesisSettings(nfe_step=n)) for n in (7, 32)}
+    seconds = {f"seconds_at_nfe_{n}": round(run.total_seconds, 2) for n, run in runs.items()}
+    return {"dtype": engine.loaded.dtype, "threads": torch.get_num_threads()} | seconds
+
+
 def cases_in_chunks(engine: Engine, voice: Voice, cases: list[Case], n: int, how: SynthesisSettings) -> list[Case]:
     """As many cases, in order and over again, as the engine cuts into at most `n` chunks."""
     chosen: list[Case] = []
@@ -72,8 +92,7 @@ def by_number_of_chunks(
     cases: list[Case], cfm: Any, vocoder: Any, ear: Recogniser, how: SamplerSettings, counts: Sequence[int] = (1, 5, 40)
 ) -> dict[str, Any]:
     """Phone error and skipped words of texts in `counts` chunks, read by the engine and joined as a user hears them."""
-    spec = catalog.get_model(catalog.DEMO_VOICE)
-    engine = Engine(loading.load(spec, LoadSettings(device="cpu"), built=lambda: (cfm, vocoder)))
+    engine = _engine(cfm, vocoder, "fp32")
     voice = voice_of(cases[0].reference)
     settings = SynthesisSettings(
         nfe_step=how.nfe_step, cfg_strength=how.cfg_strength, max_chunk_bytes=CHUNK_BYTES, seed=how.seed

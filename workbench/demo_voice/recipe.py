@@ -270,7 +270,7 @@ def evaluate(
     document["phone_error_by_chunk_size"] = lengths.by_chunk_size(cases, cfm, vocos, ear, espeak, table, how)
     quick = replace(how, nfe_step=min(7, how.nfe_step))  # forty chunks at 32 steps would take as long as all the rest
     document["by_number_of_chunks"] = lengths.by_number_of_chunks(cases, cfm, vocos, ear, quick)
-    document["latency"] = judging.latency(cfm, vocos, cases[0].reference) | {"threads": torch.get_num_threads()}
+    document["latency"] = lengths.latency(cfm, vocos, cases[0].reference)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "evaluation.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from typing import Any
 from workbench.engine import compat
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import SettingsError
-from workbench.engine.loading import load_acoustic
+from workbench.engine.loading import choose_device, choose_dtype, load_acoustic
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.synthesis import Engine, load_engine
 from workbench.engine.text import Chunk
@@ -60,7 +60,7 @@ def _peak_memory() -> Iterator[_Peak]:
         sampler.join()
 
 
-def against_upstream(model: str = "demo-voice", *, random_weights: bool = False, dtype: str = "auto",
+def against_upstream(model: str = "demo-voice", *, random_weights: bool = False, dtype: str | None = None,
                      device: str = "auto", n_chunks: int = 5, nfe_step: int = 7, rounds: int = 3,
                      on_round: Callable[[int, float, float], None] | None = None) -> dict[str, Any]:  # fmt: skip
     """Time ``infer_batch_process`` of upstream and our engine, alternating, after a warm-up of each.
@@ -68,7 +68,8 @@ def against_upstream(model: str = "demo-voice", *, random_weights: bool = False,
     Args:
         model: of the catalogue.
         random_weights: random values in its architecture; the time is the same.
-        dtype: of our engine. Upstream runs in the format it chooses itself: fp32 on a CPU.
+        dtype: of our engine. Upstream runs in the format it chooses itself, fp32 on a CPU. None takes that one for ours
+            too, so that the engines are compared and not the formats.
         device: of both.
         n_chunks: sentences of about 80 bytes, one a chunk.
         nfe_step: ODE steps of both.
@@ -81,7 +82,7 @@ def against_upstream(model: str = "demo-voice", *, random_weights: bool = False,
     """
     if n_chunks < 1 or rounds < 1:
         raise SettingsError("chunks and rounds must be at least 1.", remedy="Give a positive number.")
-    engine = load_engine(model, device=device, dtype=dtype, random_weights=random_weights)
+    engine = load_engine(model, device=device, dtype=dtype or _upstreams_dtype(device), random_weights=random_weights)
     voice = load_voice(mel_config=engine.loaded.spec.mel)
     settings = SynthesisSettings(nfe_step=nfe_step, max_chunk_bytes=_CHUNK_BYTES)
     text = " ".join(SENTENCES[k % len(SENTENCES)] for k in range(n_chunks))
@@ -108,6 +109,11 @@ def against_upstream(model: str = "demo-voice", *, random_weights: bool = False,
     return _document(engine, chunks, settings, random_weights, seconds, peaks, samples)
 
 
+def _upstreams_dtype(device: str) -> str:
+    device = choose_device(device)
+    return "fp32" if device == "cpu" else choose_dtype("auto", device)
+
+
 def _upstream(engine: Engine, voice: Voice, texts: list[str], settings: SynthesisSettings) -> Callable[[], int]:
     """Upstream's own batch function on the weights of ``engine``, in the number format upstream would choose."""
     compat.install()
@@ -115,7 +121,7 @@ def _upstream(engine: Engine, voice: Voice, texts: list[str], settings: Synthesi
     from f5_tts.infer.utils_infer import infer_batch_process
 
     loaded = engine.loaded
-    upstream_dtype = "fp32" if loaded.device == "cpu" else "fp16"
+    upstream_dtype = _upstreams_dtype(loaded.device)
     cfm = loaded.cfm if loaded.dtype == upstream_dtype else _twin(engine, upstream_dtype)
     reference = torch.from_numpy(voice.audio)[None]
 
@@ -161,7 +167,7 @@ def _document(
     return {
         "benchmark": "engine", "against": "upstream", "model": engine.loaded.spec.name,
         "random_weights": random_weights, "device": engine.loaded.device, "dtype": engine.loaded.dtype,
-        "upstream_dtype": "fp32" if engine.loaded.device == "cpu" else "fp16", "threads": torch.get_num_threads(),
+        "upstream_dtype": _upstreams_dtype(engine.loaded.device), "threads": torch.get_num_threads(),
         "cores": os.cpu_count(), "chunks": len(chunks), "text_bytes": sum(c.n_bytes for c in chunks),
         "nfe_step": settings.nfe_step, "audio_seconds": {name: n / rate for name, n in samples.items()},
         "upstream_seconds": seconds["upstream"], "ours_seconds": seconds["ours"],

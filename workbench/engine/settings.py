@@ -181,8 +181,8 @@ class LoadSettings(_Checked):
     )
     dtype: str = knob(
         "auto",
-        "Number format of the acoustic model: auto is fp16 on a GPU that has it, else fp32. "
-        "bf16 pays on CPUs with bf16 matrix units.",
+        "Number format of the acoustic model: auto is fp16 on a GPU that has it, bf16 on a CPU that multiplies it much "
+        "faster, else fp32.",
         choices=("auto", "fp32", "fp16", "bf16"),
     )
 
