@@ -156,11 +156,27 @@ def test_the_adversary_is_asked_at_states_of_its_own_only_and_learns_beside_the_
     )
 
 
-def test_new_words_stand_between_silences(corpus):
-    for seed in range(20):
-        batch = make_batch(corpus, 1, 224, RowPlan(drop=0.0, free=0.3, span=0.0), random.Random(seed))
+def silent_around(corpus, kind, n_frames=448):
+    """Frames of new words, and how many of them are silent before and after the speech, for forty rows."""
+    for seed in range(40):
+        plan = RowPlan(**{"drop": 0.0, "free": 0.0, "span": 0.0, "unlike": 0.0} | kind)
+        batch = make_batch(corpus, 1, n_frames, plan, random.Random(seed))
         spoken = torch.nonzero(batch.phones[0][batch.masked[0]])
-        assert spoken[0] >= 2 and 4 <= int(batch.masked.sum()) - 1 - spoken[-1] <= 13
+        n_new = int(batch.masked.sum())
+        yield n_new, int(spoken[0]), n_new - 1 - int(spoken[-1])
+
+
+def test_new_words_stand_between_silences_and_a_few_keep_their_time(corpus):
+    for n_new, before, after in silent_around(corpus, {"free": 1.0, "short": 0.0}):
+        assert n_new == 448 and 1 <= before <= 6 and 1 <= after <= 13
+    shares = [(before + after) / n_new for n_new, before, after in silent_around(corpus, {"brief": 1.0, "short": 0.0})]
+    assert 0 < max(shares) < 0.12
+
+
+def test_a_word_is_not_drawn_out_to_the_time_that_upstreams_rule_gives_it(corpus):
+    found = list(silent_around(corpus, {"short": 1.0}))
+    assert all(n_new > 100 for n_new, _, _ in found)  # nine characters, recorded in 45 frames, at 0.3 of the speed
+    assert all(n_new - before - after <= 1.6 * 45 + 2 for n_new, before, after in found)
 
 
 def test_the_critic_teaches_the_model_and_learns_nothing_itself(corpus, learner):

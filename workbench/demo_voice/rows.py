@@ -25,6 +25,7 @@ MEL_FLOOR = float(np.log(1e-5))
 SPACE = 0
 _GAP = (2, 8)  # silent frames after an utterance; inference leaves about five
 _BEFORE, _AFTER = (3, 6), (8, 12)  # silent frames around the new words: what a cross-fade of 0.15 s lays together
+_SLOWEST = 1.6  # times as long as it was spoken; what upstream's rule for a few bytes gives beyond that is silence
 _SLOPES = (0.45, 2.0)  # how much faster or slower re-timed speech may get
 _SHORT_CHARS = SHORT_TEXT_BYTES + 1  # a little above upstream's bound, for more such rows to choose from
 _BRIEF_CHARS = 24
@@ -51,7 +52,7 @@ class RowPlan:
     unlike: float = 0.2
     speeds: tuple[float, float] = (0.7, 1.4)
     short: float = 0.1
-    brief: float = 0.15
+    brief: float = 0.25
     drift_frames: float = 30.0
     natural: float = 0.7
     drop: float = 0.1
@@ -151,7 +152,9 @@ class Row:
     def place(self, corpus: Corpus, i: int, at: np.ndarray, before: int, after: int, drift: float) -> None:
         """Put utterance `i` where its characters are due, `at` f64 [n_chars + 1], between so many silent frames."""
         start, end = round(at[0]), round(at[-1])
-        before, after = min(before, (end - start) // 12), min(after, (end - start) // 8)  # a word or two needs its time
+        # a word or two needs its time: in a sixth less, every eighth phone of such rows could not be told any more
+        before, after = min(before, (end - start) // 40), min(after, (end - start) // 24)
+        after = max(after, end - start - before - round(_SLOWEST * len(corpus.mel[i])))
         start += before
         length = max(1, end - start - after)
         char = np.interp(np.arange(start, start + length + 1), at, np.arange(len(at)))
