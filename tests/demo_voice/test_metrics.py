@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workbench.demo_voice import metrics
+from workbench.demo_voice import evaluate, held_out, metrics, recogniser
 from workbench.engine.alignment import align
+from workbench.engine.catalog import bundled_folder
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,17 @@ def spoken(*words):
 
 def test_a_faithful_reading_skips_and_repeats_nothing():
     assert metrics.count_words(spoken(0, 1, 2, 3), WORDS) == metrics.WordCount(4, 0, 0)
+
+
+@pytest.mark.parametrize("chosen", [held_out.EVALUATION, held_out.DEVELOPMENT], ids=["evaluation", "development"])
+def test_espeaks_own_reading_skips_and_repeats_nothing(espeak, chosen):
+    """Word events fall into phones: the `A` of "A cold wind" must not be wanted twice."""
+    for case in held_out.held_out_cases(espeak, recogniser.load_exported(bundled_folder())[1], 12, chosen):
+        words = evaluate.word_phones(case.truth)
+        heard = metrics.collapse(case.truth.phones.tolist(), 0)
+        assert [p for word in words for p in word] == heard
+        assert len(words) == len(case.truth.words) and all(words)
+        assert metrics.count_words(heard, words) == metrics.WordCount(len(words), 0, 0)
 
 
 def test_one_wrong_phone_is_neither_skipped_nor_repeated():

@@ -6,6 +6,7 @@ decoded audio, after the vocoder, as a listener would get it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -62,11 +63,14 @@ def _or_none(value: float) -> float | None:
 
 
 def word_phones(utterance: Utterance) -> list[list[int]]:
-    """Phones of each word, from espeak-ng's word events."""
+    """Phones of each word by espeak-ng's word events. One that an event falls into is the word's that has more of it."""
+    labels = utterance.phones
     starts = [frame for frame, _ in utterance.words[1:]]
-    bounds = [0, *starts, len(utterance.phones)]
-    parts = [utterance.phones[a:b].tolist() for a, b in pairwise(bounds)]
-    return [metrics.collapse(part, SILENCE) for part in parts]
+    words: list[list[int]] = [[] for _ in range(len(starts) + 1)]
+    for first, end in pairwise([0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]):
+        if labels[first] != SILENCE:
+            words[bisect_right(starts, (first + end - 1) / 2)].append(int(labels[first]))
+    return words
 
 
 def measure(
