@@ -63,7 +63,7 @@ def _or_none(value: float) -> float | None:
 
 
 def word_phones(utterance: Utterance) -> list[list[int]]:
-    """Phones of each word by espeak-ng's word events. One that an event falls into is the word's that has more of it."""
+    """Phones of each word, from espeak-ng's word events; a phone that one falls into is the word's with more of it."""
     labels = utterance.phones
     starts = [frame for frame, _ in utterance.words[1:]]
     words: list[list[int]] = [[] for _ in range(len(starts) + 1)]
