@@ -95,7 +95,7 @@ def demo_engine() -> Any:
     """An engine on the demo voice, loaded once for all tests."""
     import workbench
 
-    return workbench.load_engine("demo-voice", device="cpu")
+    return workbench.load_engine("demo-voice", device="cpu", dtype="fp32")
 
 
 @pytest.fixture(scope="session")

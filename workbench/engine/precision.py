@@ -15,8 +15,8 @@ _ROUNDS = 7
 def cpu_prefers_bf16() -> bool:
     """Whether a matrix product of the demo voice's size is much faster in bf16 than in fp32 (takes some 20 ms).
 
-    Of three machines with avx512_bf16 and without AMX, one did 85 GFLOP/s in bf16 and 155 in fp32, one 204 and 78, one
-    430 and 190.
+    Of three machines with avx512_bf16 and without AMX, one did 85 GFLOP/s in bf16 and 155 in fp32 on a core, one 204
+    and 78, one 430 and 190 on two cores.
     """
     best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
     pairs = {d: (torch.ones(2048, 256, dtype=d), torch.ones(256, 512, dtype=d)) for d in best}
