@@ -87,7 +87,7 @@ def test_audio_of_an_earlier_version_is_refused_with_a_remedy(shard):
 def test_what_is_retraced_stays_with_its_audio(transformer, shard, monkeypatch):
     folder, waves = shard
     monkeypatch.setattr(retrace, "FROM", (1.0, 1.0))  # all of the recording is heard
-    found = retrace.retraced(transformer, folder, 5, seed=1)
+    found = retrace.retraced(transformer, corpus.Corpus.load(folder), corpus.kept_audio(folder), 5, seed=1)
     assert len(found) == 2
     for wave, mel in found:
         assert any(np.array_equal(wave, w) for w in waves)

@@ -30,6 +30,7 @@ def test_it_is_understood_and_has_a_voice_without_ring_or_clicks(espeak):
         total[case.kind] += len(truth)
         assert np.isfinite(wave).all() and 0.02 < np.sqrt(np.mean(wave**2)) < 0.3
         waves.append(wave)
+    assert [case.kind for case in cases].count("plain") == 6
     assert errors["plain"] < 0.15 * total["plain"] and errors["short"] < 0.2 * total["short"]
     assert artefacts.ring_decibels(waves) < 3
     assert sum(map(artefacts.clicks, waves)) == 0

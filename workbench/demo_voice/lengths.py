@@ -20,14 +20,10 @@ from workbench.engine import catalog, loading
 from workbench.engine.mel import mel_spectrogram
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.synthesis import Engine
+from workbench.engine.text_examples import TEXT_169
 from workbench.engine.voices import Voice, make_voice
 
 CHUNK_BYTES = 80  # of the texts in many chunks: about a sentence each
-LATENCY_TEXT = (
-    "The quick brown fox jumps over the lazy dog while seven wizards quietly mix jade powder, "
-    "and the whole village gathers by the river to watch the strange lights fade out."
-)
-"""169 characters."""
 
 
 def by_chunk_size(
@@ -70,12 +66,12 @@ def _engine(cfm: Any, vocoder: Any, dtype: str) -> Engine:
 
 
 def latency(cfm: Any, vocoder: Any, reference: Utterance) -> dict[str, float | str]:
-    """Seconds that the engine takes for LATENCY_TEXT at 7 and 32 steps, in the number format it chooses here.
+    """Seconds that the engine takes for TEXT_169 at 7 and 32 steps, in the number format it chooses here.
 
     To be measured last: `cfm` is cast in place, and upstream's model cannot be copied.
     """
     engine, voice = _engine(cfm, vocoder, "auto"), voice_of(reference)
-    runs = {n: engine.run(LATENCY_TEXT, voice, SynthesisSettings(nfe_step=n)) for n in (7, 32)}
+    runs = {n: engine.run(TEXT_169, voice, SynthesisSettings(nfe_step=n)) for n in (7, 32)}
     seconds = {f"seconds_at_nfe_{n}": round(run.total_seconds, 2) for n, run in runs.items()}
     return {"dtype": engine.loaded.dtype, "threads": torch.get_num_threads()} | seconds
 

@@ -188,11 +188,11 @@ def train_vocoder(work: Path, steps: int | None, onto: Path | None = None, retra
     known = exporting.load_vocoder(onto).state_dict() if onto else None
     if known:
         plan = replace(plan, learning_rate=plan.learning_rate / 2)
-    made = []
+    made, kept = [], speech.kept_audio(work / "corpus")
     if plan.retraced and (onto or (work / "acoustic" / "acoustic.pt").exists()):
-        made = retrace.retraced(_acoustic(work, onto).transformer, work / "corpus", plan.retraced, plan.seed)
-    recordings = [(wave, None) for _, wave in speech.kept_audio(work / "corpus")]
-    vocoder.train_vocoder(plan, work / "vocoder", recordings, made, known)
+        data = speech.Corpus.load(work / "corpus")
+        made = retrace.retraced(_acoustic(work, onto).transformer, data, kept, plan.retraced, plan.seed)
+    vocoder.train_vocoder(plan, work / "vocoder", [(wave, None) for _, wave in kept], made, known)
 
 
 def _acoustic(work: Path, folder: Path | None) -> Any:

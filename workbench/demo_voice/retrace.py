@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from workbench.demo_voice import network
-from workbench.demo_voice.corpus import Corpus, kept_audio
+from workbench.demo_voice.corpus import Corpus
 from workbench.demo_voice.learning import away_from
 from workbench.demo_voice.records import log
 from workbench.demo_voice.rows import MEL_FLOOR, SPACE
@@ -63,11 +63,13 @@ def retrace(
     return x[0, n_ref:]
 
 
-def retraced(transformer: Any, corpus: Path, count: int, seed: int) -> list[tuple[np.ndarray, Tensor]]:
-    """Audio f32 and retraced mel [frames, 100] of up to `count` utterances whose audio was kept."""
-    data, rng = Corpus.load(corpus), random.Random(seed)
+def retraced(
+    transformer: Any, data: Corpus, kept: Sequence[tuple[int, np.ndarray]], count: int, seed: int
+) -> list[tuple[np.ndarray, Tensor]]:
+    """Audio f32 and retraced mel [frames, 100] of up to `count` of the utterances in `kept` (`corpus.kept_audio`)."""
+    rng = random.Random(seed)
     mates = {i: [k for k in group if k != i] for group in data.groups for i in group}
-    known = [(i, wave) for i, wave in kept_audio(corpus) if mates[i] and len(data.mel[i]) <= _MOST_FRAMES]
+    known = [(i, wave) for i, wave in kept if mates[i] and len(data.mel[i]) <= _MOST_FRAMES]
     torch.manual_seed(seed)
     found = []
     for i, wave in rng.sample(known, min(count, len(known))):

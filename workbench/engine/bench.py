@@ -15,7 +15,7 @@ from typing import Any
 from workbench.engine import compat
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import SettingsError
-from workbench.engine.loading import choose_device, choose_dtype, load_acoustic
+from workbench.engine.loading import choose_device, load_acoustic, upstream_dtype
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.synthesis import Engine, load_engine
 from workbench.engine.text import Chunk
@@ -82,7 +82,8 @@ def against_upstream(model: str = "demo-voice", *, random_weights: bool = False,
     """
     if n_chunks < 1 or rounds < 1:
         raise SettingsError("chunks and rounds must be at least 1.", remedy="Give a positive number.")
-    engine = load_engine(model, device=device, dtype=dtype or _upstreams_dtype(device), random_weights=random_weights)
+    dtype = dtype or upstream_dtype(choose_device(device))
+    engine = load_engine(model, device=device, dtype=dtype, random_weights=random_weights)
     voice = load_voice(mel_config=engine.loaded.spec.mel)
     settings = SynthesisSettings(nfe_step=nfe_step, max_chunk_bytes=_CHUNK_BYTES)
     text = " ".join(SENTENCES[k % len(SENTENCES)] for k in range(n_chunks))
@@ -109,11 +110,6 @@ def against_upstream(model: str = "demo-voice", *, random_weights: bool = False,
     return _document(engine, chunks, settings, random_weights, seconds, peaks, samples)
 
 
-def _upstreams_dtype(device: str) -> str:
-    device = choose_device(device)
-    return "fp32" if device == "cpu" else choose_dtype("auto", device)
-
-
 def _upstream(engine: Engine, voice: Voice, texts: list[str], settings: SynthesisSettings) -> Callable[[], int]:
     """Upstream's own batch function on the weights of ``engine``, in the number format upstream would choose."""
     compat.install()
@@ -121,8 +117,8 @@ def _upstream(engine: Engine, voice: Voice, texts: list[str], settings: Synthesi
     from f5_tts.infer.utils_infer import infer_batch_process
 
     loaded = engine.loaded
-    upstream_dtype = _upstreams_dtype(loaded.device)
-    cfm = loaded.cfm if loaded.dtype == upstream_dtype else _twin(engine, upstream_dtype)
+    theirs = upstream_dtype(loaded.device)
+    cfm = loaded.cfm if loaded.dtype == theirs else _twin(engine, theirs)
     reference = torch.from_numpy(voice.audio)[None]
 
     def call() -> int:
@@ -167,7 +163,7 @@ def _document(
     return {
         "benchmark": "engine", "against": "upstream", "model": engine.loaded.spec.name,
         "random_weights": random_weights, "device": engine.loaded.device, "dtype": engine.loaded.dtype,
-        "upstream_dtype": _upstreams_dtype(engine.loaded.device), "threads": torch.get_num_threads(),
+        "upstream_dtype": upstream_dtype(engine.loaded.device), "threads": torch.get_num_threads(),
         "cores": os.cpu_count(), "chunks": len(chunks), "text_bytes": sum(c.n_bytes for c in chunks),
         "nfe_step": settings.nfe_step, "audio_seconds": {name: n / rate for name, n in samples.items()},
         "upstream_seconds": seconds["upstream"], "ours_seconds": seconds["ours"],

@@ -102,25 +102,26 @@ def _is_available(torch: Any, name: str) -> bool:
     return backend is not None and backend.is_available()
 
 
+def upstream_dtype(device: str) -> str:
+    """The number format that upstream takes on ``device``: fp16 on CUDA of capability 7 and above, else fp32."""
+    import torch
+
+    return "fp16" if device.startswith("cuda") and torch.cuda.get_device_capability(device)[0] >= 7 else "fp32"
+
+
 def choose_dtype(dtype: str, device: str) -> str:
-    """The number format to use. "auto" is upstream's rule on a GPU, fp16 on CUDA of capability 7 and above; a CPU, for
-    which upstream knows fp32 only, computes in bf16 where that is much faster.
+    """The number format to use. "auto" is upstream's, but bf16 on a CPU where that is much faster.
 
     Raises:
         DeviceError: fp16 on a CPU.
     """
-    import torch
-
     from workbench.engine.precision import cpu_prefers_bf16
 
     if dtype != "auto":
         if dtype == "fp16" and device == "cpu":
             raise DeviceError("fp16 is not supported on the CPU.", remedy="Use fp32, or bf16 where the CPU has it.")
         return dtype
-    fast_half = device.startswith("cuda") and torch.cuda.get_device_capability(device)[0] >= 7
-    if fast_half:
-        return "fp16"
-    return "bf16" if device == "cpu" and cpu_prefers_bf16() else "fp32"
+    return "bf16" if device == "cpu" and cpu_prefers_bf16() else upstream_dtype(device)
 
 
 def load(
