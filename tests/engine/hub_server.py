@@ -46,6 +46,7 @@ class Faults:
     etag: str = ""  # in place of the right one
     commit: str = ""  # X-Repo-Commit in place of the right one
     no_checksums: bool = False
+    drip: str = ""  # a byte now and then, without end: "listing" or "file" for the head, "chunk" for a chunk's
 
 
 class HubServer:
@@ -123,6 +124,8 @@ class HubServer:
 
     def listing(self, request: BaseHTTPRequestHandler, rest: str) -> None:
         faults, (repo, _, revision) = self.faults, rest.partition("/revision/")
+        if faults.drip == "listing":
+            return self.drip(request, b"HTTP/1.1 200 OK\r\nX-Long: ")
         if faults.silent_api:
             self.closing.wait(60)
             request.close_connection = True
@@ -182,6 +185,10 @@ class HubServer:
         if name == faults.target:
             if faults.status:
                 return self.answer(request, faults.status, dict(faults.status_headers), b"", body)
+            if faults.drip == "file":
+                return self.drip(request, b"HTTP/1.1 200 OK\r\nX-Long: ")
+            if faults.drip == "chunk":
+                return self.drip(request, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;")
             if faults.html:
                 page = b"<!doctype html><title>Sign in</title>".ljust(len(content))
                 return self.answer(request, 200, {"Content-Type": "text/html; charset=utf-8"}, page, body)
@@ -200,6 +207,14 @@ class HubServer:
             request.send_header(key, value)
         request.end_headers()
         self.body(request, content[start:], name == faults.target)
+
+    def drip(self, request: BaseHTTPRequestHandler, start: bytes) -> None:
+        """Send ``start``, and then one byte after the other."""
+        request.wfile.write(start)
+        self.middle.set()
+        while not self.closing.wait(0.02):
+            request.wfile.write(b"x")
+        request.close_connection = True
 
     def body(self, request: BaseHTTPRequestHandler, content: bytes, target: bool) -> None:
         """Send ``content`` in blocks, as the faults have it."""

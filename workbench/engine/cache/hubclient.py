@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
-import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import huggingface_hub
-from huggingface_hub import constants, errors
+from huggingface_hub import constants, errors, file_download
 from huggingface_hub.utils import _http as hub_http
 
+from workbench.engine.cache.patience import SLICE_SECONDS, PatientBackend, within
 from workbench.engine.cache.transfer import HUB_HOST, Guard
 from workbench.engine.errors import Cancelled, FetchError
 
@@ -58,10 +59,14 @@ class _GuardedClient(httpx.Client):
             follow_redirects=True,
             max_redirects=5,
         )
+        backend = PatientBackend(guard)
+        for transport in (self._transport, *self._mounts.values()):  # those behind a proxy too
+            if isinstance(transport, httpx.HTTPTransport):
+                transport._pool._network_backend = backend
 
     def _before(self, request: httpx.Request) -> None:
         caps = self._guard.caps
-        self._guard.check()
+        self._guard.begin_head()
         request.extensions["timeout"] = {
             "connect": caps.connect_seconds,
             "read": caps.read_seconds,
@@ -214,29 +219,36 @@ def reach(endpoint: str, guard: Guard) -> None:
     parts = urlsplit(endpoint)
     if urllib.request.getproxies().get(parts.scheme) and not urllib.request.proxy_bypass(str(parts.hostname)):
         return
-    outcome: list[str] = []
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-
-    def attempt() -> None:
-        try:
-            socket.create_connection((str(parts.hostname), port), timeout=guard.caps.connect_seconds).close()
-            outcome.append("")
-        except OSError as error:
-            outcome.append(error.strerror or str(error) or type(error).__name__)
-
-    worker = threading.Thread(target=attempt, name="reach-hub", daemon=True)
-    worker.start()
-    waited = 0.0
-    while worker.is_alive() and waited < guard.caps.connect_seconds:
-        worker.join(0.1)
-        waited += 0.1
-        guard.check()
-    why = outcome[0] if outcome else f"no answer within {guard.caps.connect_seconds:g} s"
-    if why:
+    port, seconds = parts.port or (443 if parts.scheme == "https" else 80), guard.caps.connect_seconds
+    try:
+        within(
+            seconds,
+            guard,
+            lambda: socket.create_connection((str(parts.hostname), port), timeout=seconds),
+            lambda connection: connection.close(),
+        ).close()
+    except OSError as error:
+        why = error.strerror or str(error) or type(error).__name__
         raise FetchError(
             f"{parts.hostname} (port {port}) cannot be reached: {why}.",
             remedy="Check the network and HF_ENDPOINT. What is in the cache works without.",
-        )
+        ) from error
+
+
+class _Clock:
+    """Stands in for the library's ``time``: it sleeps between its attempts, and would not hear a cancel."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+
+    def sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._guard.check()
+            time.sleep(min(left, SLICE_SECONDS))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
 
 
 @contextmanager
@@ -248,15 +260,20 @@ def guarded(guard: Guard) -> Iterator[None]:
     """
     talk = logging.getLogger("huggingface_hub")  # it prints each retry; the guard reports what matters
     before = (hub_http._GLOBAL_CLIENT_FACTORY, constants.HF_HUB_DISABLE_XET, talk.level)
+    sleepers = [module for module in (hub_http, file_download) if getattr(module, "time", None) is time]
     huggingface_hub.set_client_factory(lambda: _GuardedClient(guard))
     constants.HF_HUB_DISABLE_XET = True
     talk.setLevel(logging.ERROR)
+    for module in sleepers:
+        module.time = _Clock(guard)  # type: ignore[attr-defined]
     try:
         yield
     finally:
         huggingface_hub.set_client_factory(before[0])
         constants.HF_HUB_DISABLE_XET = before[1]
         talk.setLevel(before[2])
+        for module in sleepers:
+            module.time = time  # type: ignore[attr-defined]
 
 
 def list_files(endpoint: str, repo: str, revision: str | None, guard: Guard) -> tuple[str, dict[str, tuple[int, str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -19,12 +20,13 @@ class Caps:
     """Upper bounds of a download's patience.
 
     A host that refuses fails at once, one that cannot be reached after ``connect_seconds``, one that accepts and never
-    answers after ``read_seconds``; a transfer that breaks off is resumed ``retries`` times. The defaults end the worst
-    of these, a host that falls silent in the middle of each of three attempts, in about 35 s.
+    answers, or drips the head of its answer, after ``read_seconds``; a transfer that breaks off is resumed ``retries``
+    times. The defaults end the worst of these, a host that falls silent in the middle of each of three attempts, in
+    about 35 s.
 
     Attributes:
         connect_seconds: to find the host's address and reach it.
-        read_seconds: without a single byte.
+        read_seconds: without a single byte, and for all of the head of an answer.
         retries: broken transfers of one file that are taken up again.
         slow_seconds, slow_bytes: fewer bytes than this in that time counts as never answering.
     """
@@ -57,6 +59,8 @@ class Guard:
     failures: int = 0
     received: int = 0
     _mark: tuple[float, int] = field(default=(0.0, 0))
+    _in_body: bool = False
+    _head_until: float | None = None
 
     def begin_file(self, path: str, size: int, revision: str) -> None:
         """A new file of ``size`` bytes begins; its failures are counted anew."""
@@ -86,12 +90,41 @@ class Guard:
                 remedy="Check the connection and fetch again.",
             )
 
+    def begin_head(self) -> None:
+        """A request is about to be sent; its answer's head has ``read_seconds`` in all. Raises Cancelled."""
+        self.check()
+        self._in_body, self._head_until = False, None
+
+    def head_until(self, now: float) -> float:
+        """Until when a read may last: the end of the head's time, which begins with the first read of it."""
+        if self._in_body:
+            return math.inf
+        if self._head_until is None:
+            self._head_until = now + self.caps.read_seconds
+        return self._head_until
+
     def begin_body(self, offset: int) -> None:
         """An answer's body begins, at byte ``offset`` of the file when a transfer is resumed."""
-        self.received, self._mark = offset, (time.monotonic(), 0)
+        self.received, self._mark, self._in_body = offset, (time.monotonic(), 0), True
+
+    def heard(self, n_bytes: int) -> None:
+        """``n_bytes`` came over the line, whatever they are. Raises Cancelled, or FetchError if that is too slow."""
+        self.check()
+        if not self._in_body:
+            return
+        since, arrived = self._mark[0], self._mark[1] + n_bytes
+        self._mark = (since, arrived)
+        elapsed = time.monotonic() - since
+        if elapsed >= self.caps.slow_seconds:
+            if arrived < self.caps.slow_bytes:
+                raise FetchError(
+                    f"{self.file or 'The list of files'}: only {arrived} bytes in {elapsed:.0f} s.",
+                    remedy="The line or the host is too slow; fetch again later.",
+                )
+            self._mark = (time.monotonic(), 0)
 
     def got(self, n_bytes: int) -> None:
-        """``n_bytes`` of the body arrived. Raises Cancelled, or FetchError if it is too long or too slow."""
+        """``n_bytes`` of the body arrived. Raises Cancelled, or FetchError if it is too long."""
         self.check()
         self.received += n_bytes
         if self.received > self.limit:
@@ -100,16 +133,6 @@ class Guard:
                 f"{what} is longer than the {self.limit} bytes announced.",
                 remedy="Something other than the Hub answered; check HF_ENDPOINT and any proxy.",
             )
-        since, before = self._mark
-        elapsed, arrived = time.monotonic() - since, before + n_bytes
-        self._mark = (since, arrived)
-        if elapsed >= self.caps.slow_seconds:
-            if arrived < self.caps.slow_bytes:
-                raise FetchError(
-                    f"{self.file or 'The list of files'}: only {arrived} bytes in {elapsed:.0f} s.",
-                    remedy="The line or the host is too slow; fetch again later.",
-                )
-            self._mark = (time.monotonic(), 0)
         if self.file:
             self._report(self.received)
 
