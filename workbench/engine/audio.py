@@ -199,7 +199,7 @@ def check_output(path: str | Path) -> Path:
     Raises:
         OutputError: unknown type, a folder, a missing folder, or no permission.
     """
-    path = Path(path).expanduser()
+    path = rules.user_path(path)
     if path.suffix.lower() not in FORMATS:
         raise OutputError(f"Cannot tell the type of {path.name!r}.", remedy=f"End it with {', '.join(FORMATS)}.")
     if path.is_dir():

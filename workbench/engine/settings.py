@@ -37,13 +37,41 @@ BYTES_PER_SECOND_RANGE = (4.0, 40.0)  # outside of it a reference and its text h
 TRAJECTORY_MAX_BYTES = 256 * 2**20  # for a whole run
 
 
+def user_path(path: str | Path, named: str = "The path") -> Path:
+    """``path`` as somebody typed it, with ``~`` expanded.
+
+    Raises:
+        SettingsError: it names a user, or a home folder, that this machine does not know.
+    """
+    try:
+        return Path(path).expanduser()
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise SettingsError(
+            f"{named} {str(path)!r} begins with a home folder that this machine does not know.",
+            remedy="Write the whole path, from / on.",
+        ) from error
+
+
 def home() -> Path:
     """Folder that holds ``cache/`` and ``runs/``: ``$WORKBENCH_HOME``, or the folder the package stands in.
 
     Read when needed, so that tests and notebooks can move it at any time.
+
+    Raises:
+        SettingsError: WORKBENCH_HOME cannot be a folder.
     """
     moved = os.environ.get("WORKBENCH_HOME")
-    return Path(moved).expanduser() if moved else Path(__file__).resolve().parents[2]
+    if not moved:
+        return Path(__file__).resolve().parents[2]
+    folder = user_path(moved, "WORKBENCH_HOME")
+    try:
+        usable = folder.is_dir() or not folder.exists()
+        why = "" if usable else "is not a folder"
+    except OSError as error:
+        why = f"cannot be used ({error.strerror})"
+    if why:
+        raise SettingsError(f"WORKBENCH_HOME {moved!r} {why}.", remedy="Set it to a folder that you may write to.")
+    return folder
 
 
 def knob(

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from workbench.engine.cache.drafts import sweep_drafts
 from workbench.engine.cache.fetching import one_at_a_time
 from workbench.engine.cache.locks import fetched_lock
 from workbench.engine.cache.paths import cache_root, hub_root, repo_folder, snapshots
 from workbench.engine.cache.stock import inventory
 from workbench.engine.catalog import VOCODER_FILES, ModelSpec, bundled_folder, get_model, imported_folder, list_models
 from workbench.engine.errors import CacheError
+from workbench.engine.leftovers import claim
 
 log = logging.getLogger("workbench.cache")
 
@@ -42,17 +45,27 @@ class DeletePlan:
         began = time.perf_counter()
         try:
             with one_at_a_time():
+                sweep_drafts()
                 if plan_delete(self.model, force=self.force) != self:
                     raise CacheError(
                         f"The cache has changed since the deletion of {self.model} was planned.",
                         remedy="Look at the new plan.",
                     )
+                folder = _own_folder(get_model(self.model))
+                if folder is not None:
+                    _remove_folder(folder)
                 for path in self.paths:
-                    path.unlink()
+                    path.unlink(missing_ok=folder is not None and folder in path.parents)
                 _drop_empty({parent for path in self.paths for parent in path.parents})
-        except OSError as error:
+        except FileExistsError as error:
             raise CacheError(
-                f"{error.filename} cannot be removed: {error.strerror}.", remedy="Check its permissions."
+                f"{self.model} is being imported or deleted at this moment.", remedy="Wait for that to end."
+            ) from error
+        except OSError as error:
+            where = Path(error.filename).name if error.filename else self.model
+            raise CacheError(
+                f"{where} of {self.model} cannot be removed: {error.strerror or error}.",
+                remedy="Check its permissions.",
             ) from error
         log.info(
             "delete model=%s files=%d bytes=%d took=%.3f",
@@ -62,6 +75,18 @@ class DeletePlan:
             time.perf_counter() - began,
         )
         return self.bytes
+
+
+def _own_folder(spec: ModelSpec) -> Path | None:
+    """The folder that is the model's own; None if its files lie in ``cache/hub``, or the folder is a link."""
+    return spec.folder if spec.folder is not None and spec.folder.is_dir() and not spec.folder.is_symlink() else None
+
+
+def _remove_folder(folder: Path) -> None:
+    """Take the folder out of sight first: it goes whole or stays whole, also if we are killed. Raises OSError."""
+    with claim(folder.with_name(f".{folder.name.lower()}.part")) as draft:
+        os.replace(folder, draft / folder.name)
+        shutil.rmtree(draft / folder.name)
 
 
 def _drop_empty(folders: set[Path]) -> None:
@@ -106,7 +131,7 @@ def _in_hub(repo: str, names: tuple[str, ...]) -> list[Path]:
         for b in blobs
         if os.path.dirname(b) == blobs_folder and str(b) not in used and b.is_file()
     ]
-    return sorted(pointers) + sorted(freed)
+    return sorted(freed) + sorted(pointers)  # what is interrupted between them is found again, by its pointers
 
 
 def _uses_vocoder(spec: ModelSpec) -> list[str]:

@@ -22,7 +22,7 @@ from workbench.engine.catalog import (
     templates,
 )
 from workbench.engine.errors import ImportRefused, ModelError, WeightsError
-from workbench.engine.settings import MelConfig
+from workbench.engine.settings import MelConfig, user_path
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _vocoder(given: str | Path | None, files: FolderFiles) -> tuple[Path, Path] 
     """The vocoder's two files, checked; None: take the one of the Hub from the caches."""
     pair = files.vocoder
     if given is not None:
-        pair = find_vocoder_in(Path(given).expanduser())
+        pair = find_vocoder_in(user_path(given, "The vocoder"))
         if pair is None:
             raise ImportRefused(
                 f"{given} holds no Vocos (config.yaml with model.safetensors or pytorch_model.bin).",

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from workbench.engine.cache.drafts import sweep_drafts
 from workbench.engine.cache.locks import (
     LockedFile,
     LockedRepo,
@@ -253,6 +254,8 @@ def fetch(
     guard = Guard(caps or Caps(), cancel, on_progress)
     repos = [r for r in (spec.repo, spec.vocoder_repo) if r]
     with one_at_a_time():
+        sweep_drafts()
+        shutil.rmtree(_staging(), ignore_errors=True)  # of a download that was killed
         try:
             plan = None if update else locked_plan(spec, address)
             if plan is None or not all(digest_matches(f.place, f.digest, cancel) for f in plan.files):

@@ -16,6 +16,7 @@ from workbench.engine.cache.headers import PICKLES
 from workbench.engine.cache.paths import repo_folder, snapshots
 from workbench.engine.catalog import VOCODER_REPO, ModelSpec, list_models
 from workbench.engine.errors import WeightsError
+from workbench.engine.settings import user_path
 
 MAX_DEPTH, MAX_FILES = 6, 20_000
 _SKIPPED = {"blobs", ".no_exist", "trees", "refs", "__pycache__", ".git", ".cache"}
@@ -32,10 +33,10 @@ class FolderFiles:
     config: Path | None
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Files below ``folder``, links to files included, not deeper than MAX_DEPTH."""
+def _walk(folder: Path, unread: list[OSError]) -> Iterator[Path]:
+    """Files below ``folder``, links to files included, not deeper than MAX_DEPTH; ``unread`` takes what cannot be."""
     seen, base = 0, len(folder.parts)
-    for here, folders, files in os.walk(folder):
+    for here, folders, files in os.walk(folder, onerror=unread.append):
         folders[:] = sorted(f for f in folders if f not in _SKIPPED and len(Path(here).parts) - base < MAX_DEPTH)
         for name in sorted(files):
             seen += 1
@@ -65,15 +66,19 @@ def _is_vocoder_folder(path: Path) -> bool:
 
 
 def _candidates(roots: list[Path]) -> list[Path]:
-    """Every file that could be an acoustic model."""
-    return [
+    """Every file that could be an acoustic model. Raises OSError if there is none, but a folder that cannot be read."""
+    unread: list[OSError] = []
+    found = [
         p
         for root in roots
-        for p in _walk(root)
+        for p in _walk(root, unread)
         if p.suffix in (".safetensors", *PICKLES)
         and not p.name.lower().startswith(_NOT_ACOUSTIC)
         and not any(_is_vocoder_folder(q) for q in p.relative_to(root).parents if q.name)
     ]
+    if unread and not found:
+        raise unread[0]
+    return found
 
 
 def _same_build(one: ModelSpec, other: ModelSpec) -> bool:
@@ -165,7 +170,18 @@ def find_in_folder(folder: Path, spec: ModelSpec | None = None) -> FolderFiles:
     Raises:
         WeightsError: nothing there, several fit, or the files are another model's.
     """
-    folder = Path(os.path.abspath(folder.expanduser()))
+    folder = Path(os.path.abspath(user_path(folder)))
+    try:
+        return _find(folder, spec)
+    except OSError as error:
+        where = error.filename if error.filename and len(str(error.filename)) <= 200 else folder.name[:80]
+        raise WeightsError(
+            f"{where} cannot be read: {error.strerror or error}.", remedy="Check its name and its permissions."
+        ) from error
+
+
+def _find(folder: Path, spec: ModelSpec | None) -> FolderFiles:
+    """find_in_folder for a whole path. Raises OSError too."""
     if folder.is_file():
         weights, stop = folder, folder.parent
     elif folder.is_dir():

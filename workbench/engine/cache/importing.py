@@ -11,25 +11,27 @@ import logging
 import os
 import re
 import shutil
-import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workbench.engine.cache.archives import SUFFIXES, is_archive, unpack
+from workbench.engine.cache.drafts import sweep_drafts
 from workbench.engine.cache.examining import Examined, entry_called, examine, known_model
 from workbench.engine.cache.locks import READ_BYTES, write_lock
 from workbench.engine.cache.paths import human_bytes
 from workbench.engine.catalog import DEMO_VOICE, ModelSpec, get_model, imported_folder
 from workbench.engine.errors import CacheError, Cancelled
+from workbench.engine.leftovers import claim
+from workbench.engine.settings import user_path
 
 log = logging.getLogger("workbench.cache")
 Progress = Callable[[str, int, int], None]
-LEFTOVER_SECONDS = 86_400.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -103,41 +105,53 @@ def _bring_in(
             on_progress(name, done, total)
 
     root = imported_folder()
-    root.mkdir(parents=True, exist_ok=True)
     if total > shutil.disk_usage(root).free:
         raise CacheError(
             f"{name} needs {human_bytes(total)}, which the disk of {root} does not have free.",
             remedy="Free some space, or move the cache with WORKBENCH_HOME.",
         )
-    part = Path(tempfile.mkdtemp(dir=root, prefix=f".{name}."))
-    try:
+    with _reserved(name) as part:
         for source, relative in copies.items():
             _copy(source, part / relative, step)
         _describe(found, name, part)
         write_lock(part, model=name, about=about)
-        os.chmod(part, 0o755)
         os.replace(part, root / name)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return total
+
+
+@contextmanager
+def _reserved(name: str) -> Iterator[Path]:
+    """A draft folder for the model ``name``, which nobody else can import meanwhile.
+
+    Raises:
+        CacheError: the name is taken, or somebody is importing under it.
+    """
+    other = "Remove it first, or choose another name with name=."
+    with ExitStack() as held:
+        try:
+            part = held.enter_context(claim(imported_folder() / f".{name.lower()}.part"))
+        except FileExistsError as error:
+            raise CacheError(
+                f"A model {name} is being imported at this moment.",
+                remedy="Wait for that import to end, or choose another name with name=.",
+            ) from error
+        taken = next((p for p in imported_folder().iterdir() if p.name.lower() == name.lower()), None)
+        if taken is not None:
+            raise CacheError(f"There is an imported model {taken.name} already.", remedy=other)
+        yield part
 
 
 @contextmanager
 def _unpacked(path: Path, cancel: threading.Event | None) -> Iterator[Path]:
     """The folder or file itself, or what an archive holds, for as long as the block lasts."""
     imported_folder().mkdir(parents=True, exist_ok=True)
-    for leftover in imported_folder().glob(".*"):  # of an import that was killed
-        if time.time() - leftover.stat().st_mtime > LEFTOVER_SECONDS:
-            shutil.rmtree(leftover, ignore_errors=True)
+    sweep_drafts()
     if not (path.is_file() and is_archive(path)):
         yield path
         return
-    target = Path(tempfile.mkdtemp(dir=imported_folder(), prefix=".unpack."))
-    try:
+    with claim(imported_folder() / f".unpack-{uuid.uuid4().hex}.part") as target:
         unpack(path, target, cancel)
         yield target
-    finally:
-        shutil.rmtree(target, ignore_errors=True)
 
 
 def _about(name: str, path: Path, found: Examined, license: str | None, languages: tuple[str, ...]) -> dict[str, Any]:
@@ -181,16 +195,11 @@ def import_model(
         WeightsError: no weights found, or cut short.
         CacheError: the name is taken or unusable, or the disk is full.
     """
-    began, path = time.perf_counter(), Path(os.path.abspath(Path(path).expanduser()))
+    began, path = time.perf_counter(), Path(os.path.abspath(user_path(path)))
     try:
         with _unpacked(path, cancel) as source:
             found = examine(source, config, vocoder, name)
             name = _name(name, found, path)
-            if (imported_folder() / name).exists():
-                raise CacheError(
-                    f"There is an imported model {name} already.",
-                    remedy="Remove it first, or choose another name with name=.",
-                )
             n_bytes = _bring_in(found, name, _about(name, path, found, license, languages), on_progress, cancel)
     except OSError as error:
         raise CacheError(

@@ -7,6 +7,7 @@ to a process that has already imported it.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from workbench.engine.settings import home
@@ -28,14 +29,20 @@ def locks_root() -> Path:
 
 
 def user_hub_root() -> Path:
-    """The user's own Hugging Face cache, by the rules of huggingface_hub, read now."""
+    """The user's own Hugging Face cache, by the rules of huggingface_hub, read now.
+
+    As there, a ``~`` that nobody can expand stays as it is, and such a cache is simply not there.
+    """
+
+    def folder(value: str) -> Path:
+        return Path(os.path.expanduser(os.path.expandvars(value)))
+
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if os.environ.get(name):
-            return Path(os.path.expandvars(os.environ[name])).expanduser()
+            return folder(os.environ[name])
     if os.environ.get("HF_HOME"):
-        return Path(os.path.expandvars(os.environ["HF_HOME"])).expanduser() / "hub"
-    xdg = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.path.expandvars(xdg)).expanduser() / "huggingface" / "hub"
+        return folder(os.environ["HF_HOME"]) / "hub"
+    return folder(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface" / "hub"
 
 
 def repo_folder(root: Path, repo: str) -> Path:
@@ -49,17 +56,22 @@ def is_commit(revision: str) -> bool:
 
 
 def snapshots(root: Path, repo: str, *, prefer: str | None = None) -> list[Path]:
-    """Snapshot folders of ``repo`` under ``root``: ``prefer``, then what refs/main names, then the newest first."""
+    """Snapshot folders of ``repo`` under ``root``: ``prefer``, then what refs/main names, then the newest first.
+
+    What cannot be read is left out.
+    """
     base = repo_folder(root, repo)
-    try:
-        found = [p for p in (base / "snapshots").iterdir() if p.is_dir()]
-    except OSError:
-        return []
+    found: dict[Path, float] = {}
+    with suppress(OSError):
+        for path in (base / "snapshots").iterdir():
+            with suppress(OSError):  # one that is deleted meanwhile, or that may not be looked at
+                if path.is_dir():
+                    found[path] = path.stat().st_mtime
     try:
         main = (base / "refs" / "main").read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         main = ""
-    return sorted(found, key=lambda p: (p.name != prefer, p.name != main, -p.stat().st_mtime, p.name))
+    return sorted(found, key=lambda p: (p.name != prefer, p.name != main, -found[p], p.name))
 
 
 def human_bytes(n: int) -> str:

@@ -1,0 +1,23 @@
+"""Which drafts the cache makes, and their removal when whoever wrote them was killed."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from workbench.engine.cache.paths import cache_root, locks_root
+from workbench.engine.catalog import imported_folder
+from workbench.engine.leftovers import sweep
+
+log = logging.getLogger("workbench.cache")
+# imports and deletions; the other two are names that earlier versions gave to their imports
+_DRAFTS = (".*.part*", ".unpack.*", ".*.????????")
+
+
+def sweep_drafts() -> list[Path]:
+    """Remove what killed imports, deletions and writers of lock files left; returns it. Never fails."""
+    swept = [path for pattern in _DRAFTS for path in sweep(imported_folder(), pattern)]
+    swept += sweep(cache_root()) + sweep(locks_root(), ".*.tmp")
+    for path in swept:
+        log.info("swept draft=%s", path.name)
+    return swept
