@@ -26,7 +26,7 @@ from workbench.engine.cache.examining import Examined, entry_called, examine, kn
 from workbench.engine.cache.locks import READ_BYTES, write_lock
 from workbench.engine.cache.paths import human_bytes
 from workbench.engine.catalog import DEMO_VOICE, ModelSpec, get_model, imported_folder
-from workbench.engine.errors import CacheError, Cancelled
+from workbench.engine.errors import CacheError, Cancelled, WorkbenchError
 from workbench.engine.leftovers import claim
 from workbench.engine.settings import user_path
 
@@ -151,7 +151,11 @@ def _unpacked(path: Path, cancel: threading.Event | None) -> Iterator[Path]:
         return
     with claim(imported_folder() / f".unpack-{uuid.uuid4().hex}.part") as target:
         unpack(path, target, cancel)
-        yield target
+        try:
+            yield target
+        except WorkbenchError as error:  # people know their archive, not our draft
+            what, remedy = (text.replace(str(target), str(path)) for text in (error.what, error.remedy))
+            raise type(error)(what, remedy=remedy) from error
 
 
 def _about(name: str, path: Path, found: Examined, license: str | None, languages: tuple[str, ...]) -> dict[str, Any]:
