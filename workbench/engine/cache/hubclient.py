@@ -20,7 +20,7 @@ import huggingface_hub
 from huggingface_hub import constants, errors, file_download
 from huggingface_hub.utils import _http as hub_http
 
-from workbench.engine.cache.patience import SLICE_SECONDS, PatientBackend, within
+from workbench.engine.cache.patience import PatientBackend, PatientClock, within
 from workbench.engine.cache.transfer import HUB_HOST, Guard
 from workbench.engine.errors import Cancelled, FetchError
 
@@ -235,22 +235,6 @@ def reach(endpoint: str, guard: Guard) -> None:
         ) from error
 
 
-class _Clock:
-    """Stands in for the library's ``time``: it sleeps between its attempts, and would not hear a cancel."""
-
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
-
-    def sleep(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._guard.check()
-            time.sleep(min(left, SLICE_SECONDS))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(time, name)
-
-
 @contextmanager
 def guarded(guard: Guard) -> Iterator[None]:
     """Every request of huggingface_hub goes through ``guard`` within the block; afterwards all is as before.
@@ -265,7 +249,7 @@ def guarded(guard: Guard) -> Iterator[None]:
     constants.HF_HUB_DISABLE_XET = True
     talk.setLevel(logging.ERROR)
     for module in sleepers:
-        module.time = _Clock(guard)  # type: ignore[attr-defined]
+        module.time = PatientClock(guard)  # type: ignore[attr-defined]
     try:
         yield
     finally:

@@ -135,3 +135,19 @@ class PatientBackend(httpcore.NetworkBackend):
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(seconds)
+
+
+class PatientClock:
+    """Stands in for the library's ``time``: it sleeps between its attempts, and would not hear a cancel."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+
+    def sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._guard.check()
+            time.sleep(min(left, SLICE_SECONDS))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
