@@ -196,6 +196,19 @@ def test_a_home_that_is_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
             settings.home()
 
 
+def test_a_home_that_cannot_be_read(_own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (_own_home / "cache").mkdir()
+    for denied in (_own_home, _own_home / "cache"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "access", lambda path, mode, denied=denied: path != denied)
+            with pytest.raises(SettingsError, match=r"cannot be read .Permission denied"):
+                inventory()
+    (_own_home / "cache").rmdir()
+    (_own_home / "cache").write_text("x")
+    with pytest.raises(SettingsError, match="has a file in the place of its folder cache"):
+        inventory()
+
+
 def test_a_home_that_cannot_be_written(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import_model(mine, name="mine")
     plan = plan_delete("mine")

@@ -58,19 +58,23 @@ def home() -> Path:
     Read when needed, so that tests and notebooks can move it at any time.
 
     Raises:
-        SettingsError: WORKBENCH_HOME cannot be a folder.
+        SettingsError: WORKBENCH_HOME is no folder, or none that can be read.
     """
     moved = os.environ.get("WORKBENCH_HOME")
     if not moved:
         return Path(__file__).resolve().parents[2]
     folder = user_path(moved, "WORKBENCH_HOME")
+    why = ""
     try:
-        usable = folder.is_dir() or not folder.exists()
-        why = "" if usable else "is not a folder"
+        for place in (folder, folder / "cache"):
+            if place.exists() and not place.is_dir():
+                why = "is not a folder" if place == folder else "has a file in the place of its folder cache"
+            elif place.exists() and not os.access(place, os.R_OK | os.X_OK):
+                why = "cannot be read (Permission denied)"
     except OSError as error:
         why = f"cannot be used ({error.strerror})"
     if why:
-        raise SettingsError(f"WORKBENCH_HOME {moved!r} {why}.", remedy="Set it to a folder that you may write to.")
+        raise SettingsError(f"WORKBENCH_HOME {moved!r} {why}.", remedy="Set it to a folder of your own.")
     return folder
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from workbench.engine.cache.architecture import contradictions
 from workbench.engine.cache.checkpoints import read_checkpoint
 from workbench.engine.cache.deletion import DeletePlan, plan_delete
+from workbench.engine.cache.drafts import sweep_drafts
 from workbench.engine.cache.fetching import FetchPlan, FetchReport, fetch, plan_fetch
 from workbench.engine.cache.headers import Header, TensorInfo, file_problem, read_header
 from workbench.engine.cache.importing import ImportReport, import_model
@@ -36,6 +37,7 @@ __all__ = [
     "read_header",
     "read_vocabulary",
     "resolve",
+    "sweep_drafts",
     "verify",
     "write_lock",
 ]

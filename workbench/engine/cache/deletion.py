@@ -62,9 +62,10 @@ class DeletePlan:
                 f"{self.model} is being imported or deleted at this moment.", remedy="Wait for that to end."
             ) from error
         except OSError as error:
-            where = Path(error.filename).name if error.filename else self.model
+            name = Path(error.filename or ".").name
+            where = f"{name} of {self.model}" if name and not name.startswith(".") else self.model
             raise CacheError(
-                f"{where} of {self.model} cannot be removed: {error.strerror or error}.",
+                f"{where} cannot be removed: {error.strerror or error}.",
                 remedy="Check its permissions.",
             ) from error
         log.info(

@@ -208,7 +208,7 @@ def import_model(
     except OSError as error:
         raise CacheError(
             f"The import of {path} failed: {error.strerror or error}.",
-            remedy="Check the disk and the permissions of the cache.",
+            remedy="Check the disk, and the permissions of both that path and the cache.",
         ) from error
     seconds = time.perf_counter() - began
     log.info("import model=%s from=%s bytes=%d took=%.2f", name, path, n_bytes, seconds)
