@@ -265,7 +265,7 @@ def test_cut_short(theirs: Path, config: Path) -> None:
 )
 def test_wrong_vocabularies(theirs: Path, config: Path, content: bytes, match: str) -> None:
     (theirs / "vocab.txt").write_bytes(content)
-    refused(match, theirs, config=config)
+    refused(match, theirs, (ImportRefused, WeightsError), config=config)
 
 
 def test_no_vocabulary_where_the_packaged_one_does_not_fit(theirs: Path, config: Path) -> None:

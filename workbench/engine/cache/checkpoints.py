@@ -1,135 +1,187 @@
-"""What a torch checkpoint holds, read without torch and without running anything in it.
+"""A torch checkpoint: what it holds, and its tensors' bytes, read without torch and without running anything in it.
 
-A pickle names the functions that rebuild it, and a hostile one names os.system. This reader knows only those that torch
-itself uses for plain tensors, replaces each by a stand-in that merely notes the shape, and refuses all others.
-``torch.load(weights_only=True)`` has the final word when the weights are loaded.
+Two formats: a zip file with ``data.pkl`` and one member for each storage (torch 1.6 and later), and before it four
+pickles, a list of storages and their bytes. Both are read here, bounded by the size of the file.
 """
 
 from __future__ import annotations
 
 import io
-import pickle
+import struct
 import zipfile
-from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from workbench.engine.cache.headers import Header, TensorInfo, file_problem
+from workbench.engine.cache.headers import ITEM_BYTES, Header, file_problem
+from workbench.engine.cache.pickles import Foreign, NotPlain, Storage, StoredTensor, read_pickle
 from workbench.engine.errors import ImportRefused, WeightsError
 
-PICKLE_MAX_BYTES = 64_000_000  # names and shapes only; the largest training checkpoint known here has 0.3 MB
+PICKLE_MAX_BYTES = 8_000_000  # names and shapes only; the largest training checkpoint known here has 0.3 MB
+DIRECTORY_MAX_BYTES = 4_000_000  # of a zip file: 30,000 members
 LAYERS = ("ema_model_state_dict", "model_state_dict", "state_dict")
-_STORAGES = {
-    "FloatStorage": ("F32", 4),
-    "HalfStorage": ("F16", 2),
-    "BFloat16Storage": ("BF16", 2),
-    "DoubleStorage": ("F64", 8),
-    "LongStorage": ("I64", 8),
-    "IntStorage": ("I32", 4),
-    "ShortStorage": ("I16", 2),
-    "CharStorage": ("I8", 1),
-    "ByteStorage": ("U8", 1),
-    "BoolStorage": ("BOOL", 1),
-    "UntypedStorage": ("U8", 1),
-}
-_PLAIN = {
-    ("torch", "Size"),
-    ("torch", "device"),
-    ("torch", "Tensor"),
-    ("torch.nn.parameter", "Parameter"),
-    ("torch.storage", "UntypedStorage"),
-    ("torch.storage", "TypedStorage"),
-    ("torch.serialization", "_get_layout"),
-    ("_codecs", "encode"),
-    ("collections", "Counter"),
-    ("builtins", "set"),
-    ("builtins", "complex"),
-}
-_DTYPES = {"float16", "float32", "float64", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool"}
+"""Where a checkpoint keeps its weights, in the order in which inference takes them; a bare table is weights itself."""
 
-# what damaged pickles and zip files make their readers raise
+_MAGIC = 0x1950A86A20F9469CFC6C
+# what damaged zip files make their readers raise
 _BROKEN = (
-    pickle.UnpicklingError,
     zipfile.BadZipFile,
     ArithmeticError,
     AttributeError,
     EOFError,
     LookupError,
-    MemoryError,
+    NotImplementedError,
     OSError,
     RuntimeError,
     TypeError,
     ValueError,
+    struct.error,
 )
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors of the layer that inference uses, and whether a training's optimizer state takes room beside it."""
+    """Tensors of the layer that inference uses, and whether a training's optimizer state takes room beside it.
+
+    ``places`` says where in the file each tensor is: storage, offset, shape and stride.
+    """
 
     header: Header
     layer: str
     has_optimizer: bool
+    places: dict[str, StoredTensor]
 
 
-class _StandIn:
-    """Takes the place of a function or class of torch. Calling it notes a tensor's shape, if it makes one."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, *given: Any, **_: Any) -> Any:
-        if self.name in ("_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_tensor") and len(given) >= 3:
-            dtype, item = given[0] if isinstance(given[0], tuple) else ("F32", 4)
-            count = 1
-            for length in given[2]:
-                count *= int(length)
-            return TensorInfo(dtype, tuple(int(x) for x in given[2]), count * item)
-        if self.name.startswith("_rebuild_parameter") and given:
-            return given[0]
-        return None
+def choose_layer(top: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(name, table) of the layer that inference takes; the name is empty where the table itself holds the weights."""
+    layer = next((name for name in LAYERS if isinstance(top.get(name), dict)), "")
+    return layer, top[layer] if layer else top
 
 
-class _Reader(pickle._Unpickler):  # type: ignore[name-defined,misc]
-    """Unpickles into stand-ins. Python's own implementation: the C one lets nine bytes allocate 34 GB (LONG_BINPUT)."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
-        known = (
-            (module, name) in _PLAIN
-            or (module == "torch" and (name in _STORAGES or name in _DTYPES))
-            or (module == "torch._utils" and name.startswith("_rebuild_"))
-        )
-        if not known:
-            raise ImportRefused(f"it asks for {module}.{name}, which plain weights do not need")
-        return _StandIn(name)
-
-    def persistent_load(self, pid: Any) -> Any:
-        """("storage", type, key, location, size): the element type is all that matters here."""
-        kind = pid[1] if isinstance(pid, tuple) and len(pid) > 1 else None
-        return _STORAGES.get(getattr(kind, "name", ""), ("F32", 4))
+def _directory_bytes(file: BinaryIO) -> int:
+    """Size of a zip file's directory as its end says, read before the directory is. Torch always writes ZIP64."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - 22 - 20 - 56 - 65_535))
+    tail = file.read()
+    at = tail.rfind(b"PK\5\6")
+    if at < 0 or len(tail) < at + 22:
+        raise NotPlain("its end is missing")
+    length = int.from_bytes(tail[at + 12 : at + 16], "little")
+    wide = tail[at - 76 : at - 20] if at >= 76 else b""
+    return int.from_bytes(wide[40:48], "little") if wide.startswith(b"PK\6\6") else length
 
 
-def _unpickle(path: Path) -> Any:
-    """The top object of a checkpoint of either format."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            entry = next((i for i in archive.infolist() if i.filename.rpartition("/")[2] == "data.pkl"), None)
-            if entry is None:
-                raise ImportRefused("it has no data.pkl")
-            if entry.file_size > PICKLE_MAX_BYTES:
-                raise ImportRefused(f"its description alone has {entry.file_size} bytes")
-            return _Reader(io.BytesIO(archive.read(entry))).load()
-    with path.open("rb") as file:  # before torch 1.6: magic number, protocol, system, and then the object
+class _Zipped:
+    """The format since torch 1.6."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        length = _directory_bytes(file)
+        if length > DIRECTORY_MAX_BYTES:
+            raise NotPlain(f"its directory has {length} bytes")
+        self.archive = zipfile.ZipFile(file)
+        members = self.archive.infolist()
+        if len({m.filename.casefold() for m in members}) < len(members):
+            raise NotPlain("a name occurs twice in it")
+        if any(m.compress_type != zipfile.ZIP_STORED or m.file_size != m.compress_size for m in members):
+            raise NotPlain("its members are compressed, which torch never does")
+        pickles = [m.filename for m in members if m.filename.rpartition("/")[2] == "data.pkl"]
+        if len(pickles) != 1:
+            raise NotPlain(f"it has {len(pickles)} data.pkl")
+        self.folder = pickles[0].removesuffix("data.pkl")
+        if self.folder + "byteorder" in self.archive.namelist() and self.read("byteorder", 6) != b"little":
+            raise NotPlain("it was written on a big-endian machine")
+        self.top, _ = read_pickle(io.BytesIO(self.read("data.pkl", PICKLE_MAX_BYTES)))
+
+    def read(self, name: str, limit: int) -> bytes:
+        """A member's bytes, their checksum compared. Raises NotPlain if there are more than ``limit``."""
+        size = self.archive.getinfo(self.folder + name).file_size
+        if size > limit:
+            raise NotPlain(f"{name} has {size} bytes")
+        return self.archive.read(self.folder + name)
+
+    def storage(self, key: str, n_bytes: int) -> bytes:
+        return self.read(f"data/{key}", n_bytes)
+
+
+class _Plain:
+    """The format before torch 1.6: magic number, protocol, system, object, list of storages, then their bytes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        file.seek(0)
         start = io.BytesIO(file.read(PICKLE_MAX_BYTES))
-    top = _Reader(start).load()
-    for _ in range(3 if isinstance(top, int) else 0):
-        top = _Reader(start).load()
-    return top
+        if read_pickle(start)[0] != _MAGIC:
+            raise NotPlain("it does not begin as torch begins")
+        read_pickle(start)
+        system, _ = read_pickle(start)
+        if not isinstance(system, dict) or system.get("little_endian") is not True:
+            raise NotPlain("it was written on a big-endian machine")
+        self.top, storages = read_pickle(start)
+        keys, _ = read_pickle(start)
+        self._find(keys, {key: ITEM_BYTES[storage.dtype] for key, storage in storages.items()}, start.tell())
+
+    def _find(self, keys: Any, item_bytes: dict[str, int], at: int) -> None:
+        """Find each storage: 8 bytes with its number of elements, then those."""
+        self.places: dict[str, tuple[int, int]] = {}
+        if not isinstance(keys, list) or len(keys) != len(item_bytes):
+            raise NotPlain("its list of storages is not that of its tensors")
+        for key in keys:
+            self.file.seek(at)
+            size = struct.unpack("<q", self.file.read(8))[0] * item_bytes[key]
+            if size < 0:
+                raise NotPlain(f"a storage has {size} bytes")
+            self.places[key], at = (at + 8, size), at + 8 + size
+            if at > 2**62:
+                raise NotPlain(f"a storage has {size} bytes")
+
+    def storage(self, key: str, n_bytes: int) -> bytes:
+        at, size = self.places[key]
+        self.file.seek(at)
+        return self.file.read(n_bytes) if size == n_bytes else b""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Zipped | _Plain]:
+    """The file in its format. Whatever is wrong with it, here or in the block, is said as one WeightsError."""
+    problem = file_problem(path)
+    if problem:
+        raise WeightsError(f"{path} {problem}.", remedy="Fetch or copy the file again.")
+    try:
+        with path.open("rb") as file:
+            yield _Zipped(file) if zipfile.is_zipfile(file) else _Plain(file)
+    except Foreign as error:
+        raise ImportRefused(
+            f"{path} is refused: {error}; reading it could run code.",
+            remedy="Use a .safetensors file, or save the weights anew from a source you trust.",
+        ) from error
+    except NotPlain as error:
+        raise WeightsError(
+            f"{path} is not a torch checkpoint, or damaged: {error}.", remedy="Fetch or copy the file again."
+        ) from error
+    except _BROKEN as error:
+        raise WeightsError(
+            f"{path} is not a torch checkpoint, or damaged ({type(error).__name__}).",
+            remedy="Fetch or copy the file again.",
+        ) from error
+
+
+def _described(path: Path, top: Any) -> Checkpoint:
+    """The layer that inference uses, its size checked against the file's."""
+    layer, table = choose_layer(top) if isinstance(top, dict) else ("", {})
+    places = {name: value for name, value in table.items() if isinstance(value, StoredTensor)}
+    if not places:
+        raise ImportRefused(
+            f"{path} holds no table of weights.", remedy="Give a checkpoint that upstream's trainer wrote."
+        )
+    size = path.stat().st_size
+    storages = {place.storage for place in places.values()}
+    tensors = {name: place.info for name, place in places.items()}
+    for total in (sum(s.n_bytes for s in storages), sum(t.n_bytes for t in tensors.values())):
+        if total > size:
+            raise NotPlain(f"its tensors have {total} bytes, the file {size}")
+    return Checkpoint(Header(tensors, {}, size), layer, "optimizer_state_dict" in top, places)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -139,26 +191,22 @@ def read_checkpoint(path: Path) -> Checkpoint:
         ImportRefused: it asks for a function that plain weights do not need, or holds no weights.
         WeightsError: it is cut short or not a checkpoint.
     """
-    problem = file_problem(path)
-    if problem:
-        raise WeightsError(f"{path} {problem}.", remedy="Fetch or copy the file again.")
-    try:
-        top = _unpickle(path)
-    except ImportRefused as error:
-        raise ImportRefused(
-            f"{path} is refused: {error.what}; reading it could run code.",
-            remedy="Use a .safetensors file, or save the weights anew from a source you trust.",
-        ) from error
-    except _BROKEN as error:
-        raise WeightsError(
-            f"{path} is not a torch checkpoint, or damaged ({type(error).__name__}).",
-            remedy="Fetch or copy the file again.",
-        ) from error
-    layer = next((n for n in LAYERS if isinstance(top, dict) and isinstance(top.get(n), dict)), "")
-    table = top[layer] if layer else top
-    tensors = {str(n): t for n, t in table.items() if isinstance(t, TensorInfo)} if isinstance(table, dict) else {}
-    if not tensors:
-        raise ImportRefused(
-            f"{path} holds no table of weights.", remedy="Give a checkpoint that upstream's trainer wrote."
-        )
-    return Checkpoint(Header(tensors, {}, path.stat().st_size), layer, "optimizer_state_dict" in top)
+    with _opened(path) as found:
+        return _described(path, found.top)
+
+
+def read_storages(path: Path) -> Iterator[tuple[Storage, bytes, dict[str, StoredTensor]]]:
+    """The bytes of each storage that inference needs, one after the other, with the tensors that lie in it.
+
+    Raises:
+        ImportRefused, WeightsError: as ``read_checkpoint``; the bytes' checksum is wrong, or some are missing.
+    """
+    with _opened(path) as found:
+        within: dict[Storage, dict[str, StoredTensor]] = {}
+        for name, place in _described(path, found.top).places.items():
+            within.setdefault(place.storage, {})[name] = place
+        for storage, places in within.items():
+            raw = found.storage(storage.key, storage.n_bytes)
+            if len(raw) != storage.n_bytes:
+                raise NotPlain(f"storage {storage.key} has not the {storage.n_bytes} bytes that its tensors need")
+            yield storage, raw, places

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.engine.errors import ImportRefused
+from workbench.engine.catalog.plain import first_line, quoted, read_limited
+from workbench.engine.errors import ImportRefused, WeightsError
 
 MAX_BYTES = 4_000_000
 
@@ -27,23 +28,21 @@ class Vocabulary:
 
 
 def read_vocabulary(path: Path) -> Vocabulary:
-    """The tokens of ``path``.
+    """The tokens of ``path``. Accepts Windows line ends, and a last line without its end.
 
     Raises:
-        ImportRefused: it is not UTF-8 text, empty, has a token twice, or another entry 0 than the space, which
-            upstream also speaks in place of an unknown character.
+        WeightsError: it cannot be read, is not UTF-8 text, or larger than any vocabulary.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ImportRefused(f"{path} has more than {MAX_BYTES} bytes.", remedy="A vocabulary has one token a line.")
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImportRefused(
-            f"The vocabulary {path} cannot be read ({error}).", remedy="It must be UTF-8 text."
+        text = read_limited(path, MAX_BYTES).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or first_line(error)
+        raise WeightsError(
+            f"The vocabulary {path} cannot be read ({reason}).", remedy="It must be UTF-8 text, one token a line."
         ) from error
     if text.startswith("version https://git-lfs"):
-        raise ImportRefused(
-            f"{path} is a Git LFS pointer, not the vocabulary.", remedy="Run `git lfs pull` and import again."
+        raise WeightsError(
+            f"{path} is a Git LFS pointer, not the vocabulary.", remedy="Run `git lfs pull` and try again."
         )
     repairs = []
     if "\r\n" in text:
@@ -51,13 +50,22 @@ def read_vocabulary(path: Path) -> Vocabulary:
         repairs.append("Windows line ends in the vocabulary were replaced.")
     if not text.endswith("\n"):
         repairs.append("The vocabulary's missing last newline was added; without it the last token loses a character.")
-    tokens = tuple(text.removesuffix("\n").split("\n"))
-    twice = next((t for t in tokens if tokens.count(t) > 1), None) if len(set(tokens)) < len(tokens) else None
+    return Vocabulary(tuple(text.removesuffix("\n").split("\n")), tuple(repairs))
+
+
+def refuse_unusable(vocabulary: Vocabulary, path: Path) -> None:
+    """Raise ImportRefused for a token that stands twice, or another entry 0 than the space.
+
+    Upstream speaks entry 0 in place of an unknown character.
+    """
+    seen: set[str] = set()
+    twice = next((t for t in vocabulary.tokens if t in seen or seen.add(t)), None)  # type: ignore[func-returns-value]
     if twice is not None:
-        raise ImportRefused(f"{path} has the token {twice!r} more than once.", remedy="Each token needs its own line.")
-    if tokens[0] != " ":
         raise ImportRefused(
-            f"The first entry of {path} is {tokens[0]!r}, not the space.",
+            f"{path} has the token {quoted(twice)} more than once.", remedy="Each token needs its own line."
+        )
+    if vocabulary.tokens[0] != " ":
+        raise ImportRefused(
+            f"The first entry of {path} is {quoted(vocabulary.tokens[0])}, not the space.",
             remedy="Use the vocab.txt that the weights were trained with.",
         )
-    return Vocabulary(tokens, tuple(repairs))

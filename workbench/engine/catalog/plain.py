@@ -1,0 +1,148 @@
+"""YAML and JSON that came from outside, read as plain data: mappings, lists, numbers, words, and nothing else.
+
+Size and nesting are limited before a value is made, so a file of a few bytes cannot become a large one in memory.
+What is wrong is said with at most a short line of the file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from workbench.engine.errors import WeightsError
+
+MAX_BYTES = 65_536  # upstream's largest configuration has 2,500
+MAX_LOCK_BYTES = 16_000_000  # a lock names each of a repository's files
+MAX_DEPTH = 12
+_MAX_EVENTS = 4_000
+_MAX_BRACKETS = 200  # the time that YAML takes grows with the square of those that are open
+_QUOTED = 60  # characters
+
+
+def quoted(value: Any) -> str:
+    """``value`` as Python writes it, cut to a short line; only its type where it is neither word nor number."""
+    if isinstance(value, str):
+        shown = repr(value[: _QUOTED + 1])
+    elif isinstance(value, int) and not isinstance(value, bool):
+        shown = str(value) if abs(value) < 10**_QUOTED else "a huge number"
+    elif value is None or isinstance(value, bool | float):
+        shown = repr(value)
+    else:
+        shown = f"a {type(value).__name__}"
+    return shown if len(shown) <= _QUOTED else shown[:_QUOTED] + "..."
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, cut to a short line."""
+    text = (str(error).splitlines() or [""])[0]
+    return f"{text[:120]}..." if len(text) > 120 else text
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is a folder, a pipe or a device, or larger than ``limit``.
+    """
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("not a regular file")
+        raw = file.read(limit + 1)
+    if len(raw) > limit:
+        raise ValueError(f"larger than {limit} bytes")
+    return raw
+
+
+def _check_plain(value: Any, depth: int = 0) -> None:
+    """Raise ValueError for a type, a number or a nesting that no configuration needs."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested more than {MAX_DEPTH} deep")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ValueError(f"the key {quoted(key)} is not a word")
+            _check_plain(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_plain(item, depth + 1)
+    elif isinstance(value, int | float) and not (math.isfinite(value) if isinstance(value, float) else _fits(value)):
+        raise ValueError(f"{quoted(value)} is not a usable number")
+    elif value is not None and not isinstance(value, str | bool | int | float):
+        raise ValueError(f"it holds a {type(value).__name__}")
+
+
+def _fits(value: int) -> bool:
+    return -(2**63) <= value < 2**63
+
+
+def _parse_yaml(text: str) -> Any:
+    """The one document of ``text``. Raises ValueError with one short line."""
+    import yaml
+
+    if text.count("[") + text.count("{") > _MAX_BRACKETS:
+        raise ValueError(f"more than {_MAX_BRACKETS} brackets")
+    try:
+        depth, documents = 0, 0
+        for number, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
+            line = event.start_mark.line + 1
+            if isinstance(event, yaml.AliasEvent):
+                raise ValueError(f"line {line} repeats another part by an alias, which is refused")
+            if getattr(event, "tag", None) is not None:
+                raise ValueError(f"line {line} asks for the type {quoted(event.tag)}")
+            documents += isinstance(event, yaml.DocumentStartEvent)
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH or number > _MAX_EVENTS:
+                raise ValueError(f"line {line}: nested more than {MAX_DEPTH} deep, or over {_MAX_EVENTS} entries")
+        if documents != 1:
+            raise ValueError(f"{documents} documents instead of one")
+        return yaml.load(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or first_line(error)
+        raise ValueError(f"line {mark.line + 1}: {problem}" if mark else problem) from error
+    except (LookupError, TypeError, ArithmeticError, AttributeError) as error:  # of scalars such as "0b"
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def _read(path: Path, limit: int, parse: Callable[[str], Any]) -> dict[str, Any]:
+    """The table in ``path``. Raises OSError, or ValueError with one short line."""
+    try:
+        table = parse(read_limited(path, limit).decode("utf-8-sig"))
+        _check_plain(table)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    if not isinstance(table, dict):
+        raise ValueError("not a table of names and values")
+    return table
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: too large, nested too deep, not JSON, or not an object; the message is one short line.
+    """
+    return _read(path, MAX_LOCK_BYTES, json.loads)
+
+
+def read_yaml(path: Path, what: str, remedy: str) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Args:
+        what: the file must be, such as "a model configuration"; for the message.
+
+    Raises:
+        WeightsError: it cannot be read, or is not plain YAML within the limits.
+    """
+    try:
+        return _read(path, MAX_BYTES, _parse_yaml)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror or error}).", remedy=remedy) from error
+    except ValueError as error:
+        raise WeightsError(f"{path} is not {what} ({first_line(error)}).", remedy=remedy) from error
