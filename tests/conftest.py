@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.engine.catalog import ModelSpec, bundled_folder
+from workbench.engine.catalog import ModelSpec, VocoderConfig, bundled_folder
 from workbench.engine.settings import MelConfig
-from workbench.engine.weights import vocos_config
 
 # one thread each, for tests that run side by side and the servers they start; before torch is imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,7 +28,7 @@ TINY_ARCH = {
     "conv_layers": 1,
     "text_mask_padding": True,
 }
-TINY_VOCOS = vocos_config(dim=16, intermediate_dim=32, num_layers=1)
+TINY_VOCOS = VocoderConfig(dim=16, intermediate_dim=32, num_layers=1)
 TINY_SPEC = ModelSpec("tiny", "Tiny random model", "DiT", TINY_ARCH, MelConfig(), "MIT", ("en",), kind="imported")
 REF_TEXT = "Some call me nature, others call me mother nature."
 

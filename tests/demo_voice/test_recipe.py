@@ -29,6 +29,7 @@ from workbench.demo_voice import (
     vocoder,
 )
 from workbench.engine import loading
+from workbench.engine.catalog import VocoderConfig
 from workbench.engine.catalog.configs import read_config
 
 try:
@@ -58,10 +59,7 @@ def work(tmp_path_factory):
     patch.setattr(texts.TextSource, "load", staticmethod(tiny_source))
     small = {"dim": 64, "depth": 2, "heads": 1, "text_dim": 48, "conv_layers": 2}
     patch.setattr(network, "ARCH", network.ARCH | small)
-    config = json.loads(json.dumps(vocoder.CONFIG))
-    config["backbone"]["init_args"] |= {"dim": 32, "intermediate_dim": 64, "num_layers": 2}
-    config["head"]["init_args"]["dim"] = 32
-    patch.setattr(vocoder, "CONFIG", config)
+    patch.setattr(vocoder, "CONFIG", VocoderConfig(dim=32, intermediate_dim=64, num_layers=2))
     recipe.make_corpus(folder, shards=1, groups=6, seed=1)
     recipe.train_acoustic(recipe.AcousticJob(folder, steps=4, letters_steps=30, critic_steps=3, compiled=False))
     recipe.train_vocoder(folder, steps=3)

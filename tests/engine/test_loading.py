@@ -8,7 +8,6 @@ import sys
 
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file, save_file
 
 from tests.conftest import TINY_SPEC
@@ -17,7 +16,7 @@ from workbench.engine.catalog import get_model
 from workbench.engine.errors import DeviceError, WeightsError
 from workbench.engine.loading import choose_device, choose_dtype, load
 from workbench.engine.settings import WINDOW_FRAMES, LoadSettings
-from workbench.engine.weights import build_cfm, build_vocoder, read_state, read_vocab
+from workbench.engine.weights import build_cfm, read_state, read_vocab
 
 
 def test_every_step_is_a_span(tiny_engine):
@@ -89,7 +88,7 @@ def test_truncated_weights_are_refused(tiny_folder, tmp_path):
     whole = (tiny_folder / "model_random.safetensors").read_bytes()
     cut = tmp_path / "model_cut.safetensors"
     cut.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(WeightsError, match="cut short or damaged"):
+    with pytest.raises(WeightsError, match="cut short: "):
         read_state(cut)
 
 
@@ -106,16 +105,6 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path):
     path.write_bytes(pickle.dumps(_Bomb()))
     with pytest.raises(WeightsError):
         read_state(path)
-
-
-def test_a_vocoder_configuration_may_only_name_classes_of_vocos(tmp_path):
-    config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump({"feature_extractor": {"class_path": "os.system", "init_args": {}}}))
-    with pytest.raises(WeightsError, match=r"os\.system"):
-        build_vocoder(config)
-    config.write_text("just a text")
-    with pytest.raises(WeightsError, match="not a configuration"):
-        build_vocoder(config)
 
 
 def test_vocabularies_with_crlf_or_without_a_last_newline_are_read_whole(tmp_path):

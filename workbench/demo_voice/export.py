@@ -16,7 +16,9 @@ from workbench.demo_voice.corpus import SAMPLE_RATE_HZ, record
 from workbench.demo_voice.espeak import Espeak, Speaker
 from workbench.demo_voice.texts import CorpusError
 from workbench.engine.audio import write_audio
+from workbench.engine.catalog import check_model, check_vocoder, read_config, read_vocoder
 from workbench.engine.settings import MelConfig
+from workbench.engine.weights import read_state, vocos_of
 
 VOICES: tuple[tuple[str, Speaker, str], ...] = (
     ("Nora", Speaker("steph", 60, 52, 192), "The lake was calm and bright, and two white boats drifted by."),
@@ -32,7 +34,11 @@ reference's among them, so references are short.
 
 
 def export_acoustic(average: dict[str, Tensor], folder: Path, name: str, arch: dict[str, Any] | None = None) -> Path:
-    """Write config.yaml, vocab.txt and `model_<name>.safetensors` (fp16, keys under `ema_model.`)."""
+    """Write config.yaml, vocab.txt and `model_<name>.safetensors` (fp16, keys under `ema_model.`).
+
+    Raises:
+        WeightsError: `arch` is not one that can be imported and run.
+    """
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,6 +61,7 @@ def export_acoustic(average: dict[str, Tensor], folder: Path, name: str, arch: d
             "mel_spec": spec,
         }
     }
+    check_model(config["model"], "The voice's configuration")
     text = "# the layout of f5_tts/configs/*.yaml\n" + yaml.safe_dump(config, sort_keys=False)
     (folder / "config.yaml").write_text(text, encoding="utf-8")
     state = {f"ema_model.transformer.{k}": v.half().contiguous() for k, v in average.items()}
@@ -91,7 +98,8 @@ def export_vocoder(average: dict[str, Tensor], folder: Path) -> Path:
     from safetensors.torch import save_file
 
     (folder / "vocos").mkdir(parents=True, exist_ok=True)
-    (folder / "vocos" / "config.yaml").write_text(yaml.safe_dump(vocoder.CONFIG, sort_keys=False), encoding="utf-8")
+    config = check_vocoder(vocoder.CONFIG.as_dict()).as_dict()
+    (folder / "vocos" / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     path = folder / "vocos" / "model.safetensors"
     save_file({k: v.contiguous() for k, v in average.items() if not k.startswith("feature_extractor.")}, path)
     path.chmod(0o644)
@@ -131,19 +139,15 @@ def write_lock(folder: Path) -> dict[str, Any]:
 
 def load_exported(folder: Path) -> tuple[Any, Any]:
     """CFM and Vocos from an exported folder, in eval mode, exactly as saved."""
-    from safetensors.torch import load_file
-
-    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    cfm = network.build_cfm(config["model"]["arch"])
-    weights = load_file(next(iter(sorted(folder.glob("model_*.safetensors")))))
+    _, arch, _ = read_config(folder / "config.yaml")
+    cfm = network.build_cfm(arch)
+    weights = read_state(next(iter(sorted(folder.glob("model_*.safetensors")))))
     cfm.load_state_dict({k.removeprefix("ema_model."): v.float() for k, v in weights.items()})
     return cfm.eval(), load_vocoder(folder)
 
 
 def load_vocoder(folder: Path) -> Any:
     """Vocos from an exported folder, in eval mode, exactly as saved."""
-    from safetensors.torch import load_file
-
-    vocos = vocoder.build_vocos(yaml.safe_load((folder / "vocos" / "config.yaml").read_text(encoding="utf-8")))
-    vocos.load_state_dict(load_file(folder / "vocos" / "model.safetensors"), strict=False)
+    vocos = vocos_of(read_vocoder(folder / "vocos" / "config.yaml"))
+    vocos.load_state_dict(read_state(folder / "vocos" / "model.safetensors"), strict=False)
     return vocos.eval()

@@ -12,24 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor
 
 from workbench.demo_voice import network
 from workbench.demo_voice.texts import CHARACTERS, TextSource
 from workbench.engine import compat
+from workbench.engine.catalog import read_config
+from workbench.engine.weights import read_state
 
 
 def load_backbone(folder: Path) -> tuple[Any, dict[str, int]]:
     """DiT and vocabulary of an exported voice."""
     compat.install()
     from f5_tts.model import DiT
-    from safetensors.torch import load_file
 
-    arch = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["model"]["arch"]
+    _, arch, _ = read_config(folder / "config.yaml")
     characters = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")[:-1]
     backbone = DiT(**arch, dropout=0.0, text_num_embeds=len(characters), mel_dim=100)
-    weights = load_file(next(folder.glob("model_*.safetensors")))
+    weights = read_state(next(folder.glob("model_*.safetensors")))
     backbone.load_state_dict({k.removeprefix("ema_model.transformer."): v.float() for k, v in weights.items()})
     return backbone.eval(), {c: i for i, c in enumerate(characters)}
 

@@ -46,6 +46,7 @@ from workbench.demo_voice.speaking import SamplerSettings, model_of_checkpoint
 from workbench.demo_voice.texts import CorpusError, TextSource
 from workbench.engine.catalog import bundled_folder
 from workbench.engine.loading import choose_device
+from workbench.engine.weights import vocos_of
 
 CRITIC = Path("critic") / "critic.pt"
 
@@ -172,7 +173,7 @@ def _vocoder(work: Path) -> Any:
     path = work / "vocoder" / "vocoder.pt"
     if not path.exists():
         return exporting.load_vocoder(bundled_folder())
-    vocos = vocoder.build_vocos()
+    vocos = vocos_of(vocoder.CONFIG)
     vocos.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
     return vocos.eval()
 

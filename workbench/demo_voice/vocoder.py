@@ -25,9 +25,10 @@ from workbench.demo_voice.optim import update_average
 from workbench.demo_voice.records import Curve, save_state
 from workbench.demo_voice.rows import MEL_FLOOR
 from workbench.engine import compat
-from workbench.engine.weights import vocos_config
+from workbench.engine.catalog import VocoderConfig
+from workbench.engine.weights import vocos_of
 
-CONFIG = vocos_config(dim=192, intermediate_dim=576, num_layers=6)
+CONFIG = VocoderConfig(dim=192, intermediate_dim=576, num_layers=6)
 _SIZES = (256, 512, 1024, 2048, 4096)
 _HOP = 256
 _VOICED_WINDOW = 2048  # samples: six periods of 70 Hz
@@ -56,22 +57,6 @@ class VocoderPlan:
     periodicity_weight: float = 8.0
     retraced: int = 900
     seed: int = 4
-
-
-def build_vocos(config: dict[str, Any] | None = None) -> Any:
-    """A fresh Vocos of CONFIG."""
-    compat.install()
-    from vocos import Vocos
-    from vocos.feature_extractors import MelSpectrogramFeatures
-    from vocos.heads import ISTFTHead
-    from vocos.models import VocosBackbone
-
-    c = config or CONFIG
-    return Vocos(
-        MelSpectrogramFeatures(**c["feature_extractor"]["init_args"]),
-        VocosBackbone(**c["backbone"]["init_args"]),
-        ISTFTHead(**c["head"]["init_args"]),
-    )
 
 
 def log_mel(wave: Tensor) -> Tensor:
@@ -166,7 +151,7 @@ def train_vocoder(
 
     # upstream keeps the transform of its first call; one made in inference mode could not be trained through
     modules.vocos_mel_stft_cache.clear()
-    rng, model = network.seed_everything(plan.seed), build_vocos()
+    rng, model = network.seed_everything(plan.seed), vocos_of(CONFIG)
     if start:
         model.load_state_dict(start)
     optimizer = torch.optim.AdamW(model.parameters(), plan.learning_rate, betas=(0.8, 0.99), weight_decay=0.01)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine import cache
-from workbench.engine.catalog import VOCODER_REPO, ModelFiles, ModelSpec, get_model
+from workbench.engine.catalog import VOCODER_REPO, ModelFiles, ModelSpec, get_model, read_vocoder
 from workbench.engine.errors import SettingsError, WeightsError
 from workbench.engine.loading import load_vocoder
 from workbench.engine.random_weights import add_to_hub_cache
@@ -56,15 +56,16 @@ def _link(path: Path, to: Path) -> Path:
 
 
 def _vocoder_as_released(spec: ModelSpec, files: ModelFiles, hub: Path) -> dict[str, Path]:
-    """config.yaml and pytorch_model.bin, as ``Vocos.from_pretrained`` expects them, whatever the vocoder's own form."""
+    """config.yaml and pytorch_model.bin, as ``Vocos.from_pretrained`` expects them, whatever the vocoder's own form.
+
+    Both are written anew from what was checked: vocos builds any class that a configuration names.
+    """
     import torch
+    import yaml
 
     config, weights = hub / "config.yaml", hub / "pytorch_model.bin"
-    config.write_bytes(files.vocoder_config.read_bytes())
-    if files.vocoder_weights.suffix == ".bin":
-        _link(files.vocoder_weights, weights)
-    else:
-        torch.save(load_vocoder(replace(spec, name="lab"), files, Timeline()).state_dict(), weights)
+    config.write_text(yaml.safe_dump(read_vocoder(files.vocoder_config).as_dict()), encoding="utf-8")
+    torch.save(load_vocoder(replace(spec, name="lab"), files, Timeline()).state_dict(), weights)
     return {"config.yaml": config, "pytorch_model.bin": weights}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine import cache, compat
-from workbench.engine.catalog import ModelFiles, ModelSpec
+from workbench.engine.catalog import ModelFiles, ModelSpec, read_vocoder
 from workbench.engine.errors import DeviceError
 from workbench.engine.settings import WINDOW_FRAMES, LoadSettings
 from workbench.engine.timing import Span, Timeline
@@ -193,12 +193,18 @@ def load_acoustic(spec: ModelSpec, files: ModelFiles, timeline: Timeline) -> Any
 
 
 def load_vocoder(spec: ModelSpec, files: ModelFiles, timeline: Timeline) -> Any:
-    """The Vocos of ``spec``, on the CPU, in fp32, from ``files``. Counted in ``load_counts``."""
+    """The Vocos of ``spec``, on the CPU, in fp32, from ``files``. Counted in ``load_counts``.
+
+    Raises:
+        WeightsError: its configuration is not one that can be built, or for another mel spectrogram than the model's.
+    """
     _count("vocoder", spec.name)
     with timeline.span("read_weights"):
-        state = {key: value.float() for key, value in read_state(files.vocoder_weights).items()}
+        config = read_vocoder(files.vocoder_config)
+        config.check_fits(spec.mel, files.vocoder_config)
+        state = read_state(files.vocoder_weights)
     with timeline.span("build"):
-        vocoder = build_vocoder(files.vocoder_config)
+        vocoder = build_vocoder(config)
         # the filter bank of its own mel transform is computed, not learnt; some checkpoints carry it, some do not
         computed = {k: v for k, v in vocoder.state_dict().items() if k.startswith("feature_extractor.")}
         state = computed | state

@@ -15,11 +15,8 @@ from typing import Any
 import yaml
 
 from workbench.engine import compat
-from workbench.engine.catalog import ModelSpec, packaged_vocab
-from workbench.engine.weights import build_cfm, build_vocoder, read_vocab, vocos_config
-
-# charactr/vocos-mel-24khz, config.yaml
-VOCOS_CONFIG = vocos_config(dim=512, intermediate_dim=1536, num_layers=8)
+from workbench.engine.catalog import RELEASED_VOCODER, ModelSpec, VocoderConfig, packaged_vocab
+from workbench.engine.weights import build_cfm, build_vocoder, read_vocab
 
 
 def fill(module: Any, seed: int) -> Any:
@@ -39,17 +36,11 @@ def fill(module: Any, seed: int) -> Any:
 
 
 def build(
-    spec: ModelSpec, seed: int, vocoder_config: dict[str, Any] = VOCOS_CONFIG, vocab: Path | None = None
+    spec: ModelSpec, seed: int, vocoder_config: VocoderConfig = RELEASED_VOCODER, vocab: Path | None = None
 ) -> tuple[Any, Any]:
     """CFM and Vocos of the sizes of ``spec``, with random weights, on the CPU in fp32."""
-    import tempfile
-
     cfm = fill(build_cfm(spec, read_vocab(vocab or packaged_vocab())), seed)
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "config.yaml"
-        config.write_text(yaml.safe_dump(vocoder_config), encoding="utf-8")
-        vocoder = fill(build_vocoder(config), seed + 1)
-    return cfm, vocoder
+    return cfm, fill(build_vocoder(vocoder_config), seed + 1)
 
 
 def write_flat(
@@ -57,7 +48,7 @@ def write_flat(
     folder: Path,
     *,
     seed: int = 0,
-    vocoder_config: dict[str, Any] = VOCOS_CONFIG,
+    vocoder_config: VocoderConfig = RELEASED_VOCODER,
     vocab: Path | None = None,
     suffix: str = ".safetensors",
 ) -> Path:
@@ -76,7 +67,7 @@ def write_flat(
     else:
         torch.save({"ema_model_state_dict": released_state(cfm)}, folder / f"model_random{suffix}")
     (folder / "vocab.txt").write_bytes((vocab or packaged_vocab()).read_bytes())
-    (folder / "vocos" / "config.yaml").write_text(yaml.safe_dump(vocoder_config), encoding="utf-8")
+    (folder / "vocos" / "config.yaml").write_text(yaml.safe_dump(vocoder_config.as_dict()), encoding="utf-8")
     torch.save(vocoder.state_dict(), folder / "vocos" / "pytorch_model.bin")
     return folder
 

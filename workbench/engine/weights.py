@@ -7,59 +7,77 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine import compat
-from workbench.engine.catalog import ModelSpec
-from workbench.engine.errors import WeightsError
+from workbench.engine.cache.checkpoints import read_storages
+from workbench.engine.cache.headers import read_header
+from workbench.engine.cache.vocab import read_vocabulary
+from workbench.engine.catalog import ModelSpec, VocoderConfig
+from workbench.engine.catalog.plain import first_line, quoted
+from workbench.engine.errors import ImportRefused, WeightsError
 
+_TORCH_TYPES = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U8": "uint8",
+    "BOOL": "bool",
+}
 _LEGACY_KEYS = ("mel_spec.mel_stft.mel_scale.fb", "mel_spec.mel_stft.spectrogram.window")
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """Tensors of a safetensors file, or of a checkpoint read with ``weights_only=True``.
+    """Tensors of a safetensors file, or of a checkpoint in any of upstream's layouts: the EMA's if it has them.
 
     Raises:
-        WeightsError: missing, cut short, or a pickle that would run code.
+        WeightsError: missing, cut short, damaged, or a pickle that would run code.
     """
-    import pickle
-
-    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    if path.suffix != ".safetensors":
+        try:
+            return _read_checkpoint(path)
+        except ImportRefused as error:
+            raise WeightsError(error.what, remedy=error.remedy) from error
+    read_header(path)
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise WeightsError(f"The weights {path} are missing.", remedy="Fetch or import the model again.") from error
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{path.name} is refused: it is not plain weights, reading it could run code.",
-            remedy="Use a safetensors file, or a checkpoint from a source you trust, saved anew.",
-        ) from error
+        return load_file(path)
     except (SafetensorError, RuntimeError, EOFError, OSError, ValueError) as error:
         raise WeightsError(
-            f"{path.name} cannot be read, it is cut short or damaged ({str(error).splitlines()[0]}).",
+            f"{path} cannot be read, it is cut short or damaged ({first_line(error)}).",
             remedy="Run `python -m workbench cache verify`, then fetch or import it again.",
         ) from error
 
 
-def acoustic_state(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """The EMA weights of a checkpoint in any of upstream's layouts, in fp32, under the CFM's own names."""
-    for layer in ("ema_model_state_dict", "model_state_dict"):
-        if isinstance(checkpoint.get(layer), dict):
-            checkpoint = checkpoint[layer]
-            break
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    """The tensors that inference needs, from their bytes: torch's own unpickler can be made to take any memory."""
+    import torch
+
+    found = {}
+    for storage, raw, places in read_storages(path):
+        kind = getattr(torch, _TORCH_TYPES[storage.dtype])
+        block = torch.frombuffer(bytearray(raw), dtype=kind) if raw else torch.empty(0, dtype=kind)
+        for name, place in places.items():
+            found[name] = block.as_strided(place.shape, place.stride, place.offset)
+    return found
+
+
+def acoustic_state(tensors: dict[str, Any]) -> dict[str, Any]:
+    """The weights under the CFM's own names, as upstream's loader takes them."""
     return {
-        key.removeprefix("ema_model."): value.float()
-        for key, value in checkpoint.items()
+        key.removeprefix("ema_model."): value
+        for key, value in tensors.items()
         if key not in ("initted", "step", "update") and key.removeprefix("ema_model.") not in _LEGACY_KEYS
     }
 
 
 def read_vocab(path: Path) -> dict[str, int]:
-    """Token to index. Accepts CRLF and a last line without its end, which upstream's reader would cut short."""
-    lines = path.read_text(encoding="utf-8").replace("\r\n", "\n").removesuffix("\n").split("\n")
-    return {token: index for index, token in enumerate(lines)}
+    """Token to index. A token that stands twice has its last index, as upstream reads it."""
+    return {token: index for index, token in enumerate(read_vocabulary(path).tokens)}
 
 
 def build_cfm(spec: ModelSpec, vocab: dict[str, int]) -> Any:
@@ -92,66 +110,48 @@ def _without_initialisation() -> Any:
     return Skip()
 
 
-def vocos_config(dim: int, intermediate_dim: int, num_layers: int) -> dict[str, Any]:
-    """A configuration of Vocos on the mel of F5-TTS, in the layout of its config.yaml; only the sizes are free."""
-    transform = {"n_fft": 1024, "hop_length": 256, "padding": "center"}
-    return {
-        "feature_extractor": {
-            "class_path": "vocos.feature_extractors.MelSpectrogramFeatures",
-            "init_args": {"sample_rate": 24000, "n_mels": 100} | transform,
-        },
-        "backbone": {
-            "class_path": "vocos.models.VocosBackbone",
-            "init_args": {
-                "input_channels": 100,
-                "dim": dim,
-                "intermediate_dim": intermediate_dim,
-                "num_layers": num_layers,
-            },
-        },
-        "head": {"class_path": "vocos.heads.ISTFTHead", "init_args": {"dim": dim} | transform},
-    }
-
-
-def build_vocoder(config: Path) -> Any:
-    """Vocos as its configuration says; only classes of the vocos package are built.
-
-    Raises:
-        WeightsError: the configuration is not Vocos's, or names a class of another package.
-    """
-    import yaml
-
+def vocos_of(config: VocoderConfig) -> Any:
+    """A Vocos of these sizes, with fresh weights."""
     compat.install()
     from vocos import Vocos
+    from vocos.feature_extractors import MelSpectrogramFeatures
+    from vocos.heads import ISTFTHead
+    from vocos.models import VocosBackbone
 
-    try:
-        parts = yaml.safe_load(config.read_text(encoding="utf-8"))
-        foreign = [part["class_path"] for part in parts.values() if not part["class_path"].startswith("vocos.")]
-    except (yaml.YAMLError, AttributeError, TypeError, KeyError, UnicodeDecodeError) as error:
-        raise WeightsError(f"{config} is not a configuration of Vocos.", remedy="Import the vocoder again.") from error
-    if foreign:
-        raise WeightsError(
-            f"{config} names {foreign[0]}, which is not a part of Vocos.",
-            remedy="Use the configuration of charactr/vocos-mel-24khz.",
-        )
+    parts = {name: part["init_args"] for name, part in config.as_dict().items()}
+    return Vocos(
+        MelSpectrogramFeatures(**parts["feature_extractor"]),
+        VocosBackbone(**parts["backbone"]),
+        ISTFTHead(**parts["head"]),
+    )
+
+
+def build_vocoder(config: VocoderConfig) -> Any:
+    """A Vocos of these sizes, its weights not initialised (they are about to be replaced)."""
     with _without_initialisation():
-        return Vocos.from_hparams(str(config)).eval()
+        return vocos_of(config).eval()
 
 
 def load_strictly(module: Any, state: dict[str, Any], path: Path, title: str) -> None:
-    """Load ``state`` or say in one line how it differs from what ``title`` needs."""
+    """Load ``state`` in fp32, or say in one line how it differs from what ``title`` needs.
+
+    Shapes are compared first: what does not fit is never converted, and so takes no memory.
+    """
     expected = {key: tuple(value.shape) for key, value in module.state_dict().items()}
     missing = sorted(expected.keys() - state.keys())
     foreign = sorted(state.keys() - expected.keys())
-    changed = sorted(k for k in expected.keys() & state.keys() if expected[k] != tuple(state[k].shape))
-    if missing or foreign or changed:
+    both = sorted(expected.keys() & state.keys())
+    changed = [k for k in both if expected[k] != tuple(state[k].shape)]
+    whole = [k for k in both if not state[k].is_floating_point()]
+    if missing or foreign or changed or whole:
         found = (
             ([f"{len(missing)} tensors are missing, such as {missing[0]}"] if missing else [])
-            + ([f"{len(foreign)} are foreign, such as {foreign[0]}"] if foreign else [])
+            + ([f"{len(foreign)} are foreign, such as {quoted(foreign[0])[1:-1]}"] if foreign else [])
             + ([f"{changed[0]} is {tuple(state[changed[0]].shape)}, not {expected[changed[0]]}"] if changed else [])
+            + ([f"{whole[0]} holds {state[whole[0]].dtype}, not floating-point numbers"] if whole else [])
         )
         raise WeightsError(
             f"{path.name} does not hold {title}: {'; '.join(found)}.",
             remedy="It belongs to another architecture or vocabulary: import it under its own config.",
         )
-    module.load_state_dict(state, strict=True, assign=True)
+    module.load_state_dict({key: value.float() for key, value in state.items()}, strict=True, assign=True)

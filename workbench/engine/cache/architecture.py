@@ -1,4 +1,4 @@
-"""What the names and shapes in a weights file tell of the model, and where that contradicts a configuration.
+"""What the names and shapes in a weights file tell of the model or vocoder, and where a configuration contradicts them.
 
 They cannot tell version 0 from version 1, whose tensors are alike: a configuration is always named, never inferred.
 """
@@ -9,6 +9,8 @@ import re
 from typing import Any
 
 from workbench.engine.cache.headers import Header
+from workbench.engine.catalog import VocoderConfig
+from workbench.engine.catalog.plain import quoted
 from workbench.engine.errors import ImportRefused
 
 _MLX = re.compile(r"\b(time_mlp|conv1d|text_blocks|ff|to_out)\.layers\.\d")
@@ -23,7 +25,7 @@ def refuse_foreign(header: Header, name: str) -> None:
             remedy="Take the PyTorch weights of the same model, such as SWivid/F5-TTS.",
         )
     if not any("text_embed.text_embed.weight" in key for key in header.tensors):
-        example = next(iter(header.tensors), "nothing")
+        example = quoted(next(iter(header.tensors), "nothing"))[1:-1]
         raise ImportRefused(
             f"{name} is not an F5-TTS or E2-TTS model: it has no text embedding (it holds {example}, ...).",
             remedy="Give the acoustic model's file.",
@@ -78,3 +80,19 @@ def contradictions(header: Header, backbone: str, arch: dict[str, Any], mel_chan
         "qk_norm": given["qk_norm"] is not None,
     }
     return [f"{name} is {found[name]}, not {value}" for name, value in wanted.items() if found[name] != value]
+
+
+def vocoder_contradictions(header: Header, config: VocoderConfig) -> list[str]:
+    """Where the tensors differ from those of a Vocos of ``config``, one phrase each; empty if they fit."""
+    wanted = {
+        "backbone.embed.weight": (config.dim, config.n_mels, 7),
+        "backbone.convnext.0.pwconv1.weight": (config.intermediate_dim, config.dim),
+        f"backbone.convnext.{config.num_layers - 1}.gamma": (config.dim,),
+        f"backbone.convnext.{config.num_layers}.gamma": None,
+        "head.out.weight": (config.n_fft + 2, config.dim),
+    }
+    return [
+        f"{name} is {header.shape(name) or 'missing'}, not {shape or 'there'}"
+        for name, shape in wanted.items()
+        if header.shape(name) != shape
+    ]

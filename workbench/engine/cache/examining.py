@@ -6,18 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.engine.cache.architecture import contradictions, refuse_foreign
+from workbench.engine.cache.architecture import contradictions, describe, refuse_foreign, vocoder_contradictions
 from workbench.engine.cache.checkpoints import read_checkpoint
 from workbench.engine.cache.folders import FolderFiles, find_in_folder, find_vocoder_in
 from workbench.engine.cache.headers import Header, file_problem, read_header
 from workbench.engine.cache.paths import human_bytes, repo_folder
-from workbench.engine.cache.vocab import Vocabulary, read_vocabulary
+from workbench.engine.cache.vocab import Vocabulary, read_vocabulary, refuse_unusable
 from workbench.engine.catalog import (
+    RELEASED_VOCODER,
+    VOCODER_REPO,
     ModelSpec,
+    describes_a_model,
     get_model,
     list_models,
     packaged_vocab,
     read_config,
+    read_vocoder,
     template,
     templates,
 )
@@ -63,16 +67,19 @@ def _configuration(config: str | Path | None, files: FolderFiles) -> tuple[str, 
                 remedy=f"Known: {', '.join(templates())}, the "
                 "name of a model in the catalogue, or a .yaml file in upstream's layout.",
             ) from error
+    unusable = ""
     if files.config is not None:
         try:
+            described = describes_a_model(files.config)
+        except WeightsError as error:  # some other tool's config.yaml; the layout's own name may still tell
+            described, unusable = False, f" {error.what}"
+        if described:
             return *read_config(files.config), f"{files.config.name} beside the weights"
-        except WeightsError:
-            pass  # some other config.yaml; the layout's own name may still tell
     known = known_model(files)
     if known is not None:
         return known.backbone, dict(known.arch), known.mel, f"the name {known.name} in the layout"
     raise ImportRefused(
-        f"Nothing says which configuration {files.weights.name} was trained with.",
+        f"Nothing says which configuration {files.weights.name} was trained with.{unusable}",
         remedy="Name it with "
         f"config=: {', '.join(templates())}. Version 0 and version 1 look alike and sound wrong if mixed up.",
     )
@@ -97,8 +104,8 @@ def _read_weights(path: Path) -> tuple[Header, list[str]]:
     return header, notes
 
 
-def _vocoder(given: str | Path | None, files: FolderFiles) -> tuple[Path, Path] | None:
-    """The vocoder's two files, checked; None: take the one of the Hub from the caches."""
+def _vocoder(given: str | Path | None, files: FolderFiles, mel: MelConfig) -> tuple[Path, Path] | None:
+    """The vocoder's two files, checked against each other and against ``mel``; None: take the one of the Hub."""
     pair = files.vocoder
     if given is not None:
         pair = find_vocoder_in(user_path(given, "The vocoder"))
@@ -107,12 +114,22 @@ def _vocoder(given: str | Path | None, files: FolderFiles) -> tuple[Path, Path] 
                 f"{given} holds no Vocos (config.yaml with model.safetensors or pytorch_model.bin).",
                 remedy="Give the folder of the vocoder.",
             )
-    for path in pair or ():
+    if pair is None:
+        RELEASED_VOCODER.check_fits(mel, Path(VOCODER_REPO))
+        return None
+    for path in pair:
         problem = file_problem(path)
         if problem:
             raise ImportRefused(f"The vocoder's {path} {problem}.", remedy="Copy it again.")
-        if path.suffix == ".bin":
-            read_checkpoint(path)
+    config = read_vocoder(pair[0])
+    config.check_fits(mel, pair[0])
+    header = read_header(pair[1]) if pair[1].suffix == ".safetensors" else read_checkpoint(pair[1]).header
+    wrong = vocoder_contradictions(header, config)
+    if wrong:
+        raise ImportRefused(
+            f"{pair[1]} is of another architecture than its config.yaml: {'; '.join(wrong)}.",
+            remedy="Put the config.yaml of that vocoder beside it.",
+        )
     return pair
 
 
@@ -133,7 +150,8 @@ def examine(path: Path, config: str | Path | None, vocoder: str | Path | None, n
         )
     vocab = files.vocab or packaged_vocab()
     vocabulary = read_vocabulary(vocab)
-    rows = (next(t.shape[0] for k, t in header.tensors.items() if "text_embed.text_embed.weight" in k)) - 1
+    refuse_unusable(vocabulary, vocab)
+    rows = describe(header)["vocabulary"]
     if rows != len(vocabulary.tokens):
         which = f"{vocab.name} has" if files.vocab else "there is no vocabulary beside it, and the one of f5_tts has"
         raise ImportRefused(
@@ -143,7 +161,7 @@ def examine(path: Path, config: str | Path | None, vocoder: str | Path | None, n
     notes += [f"Configuration: {stated}.", *vocabulary.repairs]
     if files.vocab is None:
         notes.append("No vocabulary beside the weights; that of f5_tts was taken, which has the right length.")
-    own = _vocoder(vocoder, files)
+    own = _vocoder(vocoder, files, mel)
     notes += [] if own else ["No vocoder beside the weights; charactr/vocos-mel-24khz is taken from the caches."]
     return Examined(files, backbone, arch, mel, vocabulary, own, tuple(notes))
 

@@ -15,6 +15,8 @@ from typing import Any
 from workbench.engine.catalog import entries
 from workbench.engine.catalog.configs import (
     bundled_folder,
+    check_model,
+    describes_a_model,
     imported_folder,
     packaged,
     packaged_vocab,
@@ -30,22 +32,30 @@ from workbench.engine.catalog.spec import (
     ModelFiles,
     ModelSpec,
 )
+from workbench.engine.catalog.vocoders import RELEASED as RELEASED_VOCODER
+from workbench.engine.catalog.vocoders import VocoderConfig, check_vocoder, read_vocoder
 from workbench.engine.errors import ModelError
 from workbench.engine.settings import MelConfig
 
 __all__ = [
     "DEMO_VOICE",
+    "RELEASED_VOCODER",
     "VOCODER_BYTES",
     "VOCODER_FILES",
     "VOCODER_REPO",
     "ModelFiles",
     "ModelSpec",
+    "VocoderConfig",
     "bundled_folder",
+    "check_model",
+    "check_vocoder",
+    "describes_a_model",
     "get_model",
     "imported_folder",
     "list_models",
     "packaged_vocab",
     "read_config",
+    "read_vocoder",
     "template",
     "templates",
     "upstream_folder",
