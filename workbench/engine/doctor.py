@@ -125,6 +125,9 @@ def _models() -> Iterator[Check]:
 
     absent = []
     for spec in list_models():
+        if spec.not_runnable and spec.folder is not None:
+            yield Check(f"model {spec.name}", "warn", f"damaged: {spec.not_runnable}")
+            continue
         try:
             files = resolve(spec)
         except WorkbenchError:

@@ -165,7 +165,7 @@ def plan_delete(name: str, *, force: bool = False) -> DeletePlan:
         paths = _in_folder(bundled_folder())
     elif spec.kind == "imported":
         lock = fetched_lock(spec.name)
-        paths = _in_folder(imported_folder() / spec.name) + ([lock] if lock.is_file() else [])
+        paths = _in_folder(spec.folder or imported_folder() / spec.name) + ([lock] if lock.is_file() else [])
     elif spec.repo_files:
         others = {f for s in list_models() if s.repo == spec.repo and s.name != spec.name for f in s.repo_files}
         paths = _in_hub(str(spec.repo), tuple(f for f in spec.repo_files if f not in others))

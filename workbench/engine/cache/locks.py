@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.cache.paths import is_commit, locks_root
+from workbench.engine.catalog.plain import first_line, read_json
 from workbench.engine.errors import CacheError, Cancelled
 
 LOCK_NAME = "lock.json"
@@ -134,7 +135,7 @@ def read_lock(path: Path) -> tuple[LockedRepo, ...]:
         CacheError: it is there but cannot be understood.
     """
     try:
-        lock = json.loads(path.read_text(encoding="utf-8"))
+        lock = read_json(path)
         if "files" in lock:
             return (LockedRepo("", "", _files(lock["files"])),)
         repos = tuple(LockedRepo(r["repo"], r["revision"], _files(r["files"])) for r in lock["repos"])
@@ -146,7 +147,8 @@ def read_lock(path: Path) -> tuple[LockedRepo, ...]:
         return ()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CacheError(
-            f"The lock file {path} is damaged ({error}).", remedy="Remove it and fetch or import the model again."
+            f"The lock file {path} is damaged ({first_line(error)}).",
+            remedy="Remove it and fetch or import the model again.",
         ) from error
 
 

@@ -154,12 +154,15 @@ def resolve(spec: ModelSpec, *, folder: Path | None = None) -> ModelFiles:
     began = time.perf_counter()
     if spec.not_runnable and folder is None:
         raise WeightsError(f"{spec.name} cannot be run: {spec.not_runnable}", remedy="Choose another model.")
-    if folder is not None:
-        files = _from_given_folder(spec, Path(folder))
-    elif spec.folder is not None:
-        files = _from_own_folder(spec, spec.folder)
-    else:
-        files = _from_hub_layout(spec)
+    try:
+        if folder is not None:
+            files = _from_given_folder(spec, Path(folder))
+        elif spec.folder is not None:
+            files = _from_own_folder(spec, spec.folder)
+        else:
+            files = _from_hub_layout(spec)
+    except OSError as error:
+        raise _missing(spec, [f"{error.filename or 'a folder'} cannot be read ({error.strerror or error})"]) from error
     log.info(
         "resolve model=%s source=%s revision=%s weights=%s took=%.3f",
         spec.name,

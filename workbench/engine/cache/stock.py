@@ -18,6 +18,7 @@ from workbench.engine.catalog import VOCODER_FILES, ModelSpec, get_model, list_m
 from workbench.engine.errors import CacheError, WeightsError
 
 log = logging.getLogger("workbench.cache")
+_DESCRIPTION = "its description"
 Progress = Callable[[str, int, int], None]
 
 
@@ -67,7 +68,10 @@ def _look(name: str, path: Path, locked: LockedRepo | None, shared: bool = False
     """The file as it is now."""
     entry = next((f for f in locked.files if f.path == name), None) if locked else None
     problem = file_problem(path, entry.size if entry else None)
-    size = path.stat().st_size if path.is_file() else 0
+    try:
+        size = path.stat().st_size if path.is_file() else 0
+    except OSError:
+        size = 0
     return CachedFile(name, path, size, problem, entry.sha256 if entry else "", shared)
 
 
@@ -105,6 +109,7 @@ def _folder_files(spec: ModelSpec, folder: Path) -> list[CachedFile]:
 def _stock(spec: ModelSpec) -> Stock:
     """The state of one catalogue entry."""
     source, revision, files, note = "cache", None, [], spec.note
+    unusable = spec.not_runnable if spec.folder is not None and os.path.lexists(spec.folder) else ""
     try:
         locked = locked_repos(spec.name) if spec.vocoder_repo else {}
         if spec.folder is not None:
@@ -114,8 +119,13 @@ def _stock(spec: ModelSpec) -> Stock:
         own = any(f.size for f in files)
         if (spec.vocoder_repo and spec.repo_files) or (spec.kind == "imported" and spec.vocoder_repo):
             files += _best_snapshot(str(spec.vocoder_repo), VOCODER_FILES, locked.get(str(spec.vocoder_repo)), True)[2]
-    except CacheError as error:
-        own, note, files = True, str(error), [CachedFile(LOCK_NAME, Path(), 0, "is damaged")]
+    except (CacheError, WeightsError) as error:
+        unusable = unusable or str(error)
+    except OSError as error:
+        unusable = unusable or f"It cannot be read: {error.strerror or error}."
+    if unusable:  # it is there, and nothing about its files can be relied on
+        own, note = True, unusable
+        files = [CachedFile(_DESCRIPTION, spec.folder or Path(), 0, f"is damaged: {unusable}"), *files]
     state = "absent" if not own else "incomplete" if any(f.problem for f in files) else "complete"
     return Stock(
         spec.name,
@@ -180,7 +190,10 @@ def _check(file: CachedFile, on_bytes: Callable[[int], None] | None, cancel: thr
     expected = _expected(file)
     if not file.path.is_file():
         return Checked(file.name, file.path, "missing", expected, "")
-    found = git_id_of(file.path) if len(expected) == 40 else sha256_of(file.path, on_bytes=on_bytes, cancel=cancel)
+    try:
+        found = git_id_of(file.path) if len(expected) == 40 else sha256_of(file.path, on_bytes=on_bytes, cancel=cancel)
+    except OSError as error:
+        return Checked(file.name, file.path, "damaged", expected, error.strerror or str(error))
     status = "unknown" if not expected else "ok" if found == expected else "damaged"
     return Checked(file.name, file.path, status, expected, found)
 
@@ -218,8 +231,8 @@ def verify(name: str, *, on_progress: Progress | None = None, cancel: threading.
             f"Nothing of {stock.model} is on this machine.",
             remedy=f"`python -m workbench cache fetch {stock.model}` brings it.",
         )
-    if stock.files and stock.files[0].problem == "is damaged":
-        raise CacheError(stock.note)
+    if stock.files and stock.files[0].name == _DESCRIPTION:
+        raise CacheError(f"{stock.model} is damaged: {stock.note}", remedy="Delete it, and fetch or import it again.")
     checked = _check_all(stock, on_progress, cancel)
     report = Verification(stock.model, checked, time.perf_counter() - began)
     log.info(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import re
 from pathlib import Path
 from typing import Any
 
 from workbench.engine.catalog.configs import bundled_folder, imported_folder, packaged, read_config
+from workbench.engine.catalog.plain import first_line, quoted, read_json
 from workbench.engine.catalog.spec import BASE_BYTES, DEMO_VOICE, SMALL_BYTES, VOCODER_REPO, ModelSpec
 from workbench.engine.errors import WeightsError
 from workbench.engine.settings import MelConfig
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What an imported model may be called."""
+_MAX_WORDS = 4_000  # characters
 
 _V0_BASE = {
     "dim": 1024,
@@ -181,63 +186,94 @@ COMMUNITY = (
 
 
 def bundled() -> ModelSpec:
-    """The demo voice, described by its own config.yaml."""
+    """The demo voice, described by its own config.yaml; with the reason if that cannot be used."""
     folder = bundled_folder()
     common: dict[str, Any] = {"kind": "bundled", "folder": folder, "vocab": "vocab.txt", "vocoder_repo": None}
-    if not (folder / "config.yaml").is_file():
-        return ModelSpec(
-            DEMO_VOICE,
-            "Demo voice",
-            "DiT",
-            {},
-            MelConfig(),
-            "MIT",
-            ("en",),
-            **common,
-            not_runnable=f"{folder} has no config.yaml; `git checkout cache/{DEMO_VOICE}` brings it back.",
-        )
-    backbone, arch, mel = read_config(folder / "config.yaml")
-    return ModelSpec(
-        DEMO_VOICE,
-        "Demo voice",
-        backbone,
-        arch,
-        mel,
-        "MIT",
-        ("en",),
-        **common,
-        note="Small, trained for this project, tracked in git.",
-    )
+    try:
+        backbone, arch, mel = read_config(folder / "config.yaml")
+        common["note"] = "Small, trained for this project, tracked in git."
+    except WeightsError as error:
+        backbone, arch, mel = "DiT", {}, MelConfig()
+        common["not_runnable"] = f"{error.what} `git checkout cache/{DEMO_VOICE}` brings it back."
+    return ModelSpec(DEMO_VOICE, "Demo voice", backbone, arch, mel, "MIT", ("en",), **common)
+
+
+def _words(about: dict[str, Any], key: str, default: str) -> str:
+    """A text of a lock.json, what cannot be shown left out. Raises ValueError if it is no text."""
+    value = about.get(key, default)
+    if not isinstance(value, str):
+        raise ValueError(f"{key} is {quoted(value)}")
+    return "".join(c for c in value[:_MAX_WORDS] if c.isprintable())
 
 
 def _imported(folder: Path) -> ModelSpec:
-    """A model that import_model() put there: config.yaml in upstream's layout and lock.json."""
-    about = json.loads((folder / "lock.json").read_text(encoding="utf-8"))
+    """A model that import_model() put there: config.yaml in upstream's layout and lock.json.
+
+    Raises:
+        OSError, ValueError, WeightsError: one of the two cannot be read, or says what an import never writes.
+    """
+    about = read_json(folder / "lock.json")
+    name, weights = _words(about, "model", ""), _words(about, "weights", "")
+    if name != folder.name or not NAME.fullmatch(name) or name.lower() == DEMO_VOICE:
+        raise ValueError(f"model is {quoted(name)}, and the folder {quoted(folder.name)}")
+    if weights != Path(weights).name or "\\" in weights:
+        raise ValueError(f"weights is {quoted(weights)}")
+    languages, own_vocoder = about.get("languages", []), about.get("own_vocoder", False)
+    if not isinstance(languages, list) or not isinstance(own_vocoder, bool):
+        raise ValueError(f"languages is {quoted(languages)} and own_vocoder {quoted(own_vocoder)}")
     backbone, arch, mel = read_config(folder / "config.yaml")
-    own_vocoder = bool(about.get("own_vocoder"))
     return ModelSpec(
-        about["model"],
-        about.get("title", about["model"]),
+        name,
+        _words(about, "title", name),
         backbone,
         arch,
         mel,
-        about.get("license", "unknown"),
-        tuple(about.get("languages", ())),
+        _words(about, "license", "unknown"),
+        tuple(_words({"language": item}, "language", "") for item in languages),
         kind="imported",
         folder=folder,
-        weights=about["weights"],
+        weights=weights,
         vocab="vocab.txt",
         vocoder_repo=None if own_vocoder else VOCODER_REPO,
-        note=about.get("note", ""),
+        note=_words(about, "note", ""),
+    )
+
+
+def _damaged(folder: Path, reason: str) -> ModelSpec:
+    """The entry of an import whose description cannot be used, under the name of its folder."""
+    name = folder.name if folder.name.lower() != DEMO_VOICE else f"imported-{folder.name}"
+    return ModelSpec(
+        name,
+        name,
+        "DiT",
+        {},
+        MelConfig(),
+        "unknown",
+        (),
+        kind="imported",
+        folder=folder,
+        vocab="vocab.txt",
+        vocoder_repo=None,
+        not_runnable=f"Its description is damaged: {reason}",
     )
 
 
 def imports() -> list[ModelSpec]:
-    """Imported models whose description is whole; a damaged one is left to the inventory to report."""
+    """What a user imported. One whose description is damaged is listed too, with the reason in ``not_runnable``."""
+    try:
+        folders = sorted(p for p in imported_folder().iterdir() if not p.name.startswith("."))
+    except OSError:
+        return []
     found = []
-    for lock in sorted(imported_folder().glob("[!.]*/lock.json")):
+    for folder in folders:
         try:
-            found.append(_imported(lock.parent))
-        except (OSError, ValueError, KeyError, WeightsError):
-            continue
+            found.append(_imported(folder))
+        except (NotADirectoryError, FileNotFoundError):
+            continue  # a file, or a folder without a lock: nothing that an import made
+        except OSError as error:
+            found.append(_damaged(folder, f"{folder / 'lock.json'} cannot be read ({error.strerror or error})."))
+        except ValueError as error:
+            found.append(_damaged(folder, f"{folder / 'lock.json'}: {first_line(error)}."))
+        except WeightsError as error:
+            found.append(_damaged(folder, error.what))
     return found
