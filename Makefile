@@ -10,7 +10,7 @@ PORT   ?= 8501
 .PHONY: app test test-notebooks notebooks lint format screenshots clean
 
 app: $(VENV)/.app
-	$(BIN)/python -m streamlit run workbench/app.py --server.port $(PORT)
+	$(BIN)/python -m workbench app --port $(PORT)
 
 test: $(VENV)/.dev
 	bash scripts/system_packages.sh

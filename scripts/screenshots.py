@@ -60,7 +60,7 @@ def serving(home: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "workbench/app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "workbench", "app", "--port", str(port)]
     server = subprocess.Popen(
         command, cwd=ROOT, env=os.environ | {"WORKBENCH_HOME": str(home)}, stdout=subprocess.DEVNULL
     )

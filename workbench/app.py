@@ -1,7 +1,9 @@
-"""The server: ``streamlit run workbench/app.py``.
+"""The server: ``python -m workbench app``, or ``streamlit run`` with this file, from any folder.
 
 Loads the models in a thread as soon as it is up, serves the audio of jobs and runs beside the pages, and answers to
-its own names only: a page on the web cannot reach it through a name that was pointed at this machine.
+its own names and pages only: a page on the web cannot reach it, nor through a name that was pointed at this machine.
+Its configuration lies beside it, in ``.streamlit/config.toml``, where Streamlit reads it after that of the folder it
+is started from.
 """
 
 from __future__ import annotations
@@ -23,7 +25,11 @@ import streamlit as st  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: E402
 
+from workbench.ui import guard  # noqa: E402
 from workbench.ui.routes import ROUTES  # noqa: E402
+
+if not st.get_option("server.address"):  # unset, Streamlit would listen on every interface, and tell its makers
+    sys.exit("The workbench's own configuration was not read. Start it with: python -m workbench app")
 
 
 def import_for_pages() -> None:
@@ -52,5 +58,9 @@ app = st.App(
     Path(__file__).with_name("ui") / "main.py",
     lifespan=lifespan,
     routes=ROUTES,
-    middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=st.get_option("server.allowedHosts"))],
+    middleware=[
+        Middleware(guard.Guard),
+        Middleware(TrustedHostMiddleware, allowed_hosts=st.get_option("server.allowedHosts")),
+    ],
+    exception_handlers={Exception: guard.failed},
 )

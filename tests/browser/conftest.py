@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.server import Server
+
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 LOCAL = re.compile(r"(https?|ws)://127\.0\.0\.1[:/]|data:|blob:|about:|chrome-error:")
-ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-component-update"]
+ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-component-update",
+             "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # fmt: skip
+TELL_VIOLATIONS = """document.addEventListener('securitypolicyviolation',
+    e => console.error('POLICY', e.effectiveDirective, e.blockedURI, e.sourceFile))"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,44 +44,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-class Server:
-    """A running server: where it listens, where its runs lie, what it logged."""
-
-    def __init__(self, home: Path, log: Path) -> None:
-        self.home, self.log = home, log
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        command = [sys.executable, "-m", "streamlit", "run", "workbench/app.py", "--server.port", str(self.port)]
-        # one thread for the model: it shares the cores with the browser, and two threads that wait for each other
-        # on a busy machine are many times slower than one
-        environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"WORKBENCH_HOME": str(home), "PYTHONUNBUFFERED": "1"}
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=log.open("w"), stderr=subprocess.STDOUT
-        )
-
-    def get(self, path: str, host: str | None = None) -> tuple[int, str]:
-        """Status and body of a GET, with another Host header if wanted."""
-        request = urllib.request.Request(self.url + path, headers={"Host": host} if host else {})
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return answer.status, answer.read().decode("utf-8", "replace")
-        except urllib.error.HTTPError as error:
-            return error.code, ""
-
-    def wait(self, seconds: float = 240) -> None:
-        """Until it answers; loading goes on meanwhile."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            try:
-                if self.get("/_stcore/health") == (200, "ok"):
-                    return
-            except OSError:
-                time.sleep(0.1)
-        raise AssertionError(self.log.read_text())
-
-
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all browser tests. Its log must be free of tracebacks at the end."""
@@ -94,8 +54,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         running.wait()
         yield running
     finally:
-        running.process.terminate()
-        running.process.wait(30)
+        running.stop()
     assert "Traceback" not in running.log.read_text(), running.log.read_text()[-4000:]
 
 
@@ -113,7 +72,10 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def new_page(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Open pages, each a session of its own. A request to another host fails the test, and so does a script error."""
+    """Open pages, each a session of its own.
+
+    A request to another host fails the test, and so does a script error, or anything the content policy forbids.
+    """
     contexts, foreign, errors = [], [], []
 
     def opener(width: int = 1280, scheme: str = "light") -> Any:
@@ -123,6 +85,8 @@ def new_page(browser: Any) -> Iterator[Callable[..., Any]]:
         opener.pages.append(page)
         page.set_default_timeout(200_000)  # ms; the processor may be busy with something else
         page.on("request", lambda request: None if LOCAL.match(request.url) else foreign.append(request.url))
+        page.add_init_script(TELL_VIOLATIONS)
+        page.on("console", lambda said: errors.append(said.text) if said.text.startswith("POLICY") else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         return page
 

@@ -85,6 +85,28 @@ def test_uploads_made_to_break_things_end_in_a_message(server: Any, new_page: An
     assert page.locator("img[src=x]").count() == 0
 
 
+def test_a_recording_can_be_made_and_heard_under_the_content_policy(server: Any, new_page: Any) -> None:
+    page = new_page()
+    page.goto(server.url)
+    loaded(page)
+    page.get_by_role("radio", name="Record").or_(page.get_by_role("button", name="Record", exact=True)).first.click()
+    button = page.get_by_test_id("stAudioInputActionButton")
+    button.first.click()
+    expect(page.get_by_test_id("stAudioInputWaveformTimeCode")).to_contain_text("00:01", timeout=PATIENCE)
+    button.first.click()
+    expect(page.get_by_test_id("stAudioInput").get_by_label("Play")).to_be_visible(timeout=PATIENCE)
+
+
+def test_no_page_shows_the_workbench_in_a_frame(server: Any, browser: Any) -> None:
+    page = browser.new_page()
+    refused: list[str] = []
+    page.on("console", lambda said: refused.append(said.text) if "frame-ancestors" in said.text else None)
+    page.set_content(f'<iframe src="{server.url}"></iframe>')
+    page.wait_for_timeout(2000)
+    assert refused and page.frames[1].locator("#root").count() == 0
+    page.close()
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_every_page_is_whole_in_both_themes_and_on_a_phone(server: Any, new_page: Any, scheme: str, width: int) -> None:
     page = new_page(width, scheme)

@@ -180,11 +180,12 @@ def _warn(warnings: tuple[str, ...], subject: str) -> None:
 
 def _mount() -> None:
     """Add the commands of the neighbouring modules."""
-    from workbench.cli import cache, info, lab
+    from workbench.cli import cache, info, lab, serve
     from workbench.demo_voice.cli import app as demo_voice_app
 
     for command in (info.voices, info.models, info.doctor):
         app.command(command.__name__)(command)
+    app.command("app")(serve.serve)
     app.add_typer(cache.cache_app, name="cache")
     app.add_typer(info.bench_app, name="bench")
     app.add_typer(lab.lab_app, name="lab")

@@ -56,6 +56,10 @@ class JobError(WorkbenchError):
     """A job cannot be taken on, or it failed for a reason nobody foresaw."""
 
 
+class ServerError(WorkbenchError):
+    """The app cannot be served as it was asked for: the address, a host name or the port."""
+
+
 class LabError(WorkbenchError):
     """The loading lab could not be set up, or was stopped from outside."""
 

@@ -1,4 +1,4 @@
-"""One colour per stage and per chunk, everywhere. Widget and page colours are in .streamlit/config.toml."""
+"""One colour per stage and per chunk, everywhere. Widget and page colours are in workbench/.streamlit/config.toml."""
 
 from __future__ import annotations
 
