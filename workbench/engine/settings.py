@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.errors import SettingsError
+from workbench.engine.places import default_home
 
 # upstream's rules, which stand as bare numbers in its code
 CHUNK_WINDOW_SECONDS = 22.0  # reference + chunk, from which the byte budget follows (utils_infer.infer_process)
@@ -53,7 +54,7 @@ def user_path(path: str | Path, named: str = "The path") -> Path:
 
 
 def home() -> Path:
-    """Folder that holds ``cache/`` and ``runs/``: ``$WORKBENCH_HOME``, or the folder the package stands in.
+    """Folder that holds ``cache/`` and ``runs/``: ``$WORKBENCH_HOME``, the checkout, or the user's data folder.
 
     Read when needed, so that tests and notebooks can move it at any time.
 
@@ -62,7 +63,7 @@ def home() -> Path:
     """
     moved = os.environ.get("WORKBENCH_HOME")
     if not moved:
-        return Path(__file__).resolve().parents[2]
+        return default_home()
     folder = user_path(moved, "WORKBENCH_HOME")
     why = ""
     try:

@@ -16,6 +16,7 @@ from workbench.engine.cache.locks import LOCK_NAME, LockedRepo, locked_repos, re
 from workbench.engine.cache.paths import hub_root, human_bytes, snapshots, user_hub_root
 from workbench.engine.catalog import VOCODER_BYTES, VOCODER_FILES, VOCODER_REPO, ModelFiles, ModelSpec, packaged_vocab
 from workbench.engine.errors import WeightsError
+from workbench.engine.places import shipped_voice, voice_remedy
 
 log = logging.getLogger("workbench.cache")
 
@@ -55,7 +56,7 @@ def _missing(spec: ModelSpec, problems: Sequence[str]) -> WeightsError:
     """The one error for files that are not there, with the remedy that fits the kind of model."""
     what = f"The files of {spec.name} are not complete on this machine: {'; '.join(dict.fromkeys(problems))}."
     if spec.kind == "bundled":
-        return WeightsError(what, remedy=f"`git checkout cache/{spec.name}` brings the demo voice back.")
+        return WeightsError(what, remedy=voice_remedy(spec.folder or shipped_voice()))
     if spec.kind == "imported":
         fetch = (
             f"Run `python -m workbench cache fetch {spec.name}` ({human_bytes(VOCODER_BYTES)}) for the vocoder, or i"

@@ -11,6 +11,7 @@ from workbench.engine.catalog.fields import Field, flag, number, one_of, read_fi
 from workbench.engine.catalog.plain import quoted, read_yaml
 from workbench.engine.catalog.spec import DEMO_VOICE
 from workbench.engine.errors import ModelError, WeightsError
+from workbench.engine.places import shipped_voice
 from workbench.engine.settings import MelConfig, home
 
 _REMEDY = "It needs model.backbone, model.arch and model.mel_spec, as in f5_tts/configs."
@@ -69,9 +70,9 @@ def packaged_vocab() -> Path:
 
 
 def bundled_folder() -> Path:
-    """The demo voice: under ``home()``, else the one that ships with the source tree."""
+    """The demo voice: under ``home()``, else the one that came with the package."""
     own = home() / "cache" / DEMO_VOICE
-    return own if (own / "config.yaml").is_file() else Path(__file__).resolve().parents[3] / "cache" / DEMO_VOICE
+    return own if (own / "config.yaml").is_file() else shipped_voice()
 
 
 def imported_folder() -> Path:

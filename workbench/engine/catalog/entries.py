@@ -10,6 +10,7 @@ from workbench.engine.catalog.configs import bundled_folder, imported_folder, pa
 from workbench.engine.catalog.plain import first_line, quoted, read_json
 from workbench.engine.catalog.spec import BASE_BYTES, DEMO_VOICE, SMALL_BYTES, VOCODER_REPO, ModelSpec
 from workbench.engine.errors import WeightsError
+from workbench.engine.places import voice_remedy
 from workbench.engine.settings import MelConfig
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -191,10 +192,10 @@ def bundled() -> ModelSpec:
     common: dict[str, Any] = {"kind": "bundled", "folder": folder, "vocab": "vocab.txt", "vocoder_repo": None}
     try:
         backbone, arch, mel = read_config(folder / "config.yaml")
-        common["note"] = "Small, trained for this project, tracked in git."
+        common["note"] = "Small, trained for this project, part of it."
     except WeightsError as error:
         backbone, arch, mel = "DiT", {}, MelConfig()
-        common["not_runnable"] = f"{error.what} `git checkout cache/{DEMO_VOICE}` brings it back."
+        common["not_runnable"] = f"{error.what} {voice_remedy(folder)}"
     return ModelSpec(DEMO_VOICE, "Demo voice", backbone, arch, mel, "MIT", ("en",), **common)
 
 

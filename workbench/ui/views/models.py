@@ -130,7 +130,7 @@ def on_disk() -> None:
             "licence": s.license,
             "languages": ", ".join(get_model(s.model).languages),
             "where": s.source,
-            "pinned revision": "tracked in git" if s.model == DEMO_VOICE else (s.revision or "")[:12],
+            "pinned revision": "part of the workbench" if s.model == DEMO_VOICE else (s.revision or "")[:12],
             "about": s.title,
         }
         for s in stocks
