@@ -34,12 +34,13 @@ def test_the_first_screen_has_the_two_commands_and_a_screenshot():
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda w: " ".join(w)[:60])
 def test_commands_run(words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    if words[0] in ("bench", "lab", "demo-voice") or words[:2] in (["cache", "fetch"], ["cache", "import"]):
+    if words[0] in ("app", "bench", "lab", "demo-voice") or words[:2] in (["cache", "fetch"], ["cache", "import"]):
+        command = words[:1] if words[0] == "app" else words[:2]
         options = [w for w in words if w.startswith("--")]
         with pytest.raises(SystemExit) as ended:
-            main([*words[:2], "--help"])
+            main([*command, "--help"])
         shown = capsys.readouterr().out
-        assert all(option in shown for option in options), "long or online: only its flags are checked"
+        assert all(option in shown for option in options), "long, online or without end: only its flags are checked"
     else:
         with pytest.raises(SystemExit) as ended:
             main(words)
@@ -60,7 +61,10 @@ def test_make_targets_of_the_readme_exist():
 
 
 def test_links_and_pictures_of_the_documents_exist():
-    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    for document in [
+        *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")),
+        *sorted((ROOT / "docs").glob("*.md")),
+    ]:
         for target in re.findall(r"\]\(([^)#\s]+)", document.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (document.parent / target).exists(), f"{document.name} points to {target}"

@@ -6,6 +6,7 @@ import contextlib
 import socket
 
 from workbench.engine.doctor import examine, watch_network
+from workbench.engine.settings import home
 
 
 def test_a_run_does_not_touch_the_network():
@@ -14,6 +15,8 @@ def test_a_run_does_not_touch_the_network():
     assert checks["a run will touch the network"].detail.startswith("no: loading and speaking")
     assert checks["model demo-voice"].state == "ok"
     assert all(c.state != "bad" for c in checks.values())
+    assert "NonCommercial" in checks["licence of encodec"].detail and "GPL" in checks["licence of Unidecode"].detail
+    assert str(home()) in checks["models and runs"].detail
 
 
 def test_the_watch_hears_connects_and_look_ups():

@@ -9,12 +9,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, metadata, version
 from typing import Any
 
 from workbench.engine.errors import WorkbenchError
 
 _PACKAGES = ("torch", "torchaudio", "f5-tts", "vocos", "streamlit", "plotly", "huggingface_hub", "soundfile", "librosa")
+_NARROW_LICENCES = {"encodec": "vocos", "Unidecode": "f5-tts", "soxr": "librosa", "frozendict": "einx"}  # through whom
 _NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
 
 
@@ -71,7 +72,7 @@ def examine(*, run: bool = True) -> list[Check]:
         run: also load the demo voice and speak two words under ``watch_network``, some seconds of work, as evidence
             that a run stays off the network.
     """
-    checks = [_python(), *_packages(), *_device(), _memory(), *_models()]
+    checks = [_python(), *_packages(), *_licences(), _files(), *_device(), _memory(), *_models()]
     if run:
         checks.append(_offline_run())
     return checks
@@ -88,6 +89,23 @@ def _packages() -> Iterator[Check]:
             yield Check(name, "ok", version(name))
         except PackageNotFoundError:
             yield Check(name, "bad", "not installed; run: pip install -r requirements.txt")
+
+
+def _licences() -> Iterator[Check]:
+    """The packages that came along under narrower terms than the project's own, in their own words."""
+    for name, through in _NARROW_LICENCES.items():
+        try:
+            about = metadata(name)
+        except PackageNotFoundError:
+            continue
+        terms = about.get("License-Expression") or about.get("License") or "see its files"
+        yield Check(f"licence of {name}", "ok", f"{terms.splitlines()[0]}; it comes with {through}")
+
+
+def _files() -> Check:
+    from workbench.engine.settings import home
+
+    return Check("models and runs", "ok", f"in {home()}")
 
 
 def _device() -> Iterator[Check]:
