@@ -52,13 +52,14 @@ class Server:
         *,
         command: tuple[str, ...] = COMMAND,
         folder: Path = ROOT,
+        address: str = "127.0.0.1",
         environment: Mapping[str, str] = {},
     ) -> None:
-        self.home, self.log = home, log
+        self.home, self.log, self.address = home, log, address
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            probe.bind((address, 0))
             self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{address}:{self.port}"
         # one thread for the model: it shares the cores with the browser, and two threads that wait for each other
         # on a busy machine are many times slower than one
         self.process = subprocess.Popen(
@@ -83,7 +84,7 @@ class Server:
 
     def ask(self, request: bytes, seconds: float = 10) -> bytes:
         """The beginning of the answer to raw bytes; empty if the server only hangs up."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
+        with socket.create_connection((self.address, self.port), timeout=seconds) as connection:
             try:
                 connection.sendall(request)
                 return connection.recv(4096)

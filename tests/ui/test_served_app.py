@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import os
 import random
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.server import COMMAND, STREAMLIT, Server, forbid_network
+from tests.server import COMMAND, ROOT, STREAMLIT, Server, forbid_network
 from workbench.ui.guard import security_headers
 
 HOSTILE = """
@@ -199,3 +202,39 @@ def test_two_servers_do_not_share_a_port(served: Server, tmp_path: Path) -> None
     second: Any = Server(tmp_path, tmp_path / "log.txt", command=("-m", "workbench", "app", "--port", str(served.port)))
     assert second.process.wait(60) == 2
     assert second.log.read_text().startswith(f"Error: Port {served.port} of 127.0.0.1 is taken.")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.1 is the only address of loopback")
+def test_another_address_and_name_are_answered_without_a_look_up(tmp_path: Path) -> None:
+    command = (*COMMAND, "--host", "127.0.0.2", "--allow-host", "lab.example")
+    environment = forbid_network(tmp_path) | {"WORKBENCH_MODEL": "none-such"}
+    there = Server(tmp_path, tmp_path / "log.txt", command=command, address="127.0.0.2", environment=environment)
+    try:
+        there.wait(60)
+        for name in ("lab.example", "127.0.0.2", "localhost"):
+            own = f"{name}:{there.port}"
+            assert _status(there.ask(_request(Host=own, Origin=f"http://{own}"))) == 200
+            assert _status(there.ask(_handshake(own, f"http://{own}"))) == 101
+            assert _status(there.ask(_handshake(own, "http://evil.test"))) == 403
+        assert _status(there.ask(_request(Host="evil.test"))) == 400
+        assert f"http://lab.example:{there.port}" in there.log.read_text()
+    finally:
+        there.stop()
+    assert not (tmp_path / "network.txt").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_control_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    running = Server(tmp_path, tmp_path / "log.txt", environment={"WORKBENCH_MODEL": "none-such"})
+    running.wait(60)
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(30) in (0, 1, 130)
+    assert "Traceback" not in running.log.read_text()
+
+
+def test_another_server_than_streamlit_with_another_configuration_is_refused(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import workbench.app"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1 and "python -m workbench app" in done.stderr and "Traceback" not in done.stderr

@@ -87,14 +87,13 @@ def _names(address: str, names: list[str]) -> list[str]:
                 remedy="Give the name alone, as in lab.example or *.example, without http:// and port.",
             )
     ip = ipaddress.ip_address(address)
-    if ip.is_loopback or names:
-        return [name.lower() for name in names]
-    if ip.version == 4 and not ip.is_unspecified:
-        return [address]
-    raise ServerError(
-        f"Which name do visitors type to reach {address}?",
-        remedy="Add --allow-host NAME, or listen on one IPv4 address: requests under other names are refused.",
-    )
+    typed = [address] if ip.version == 4 and not ip.is_unspecified and address != LOOPBACK else []
+    if not (names or typed or ip.is_loopback):
+        raise ServerError(
+            f"Which name do visitors type to reach {address}?",
+            remedy="Add --allow-host NAME, or listen on one IPv4 address: requests under other names are refused.",
+        )
+    return [*(name.lower() for name in names), *typed]
 
 
 def _try(address: str, port: int) -> None:
