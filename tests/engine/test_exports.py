@@ -94,3 +94,11 @@ def test_the_zip_holds_everything_under_safe_names(run: Any) -> None:
     }
     assert np.array_equal(mel, run.mel) and document["text"] == TEXT
     assert re.fullmatch(r"[0-9A-Za-z-]+", exports.file_stem(run))
+
+
+def test_borders_of_chunks_lie_in_the_middle_of_their_fades(run: Any) -> None:
+    found = exports.chunk_intervals(run)
+    assert len(run.chunks) > 1
+    for (_, end, _), start, before, first in zip(found, run.starts[1:], run.chunks, run.starts, strict=False):
+        middle = (start + first + len(before.wave)) / 2 / run.sample_rate
+        assert end == pytest.approx(middle)

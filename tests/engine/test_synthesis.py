@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
 
+from workbench.engine.audio import to_bytes
 from workbench.engine.errors import SettingsError, TextError, VoiceError
 from workbench.engine.loading import load_counts
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.timing import Span, Timeline, rtf, total
+from workbench.engine.voices import make_voice
 
 SENTENCES = ("The first one is here. ", "And then a second follows it! ", "Is there a third? ", "Yes, and a fourth. ")
 FAST = SynthesisSettings(nfe_step=2, max_chunk_bytes=40)
@@ -190,3 +193,42 @@ def test_settings_out_of_range_name_the_knob(wrong):
 def test_zero_is_a_value_like_any_other():
     chosen = SynthesisSettings(cfg_strength=0, cross_fade_duration=0, sway_sampling_coef=0)
     assert (chosen.cfg_strength, chosen.cross_fade_duration, chosen.sway_sampling_coef) == (0, 0, 0)
+
+
+def test_two_chunks_are_never_in_the_model_together(tiny_engine, voice):
+    inside, most, gate = [0], [0], threading.Lock()
+
+    def enter(*_):
+        with gate:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+        time.sleep(0.002)
+
+    def leave(*_):
+        with gate:
+            inside[0] -= 1
+
+    model = tiny_engine.loaded.cfm.transformer
+    hooks = [model.register_forward_pre_hook(enter), model.register_forward_hook(leave)]
+    threads = [threading.Thread(target=tiny_engine.run, args=(text_of(2), voice, FAST)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for hook in hooks:
+        hook.remove()
+    assert most[0] == 1
+
+
+def test_the_level_of_the_reference_is_part_of_what_is_cached(tiny_engine, speech):
+    quiet = make_voice(to_bytes(speech * 0.2, 24000), "A hum of three seconds.")
+    usual = tiny_engine.run("Hello there, friend.", quiet, FAST).chunks[0].mel
+    lower = tiny_engine.run("Hello there, friend.", quiet, FAST.replace(target_rms=0.05)).chunks[0].mel
+    assert not np.array_equal(usual, lower)
+
+
+def test_the_number_of_threads_is_recorded(run):
+    """The last bits depend on it: sums are added up in another order."""
+    import torch
+
+    assert run.environment["threads"] == str(torch.get_num_threads())

@@ -52,6 +52,10 @@ class RunError(WorkbenchError):
     """A saved run does not exist or cannot be read."""
 
 
+class EngineError(WorkbenchError):
+    """The engine cannot be used from here: from within its own callback, or after a fork."""
+
+
 class JobError(WorkbenchError):
     """A job cannot be taken on, or it failed for a reason nobody foresaw."""
 

@@ -89,7 +89,7 @@ class Run:
         loads: how often the models were loaded for this engine.
         time_to_first_audio_seconds: from the start of the run to the first chunk's samples.
         total_seconds: of the run, loading apart.
-        environment: versions and machine.
+        environment: versions, machine, and the number of threads, on which the last bits depend.
         utilisation: samples of CPU, GPU and memory use, if they were taken.
     """
 

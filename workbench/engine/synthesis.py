@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +30,7 @@ from workbench.engine.sampling import Flow, solve, text_embedded
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.text import Chunk, check_text, conditioning_text, plan_chunks
 from workbench.engine.timing import Progress, Timeline
+from workbench.engine.turns import Turn, refuse_after_fork
 from workbench.engine.voices import Voice
 
 log = logging.getLogger("workbench.synthesis")
@@ -55,7 +55,7 @@ class Engine:
         self.loaded = loaded
         self.loaded_at = datetime.now(UTC).isoformat(timespec="seconds")
         self.n_runs = 0
-        self._lock = threading.Lock()
+        self._turn = Turn()
         self._references: OrderedDict[tuple[str, float], torch.Tensor] = OrderedDict()
 
     @property
@@ -96,10 +96,13 @@ class Engine:
             timeline: where to note the spans.
 
         Yields:
-            ChunkResult: wave and mel depend on chunk, voice, settings and seed alone, not on the other chunks.
+            ChunkResult: wave and mel depend on chunk, voice, settings and seed alone, not on the other chunks: equal to
+                the last bit on one machine with one number of threads (``Run.environment["threads"]``). Another
+                number adds up in another order.
 
         Raises:
             TextError, SettingsError: before the first chunk.
+            EngineError: called from within ``on_step``, or after a fork.
         """
         if chunks is None:
             chunks = self.plan(text, voice, settings)
@@ -112,7 +115,7 @@ class Engine:
         keep_bytes = rules.TRAJECTORY_MAX_BYTES // max(len(chunks), 1) if settings.keep_trajectory else 0
         for position, chunk in enumerate(chunks):
             report = _stepper(on_step, position, len(chunks))
-            with self._lock:
+            with self._turn:
                 cond = self._reference(voice, settings.target_rms, timeline)
                 result = self._speak(chunk, voice, cond, settings, timeline, report, keep_bytes)
             log.info(
@@ -179,7 +182,7 @@ class Engine:
 
     def decode(self, mel: np.ndarray) -> np.ndarray:
         """The vocoder alone: float32 [n_samples] of a natural-log ``mel`` [frames, n_mels], at the mel's own level."""
-        with self._lock, torch.inference_mode():
+        with self._turn, torch.inference_mode():
             on_device = torch.from_numpy(np.array(mel, dtype=np.float32)).to(self.loaded.device)
             return self.loaded.vocoder.decode(on_device.T[None])[0].cpu().numpy()
 
@@ -287,7 +290,9 @@ def load_engine(
         ModelError: unknown model.
         WeightsError: its files are not on this disk, or not what they should be.
         DeviceError: no such device here.
+        EngineError: this process was forked from one with PyTorch in it.
     """
+    refuse_after_fork()
     began = time.perf_counter()
     spec = get_model(model)
     loaded = load(
