@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import queue
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from workbench.engine import runs, synthesis
-from workbench.engine.errors import JobError, TextError
-from workbench.engine.jobs import CANCELLED, DONE, FAILED, QUEUE_MAX, QUEUED, Job, JobManager
+from workbench.engine.errors import JobError, OutputError, TextError
+from workbench.engine.jobs import CANCELLED, DONE, FAILED, QUEUE_MAX, QUEUED, UNSAVED_MAX, Job, JobManager
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech_jobs import SpeechJob
 
@@ -163,3 +166,77 @@ def test_the_queue_has_an_end_and_finished_jobs_are_forgotten(manager: JobManage
     last = manager.start("last", lambda job: None)
     assert last.wait(10) == DONE and len(manager.jobs()) < QUEUE_MAX
     assert manager.get(last.id) is last and manager.get("unknown") is None and manager.get(None) is None
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_a_job_that_wants_to_exit_fails_and_its_lane_lives_on(manager: JobManager, error: BaseException) -> None:
+    job = manager.start("exits", lambda job: (_ for _ in ()).throw(error))
+    assert job.wait(10) == FAILED and type(error).__name__ in job.error
+    assert manager.start("next", lambda job: "fine").wait(10) == DONE
+
+
+def test_a_lane_whose_worker_is_gone_gets_another(manager: JobManager) -> None:
+    """As after a fork, which copies the queue and not its thread."""
+    assert manager.start("first", lambda job: None).wait(10) == DONE
+    gone = threading.Thread(target=lambda: None)
+    gone.start()
+    gone.join()
+    manager._workers["cpu"], manager._lanes["cpu"] = gone, queue.Queue()
+    assert manager.start("second", lambda job: None).wait(10) == DONE
+
+
+def _full(*given: Any, **named: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_run_that_finds_the_disk_full_is_kept_and_can_be_saved_again(
+    manager: JobManager, tiny_engine: Any, voice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", _full)
+        job = manager.submit(SpeechJob(lambda: tiny_engine, TEXT, voice, QUICK))
+        assert job.wait(60) == DONE and job.is_unsaved and manager.unsaved() == [job]
+        assert "No space left" in job.save_error and "save it again" in job.save_error
+        assert len(job.run.wave) > 1000 and runs.list_runs() == []
+        assert [path.name for path in runs.runs_root().iterdir()] == []  # nothing half
+        assert not job.save_again() and job.is_unsaved
+    assert job.save_again() and not job.is_unsaved and job.save_error == ""
+    assert np.array_equal(runs.load_run(job.id).wave, job.run.wave)
+
+
+@pytest.mark.parametrize("place", ["pathlib.Path.write_bytes", "pathlib.Path.rename", "pathlib.Path.mkdir"])
+def test_wherever_the_disk_fails_the_run_stays(
+    manager: JobManager, tiny_engine: Any, voice: Any, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(place, _full)
+        job = manager.submit(SpeechJob(lambda: tiny_engine, "Hello there.", voice, QUICK))
+        assert job.wait(60) == DONE and "No space left" in job.save_error and job.run is not None
+    assert job.save_again() and [run.id for run in runs.list_runs()] == [job.id]
+
+
+def test_runs_that_could_not_be_saved_are_not_forgotten_and_bounded(
+    manager: JobManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unsaved(Job):
+        is_unsaved = True
+
+    held = [manager.submit(Unsaved("unsaved")) for _ in range(UNSAVED_MAX - 1)]
+    for _ in range(60):
+        manager.start("other", lambda job: None).wait(10)
+    assert all(manager.get(job.id) is job for job in held)
+    manager.submit(Unsaved("the last one"))
+    with pytest.raises(JobError, match="wait in memory"):
+        manager.start("one more", lambda job: None)
+
+
+def test_the_sound_of_an_unsaved_run_finds_another_place(
+    tiny_engine: Any, voice: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    run = tiny_engine.run("Hello there.", voice, QUICK)
+    kept = runs.keep_audio(run)
+    assert kept.parent == tmp_path and kept.stat().st_size == 44 + 2 * len(run.wave)
+    monkeypatch.setattr("pathlib.Path.write_bytes", _full)
+    with pytest.raises(OutputError, match="No space left"):
+        runs.keep_audio(run)

@@ -22,6 +22,7 @@ log = logging.getLogger("workbench.jobs")
 QUEUED, RUNNING, DONE, CANCELLED, FAILED = "queued", "running", "done", "cancelled", "failed"
 ACTIVE = (QUEUED, RUNNING)
 QUEUE_MAX = 64  # jobs waiting for one device; more is a script run wild
+UNSAVED_MAX = 12  # finished jobs whose result is nowhere but in memory
 FINISHED_KEPT = 24  # finished jobs hold their arrays; the runs themselves are on disk
 
 
@@ -58,6 +59,11 @@ class Job:
     def is_active(self) -> bool:
         """Waiting or running."""
         return self.state in ACTIVE
+
+    @property
+    def is_unsaved(self) -> bool:
+        """It has ended, and what it made is nowhere but in memory. Such a job is not forgotten."""
+        return False
 
     @property
     def is_stopping(self) -> bool:
@@ -107,7 +113,7 @@ class Job:
         log.info("job %s id=%s title=%r took=%.3f", state, self.id, self.title, self.seconds)
 
     def execute(self) -> None:
-        """Run ``work`` and note how it ended. Called by the worker; never raises an Exception."""
+        """Run ``work`` and note how it ended. Called by the worker; never raises, also where ``work`` wants to exit."""
         with self.lock:
             if self.state != QUEUED:
                 return
@@ -119,21 +125,22 @@ class Job:
             self._finish(CANCELLED)
         except WorkbenchError as error:
             self._finish(FAILED, str(error))
-        except Exception as error:
+        except BaseException as error:  # SystemExit too: it would end the lane's thread, and nothing else
             self._finish(FAILED, _unforeseen(error))
         else:
             self.fraction = 1.0
             self._finish(DONE)
 
 
-def _unforeseen(error: Exception) -> str:
+def _unforeseen(error: BaseException) -> str:
     """One line about an error that is not the user's; its traceback goes to the log, once."""
     first = (str(error).splitlines() or [""])[0][:200]
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         log.error("out of memory: %s", first)
         return str(JobError("There is not enough memory.", remedy="Make the chunks smaller, or free the device."))
     log.exception("a job failed")
-    return str(JobError(f"This failed: {type(error).__name__}: {first}.", remedy="The server's log has the details."))
+    said = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    return str(JobError(f"This failed: {said}.", remedy="The server's log has the details."))
 
 
 class JobManager:
@@ -143,23 +150,38 @@ class JobManager:
         self._lock = threading.Lock()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._lanes: dict[str, queue.Queue[Job]] = {}
+        self._workers: dict[str, threading.Thread] = {}
 
     def submit(self, job: Job) -> Job:
         """Queue ``job`` and return it.
 
         Raises:
-            JobError: too many are waiting.
+            JobError: too many are waiting, or too many finished ones could not save what they made.
         """
         with self._lock:
             if sum(j.lane == job.lane and j.is_active for j in self._jobs.values()) >= QUEUE_MAX:
                 raise JobError(f"{QUEUE_MAX} jobs are waiting already.", remedy="Cancel some, or come back later.")
+            if sum(j.is_unsaved for j in self._jobs.values()) >= UNSAVED_MAX:
+                raise JobError(
+                    f"{UNSAVED_MAX} finished runs could not be saved and wait in memory.",
+                    remedy="Free some space and save them again, or discard them.",
+                )
             self._jobs[job.id] = job
             self._forget_oldest()
-            if job.lane not in self._lanes:
-                self._lanes[job.lane] = queue.Queue()
-                threading.Thread(target=self._serve, args=(job.lane,), name=f"jobs-{job.lane}", daemon=True).start()
+            self._worker_of(job.lane)
             self._lanes[job.lane].put(job)
         return job
+
+    def _worker_of(self, lane: str) -> None:
+        """See that the lane has a living worker; a fork leaves none."""
+        self._lanes.setdefault(lane, queue.Queue())
+        if lane not in self._workers or not self._workers[lane].is_alive():
+            self._workers[lane] = threading.Thread(target=self._serve, args=(lane,), name=f"jobs-{lane}", daemon=True)
+            self._workers[lane].start()
+
+    def unsaved(self) -> list[Job]:
+        """Finished jobs that hold what could not be saved, the newest first."""
+        return [job for job in self.jobs() if job.is_unsaved]
 
     def start(self, title: str, work: Callable[[Job], Any], lane: str = "cpu") -> Job:
         """Queue a function. It is called with its job, for ``report`` and ``check``."""
@@ -185,7 +207,7 @@ class JobManager:
         return sum(j.lane == job.lane and j.is_active for j in before)
 
     def _forget_oldest(self) -> None:
-        finished = [job.id for job in self._jobs.values() if not job.is_active]
+        finished = [job.id for job in self._jobs.values() if not (job.is_active or job.is_unsaved)]
         for job_id in finished[:-FINISHED_KEPT]:
             del self._jobs[job_id]
 

@@ -4,67 +4,93 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from workbench.engine.audio import to_bytes
-from workbench.engine.errors import RunError
+from workbench.engine.errors import OutputError
 from workbench.engine.monitor import Sample
+from workbench.engine.run_arrays import Arrays
+from workbench.engine.run_document import FORMAT_VERSION, MAX_BYTES, RunDocument, damaged, read_document_of
 from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.text import Chunk
 from workbench.engine.timing import ChunkTiming, Span
 
 if TYPE_CHECKING:  # results and sampling import torch, which listing runs does not need
     from workbench.engine.results import ChunkResult, Run
+    from workbench.engine.sampling import Trajectory
 
-FORMAT_VERSION = 1
 ENVELOPE_POINTS = 96
 _PLAIN = (
     *("id", "created_at", "model", "voice", "voice_id", "ref_text", "text", "device", "dtype", "loads"),
     *("load_seconds", "time_to_first_audio_seconds", "total_seconds", "environment"),
 )
+_TIMES = ("text_seconds", "ode_seconds", "vocoder_seconds", "total_seconds", "n_evaluations")
 
 
 def write_files(folder: Path, run: Run, origin: dict[str, Any]) -> None:
     """Everything of ``run`` into ``folder``: run.json, chunks.npz, audio.wav, and trajectories.npz if kept.
 
     ``origin`` says in run.json where the run came from.
+
+    Raises:
+        OSError: no space, no permission.
+        OutputError: samples that are not finite, or a run too long to be read again.
     """
+    document = json.dumps(_as_json(run) | origin, ensure_ascii=False, separators=(",", ":")).encode()
+    if len(document) > MAX_BYTES:
+        raise OutputError(
+            f"The run has {len(run.chunks):,} chunks and {len(run.spans):,} spans, more than a saved run can hold.",
+            remedy="Download it, or make fewer and larger chunks.",
+        )
     _write_arrays(folder, run)
     (folder / "audio.wav").write_bytes(to_bytes(run.wave, run.sample_rate))
-    (folder / "run.json").write_text(json.dumps(_as_json(run) | origin, ensure_ascii=False, indent=1), "utf-8")
+    (folder / "run.json").write_bytes(document)
 
 
 def read_run(folder: Path, *, trajectories: bool = True) -> Run:
-    """The run in ``folder``. Raises OSError, KeyError, TypeError or ValueError if its files are damaged."""
+    """The run in ``folder``.
+
+    Raises:
+        RunError: its files are missing, damaged, or do not belong together.
+    """
     from workbench.engine.results import Run
 
-    document = read_json(folder)
+    document = read_document_of(folder)
+    try:
+        chunks = _read_chunks(folder, document, trajectories)
+    except OSError as error:
+        raise damaged(folder.name, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise damaged(folder.name, str(error)) from error
     return Run(
-        **{key: document[key] for key in _PLAIN},
+        **{key: document[key] for key in _PLAIN},  # type: ignore[literal-required]
         settings=SynthesisSettings(**document["settings"]),
-        chunks=_read_chunks(folder, document, trajectories),
+        chunks=chunks,
         spans=tuple(Span(**span) for span in document["spans"]),
         mel_config=MelConfig(**document["mel_config"]),
         utilisation=tuple(Sample(**sample) for sample in document["utilisation"]),
     )
 
 
-def read_json(folder: Path) -> dict[str, Any]:
-    """run.json of ``folder``, parsed once for each version of the file. Treat it as read-only: it is shared."""
-    path = folder / "run.json"
-    return _parse(str(path), path.stat().st_mtime_ns)
+def read_wave(folder: Path, index: int) -> tuple[np.ndarray, int]:
+    """Samples of chunk ``index`` of the run in ``folder``, float32 [n_samples], and their rate; reads nothing else.
 
-
-@lru_cache(maxsize=512)
-def _parse(path: str, changed_ns: int) -> dict[str, Any]:
-    document = json.loads(Path(path).read_text("utf-8"))
-    if not isinstance(document, dict) or document.get("format_version") != FORMAT_VERSION:
-        raise ValueError(f"format {document.get('format_version') if isinstance(document, dict) else '?'} is not known")
-    return document
+    Raises:
+        RunError: no such chunk, or damaged.
+    """
+    document = read_document_of(folder)
+    if not 0 <= index < len(document["chunks"]):
+        raise damaged(folder.name, f"there is no chunk {index}")
+    try:
+        with Arrays(folder / "chunks.npz", 2 * len(document["chunks"])) as arrays:
+            return _read_samples(arrays, document, index), document["mel_config"]["target_sample_rate"]
+    except OSError as error:
+        raise damaged(folder.name, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise damaged(folder.name, str(error)) from error
 
 
 def _as_json(run: Run) -> dict[str, Any]:
@@ -101,44 +127,51 @@ def _write_arrays(folder: Path, run: Run) -> None:
         np.savez(folder / "trajectories.npz", **states)
 
 
-def _read_chunks(folder: Path, document: dict[str, Any], trajectories: bool) -> tuple[ChunkResult, ...]:
+def _read_chunks(folder: Path, document: RunDocument, trajectories: bool) -> tuple[ChunkResult, ...]:
+    """The chunks, without their trajectories unless these are wanted. Raises OSError or ValueError."""
     from workbench.engine.results import ChunkResult
+
+    plans, rows = document["plans"], document["chunks"]
+    mel = document["mel_config"]
+    chunks = [Chunk(**(plan | {"warnings": tuple(plan["warnings"])})) for plan in plans]
+    with Arrays(folder / "chunks.npz", 2 * len(rows)) as arrays:
+        waves = [_read_samples(arrays, document, i) for i in range(len(rows))]
+        mels = [arrays.read(f"mel_{i}", np.float32, (None, mel["n_mel_channels"])) for i in range(len(rows))]
+    if not any(len(wave) for wave in waves):
+        raise ValueError("chunks.npz holds no sound")
+    wanted = trajectories and document["has_trajectory"]
+    flows = _read_flows(folder, document) if wanted else [None] * len(rows)
+    return tuple(
+        ChunkResult(chunk, row["seed"], wave, made, flow, _timing(row), mel["target_sample_rate"])
+        for chunk, row, wave, made, flow in zip(chunks, rows, waves, mels, flows, strict=True)
+    )
+
+
+def _read_samples(arrays: Arrays, document: RunDocument, index: int) -> np.ndarray:
+    """Samples of a chunk, as many as its row says."""
+    n_samples = round(document["chunks"][index]["audio_seconds"] * document["mel_config"]["target_sample_rate"])
+    return arrays.read(f"wave_{index}", np.float32, (n_samples,))
+
+
+def _read_flows(folder: Path, document: RunDocument) -> list[Trajectory | None]:
+    """The trajectory of each chunk, None where none was kept. At least one was."""
     from workbench.engine.sampling import Trajectory
 
-    states: dict[str, np.ndarray] = {}
-    if trajectories and (folder / "trajectories.npz").exists():
-        states = _read_npz(folder / "trajectories.npz")
-    arrays = _read_npz(folder / "chunks.npz")
-    rate = MelConfig(**document["mel_config"]).target_sample_rate
-    results = []
-    for i, (plan, row) in enumerate(zip(document["plans"], document["chunks"], strict=True)):
-        kept = f"states_{i}" in states
-        flow = Trajectory(states[f"times_{i}"], states[f"states_{i}"], states[f"distances_{i}"]) if kept else None
-        chunk = Chunk(**(plan | {"warnings": tuple(plan["warnings"])}))
-        results.append(
-            ChunkResult(chunk, row["seed"], arrays[f"wave_{i}"], arrays[f"mel_{i}"], flow, _timing(row), rate)
-        )
-    return tuple(results)
+    n_chunks, n_steps = len(document["chunks"]), document["settings"]["nfe_step"]
+    n_mels = document["mel_config"]["n_mel_channels"]
+    found: list[Trajectory | None] = []
+    with Arrays(folder / "trajectories.npz", 3 * n_chunks) as arrays:
+        for i in range(n_chunks):
+            if f"states_{i}" not in arrays:
+                found.append(None)
+                continue
+            states = arrays.read(f"states_{i}", np.float16, (None, None, n_mels))
+            times = arrays.read(f"times_{i}", np.float32, (len(states),))
+            found.append(Trajectory(times, states, arrays.read(f"distances_{i}", np.float32, (n_steps,))))
+    if not any(found):
+        raise ValueError("trajectories.npz holds no states")
+    return found
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    from zipfile import BadZipFile
-
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (BadZipFile, EOFError) as error:
-        raise ValueError(f"{path.name} is cut short") from error
-
-
-def _timing(row: dict[str, Any]) -> ChunkTiming:
-    names = ("text_seconds", "ode_seconds", "vocoder_seconds", "total_seconds", "n_evaluations")
-    return ChunkTiming(**{name: row[name] for name in names}, step_seconds=tuple(row["step_seconds"]))
-
-
-def damaged(run_id: str, error: Exception) -> RunError:
-    """What to say about a run whose files cannot be read."""
-    if isinstance(error, RunError):
-        return error
-    kind = f"{error} is missing" if isinstance(error, KeyError) else str(error).splitlines()[0][:160]
-    return RunError(f"The run {run_id} cannot be read: {kind}.", remedy="Delete it, or restore its folder.")
+def _timing(row: Any) -> ChunkTiming:
+    return ChunkTiming(**{name: row[name] for name in _TIMES}, step_seconds=tuple(row["step_seconds"]))

@@ -6,26 +6,53 @@ note, a star) lies in a file of its own; run.json never changes.
 
 from __future__ import annotations
 
-import json
 import logging
-import re
-import shutil
+import os
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from workbench.engine.audio import write_audio
 from workbench.engine.errors import OutputError, RunError
-from workbench.engine.run_files import damaged, read_json, read_run, write_files
-from workbench.engine.settings import home
+from workbench.engine.leftovers import claim
+from workbench.engine.run_deletion import delete_run, is_link, sweep_leftovers
+from workbench.engine.run_document import ID, RunDocument, read_document_of
+from workbench.engine.run_files import read_run, read_wave, write_files
+from workbench.engine.run_notes import MAX_CHARACTERS, read_notes, write_notes
+from workbench.engine.run_paths import checked_id, folder_bytes, run_folder, runs_root, version_of
+from workbench.engine.timing import rtf
 
 if TYPE_CHECKING:  # it imports torch, which listing runs does not need
     from workbench.engine.results import Run
 
 log = logging.getLogger("workbench.runs")
 
-NOTE_MAX_CHARACTERS = 2_000
-_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6,16}")
+NOTE_MAX_CHARACTERS = MAX_CHARACTERS
+__all__ = [
+    "NOTE_MAX_CHARACTERS",
+    "RunSummary",
+    "annotate",
+    "broken_runs",
+    "delete_run",
+    "folder_bytes",
+    "is_link",
+    "keep_audio",
+    "list_runs",
+    "load_run",
+    "load_wave",
+    "read_document",
+    "run_folder",
+    "runs_root",
+    "save_run",
+    "scan",
+    "summarise",
+    "sweep_leftovers",
+    "version_of",
+]
 
 
 @dataclass(frozen=True)
@@ -47,6 +74,7 @@ class RunSummary:
         sweep: name of the sweep it was made in, or "".
         parent: id of the run it was made from by speaking one chunk again, or "".
         remade_chunk: index of that chunk.
+        is_link: its folder is a symbolic link; deleting the run removes the link alone.
     """
 
     id: str
@@ -70,36 +98,16 @@ class RunSummary:
     sweep: str = ""
     parent: str = ""
     remade_chunk: int | None = None
+    is_link: bool = False
 
 
-def runs_root() -> Path:
-    """Folder of all runs, ``runs/`` in ``settings.home()``. It may not exist yet."""
-    return home() / "runs"
-
-
-def run_folder(run_id: str) -> Path:
-    """Folder of a run that exists.
-
-    Raises:
-        RunError: not an id, or no such run.
-    """
-    folder = runs_root() / _checked(run_id)
-    if not (folder / "run.json").is_file():
-        raise RunError(f"There is no run {run_id}.", remedy="It may have been deleted; see the list of runs.")
-    return folder
-
-
-def _checked(run_id: str) -> str:
-    """``run_id`` if it can only name a folder in runs/: no path part, no dot."""
-    if not isinstance(run_id, str) or not _ID.fullmatch(run_id):
-        raise RunError(
-            f"{str(run_id)[:60]!r} is not the id of a run.", remedy="An id looks like 20261123-071500-a1b2c3."
-        )
-    return run_id
+# Writing -------------------------------------------------------------------------------------------------------------
 
 
 def save_run(run: Run, *, sweep: str = "", parent: str = "", remade_chunk: int | None = None) -> Path:
     """Write ``run`` to disk, whole or not at all, and return its folder.
+
+    The run is not touched if that fails: free some space and save it again, or keep its sound with ``keep_audio``.
 
     Args:
         run: finished.
@@ -111,22 +119,33 @@ def save_run(run: Run, *, sweep: str = "", parent: str = "", remade_chunk: int |
         OutputError: no space, no permission, or samples that are not finite.
     """
     began = time.perf_counter()
-    target = runs_root() / _checked(run.id)
-    draft = target.with_name(f".{run.id}.part")
+    target = runs_root() / checked_id(run.id)
     try:
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
-        write_files(draft, run, {"sweep": sweep, "parent": parent, "remade_chunk": remade_chunk})
-        draft.rename(target)
+        with claim(target.with_name(f".{run.id}.part")) as draft:
+            write_files(draft, run, {"sweep": sweep, "parent": parent, "remade_chunk": remade_chunk})
+            draft.rename(target)
     except OSError as error:
         raise OutputError(
             f"The run {run.id} cannot be written to {runs_root()}: {error.strerror or error}.",
-            remedy="Free some space, or move the folder with WORKBENCH_HOME.",
+            remedy="Free some space and save it again, or move the folder with WORKBENCH_HOME.",
         ) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     log.info("run saved id=%s bytes=%d took=%.3f", run.id, folder_bytes(target), time.perf_counter() - began)
     return target
+
+
+def keep_audio(run: Run) -> Path:
+    """Write the speech of a run that could not be saved to the system's folder for temporary files.
+
+    Returns:
+        The WAV file, whole.
+
+    Raises:
+        OutputError: there is no space either.
+    """
+    return write_audio(Path(tempfile.gettempdir()) / f"f5tts-{checked_id(run.id)}.wav", run.wave, run.sample_rate)
+
+
+# Reading -------------------------------------------------------------------------------------------------------------
 
 
 def load_run(run_id: str, *, trajectories: bool = True) -> Run:
@@ -139,98 +158,114 @@ def load_run(run_id: str, *, trajectories: bool = True) -> Run:
     Raises:
         RunError: not an id, no such run, or its files are damaged.
     """
-    folder = run_folder(run_id)
-    try:
-        return read_run(folder, trajectories=trajectories)
-    except (OSError, KeyError, TypeError, ValueError) as error:  # ValueError: JSON, NumPy and zip files cut short
-        raise damaged(run_id, error) from error
+    return read_run(run_folder(run_id), trajectories=trajectories)
 
 
-def read_document(run_id: str) -> dict[str, Any]:
-    """run.json of ``run_id``, without reading any array. Treat it as read-only: it is shared.
+def load_wave(run_id: str, index: int) -> tuple[np.ndarray, int]:
+    """Samples of chunk ``index``, float32 [n_samples], and their rate, without reading the rest of the run.
 
     Raises:
-        RunError: not an id, no such run, or not readable.
+        RunError: not an id, no such run or chunk, or damaged.
     """
-    folder = run_folder(run_id)
-    try:
-        return read_json(folder)
-    except (OSError, ValueError) as error:
-        raise damaged(run_id, error) from error
+    return read_wave(run_folder(run_id), index)
+
+
+def read_document(run_id: str) -> RunDocument:
+    """run.json of ``run_id``, checked, without reading any array. Treat it as read-only: it is shared.
+
+    Raises:
+        RunError: not an id, no such run, or damaged.
+    """
+    return read_document_of(run_folder(run_id))
 
 
 def list_runs() -> list[RunSummary]:
-    """Every run that can be read, the newest first. Those that cannot are in ``broken_runs``."""
-    return _scan()[0]
+    """Every run that can be read, the newest first. Those that cannot are in ``broken_runs``.
+
+    Raises:
+        RunError: the folder of runs itself cannot be read.
+    """
+    return scan()[0]
 
 
 def broken_runs() -> list[tuple[str, str]]:
-    """(id, reason) of every folder in runs/ that looks like a run and cannot be read."""
-    return _scan()[1]
+    """(id, reason) of every folder in runs/ that has a run's name and cannot be read. Raises as ``list_runs``."""
+    return scan()[1]
 
 
-def _scan() -> tuple[list[RunSummary], list[tuple[str, str]]]:
+def scan() -> tuple[list[RunSummary], list[tuple[str, str]]]:
+    """``list_runs`` and ``broken_runs`` in one reading. Whatever else lies in runs/ is left alone.
+
+    Raises:
+        RunError: the folder of runs itself cannot be read.
+    """
+    sweep_leftovers()
     good, broken = [], []
-    root = runs_root()
-    names = (p.name for p in root.iterdir() if p.is_dir() and _ID.fullmatch(p.name)) if root.is_dir() else ()
-    for name in sorted(names, reverse=True):
+    for name in _names():
         try:
             good.append(summarise(name))
         except RunError as error:
-            broken.append((name, str(error)))
+            if os.path.lexists(runs_root() / name):  # else it was deleted just now
+                broken.append((name, str(error)))
     return good, broken
+
+
+def _names() -> list[str]:
+    """Names in runs/ that are ids, of folders and of links, the newest first."""
+    try:
+        with os.scandir(runs_root()) as entries:
+            found = [e.name for e in entries if ID.fullmatch(e.name) and (e.is_symlink() or e.is_dir())]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RunError(
+            f"The folder of runs {runs_root()} cannot be read: {error.strerror}.",
+            remedy="Is it yours? WORKBENCH_HOME names another.",
+        ) from error
+    return sorted(found, reverse=True)
 
 
 def summarise(run_id: str) -> RunSummary:
     """The summary of one run.
 
     Raises:
-        RunError: as ``load_run``.
+        RunError: not an id, no such run, or its run.json is damaged. The arrays are not looked at.
     """
-    document, notes = read_document(run_id), _notes(run_id)
-    try:
-        return RunSummary(
-            id=run_id,
-            created_at=document["created_at"],
-            model=document["model"],
-            voice=document["voice"],
-            text=document["text"],
-            seconds=document["audio_seconds"],
-            total_seconds=document["total_seconds"],
-            rtf=document["rtf"],
-            first_audio_seconds=document["time_to_first_audio_seconds"],
-            n_chunks=len(document["chunks"]),
-            settings=dict(document["settings"]),
-            device=document["device"],
-            dtype=document["dtype"],
-            note=str(notes.get("note", "")),
-            star=bool(notes.get("star", False)),
-            n_bytes=folder_bytes(runs_root() / run_id),
-            envelope=tuple(document["envelope"]),
-            has_trajectory=document["has_trajectory"],
-            sweep=document["sweep"],
-            parent=document["parent"],
-            remade_chunk=document["remade_chunk"],
-        )
-    except (KeyError, TypeError, OSError) as error:
-        raise damaged(run_id, error) from error
+    folder = run_folder(run_id)
+    document, notes = read_document_of(folder), read_notes(folder)
+    return RunSummary(
+        id=run_id,
+        created_at=document["created_at"],
+        model=document["model"],
+        voice=document["voice"],
+        text=document["text"],
+        seconds=document["audio_seconds"],
+        total_seconds=document["total_seconds"],
+        rtf=rtf(document["total_seconds"], document["audio_seconds"]),
+        first_audio_seconds=document["time_to_first_audio_seconds"],
+        n_chunks=len(document["chunks"]),
+        settings=dict(document["settings"]),
+        device=document["device"],
+        dtype=document["dtype"],
+        note=notes.get("note", ""),
+        star=notes.get("star", False),
+        n_bytes=folder_bytes(folder),
+        envelope=tuple(document["envelope"]),
+        has_trajectory=document["has_trajectory"],
+        sweep=document["sweep"],
+        parent=document["parent"],
+        remade_chunk=document["remade_chunk"],
+        is_link=folder.is_symlink(),
+    )
 
 
-def folder_bytes(folder: Path) -> int:
-    """Bytes of the files in ``folder``."""
-    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-
-
-def _notes(run_id: str) -> dict[str, Any]:
-    try:
-        notes = json.loads((runs_root() / run_id / "notes.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return notes if isinstance(notes, dict) else {}
+# Changing ------------------------------------------------------------------------------------------------------------
 
 
 def annotate(run_id: str, note: str | None = None, star: bool | None = None) -> RunSummary:
     """Set the note or the star of a run; None leaves it as it is. Returns the new summary.
+
+    Several may write at once: each change of another field is kept, and the file is always whole.
 
     Raises:
         RunError: no such run, or the note is too long.
@@ -239,35 +274,7 @@ def annotate(run_id: str, note: str | None = None, star: bool | None = None) -> 
     folder = run_folder(run_id)
     if note is not None and len(note) > NOTE_MAX_CHARACTERS:
         raise RunError(f"The note has {len(note):,} characters.", remedy=f"Keep it under {NOTE_MAX_CHARACTERS:,}.")
-    changes = {"note": note, "star": star}
-    notes = _notes(run_id) | {key: value for key, value in changes.items() if value is not None}
-    draft = folder / ".notes.part"
-    try:
-        draft.write_text(json.dumps(notes, ensure_ascii=False), "utf-8")
-        draft.replace(folder / "notes.json")
-    except OSError as error:
-        raise OutputError(f"The note cannot be written: {error.strerror}.", remedy="Free some space.") from error
+    plain = None if note is None else note.encode("utf-8", "replace").decode()  # no half of a surrogate pair
+    changes = {"note": plain, "star": star}
+    write_notes(folder, {key: value for key, value in changes.items() if value is not None})
     return summarise(run_id)
-
-
-def delete_run(run_id: str) -> int:
-    """Delete a run, also a damaged one, and return the bytes that are free again.
-
-    Raises:
-        RunError: not an id, or no such run.
-        OutputError: it cannot be deleted.
-    """
-    folder = runs_root() / _checked(run_id)
-    if not folder.is_dir():
-        raise RunError(f"There is no run {run_id}.", remedy="It may have been deleted already.")
-    n_bytes = folder_bytes(folder)
-    doomed = folder.with_name(f".{run_id}.deleted")  # renamed first: a run is there whole or not at all
-    try:
-        folder.rename(doomed)
-        shutil.rmtree(doomed)
-    except OSError as error:
-        raise OutputError(
-            f"The run {run_id} cannot be deleted: {error.strerror}.", remedy="Is the folder yours?"
-        ) from error
-    log.info("run deleted id=%s bytes=%d", run_id, n_bytes)
-    return n_bytes

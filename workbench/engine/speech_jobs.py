@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from workbench.engine.jobs import Job
+from workbench.engine.errors import JobError, WorkbenchError
+from workbench.engine.jobs import DONE, Job
 from workbench.engine.monitor import Monitor
 from workbench.engine.runs import save_run
 from workbench.engine.settings import SynthesisSettings
@@ -19,8 +21,14 @@ if TYPE_CHECKING:
     from workbench.engine.voices import Voice
 
 
+log = logging.getLogger("workbench.jobs")
+
+
 class SpeechJob(Job):
     """Speak a text, or one chunk of a run again, and save what came out.
+
+    A run that cannot be saved is not lost: the job is done, ``run`` holds it, ``save_error`` says why, and
+    ``save_again`` tries once more.
 
     Args:
         load: returns the engine; may take as long as loading takes, and is called on the worker.
@@ -37,6 +45,7 @@ class SpeechJob(Job):
         plan: the chunks, once the engine is there.
         chunks: those that are finished, in order.
         step, n_steps: of the chunk in the making.
+        save_error: why the finished run is not on disk, or "".
     """
 
     def __init__(
@@ -59,6 +68,7 @@ class SpeechJob(Job):
         self.base, self.chunk_index, self.seed, self.sweep = base, chunk_index, seed, sweep
         self.plan: tuple[Chunk, ...] = ()
         self.step, self.n_steps = 0, self.settings.nfe_step
+        self.save_error = ""
         self._made: list[ChunkResult] = []
         self._pace = _Pace()
 
@@ -94,9 +104,44 @@ class SpeechJob(Job):
             run = self._speak(engine)
         self.doing = "saving"
         run = dataclasses.replace(run, utilisation=monitor.samples)
-        parent = self.base.id if self.base else ""
-        save_run(run, sweep=self.sweep, parent=parent, remade_chunk=self.chunk_index if self.base else None)
+        self._save(run)
         return run
+
+    @property
+    def remade_chunk(self) -> int | None:
+        """Index of the chunk that was spoken again, None where the whole text was."""
+        return self.chunk_index if self.base else None
+
+    @property
+    def is_unsaved(self) -> bool:
+        return self.state == DONE and bool(self.save_error)
+
+    def _save(self, run: Run) -> None:
+        parent = self.base.id if self.base else ""
+        try:
+            save_run(run, sweep=self.sweep, parent=parent, remade_chunk=self.remade_chunk)
+        except WorkbenchError as error:
+            self.save_error = str(error)
+        except Exception as error:  # whatever it is, the speech is there and took its time
+            log.exception("a run could not be saved")
+            problem = JobError(
+                f"The run cannot be saved ({type(error).__name__}).", remedy="The server's log says why."
+            )
+            self.save_error = str(problem)
+        else:
+            self.save_error = ""
+
+    def save_again(self) -> bool:
+        """Try to save a run that could not be saved; True if it is on disk now, else ``save_error`` says why."""
+        with self.lock:
+            if self.is_unsaved and self.run is not None:
+                self._save(self.run)
+            return not self.save_error
+
+    def discard(self) -> None:
+        """Give up a run that could not be saved: the job may be forgotten, like any other."""
+        with self.lock:
+            self.save_error = ""
 
     def _planned(self, engine: Engine) -> tuple[Chunk, ...]:
         if self.base is None:

@@ -1,0 +1,140 @@
+"""The arrays of a run: how a member of its .npz files is read back within its bounds.
+
+A .npz that was written here is a zip whose members are stored, not compressed, so an array takes as much memory as its
+file takes disk. Whatever claims otherwise (compressed members, headers that promise more than follows, objects,
+thousands of names in a small file) is refused before memory is taken for it.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from workbench.engine.settings import TRAJECTORY_MAX_BYTES
+
+MAX_BYTES = 512 * 2**20  # of one file: an hour of speech and its mel
+MEMBER_MAX_BYTES = TRAJECTORY_MAX_BYTES + 2**20  # the largest array that is written: the states of a single chunk
+MAX_MAGNITUDE = 1e4  # of any sample, mel or state: far beyond all that models make
+_DIRECTORY_END = struct.Struct("<4s4H2LH")
+_ENTRY_MAX_BYTES = 200  # of one name in the directory of the zip
+_UNREADABLE = (zipfile.BadZipFile, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError)
+_HEADER_FAULTS = (*_UNREADABLE, SyntaxError, TypeError, MemoryError)  # numpy parses it as a Python literal
+
+
+class Arrays:
+    """The .npz at ``path``, opened; members are read when they are asked for. Use as a context manager.
+
+    Args:
+        path: of the file.
+        n_expected: how many members it may hold.
+
+    Raises:
+        ValueError: it is no .npz of ours, or larger than ``MAX_BYTES``.
+        OSError: it cannot be read.
+    """
+
+    def __init__(self, path: Path, n_expected: int) -> None:
+        self._name = path.name
+        if not path.is_file():
+            raise ValueError(f"{path.name} is missing")
+        self._file = path.open("rb")
+        try:
+            _check_directory(self._file, n_expected, path.name)
+            self._zip = zipfile.ZipFile(self._file)
+        except _UNREADABLE as error:
+            self._file.close()
+            raise ValueError(_said(path.name, error)) from error
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Arrays:
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        self._zip.close()
+        self._file.close()
+
+    def __contains__(self, name: str) -> bool:
+        return f"{name}.npy" in self._zip.NameToInfo
+
+    def read(self, name: str, dtype: type, shape: tuple[int | None, ...]) -> np.ndarray:
+        """The array ``name``. ``None`` in ``shape`` stands for any number but 0.
+
+        Raises:
+            ValueError: it is not there, damaged, or not of this type and shape.
+            OSError: it cannot be read.
+        """
+        try:
+            found = _array(self._content(name))
+        except _HEADER_FAULTS as error:
+            raise ValueError(_said(f"{name} in {self._name}", error)) from error
+        _check_array(found, f"{name} in {self._name}", dtype, shape)
+        return found
+
+    def _content(self, name: str) -> bytes:
+        member = self._zip.NameToInfo.get(f"{name}.npy")
+        if member is None:
+            raise ValueError("is missing")
+        if member.compress_type != zipfile.ZIP_STORED or member.compress_size != member.file_size:
+            raise ValueError("is compressed, which is not written here")
+        if member.file_size > MEMBER_MAX_BYTES:
+            raise ValueError(f"has {member.file_size / 2**20:.0f} MB, more than a chunk can have")
+        return self._zip.read(member)  # to its end, so that its checksum is compared
+
+
+def _said(what: str, error: BaseException) -> str:
+    """One line about what is wrong with ``what``."""
+    reason = " ".join(str(error).split())[:120] or type(error).__name__
+    return reason if reason.startswith(what) else f"{what}: {reason}"
+
+
+def _check_directory(file: io.BufferedReader, n_expected: int, name: str) -> None:
+    """Raise ValueError unless the zip ends as NumPy ends it and lists at most ``n_expected`` members.
+
+    Done before ``zipfile`` reads the list, which takes memory for every entry that it is told of.
+    """
+    size = file.seek(0, io.SEEK_END)
+    if size > MAX_BYTES:
+        raise ValueError(f"{name} has {size / 2**20:.0f} MB, more than the {MAX_BYTES >> 20} MB that are read at once")
+    if size < _DIRECTORY_END.size:
+        raise ValueError(f"{name} is cut short")
+    file.seek(-_DIRECTORY_END.size, io.SEEK_END)
+    mark, disk, start_disk, here, entries, list_bytes, at, comment = _DIRECTORY_END.unpack(file.read())
+    if mark != b"PK\5\6" or comment or disk or start_disk or here != entries:
+        raise ValueError(f"{name} is cut short")
+    if at + list_bytes != size - _DIRECTORY_END.size:  # also where a second, longer list (zip64) comes between
+        raise ValueError(f"{name} has bytes that belong to nothing")
+    if entries > n_expected or list_bytes > entries * _ENTRY_MAX_BYTES:
+        raise ValueError(f"{name} lists {entries} arrays where at most {n_expected} belong")
+
+
+def _array(content: bytes) -> np.ndarray:
+    """The array in a .npy."""
+    file = io.BytesIO(content)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("is of a version that is not written here")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=2_000)
+    if dtype.kind != "f":
+        raise ValueError(f"holds {dtype.name[:20]}, not numbers")
+    if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(content) - file.tell():
+        raise ValueError("has another length than its header says")
+    flat = np.frombuffer(content, dtype, offset=file.tell())
+    return flat.reshape(shape, order="F" if fortran else "C").copy()  # writable, as torch likes it
+
+
+def _check_array(found: np.ndarray, name: str, dtype: type, shape: tuple[int | None, ...]) -> None:
+    fits = len(found.shape) == len(shape) and all(
+        have == wanted or (wanted is None and have > 0) for have, wanted in zip(found.shape, shape, strict=True)
+    )
+    if found.dtype != dtype or not fits:
+        wanted = ", ".join("any" if size is None else str(size) for size in shape)
+        raise ValueError(f"{name} is {found.dtype.name} {list(found.shape)}, not {np.dtype(dtype).name} [{wanted}]")
+    # NaN is neither; float32, since float16 cannot hold the bound's neighbours
+    if found.size and not (found.max() <= MAX_MAGNITUDE and found.min() >= -MAX_MAGNITUDE):
+        raise ValueError(f"{name} holds values that are no speech (not finite, or beyond {MAX_MAGNITUDE:.0f})")

@@ -1,0 +1,293 @@
+"""run.json as a checked document: which fields exist, of what type, within which bounds, and how it is read.
+
+Nothing else reads run.json. What comes out of here can be relied on: every field is there, of its type and finite,
+and the rows of plan and chunks belong together. Fields that an older program did not write are filled in by
+``_upgrade``; unknown ones are left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import threading
+from collections import OrderedDict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic_core import from_json
+from typing_extensions import TypedDict
+
+from workbench.engine.errors import RunError, SettingsError
+from workbench.engine.settings import MelConfig, SynthesisSettings
+
+FORMAT_VERSION = 1
+MAX_BYTES = 16 * 2**20  # of run.json: some 100,000 ODE steps; a hostile one of this size takes 600 MB to parse
+ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6,16}")
+_KEPT_BYTES = 24 * 2**20  # of parsed documents, counted as JSON: a thousand runs of usual length
+_KEPT_MAX_BYTES = 2 * 2**20  # a longer document is parsed anew each time
+
+
+def _iso(value: str) -> str:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError("is not a date and time") from error
+    return value
+
+
+def _id_or_nothing(value: str) -> str:
+    if value and not ID.fullmatch(value):
+        raise ValueError("is not the id of a run")
+    return value
+
+
+def _complete(value: dict[str, Any]) -> dict[str, Any]:
+    """All knobs, those that are missing at their defaults. Raises ValueError for an unknown or wrong one."""
+    chosen = SynthesisSettings()
+    for name, wanted in value.items():
+        try:
+            chosen = chosen.replace(**{name: wanted})
+        except (SettingsError, TypeError, OverflowError) as error:
+            raise ValueError(f"{_plain(name)} is unknown, or out of its range") from error
+    return chosen.as_dict()
+
+
+def _plain(value: object) -> str:
+    """``value`` as a message may quote it: short, and nothing in it is markup."""
+    return re.sub(r"[^\w.+-]", "?", str(value)[:40]) if isinstance(value, (str, int, float)) else type(value).__name__
+
+
+def _known_mel(value: dict[str, Any]) -> dict[str, Any]:
+    MelConfig(**value)
+    if not value["hop_length"] <= value["win_length"] <= value["n_fft"]:
+        raise ValueError("hop_length <= win_length <= n_fft does not hold")
+    return value
+
+
+Count = Annotated[int, Field(ge=0, le=10_000_000)]
+Positive = Annotated[int, Field(ge=1, le=10_000_000)]
+Bytes = Annotated[int, Field(ge=0, le=2**50)]
+Seconds = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
+Moment = Annotated[float, Field(ge=-1e7, le=1e7, allow_inf_nan=False)]  # loading lies before 0
+Percent = Annotated[float, Field(ge=0, le=1e5, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Word = Annotated[str, Field(max_length=300)]
+Text = Annotated[str, Field(max_length=400_000)]
+Warnings = Annotated[list[Annotated[str, Field(max_length=2_000)]], Field(max_length=100)]
+Knob = bool | Annotated[int, Field(ge=-(2**63), le=2**63)] | Annotated[float, Field(allow_inf_nan=False)] | Word | None
+
+
+class _Plan(TypedDict):
+    index: Count
+    text: Text
+    n_bytes: Count
+    duration_frames: Positive
+    new_frames: Count
+    planned_seconds: Seconds
+    seed: Seed
+    warnings: Warnings
+
+
+class _Row(TypedDict):
+    text: Text
+    seed: Seed
+    audio_seconds: Seconds
+    text_seconds: Seconds
+    ode_seconds: Seconds
+    vocoder_seconds: Seconds
+    total_seconds: Seconds
+    step_seconds: Annotated[list[Seconds], Field(max_length=1_000)]
+    n_evaluations: Count
+
+
+class _Span(TypedDict):
+    name: Annotated[str, Field(max_length=60)]
+    start_seconds: Moment
+    seconds: Seconds
+    chunk_index: Count | None
+
+
+class _Sample(TypedDict):
+    seconds: Moment
+    cpu_percent: Percent
+    process_cpu_percent: Percent
+    memory_bytes: Bytes
+    gpu_percent: Percent | None
+    gpu_memory_bytes: Bytes | None
+
+
+class _Mel(TypedDict):
+    target_sample_rate: Annotated[int, Field(ge=8_000, le=96_000)]
+    n_fft: Annotated[int, Field(ge=64, le=4_096)]
+    win_length: Annotated[int, Field(ge=64, le=4_096)]
+    hop_length: Annotated[int, Field(ge=64, le=2_048)]
+    n_mel_channels: Annotated[int, Field(ge=16, le=256)]
+    mel_spec_type: Annotated[str, Field(max_length=60)]
+
+
+@with_config(ConfigDict(strict=True, extra="ignore"))
+class RunDocument(TypedDict):
+    """What run.json holds. ``id`` is the name of its folder, whatever the file says."""
+
+    format_version: int
+    id: Annotated[str, Field(pattern=ID)]
+    created_at: Annotated[str, Field(max_length=40), AfterValidator(_iso)]
+    model: Word
+    voice: Word
+    voice_id: Word
+    ref_text: Text
+    text: Text
+    device: Word
+    dtype: Word
+    settings: Annotated[dict[str, Knob], Field(max_length=200), AfterValidator(_complete)]
+    load_seconds: Seconds
+    time_to_first_audio_seconds: Seconds
+    total_seconds: Seconds
+    audio_seconds: Seconds
+    loads: Annotated[dict[Word, Count], Field(max_length=20)]
+    chunks: Annotated[list[_Row], Field(min_length=1)]
+    plans: Annotated[list[_Plan], Field(min_length=1)]
+    spans: list[_Span]
+    environment: Annotated[dict[Word, Word], Field(max_length=200)]
+    mel_config: Annotated[_Mel, AfterValidator(_known_mel)]
+    utilisation: Annotated[list[_Sample], Field(max_length=10_000)]
+    envelope: Annotated[list[Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]], Field(max_length=1_000)]
+    has_trajectory: bool
+    sweep: Word
+    parent: Annotated[str, AfterValidator(_id_or_nothing)]
+    remade_chunk: Count | None
+
+
+_READER = TypeAdapter(RunDocument)
+
+
+def _upgrade(document: dict[str, Any]) -> dict[str, Any]:
+    """``document`` in the present format: what older programs did not write is filled in.
+
+    Raises:
+        ValueError: it is of a newer format, or of none.
+    """
+    version = document.get("format_version")
+    if type(version) is not int or version < 1:
+        raise ValueError(f"format_version is {_plain(version)}, which is not known")
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"it was written by a newer version (format {_plain(version)}; this one reads up to {FORMAT_VERSION})"
+        )
+    unwritten = {
+        "environment": {}, "utilisation": [], "loads": {}, "envelope": [], "has_trajectory": False, "sweep": "",
+        "parent": "", "remade_chunk": None, "mel_config": dataclasses.asdict(MelConfig()),
+    }  # fmt: skip
+    return unwritten | document
+
+
+def parse(content: bytes, run_id: str) -> RunDocument:
+    """The document in ``content``, the bytes of run.json of the run ``run_id``.
+
+    Raises:
+        ValueError: in one line, what is wrong with it.
+    """
+    try:
+        document = from_json(content)
+    except ValueError as error:
+        raise ValueError(f"run.json is not JSON ({error})") from error
+    if not isinstance(document, dict):
+        raise ValueError("run.json holds no object")
+    try:
+        checked = _READER.validate_python(_upgrade(document) | {"id": run_id})
+    except ValidationError as error:
+        raise ValueError(_told(error)) from error
+    _check_rows(checked)
+    return checked
+
+
+def _told(error: ValidationError) -> str:
+    """The first thing that is wrong: where, and what, in one line."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    path = first["loc"][:2] if first["loc"][0] == "settings" else first["loc"]  # beyond lie the types that were tried
+    where = ".".join(_plain(part) for part in path)
+    if first["type"] == "missing":
+        return f"{where} is missing"
+    what = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {' '.join(what.split())[:160].rstrip('.')}"
+
+
+def _check_rows(document: RunDocument) -> None:
+    """Raise ValueError unless plan, chunks, spans and indices belong together."""
+    plans, rows = document["plans"], document["chunks"]
+    if len(plans) != len(rows):
+        raise ValueError(f"{len(plans)} chunks were planned, {len(rows)} are there")
+    for index, plan in enumerate(plans):
+        if plan["index"] != index:
+            raise ValueError(f"plans.{index}: index is {plan['index']}")
+    if any((span["chunk_index"] or 0) >= len(rows) for span in document["spans"]):
+        raise ValueError("a span belongs to a chunk that is not there")
+    if (document["remade_chunk"] or 0) >= len(rows):
+        raise ValueError(f"remade_chunk is {document['remade_chunk']}, which is not there")
+
+
+# Reading -------------------------------------------------------------------------------------------------------------
+
+_Key = tuple[str, int, int, int]
+_kept: OrderedDict[_Key, tuple[int, RunDocument | str]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def read_document_of(folder: Path) -> RunDocument:
+    """run.json of ``folder``, parsed once for each version of the file. Treat it as read-only: it is shared.
+
+    Raises:
+        RunError: it is missing, cannot be read, or is damaged.
+    """
+    path = folder / "run.json"
+    try:
+        if not path.is_file():  # a pipe or a device would be read for ever
+            raise damaged(folder.name, "run.json is missing")
+        stat = path.stat()
+        key = (str(path), stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        found = _find(key)
+        if found is None:
+            with path.open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+            found = _parsed(content, folder.name)
+            _keep(key, len(content), found)
+    except OSError as error:
+        raise damaged(folder.name, f"run.json: {error.strerror or error}") from error
+    if isinstance(found, str):
+        raise damaged(folder.name, found)
+    return found
+
+
+def _parsed(content: bytes, run_id: str) -> RunDocument | str:
+    if len(content) > MAX_BYTES:
+        return f"run.json is larger than {MAX_BYTES >> 20} MB"
+    try:
+        return parse(content, run_id)
+    except ValueError as error:
+        return str(error)
+
+
+def _find(key: _Key) -> RunDocument | str | None:
+    with _lock:
+        if key not in _kept:
+            return None
+        _kept.move_to_end(key)
+        return _kept[key][1]
+
+
+def _keep(key: _Key, n_bytes: int, found: RunDocument | str) -> None:
+    cost = 1_000 if isinstance(found, str) else n_bytes  # what is wrong is one line, however long the file
+    if cost > _KEPT_MAX_BYTES:
+        return
+    with _lock:
+        _kept[key] = (cost, found)
+        total = sum(size for size, _ in _kept.values())
+        while total > _KEPT_BYTES:
+            total -= _kept.popitem(last=False)[1][0]
+
+
+def damaged(run_id: str, reason: str) -> RunError:
+    """What to say about a run whose files cannot be read."""
+    return RunError(f"The run {run_id} cannot be read: {reason}.", remedy="Delete it, or restore its folder.")
