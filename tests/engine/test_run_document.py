@@ -1,4 +1,4 @@
-"""run.json: every field checked, old documents filled in, newer ones named, and no markup in what is said of it."""
+"""run.json: every field checked, old documents filled in, newer ones named, no markup in the reasons."""
 
 from __future__ import annotations
 

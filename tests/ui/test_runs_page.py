@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests import damage
 from tests.ui.helpers import html_of
 from workbench.engine import runs
 from workbench.engine.settings import SynthesisSettings
@@ -140,3 +141,62 @@ def test_an_address_made_up_opens_the_list(open_page: Any, tiny_engine: Any, run
     make_run(tiny_engine)
     at = open_page("runs", run=run)
     assert not at.exception and not at.subheader and len(at.dataframe) == 1
+
+
+DAMAGES = {
+    "settings are no settings": ("run.json", "settings", '"x"'),
+    "no date": ("run.json", "created_at", "null"),
+    "nested": ("run.json", "environment", "[" * 5_000 + "]" * 5_000),
+    "a newer format": ("run.json", "format_version", "7"),
+    "no number": ("run.json", "total_seconds", "NaN"),
+    "notes that are no notes": ("notes.json", "note", "[" * 5_000 + "]" * 5_000),
+    "a long note": ("notes.json", "note", '"' + "x" * 9_000 + '"'),
+}
+
+
+@pytest.mark.parametrize("view", ["runs", "spectrograms", "flow", "chunk_size", "synthesize"])
+def test_no_page_falls_over_damaged_runs(open_page: Any, tiny_engine: Any, view: str) -> None:
+    good = make_run(tiny_engine, keep_trajectory=True)
+    whole = runs.runs_root() / good.id
+    runs.annotate(good.id, note="heard")
+    for k, (file, field, text) in enumerate(DAMAGES.values()):
+        content = damage.replaced(json.loads((whole / file).read_text()), (field,), text)
+        damage.spoilt(
+            whole, whole.with_name(f"20270101-000000-{k:06x}"),
+            damage.Damage("one", lambda run, file=file, content=content: (run / file).write_bytes(content) and None),
+        )  # fmt: skip
+    arrays = damage.spoilt(
+        whole, whole.with_name("20270102-000000-abcdef"),
+        damage.Damage("no arrays", lambda run: [(run / f"{name}.npz").write_bytes(b"PK") for name in FILES] and None),
+    )  # fmt: skip
+    assert len(runs.broken_runs()) == 5 and len(runs.list_runs()) == 4
+    for wanted in ("20270101-000000-000000", "20270101-000000-000006", arrays.name, good.id):
+        at = open_page(view, run=wanted)  # fails on any exception
+    assert len(at.error) == 0  # the whole one is shown whole
+    if view == "runs":
+        assert good.id in set(at.dataframe[0].value["id"])
+        assert "newer version (format 7" in " ".join(text.value for text in at.text)
+
+
+FILES = ("chunks", "trajectories")
+
+
+def test_a_damaged_run_of_a_list_is_deleted_alone(open_page: Any, tiny_engine: Any) -> None:
+    first, second = make_run(tiny_engine), make_run(tiny_engine)
+    for run in (first, second):
+        (runs.run_folder(run.id) / "run.json").write_text("{", "utf-8")
+    at = open_page("runs")
+    at.multiselect(key="broken_chosen").set_value([first.id]).run()
+    at.button(key="delete_broken").click().run()
+    assert first.id in [t.value for t in at.text] and not at.exception
+    assert second.id not in [t.value for t in at.text]  # the second click is in the browser's tests
+
+
+def test_of_a_linked_run_the_page_deletes_the_link_and_says_so(open_page: Any, tiny_engine: Any, tmp_path: Any) -> None:
+    run = make_run(tiny_engine)
+    target = (runs.runs_root() / run.id).rename(tmp_path / "elsewhere")
+    (runs.runs_root() / run.id).symlink_to(target)
+    at = tick(open_page("runs"), run.id)
+    at.button(key="delete").click().run()
+    assert "only a link" in " ".join(c.value for c in at.caption)
+    assert at.button(key="delete_now").label == "Delete"

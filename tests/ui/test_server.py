@@ -14,6 +14,7 @@ import soundfile
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from tests import damage
 from workbench.engine import runs
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech_jobs import SpeechJob
@@ -99,17 +100,61 @@ def test_chunks_of_a_job_and_of_a_run_can_be_heard(client: TestClient, tiny_engi
         "/api/runs/20260101-000000-abcdef/0.wav",
         "/api/runs/20260101-000000-abcdef/audio.wav",
         "/api/runs/%00/audio.wav",
+        "/api/jobs/unknown/" + "9" * 5_000 + ".wav",
+        "/api/runs/20260101-000000-abcdef/" + "9" * 5_000 + ".wav",
+        "/api/jobs/unknown/-1.wav",
+        "/api/jobs/unknown/%D9%A3.wav",
+        "/api/jobs/unknown/1e3.wav",
+        "/api/runs/%F0%9F%98%80/0.wav",
+        "/api/runs/" + "x" * 3_000 + "/audio.wav",
         "/fonts/..%2frouters.py",
     ],
 )
 def test_what_was_not_made_here_is_not_there(client: TestClient, path: str) -> None:
-    assert client.get(path).status_code == 404
+    for answer in (client.get(path), client.head(path)):
+        assert answer.status_code == 404 and answer.headers["content-type"].startswith("text/plain")
 
 
 def test_a_damaged_run_is_not_there(client: TestClient, tiny_engine: Any, voice: Any) -> None:
     folder = runs.save_run(run := tiny_engine.run(TEXT, voice, QUICK))
     (folder / "chunks.npz").write_bytes(b"cut short")
     assert client.get(f"/api/runs/{run.id}/0.wav").status_code == 404
+    assert client.get(f"/api/runs/{run.id}/audio.wav").status_code == 200
+
+
+def test_no_damage_of_a_run_is_an_error_of_the_server(client: TestClient, tiny_engine: Any, voice: Any) -> None:
+    whole = runs.save_run(tiny_engine.run(TEXT, voice, QUICK)).rename(runs.runs_root() / "whole")
+    for k, one in enumerate(
+        [*damage.byte_damages(whole, "audio.wav"), *list(damage.array_damages(whole, "chunks.npz"))[::3]]
+    ):
+        run_id = f"20260101-000000-{k:06x}"
+        damage.spoilt(whole, runs.runs_root() / run_id, one)
+        for path in (f"/api/runs/{run_id}/0.wav", f"/api/runs/{run_id}/audio.wav"):
+            answer = client.get(path)
+            assert answer.status_code in (200, 404), one.name
+            assert answer.status_code == 404 or answer.content[:4] == b"RIFF", one.name
+        runs.delete_run(run_id)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "length"),
+    [
+        ("bytes=0-99", 206, 100), ("bytes=-10", 206, 10), ("bytes=", 400, None), ("bytes=x-y", 400, None),
+        ("bytes=9999999999-", 416, None), ("lines=1-2", 400, None), ("bytes=5-2", 400, None),
+        ("bytes=" + "9" * 5_000 + "-", None, None),
+    ],
+)  # fmt: skip
+def test_ranges_of_a_sound(
+    client: TestClient, tiny_engine: Any, voice: Any, wanted: str, status: int | None, length: int | None
+) -> None:
+    run = tiny_engine.run(TEXT, voice, QUICK)
+    runs.save_run(run)
+    path = f"/api/runs/{run.id}/audio.wav"
+    answer = client.get(path, headers={"Range": wanted})
+    assert answer.status_code == status or (status is None and answer.status_code in (200, 400, 416))
+    assert length is None or len(answer.content) == length
+    head = client.head(path)
+    assert head.status_code == 200 and not head.content and int(head.headers["content-length"]) > 1000
 
 
 def test_fonts_and_their_licences_are_served(client: TestClient) -> None:

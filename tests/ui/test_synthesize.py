@@ -189,3 +189,24 @@ def test_names_of_files_lose_their_paths() -> None:
     assert shown_name("C:\\voices\\me.wav") == "me"
     assert shown_name("\x00\x1b[31m.wav") != "" and len(shown_name("x" * 500)) == 60
     assert shown_name("") == "recording"
+
+
+def test_a_disk_that_is_full_costs_no_run(open_page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: Any, **named: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("numpy.savez", full)
+        at = _synthesized(_type(open_page(), "Hello there, friend."))
+        (message,) = [error.value for error in at.error]
+        assert "No space left on device" in message and "stays in the memory" in message
+        assert "not saved" in html_of(at) and runs.list_runs() == []
+        assert at.get("audio") and len(at.get("download_button")) == 6 and len(at.get("plotly_chart")) == 3
+        run_id = at.session_state["run_id"]
+        listed = open_page("runs")  # from another page too
+        assert any(run_id in text.value for text in listed.text)
+        at.button(key=f"save_again_{run_id}").click().run()
+        assert at.error and not at.exception
+    at.button(key=f"save_again_{run_id}").click().run()
+    assert not at.error and [run.id for run in runs.list_runs()] == [run_id]
+    assert "not saved" not in html_of(at)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from workbench.engine import audio, comparison, inspection
 from workbench.engine.comparison import MelComparison
-from workbench.engine.runs import RunSummary, load_run
+from workbench.engine.runs import RunSummary, load_run, run_folder, version_of
 from workbench.ui import figures, sources
 from workbench.ui.theme import STAGE_TITLES, is_dark
 
@@ -18,14 +18,18 @@ LETTERS = "ABCDEF"
 
 
 @st.cache_resource(show_spinner="Aligning the mels", max_entries=8)
-def _compared(first: str, second: str) -> MelComparison:
+def _compared(first: str, second: str, versions: tuple[int, ...]) -> MelComparison:
     a, b = (load_run(run_id, trajectories=False) for run_id in (first, second))
     return comparison.compare_mels(a.mel, b.mel)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _stage_seconds(run_id: str) -> dict[str, float]:
+def _stage_seconds(run_id: str, version: tuple[int, ...]) -> dict[str, float]:
     return comparison.stage_seconds(load_run(run_id, trajectories=False))
+
+
+def _version(run_id: str) -> tuple[int, ...]:
+    return version_of(run_folder(run_id))
 
 
 def compare(runs: Sequence[RunSummary]) -> None:
@@ -73,7 +77,7 @@ def _players(runs: Sequence[RunSummary]) -> None:
 
 def _timings(runs: Sequence[RunSummary]) -> None:
     st.subheader("Where the time went")
-    totals = {LETTERS[k]: _stage_seconds(run.id) for k, run in enumerate(runs)}
+    totals = {LETTERS[k]: _stage_seconds(run.id, _version(run.id)) for k, run in enumerate(runs)}
     st.plotly_chart(
         figures.stages_by_run(totals, dark=is_dark()), theme=None, key="compare_stages", config=figures.CONFIG,
         alt="Seconds of each stage, one bar per run; the numbers are in the table below",
@@ -97,7 +101,7 @@ def _mels(runs: Sequence[RunSummary]) -> None:
         one, two = st.columns(2)
         first = one.selectbox("From", list(names), format_func=names.get, key="mel_from")
         second = two.selectbox("To", [i for i in names if i != first], format_func=names.get, key="mel_to")
-    found = _compared(first, second)
+    found = _compared(first, second, _version(first) + _version(second))
     config = sources.of_run(first, None).config
     hz, rate = inspection.mel_hz(config), config.frames_per_second
     a, b = names[first], names[second]

@@ -16,6 +16,7 @@ from workbench.engine import compat
 from workbench.engine.catalog import DEMO_VOICE
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.jobs import JobManager
+from workbench.engine.runs import sweep_leftovers
 from workbench.engine.voices import BundledVoice, Voice, list_voices, load_voice
 
 if TYPE_CHECKING:  # both import torch
@@ -128,6 +129,7 @@ def warm() -> None:
     state = preload_state()
     state.began = time.perf_counter()
     try:
+        sweep_leftovers()
         state.doing = "importing PyTorch"
         compat.install()
         state.doing = f"reading the weights of {default_model()}, building and warming up"
@@ -206,7 +208,7 @@ def voice_of(run: Run) -> Voice | None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _saved_run(run_id: str, changed_ns: int) -> Run:
+def _saved_run(run_id: str, version: tuple[int, ...]) -> Run:
     from workbench.engine.runs import load_run
 
     return load_run(run_id, trajectories=False)
@@ -218,6 +220,6 @@ def saved_run(run_id: str) -> Run:
     Raises:
         RunError: no such run, or its files are damaged.
     """
-    from workbench.engine.runs import run_folder
+    from workbench.engine.runs import run_folder, version_of
 
-    return _saved_run(run_id, (run_folder(run_id) / "run.json").stat().st_mtime_ns)
+    return _saved_run(run_id, version_of(run_folder(run_id)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from workbench.engine.errors import WorkbenchError
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _GONE = "There is no such sound.\n"
+_INDEX = re.compile(r"[0-9]{1,6}", re.ASCII)  # of a chunk; Starlette's own converter takes 5,000 digits and fails
 
 
 def _missing() -> Response:
-    return Response(_GONE, status_code=404, media_type="text/plain")
+    return Response(_GONE, status_code=404, media_type="text/plain", headers=_HEADERS)
 
 
 def _job_chunk(job_id: str, index: int) -> bytes | None:
@@ -29,11 +31,22 @@ def _job_chunk(job_id: str, index: int) -> bytes | None:
     return to_bytes(chunks[index].wave, chunks[index].sample_rate) if index < len(chunks) else None
 
 
-def _run_chunk(run_id: str, index: int) -> bytes | None:
-    from workbench.engine.runs import load_run
+def _run_chunk(run_id: str, index: int) -> bytes:
+    from workbench.engine.runs import load_wave
 
-    chunks = load_run(run_id, trajectories=False).chunks
-    return to_bytes(chunks[index].wave, chunks[index].sample_rate) if index < len(chunks) else None
+    return to_bytes(*load_wave(run_id, index))
+
+
+def _run_file(run_id: str) -> Path | None:
+    """audio.wav of a run, if it is one."""
+    from workbench.engine.runs import run_folder
+
+    path = run_folder(run_id) / "audio.wav"
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        begins = file.read(12)
+    return path if begins[:4] == b"RIFF" and begins[8:] == b"WAVE" else None
 
 
 async def chunk_of_job(request: Request) -> Response:
@@ -47,8 +60,11 @@ async def chunk_of_run(request: Request) -> Response:
 
 
 async def _wav(make: Callable[[str, int], bytes | None], request: Request) -> Response:
+    index = request.path_params["index"]
+    if not _INDEX.fullmatch(index):
+        return _missing()
     try:
-        content = await run_in_threadpool(make, request.path_params["id"], request.path_params["index"])
+        content = await run_in_threadpool(make, request.path_params["id"], int(index))
     except WorkbenchError:
         content = None
     return Response(content, media_type="audio/wav", headers=_HEADERS) if content else _missing()
@@ -56,18 +72,16 @@ async def _wav(make: Callable[[str, int], bytes | None], request: Request) -> Re
 
 async def audio_of_run(request: Request) -> Response:
     """All of a saved run, as WAV; ranges are served, so a player can seek."""
-    from workbench.engine.runs import run_folder
-
     try:
-        path = run_folder(request.path_params["id"]) / "audio.wav"
-    except WorkbenchError:
-        return _missing()
-    return FileResponse(path, media_type="audio/wav", headers=_HEADERS) if path.is_file() else _missing()
+        path = await run_in_threadpool(_run_file, request.path_params["id"])
+    except (WorkbenchError, OSError):
+        path = None
+    return FileResponse(path, media_type="audio/wav", headers=_HEADERS) if path else _missing()
 
 
 ROUTES = [
-    Route("/api/jobs/{id}/{index:int}.wav", chunk_of_job),
-    Route("/api/runs/{id}/{index:int}.wav", chunk_of_run),
     Route("/api/runs/{id}/audio.wav", audio_of_run),
+    Route("/api/jobs/{id}/{index}.wav", chunk_of_job),
+    Route("/api/runs/{id}/{index}.wav", chunk_of_run),
     Mount("/fonts", StaticFiles(directory=Path(__file__).with_name("fonts"))),
 ]

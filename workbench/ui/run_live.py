@@ -61,7 +61,7 @@ def _status(job: SpeechJob) -> str:
     if job.state == CANCELLED:
         return f"cancelled after {job.seconds:.1f} s, {len(job.chunks)} of {len(job.plan) or '?'} chunks made"
     if job.state == DONE:
-        return f"done in {job.seconds:.1f} s"
+        return f"done in {job.seconds:.1f} s" + (", not saved" if job.is_unsaved else "")
     if job.is_stopping:
         return "stopping at the next ODE step"
     if job.doing != "speaking":

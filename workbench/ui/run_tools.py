@@ -41,12 +41,24 @@ def downloads(run: Run) -> None:
             )
 
 
+def unsaved(job: SpeechJob) -> None:
+    """Say that the finished run of ``job`` is in memory alone, and offer to save it again or to give it up."""
+    st.error(f"{job.save_error} The run is whole and stays in the memory of this server until it stops.")
+    with st.container(horizontal=True, gap="small"):
+        if st.button("Save again", key=f"save_again_{job.id}", type="primary", icon=":material/save:"):
+            job.save_again()
+            st.rerun()
+        if st.button("Discard", key=f"discard_{job.id}", icon=":material/delete:"):
+            job.discard()
+            st.rerun()
+
+
 @st.fragment
 def remake(run: Run) -> None:
     """One chunk again, with other words or another seed; the rest of the run stays as it is."""
     voice = resources.voice_of(run)
     if voice is None:
-        st.caption(f"The voice of this run ({run.voice!r}) is no longer at hand. Choose it above and speak again.")
+        st.text(f"The voice of this run ({run.voice!r}) is no longer at hand. Choose it above and speak again.")
         return
     which, seed_box = st.columns([3, 1], vertical_alignment="bottom")
     names = [f"{i + 1}: {c.chunk.text[:70]}" for i, c in enumerate(run.chunks)]

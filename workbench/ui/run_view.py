@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from workbench.engine import inspection
-from workbench.engine.runs import read_document
 from workbench.ui import figures
 from workbench.ui.theme import is_dark
 
@@ -43,9 +42,9 @@ def _wav(run_id: str, _run: Run) -> bytes:
     return wav(_run)
 
 
-def show_run(run: Run) -> None:
-    """Numbers, sound, picture and timeline of ``run``."""
-    _numbers(run)
+def show_run(run: Run, remade_chunk: int | None = None) -> None:
+    """Numbers, sound, picture and timeline of ``run``, of which ``remade_chunk`` was spoken again, if any."""
+    _numbers(run, remade_chunk)
     st.audio(_wav(run.id, run), alt=f"Speech of run {run.id}, {run.audio_seconds:.1f} seconds")
     _chart(
         _picture(run.id, is_dark(), run),
@@ -66,9 +65,7 @@ def _chart(figure: Any, key: str, alt: str) -> None:
     st.plotly_chart(figure, key=key, theme=None, config=figures.CONFIG, alt=alt)
 
 
-def _numbers(run: Run) -> None:
-    document = read_document(run.id)
-    remade = document.get("remade_chunk")
+def _numbers(run: Run, remade: int | None) -> None:
     cells = [
         ("Speech", f"{run.audio_seconds:.2f} s", "Length of the joined audio."),
         (

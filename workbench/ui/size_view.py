@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
 from workbench.engine import costs
-from workbench.engine.runs import list_runs, read_document
+from workbench.engine.errors import RunError
+from workbench.engine.runs import RunSummary, list_runs, read_document
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.voices import Voice
 from workbench.ui import forms, resources
@@ -30,7 +35,14 @@ def measured_points(model: str) -> list[costs.Point]:
         return []
     engine = resources.engine_if_loaded(model)
     device, dtype = (engine.loaded.device, engine.loaded.dtype) if engine else (runs[0].device, runs[0].dtype)
-    return costs.points_of((read_document(run.id) for run in runs[:200]), model, device, dtype)
+    return costs.points_of(_documents(runs[:200]), model, device, dtype)
+
+
+def _documents(runs: Sequence[RunSummary]) -> Iterator[dict[str, Any]]:
+    """run.json of each that can still be read."""
+    for run in runs:
+        with suppress(RunError):  # deleted since it was listed
+            yield read_document(run.id)
 
 
 def numbers(option: costs.Option, unit: str) -> None:

@@ -14,7 +14,7 @@ import streamlit as st
 
 from workbench.engine import audio, inspection
 from workbench.engine.inspection import Pitch
-from workbench.engine.runs import RunSummary, list_runs, load_run
+from workbench.engine.runs import RunSummary, list_runs, load_run, run_folder, version_of
 from workbench.engine.settings import MelConfig
 from workbench.engine.voices import list_voices
 from workbench.ui import style
@@ -56,13 +56,17 @@ class Source:
         return len(self.wave) / self.sample_rate
 
 
-@st.cache_resource(show_spinner=False, max_entries=_KEPT)
 def of_run(run_id: str, chunk: int | None) -> Source:
     """A run, or chunk number ``chunk`` of it.
 
     Raises:
         RunError: no such run or chunk, or damaged.
     """
+    return _of_run(run_id, chunk, version_of(run_folder(run_id)))
+
+
+@st.cache_resource(show_spinner=False, max_entries=_KEPT)
+def _of_run(run_id: str, chunk: int | None, version: tuple[int, ...]) -> Source:
     run = load_run(run_id, trajectories=False)
     title = f"run {run_id}"
     made = "Mel, as the model made it"

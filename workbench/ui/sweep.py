@@ -82,8 +82,8 @@ def _progress() -> None:
         for job in mine:
             job.cancel()
     for job in mine:
-        if job.error:
-            st.error(f"{job.title}: {job.error}")
+        if job.error or job.save_error:
+            st.error(f"{job.title}: {job.error or job.save_error}")
     if n_done > st.session_state.get("sweep_drawn", 0) and active:
         st.session_state.sweep_drawn = n_done
         st.rerun()

@@ -9,7 +9,7 @@ from workbench.engine import audio, compat
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.jobs import DONE, Job
 from workbench.engine.results import ChunkResult, Run
-from workbench.engine.runs import list_runs, load_run
+from workbench.engine.runs import RunSummary, list_runs, load_run, run_folder, version_of
 from workbench.engine.settings import EPSS_STEPS, SynthesisSettings
 from workbench.engine.speech_jobs import SpeechJob
 from workbench.ui import figures, sources, style, watch
@@ -31,9 +31,13 @@ def grid_of(n_steps: int, sway: float | None, pruned: bool) -> np.ndarray:
     ).numpy()
 
 
-@st.cache_resource(show_spinner="Reading the run", max_entries=3)
 def run_with_states(run_id: str) -> Run:
-    """A run and the states of its ODE, up to 256 MB."""
+    """A run and the states of its ODE, up to 256 MB. Raises RunError."""
+    return _run_with_states(run_id, version_of(run_folder(run_id)))
+
+
+@st.cache_resource(show_spinner="Reading the run", max_entries=3)
+def _run_with_states(run_id: str, version: tuple[int, ...]) -> Run:
     return load_run(run_id)
 
 
@@ -101,7 +105,7 @@ def make_one(expanded: bool) -> None:
         st.rerun()
 
 
-def trajectory(runs: list) -> None:
+def trajectory(runs: list[RunSummary]) -> None:
     """Pictures, distances and sound of one chunk."""
     run_id = sources.choose_run("Run", "run_flow", runs, st.query_params.get("run"))
     run = run_with_states(run_id)
@@ -153,12 +157,16 @@ st.title("Flow")
 st.caption(
     "A chunk begins as noise. The model says in which direction speech lies; the ODE solver follows, step by step."
 )
-found = [run for run in list_runs() if run.has_trajectory]
+found: list[RunSummary] = []
 try:
+    found = [run for run in list_runs() if run.has_trajectory]
     if found:
         trajectory(found)
     else:
         style.empty("No run has kept its trajectory yet. Make one here: a sentence is enough.")
+except WorkbenchError as error:  # of one run: another can be chosen, or made
+    st.error(str(error))
+try:
     make_one(expanded=not found)
     time_grids()
 except WorkbenchError as error:

@@ -14,14 +14,14 @@ from workbench.engine.runs import (
     NOTE_MAX_CHARACTERS,
     RunSummary,
     annotate,
-    broken_runs,
     delete_run,
     folder_bytes,
-    list_runs,
+    is_link,
     load_run,
     runs_root,
+    scan,
 )
-from workbench.ui import compare_view, figures, sources, style
+from workbench.ui import compare_view, figures, resources, run_tools, sources, style
 from workbench.ui.theme import is_dark
 
 
@@ -104,15 +104,28 @@ def confirm(run_ids: Sequence[str], n_bytes: int) -> None:
     """What goes, and the button that does it."""
     st.write(f"{len(run_ids)} run{'s' if len(run_ids) > 1 else ''}, {human_bytes(n_bytes)}:")
     st.text("\n".join(run_ids))
+    n_links = sum(is_link(run_id) for run_id in run_ids)
+    if n_links:
+        st.caption(f"{n_links} of them only a link: the link goes, the folder it points to stays as it is.")
     if st.button("Delete", type="primary", icon=":material/delete:", key="delete_now", width="stretch"):
-        try:
-            freed = sum(delete_run(run_id) for run_id in run_ids)
-        except WorkbenchError as error:
-            st.error(str(error))
-            return
-        st.query_params.pop("run", None)
-        st.session_state["runs_said"] = f"Deleted, {human_bytes(freed)} are free again."
+        delete(run_ids, n_links)
         st.rerun()
+
+
+def delete(run_ids: Sequence[str], n_links: int) -> None:
+    """Delete the runs, each whatever becomes of the others, and leave word for the page."""
+    freed, problems = 0, []
+    for run_id in run_ids:
+        try:
+            freed += delete_run(run_id)
+        except WorkbenchError as error:
+            problems.append(str(error))
+    st.query_params.pop("run", None)
+    if len(problems) < len(run_ids):
+        links = f" Of {n_links} the link was removed, and nothing behind it." if n_links else ""
+        st.session_state["runs_said"] = f"Deleted, {human_bytes(freed)} are free again.{links}"
+    if problems:
+        st.session_state["runs_error"] = " ".join(problems)
 
 
 def one(run: RunSummary) -> None:
@@ -162,22 +175,38 @@ def actions(runs: Sequence[RunSummary]) -> None:
             )  # fmt: skip
 
 
-def damaged() -> None:
-    """Folders that cannot be read, and a way to be rid of them."""
-    broken = broken_runs()
+def unsaved() -> None:
+    """Finished runs that are in memory alone."""
+    for job in resources.job_manager().unsaved():
+        st.text(f"{job.id}: {job.title}")
+        run_tools.unsaved(job)
+        st.page_link("views/synthesize.py", label="Open and download", icon=":material/open_in_new:",
+                     query_params={"run": job.id})  # fmt: skip
+
+
+def damaged(broken: Sequence[tuple[str, str]]) -> None:
+    """Folders that cannot be read, and a way to be rid of one or of all."""
     if not broken:
         return
     with st.expander(f"{len(broken)} that cannot be read", icon=":material/broken_image:"):
         st.text("\n".join(reason for _, reason in broken))
+        names = [run_id for run_id, _ in broken]
+        chosen = st.multiselect("Delete only", names, key="broken_chosen", placeholder="all of them") or names
         if st.button("Delete them", key="delete_broken", icon=":material/delete:"):
-            confirm([run_id for run_id, _ in broken], sum(folder_bytes(runs_root() / run_id) for run_id, _ in broken))
+            confirm(chosen, sum(folder_bytes(runs_root() / run_id) for run_id in chosen))
 
 
 st.title("Runs")
 for key, show in (("runs_said", st.success), ("runs_error", st.error)):
     if key in st.session_state:
         show(st.session_state.pop(key))
-every = list_runs()
+unsaved()
+every: list[RunSummary] = []
+broken: list[tuple[str, str]] = []
+try:
+    every, broken = scan()
+except WorkbenchError as error:
+    st.error(str(error))
 if every:
     search, only = st.columns([4, 1], vertical_alignment="bottom")
     query = search.text_input(
@@ -198,4 +227,4 @@ if every:
         st.error(str(error))
 else:
     style.empty("No run yet. Speech made on the page <b>Synthesize</b> is kept and listed here.")
-damaged()
+damaged(broken)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from workbench.engine.errors import RunError, WorkbenchError
+from workbench.engine.errors import WorkbenchError
+from workbench.engine.runs import read_document
 from workbench.engine.settings import SynthesisSettings, home
 from workbench.engine.speech_jobs import SpeechJob
 from workbench.engine.voices import Voice
@@ -127,13 +128,16 @@ def result() -> None:
             return
     if run is None:
         return
-    if job is None or job.base is not None:
+    if job is not None and job.is_unsaved:
+        run_tools.unsaved(job)
+    elif job is None or job.base is not None:
         run_live.finished(run)
     try:
-        run_view.show_run(run)
-    except RunError as error:  # deleted since, from the Runs page
-        st.error(str(error))
-        return
+        remade = job.remade_chunk if job is not None and run is job.run else read_document(run.id)["remade_chunk"]
+    except WorkbenchError as error:  # deleted since, from the Runs page; what is in memory can still be taken along
+        st.warning(str(error))
+        remade = None
+    run_view.show_run(run, remade)
     st.subheader("Files")
     run_tools.downloads(run)
     st.subheader("Make one chunk again")
