@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workbench.engine.mel import align_mels
+from workbench.engine.mel import align_mels, mel_spectrogram
 from workbench.engine.settings import MelConfig
 
 
@@ -18,3 +18,9 @@ def test_a_run_s_mel_takes_the_nearest_frame() -> None:
     start = 3 * hop - 200
     mel = align_mels([np.zeros((3, 100), np.float32), second], [0, start], [2 * hop, 4 * hop], config)
     assert mel[3, 0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("n_samples", [0, 1, 300, 512, 513])
+def test_a_wave_shorter_than_a_window_has_a_mel(n_samples: int) -> None:
+    mel = mel_spectrogram(np.full(n_samples, 0.1, np.float32))
+    assert mel.shape == (n_samples // 256 + 1, 100) and np.isfinite(mel).all()

@@ -38,10 +38,12 @@ def mel_spectrogram(wave: np.ndarray, config: MelConfig = MelConfig()) -> np.nda
     """
     import torch
 
+    n_frames = config.frames_of(len(wave))
+    wave = np.pad(wave, (0, max(0, config.n_fft // 2 + 1 - len(wave))))  # less cannot be mirrored at its ends
     transform = _transform(config)  # built outside: a tensor made in inference mode can never be trained through
     with torch.inference_mode():
         mel = transform(torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32))[None])
-        return mel.clamp(min=1e-5).log()[0].T.contiguous().numpy()
+        return mel.clamp(min=1e-5).log()[0].T[:n_frames].contiguous().numpy()
 
 
 def align_mels(mels: list[np.ndarray], starts: list[int], lengths: list[int], config: MelConfig) -> np.ndarray:
