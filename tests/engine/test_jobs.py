@@ -7,14 +7,13 @@ import logging
 import queue
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from workbench.engine import runs, synthesis
-from workbench.engine.errors import JobError, OutputError, TextError
+from workbench.engine.errors import JobError, TextError
 from workbench.engine.jobs import CANCELLED, DONE, FAILED, QUEUE_MAX, QUEUED, UNSAVED_MAX, Job, JobManager
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech_jobs import SpeechJob
@@ -228,15 +227,3 @@ def test_runs_that_could_not_be_saved_are_not_forgotten_and_bounded(
     manager.submit(Unsaved("the last one"))
     with pytest.raises(JobError, match="wait in memory"):
         manager.start("one more", lambda job: None)
-
-
-def test_the_sound_of_an_unsaved_run_finds_another_place(
-    tiny_engine: Any, voice: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    run = tiny_engine.run("Hello there.", voice, QUICK)
-    kept = runs.keep_audio(run)
-    assert kept.parent == tmp_path and kept.stat().st_size == 44 + 2 * len(run.wave)
-    monkeypatch.setattr("pathlib.Path.write_bytes", _full)
-    with pytest.raises(OutputError, match="No space left"):
-        runs.keep_audio(run)

@@ -59,4 +59,4 @@ def write_notes(folder: Path, changes: dict[str, Any]) -> None:
         raise OutputError("The note cannot be written: others are writing.", remedy="Try again.") from error
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(f"The note cannot be written: {reason}.", remedy="Free some space.") from error
+        raise OutputError(f"The note cannot be written: {reason}.", remedy="Mend that and try again.") from error

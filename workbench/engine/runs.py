@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.engine.audio import write_audio
 from workbench.engine.errors import OutputError, RunError
 from workbench.engine.leftovers import claim
 from workbench.engine.run_deletion import delete_run, is_link, sweep_leftovers
@@ -40,7 +38,6 @@ __all__ = [
     "delete_run",
     "folder_bytes",
     "is_link",
-    "keep_audio",
     "list_runs",
     "load_run",
     "load_wave",
@@ -107,7 +104,7 @@ class RunSummary:
 def save_run(run: Run, *, sweep: str = "", parent: str = "", remade_chunk: int | None = None) -> Path:
     """Write ``run`` to disk, whole or not at all, and return its folder.
 
-    The run is not touched if that fails: free some space and save it again, or keep its sound with ``keep_audio``.
+    The run is not touched if that fails, so it can be saved again.
 
     Args:
         run: finished.
@@ -127,22 +124,10 @@ def save_run(run: Run, *, sweep: str = "", parent: str = "", remade_chunk: int |
     except OSError as error:
         raise OutputError(
             f"The run {run.id} cannot be written to {runs_root()}: {error.strerror or error}.",
-            remedy="Free some space and save it again, or move the folder with WORKBENCH_HOME.",
+            remedy="Mend that and save it again, or move the folder with WORKBENCH_HOME.",
         ) from error
     log.info("run saved id=%s bytes=%d took=%.3f", run.id, folder_bytes(target), time.perf_counter() - began)
     return target
-
-
-def keep_audio(run: Run) -> Path:
-    """Write the speech of a run that could not be saved to the system's folder for temporary files.
-
-    Returns:
-        The WAV file, whole.
-
-    Raises:
-        OutputError: there is no space either.
-    """
-    return write_audio(Path(tempfile.gettempdir()) / f"f5tts-{checked_id(run.id)}.wav", run.wave, run.sample_rate)
 
 
 # Reading -------------------------------------------------------------------------------------------------------------
