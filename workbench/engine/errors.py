@@ -6,6 +6,27 @@ Pages show these with ``st.error``, the command line prints one line and exits w
 
 from __future__ import annotations
 
+import errno
+
+_REMEDIES = {
+    "Free some space or choose another place.": (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    "Choose a place that is yours.": (errno.EACCES, errno.EPERM, errno.EROFS),
+    "Choose a folder that exists.": (errno.ENOENT, errno.ENOTDIR),
+    "Choose a shorter name.": (errno.ENAMETOOLONG,),
+    "Close some programs.": (errno.EMFILE, errno.ENFILE),
+}
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Why the system refused, in its own words but without the name of a file, which may be a temporary one."""
+    return (error.strerror if isinstance(error, OSError) else "") or "the system cannot take this name"
+
+
+def remedy_for(error: OSError | ValueError) -> str:
+    """What to do about a place where nothing can be written: the remedy that fits the system's reason."""
+    code = getattr(error, "errno", None)
+    return next((remedy for remedy, codes in _REMEDIES.items() if code in codes), "Choose another place.")
+
 
 class WorkbenchError(Exception):
     """A mistake a person can mend.

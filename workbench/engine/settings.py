@@ -8,14 +8,15 @@ them (f5_tts/infer/utils_infer.py, version 1.1.22).
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from workbench.engine.errors import SettingsError
 from workbench.engine.places import default_home
+from workbench.engine.visible import quoted
 
 # upstream's rules, which stand as bare numbers in its code
 CHUNK_WINDOW_SECONDS = 22.0  # reference + chunk, from which the byte budget follows (utils_infer.infer_process)
@@ -32,6 +33,10 @@ EPSS_STEPS = (5, 6, 7, 10, 12, 16)  # step counts with an empirically pruned gri
 # our own
 REFERENCE_MIN_SECONDS = 0.3
 REFERENCE_MAX_FILE_SECONDS = 600.0
+REFERENCE_MAX_FILE_BYTES = 2**28  # of a recording that is handed over in memory
+REFERENCE_MAX_VALUES = 2**28  # frames x channels that are decoded: ten minutes of stereo at 192 kHz fit
+REFERENCE_RATES_HZ = (1_000, 1_000_000)  # below, no speech is left; above, no device records
+REFERENCE_MAX_PEAK = 1_000.0  # 60 dB above full scale; a float file beyond this holds no sound
 TEXT_MAX_BYTES = 200_000
 SENTENCE_MAX_BYTES = 4096  # a longer one is parted nowhere that makes sense: it is not prose
 BYTES_PER_SECOND_RANGE = (4.0, 40.0)  # outside of it a reference and its text hardly belong together
@@ -96,28 +101,45 @@ def knob(
     )
 
 
+_KINDS = {
+    "int": (int, "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": (bool, "true or false"),
+    "str": (str, "a text"),
+}
+
+
+def number(value: float) -> str:
+    """``value`` for people: whole numbers in full with thousands separators, others short."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def allowed(meta: Mapping[str, Any]) -> str:
+    """The range or the choices of a knob, from its metadata, in words; empty if it has neither."""
+    if meta["choices"]:
+        return f"one of {', '.join(meta['choices'])}"
+    if meta["low"] is None:
+        return ""
+    unit = f" {meta['unit']}" if meta["unit"] else ""
+    return f"between {number(meta['low'])} and {number(meta['high'])}{unit}"
+
+
 def _check(owner: str, knob_field: dataclasses.Field, value: Any) -> None:
-    """Raise SettingsError if ``value`` has the wrong type or is out of range."""
-    meta, flag = knob_field.metadata, knob_field.name
+    """Raise SettingsError, naming field, value and range, if ``value`` has the wrong type or is out of range."""
+    meta, name = knob_field.metadata, knob_field.name
     if value is None:
         if "None" in str(knob_field.type):
             return
-        raise SettingsError(f"{owner}.{flag} is missing.", remedy="Give it a value.")
-    kind = str(knob_field.type).split(" | ")[0]
-    wanted = {"int": int, "float": (int, float), "bool": bool, "str": str}[kind]
-    if not isinstance(value, wanted) or (kind != "bool" and isinstance(value, bool)):
-        raise SettingsError(f"{flag} is {value!r}, not a value of type {kind}.", remedy=f"{meta['help']}")
-    if kind in ("int", "float"):
-        low, high = meta["low"], meta["high"]
-        if not math.isfinite(value) or (low is not None and value < low) or (high is not None and value > high):
-            unit = f" {meta['unit']}" if meta["unit"] else ""
-            raise SettingsError(
-                f"{flag} is {value}, out of its range.", remedy=f"Choose between {low:g} and {high:g}{unit}."
-            )
+        raise SettingsError(f"{owner}.{name} is missing.", remedy="Give it a value.")
+    wanted, words = _KINDS[str(knob_field.type).split(" | ")[0]]
+    if not isinstance(value, wanted) or (wanted is not bool and isinstance(value, bool)):
+        remedy = f"Choose {allowed(meta)}." if allowed(meta) else meta["help"]
+        raise SettingsError(f"{name} is {quoted(value)}, not {words}.", remedy=remedy)
+    # written so that NaN, and an integer too large for a float, fail as well
+    if meta["low"] is not None and not meta["low"] <= value <= meta["high"]:
+        raise SettingsError(f"{name} is {quoted(value)}, out of its range.", remedy=f"Choose {allowed(meta)}.")
     if meta["choices"] and value not in meta["choices"]:
-        raise SettingsError(
-            f"{flag} is {value!r}, which is unknown.", remedy=f"Choose one of {', '.join(meta['choices'])}."
-        )
+        raise SettingsError(f"{name} is {quoted(value)}, which is unknown.", remedy=f"Choose {allowed(meta)}.")
 
 
 class _Checked:
@@ -130,9 +152,9 @@ class _Checked:
     def replace(self, **changes: Any) -> Any:
         """A copy with ``changes``. Raises SettingsError for an unknown name, listing those that exist."""
         names = [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
-        unknown = sorted(set(changes) - set(names))
+        unknown = [name for name in changes if name not in names]
         if unknown:
-            raise SettingsError(f"There is no setting {unknown[0]!r}.", remedy=f"Known: {', '.join(names)}.")
+            raise SettingsError(f"There is no setting {quoted(unknown[0])}.", remedy=f"Known: {', '.join(names)}.")
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
     def as_dict(self) -> dict[str, Any]:

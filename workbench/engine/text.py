@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from workbench.engine import settings as rules
 from workbench.engine.errors import SettingsError, TextError
 from workbench.engine.settings import MelConfig, SynthesisSettings
+from workbench.engine.visible import quoted
 
 # upstream's sentence ends (f5_tts/infer/utils_infer.py, chunk_text)
 _SENTENCE_END = re.compile(r"(?<=[;:,.!?])\s+|(?<=[；：，。！？])")
@@ -47,7 +48,16 @@ class Chunk:
 
 def n_bytes(text: str) -> int:
     """UTF-8 bytes of ``text``, upstream's measure of length: one CJK character counts three."""
-    return len(text.encode("utf-8"))
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def is_unicode(text: str) -> bool:
+    """Whether ``text`` can be encoded: no lone surrogates, which Python makes of bytes that it cannot decode."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _ends_in_one_byte(text: str) -> bool:
@@ -122,6 +132,8 @@ def check_text(text: str, unknown: Callable[[str], list[str]] | None = None) -> 
     """
     if "\x00" in text:
         raise TextError("The text holds NUL characters.", remedy="Is it a binary file? Give plain UTF-8 text.")
+    if not is_unicode(text):
+        raise TextError("The text is not UTF-8.", remedy="Save it, or set the terminal, as UTF-8.")
     text = text.strip()
     if not text:
         raise TextError("The text is empty.", remedy="Give at least one word.")
@@ -131,7 +143,7 @@ def check_text(text: str, unknown: Callable[[str], list[str]] | None = None) -> 
             remedy="Split it, for instance by chapters.",
         )
     if not any(character.isalnum() for character in text):
-        raise TextError(f"The text {text[:40]!r} has nothing to pronounce.", remedy="Give at least one word.")
+        raise TextError(f"The text {quoted(text)} has nothing to pronounce.", remedy="Give at least one word.")
     longest = max(map(n_bytes, _SENTENCE_END.split(text)))
     if longest > rules.SENTENCE_MAX_BYTES:
         raise TextError(
