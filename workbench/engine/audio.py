@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
 
+from workbench.engine import outputs
 from workbench.engine import settings as rules
+from workbench.engine.decoding import Source, decode
 from workbench.engine.errors import AudioError, OutputError
+from workbench.engine.visible import quoted
 
 SILENT_RMS = 1e-4  # -80 dBFS: a digital recording of nothing
 FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
@@ -30,7 +30,7 @@ def decibels(level: float) -> float:
 
 
 def read_audio(
-    source: str | Path | bytes | BinaryIO,
+    source: Source,
     sample_rate: int,
     *,
     name: str | None = None,
@@ -42,59 +42,16 @@ def read_audio(
         source: path, the bytes of a file, or an open binary file: WAV, FLAC, OGG, MP3 and what else libsndfile knows.
         sample_rate: Hz of the result; resampled by soxr at its high quality.
         name: what to call it in messages, where ``source`` is not a path.
-        max_seconds: a longer recording is refused before it is decoded.
+        max_seconds: a longer recording is refused, where its header is honest before it is decoded.
 
     Raises:
-        AudioError: missing, empty, not audio, too long, without samples, not finite or silent.
+        AudioError: as ``decoding.decode``, or silent.
     """
-    title = name or (Path(source).name if isinstance(source, (str, Path)) else "the recording")
-    file = _open(source, title)
-    try:
-        with soundfile.SoundFile(file) as sound:
-            if sound.frames / sound.samplerate > max_seconds:
-                raise AudioError(
-                    f"{title} is {sound.frames / sound.samplerate:.0f} s long, more than the "
-                    f"{max_seconds:.0f} s that are read.",
-                    remedy="Cut out the part you need.",
-                )
-            samples = sound.read(dtype="float32", always_2d=True)
-            rate = sound.samplerate
-    except soundfile.LibsndfileError as error:
-        raise AudioError(
-            f"{title} is not audio that can be read ({error.error_string.strip().rstrip('.')}).",
-            remedy="Use WAV, FLAC, OGG or MP3.",
-        ) from error
-    return _checked_mono(samples, rate, sample_rate, title)
-
-
-def _open(source: str | Path | bytes | BinaryIO, title: str) -> str | BinaryIO:
-    if isinstance(source, bytes):
-        if not source:
-            raise AudioError(f"{title} is empty (0 bytes).", remedy="Use another file.")
-        return io.BytesIO(source)
-    if not isinstance(source, (str, Path)):
-        return source
-    path = Path(source)
-    if path.is_dir():
-        raise AudioError(f"{path} is a folder.", remedy="Name a sound file.")
-    if not path.exists():
-        raise AudioError(f"There is no file {path}.", remedy="Check the path.")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{path} is empty (0 bytes).", remedy="Use another file.")
-    return str(path)
-
-
-def _checked_mono(samples: np.ndarray, rate: int, sample_rate: int, title: str) -> np.ndarray:
-    if len(samples) == 0:
-        raise AudioError(f"{title} holds no samples.", remedy="Use another file.")
-    if not np.isfinite(samples).all():
-        raise AudioError(
-            f"{title} holds samples that are not numbers (NaN or infinity).", remedy="Export it again from its source."
-        )
-    mono = samples.mean(axis=1)
-    if rms(mono) < SILENT_RMS:
-        raise AudioError(f"{title} is silent ({decibels(rms(mono)):.0f} dBFS).", remedy="Use a recording of speech.")
-    return resample(mono, rate, sample_rate)
+    title = name or (Path(source).name if isinstance(source, str | Path) else "the recording")
+    wave, level = decode(source, sample_rate, title, max_seconds)
+    if level < SILENT_RMS:
+        raise AudioError(f"{title} is silent ({decibels(level):.0f} dBFS).", remedy="Use a recording of speech.")
+    return wave
 
 
 def resample(wave: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
@@ -197,41 +154,29 @@ def check_output(path: str | Path) -> Path:
     """``path`` if a sound file can be written there, before any work is spent on it.
 
     Raises:
-        OutputError: unknown type, a folder, a missing folder, or no permission.
+        OutputError: unknown type, or as ``outputs.check_place``.
     """
     path = rules.user_path(path)
     if path.suffix.lower() not in FORMATS:
-        raise OutputError(f"Cannot tell the type of {path.name!r}.", remedy=f"End it with {', '.join(FORMATS)}.")
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder.", remedy="Name a file in it.")
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
-            pass
-        if path.exists() and not os.access(path, os.W_OK):
-            raise PermissionError("not writable")
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(
-            f"Cannot write {path}: {reason}.", remedy="Choose a folder that exists and is yours."
-        ) from error
+        raise OutputError(f"Cannot tell the type of {quoted(path.name)}.", remedy=f"End it with {', '.join(FORMATS)}.")
+    outputs.check_place(path)
     return path
 
 
 def write_audio(path: str | Path, wave: np.ndarray, sample_rate: int) -> Path:
-    """Write ``wave`` to ``path``, whole or not at all.
+    """Write ``wave`` to ``path``, over what is there, whole or not at all.
 
     Raises:
         OutputError: as ``check_output`` and ``to_bytes``, or the disk is full.
     """
     path = check_output(path)
-    content = to_bytes(wave, sample_rate, path.suffix)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(
-            f"Cannot write {path}: {error.strerror}.", remedy="Free some space or choose another place."
-        ) from error
-    return path
+    return outputs.write_whole(path, to_bytes(wave, sample_rate, path.suffix))
+
+
+def save_audio(path: Path, wave: np.ndarray, sample_rate: int, before: outputs.Stamp | None) -> Path:
+    """Write ``wave``, made since ``before``, by the rules of ``outputs.save``. Returns where it lies.
+
+    Raises:
+        OutputError: as ``to_bytes``; or it cannot be written at ``path``, and the message says where it lies instead.
+    """
+    return outputs.save(path, to_bytes(wave, sample_rate, path.suffix), before)

@@ -11,17 +11,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from workbench.engine import audio as sound
 from workbench.engine import settings as rules
 from workbench.engine.catalog import bundled_folder, upstream_folder
+from workbench.engine.decoding import Source
 from workbench.engine.errors import AudioError, VoiceError
 from workbench.engine.mel import mel_spectrogram
 from workbench.engine.settings import MelConfig
-from workbench.engine.text import n_bytes
+from workbench.engine.text import is_unicode, n_bytes
+from workbench.engine.visible import quoted
 
 log = logging.getLogger("workbench.voices")
 
@@ -106,7 +107,7 @@ class Voice:
 
 
 def make_voice(
-    source: str | Path | bytes | BinaryIO,
+    source: Source,
     ref_text: str,
     *,
     name: str | None = None,
@@ -123,12 +124,7 @@ def make_voice(
     """
     began = time.perf_counter()
     title = name or (Path(source).stem if isinstance(source, (str, Path)) else "recording")
-    text = " ".join(ref_text.split())
-    if not any(character.isalnum() for character in text):
-        raise VoiceError(
-            f"The text of the reference {title!r} is missing.",
-            remedy="Write down what is said in it (--ref-text on the command line).",
-        )
+    text = _checked_words(ref_text, title)
     rate = mel_config.target_sample_rate
     shown = Path(source).name if isinstance(source, (str, Path)) else title
     whole = sound.read_audio(source, rate, name=shown)
@@ -152,8 +148,30 @@ def make_voice(
         mel_config,
         time.perf_counter() - began,
     )
-    log.info("voice prepared name=%s seconds=%.2f took=%.3f", title, voice.seconds, voice.preparation_seconds)
+    log.info("voice prepared id=%s seconds=%.2f took=%.3f", voice.id[:12], voice.seconds, voice.preparation_seconds)
     return voice
+
+
+def _checked_words(ref_text: str, title: str) -> str:
+    """``ref_text`` on one line. Raises VoiceError if it cannot be what is said."""
+    if not is_unicode(ref_text):
+        raise VoiceError(
+            f"The text of the reference {quoted(title)} is not UTF-8.", remedy="Save it, or set the terminal, as UTF-8."
+        )
+    if "\0" in ref_text:
+        raise VoiceError(f"The text of the reference {quoted(title)} holds NUL characters.", remedy="Give plain text.")
+    if n_bytes(ref_text) > rules.SENTENCE_MAX_BYTES:
+        raise VoiceError(
+            f"The text of the reference {quoted(title)} has {n_bytes(ref_text):,} bytes, more than "
+            f"{rules.SENTENCE_MAX_BYTES:,}.",
+            remedy="Give only what is said in the recording.",
+        )
+    if not any(character.isalnum() for character in ref_text):
+        raise VoiceError(
+            f"The text of the reference {quoted(title)} is missing.",
+            remedy="Write down what is said in it (--ref-text on the command line).",
+        )
+    return " ".join(ref_text.split())
 
 
 def _identity(wave: np.ndarray, text: str) -> str:
@@ -191,9 +209,13 @@ def _demo_voices() -> Iterator[BundledVoice]:
     index = folder / "voices" / "voices.json"
     if not index.exists():
         return
-    for entry in json.loads(index.read_text(encoding="utf-8")):
-        path = folder / entry["file"]
-        yield BundledVoice(entry.get("name", path.stem), path, entry["text"], "en", "demo voice")
+    try:
+        entries = [(entry["name"], entry["file"], entry["text"]) for entry in json.loads(index.read_bytes())]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        log.warning("voices file=%s cannot be read", index)  # the other voices are still there
+        return
+    for name, file, text in entries:
+        yield BundledVoice(name, folder / file, text, "en", "demo voice")
 
 
 def _packaged_voices() -> Iterator[BundledVoice]:
@@ -212,7 +234,7 @@ def load_voice(name: str | None = None, mel_config: MelConfig = MelConfig()) -> 
     found = [v for v in voices if name is None or v.name.lower() == name.lower()]
     if not found:
         raise VoiceError(
-            f"There is no voice {name!r}.",
+            f"There is no voice {quoted(name)}.",
             remedy=f"Choose one of {', '.join(v.name for v in voices)}, or give a recording and its text.",
         )
     chosen = found[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import unicodedata
 from pathlib import PurePath
 from typing import Any
@@ -17,6 +18,8 @@ from workbench.ui import resources
 BUNDLED, UPLOAD, RECORD = "Bundled", "Upload", "Record"
 MAX_MEGABYTES = 20
 SAMPLE_RATE = 24_000
+# One upload at a time is decoded in the whole server, in at most 120 MB (see ``decoding.decode``) and its own size.
+_DECODING = threading.Lock()
 
 
 def pick_voice() -> Voice | None:
@@ -76,7 +79,9 @@ def _own(source: str) -> Voice | None:
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _prepared(digest: str, words: str, name: str, _data: bytes) -> Voice:
-    return resources.remember_voice(make_voice(_data, words, name=name))
+    with _DECODING:
+        voice = make_voice(_data, words, name=name)
+    return resources.remember_voice(voice)
 
 
 def shown_name(name: Any) -> str:

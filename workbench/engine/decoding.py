@@ -1,0 +1,168 @@
+"""Any recording, decoded block by block to one channel: memory follows from the result, not from the file."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+import soxr
+
+from workbench.engine import settings as rules
+from workbench.engine.errors import AudioError, reason_of
+
+Source = str | Path | bytes | BinaryIO
+_BLOCK_VALUES = 2**18  # frames x channels read at once: 1 MiB of float32
+_UNKNOWN_FRAMES = 2**62  # libsndfile counts a stream without a length as 2**63 - 1 frames
+_ANOTHER = "Use another file."
+
+
+class _Forward(soundfile.SoundFile):
+    """A sound file read from front to back.
+
+    ``SoundFile.read`` seeks after every block. GSM 6.10, G.72x, DWVW and XI cannot, and compressed files pay for it.
+    """
+
+    def seekable(self) -> bool:
+        """Never, so that nothing seeks."""
+        return False
+
+
+class _Bytes(io.BytesIO):
+    """Bytes in memory for libsndfile, which asks for offsets before the beginning where a header lies."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """The new position; the old one where there is no such place."""
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
+
+
+def decode(source: Source, sample_rate: int, title: str, max_seconds: float) -> tuple[np.ndarray, float]:
+    """Decode ``source`` to mono at ``sample_rate``.
+
+    The memory it takes is bounded by ``max_seconds`` of the result, whatever rate, channels and length the file has
+    or claims: twice the result and some blocks of 1 MiB, 120 MB for ten minutes at 24 kHz.
+
+    Returns:
+        The wave, float32 [n_samples], and the root mean square of the recording before resampling.
+
+    Raises:
+        AudioError: missing, empty, not audio, too long, of an odd rate, without samples, or not finite.
+    """
+    with _opened(source, title) as file:
+        try:
+            with _Forward(file, closefd=False) as sound:
+                return _read(sound, sample_rate, title, max_seconds)
+        except soundfile.LibsndfileError as error:
+            raise AudioError(
+                f"{title} is not audio that can be read ({error.error_string.strip().rstrip('.')}).",
+                remedy="Use WAV, FLAC, OGG or MP3.",
+            ) from error
+
+
+@contextmanager
+def _opened(source: Source, title: str) -> Iterator[int | BinaryIO]:
+    """What libsndfile reads from: a descriptor of a regular file, or bytes."""
+    if not isinstance(source, str | Path):
+        data = source if isinstance(source, bytes) else source.read(rules.REFERENCE_MAX_FILE_BYTES + 1)
+        if len(data) > rules.REFERENCE_MAX_FILE_BYTES:
+            raise AudioError(
+                f"{title} has more than {rules.REFERENCE_MAX_FILE_BYTES:,} bytes.", remedy="Cut out the part you need."
+            )
+        if not data:
+            raise AudioError(f"{title} is empty (0 bytes).", remedy=_ANOTHER)
+        _check_kind(data[:2], title)
+        yield _Bytes(data)
+        return
+    try:
+        # without waiting, where the name is a pipe into which nobody writes
+        handle = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise AudioError(f"There is no file {source}.", remedy="Check the path.") from error
+    except (OSError, ValueError) as error:
+        raise AudioError(f"Cannot read {source}: {reason_of(error)}.", remedy=_ANOTHER) from error
+    try:
+        _check_regular(os.fstat(handle), source)
+        _check_kind(os.read(handle, 2), title)
+        os.lseek(handle, 0, os.SEEK_SET)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _check_regular(found: os.stat_result, source: str | Path) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise AudioError(f"{source} is a folder.", remedy="Name a sound file.")
+    if not stat.S_ISREG(found.st_mode):
+        raise AudioError(f"{source} is a device or a pipe, not a file.", remedy="Save the recording first.")
+    if found.st_size == 0:
+        raise AudioError(f"{source} is empty (0 bytes).", remedy=_ANOTHER)
+
+
+def _check_kind(first: bytes, title: str) -> None:
+    """Refuse a MIDI sample dump: libsndfile's reader of it prints to standard output."""
+    if first == b"\xf0\x7e":
+        raise AudioError(f"{title} is a MIDI sample dump.", remedy="Use WAV, FLAC, OGG or MP3.")
+
+
+def _read(sound: _Forward, sample_rate: int, title: str, max_seconds: float) -> tuple[np.ndarray, float]:
+    rate, channels = sound.samplerate, sound.channels
+    low, high = rules.REFERENCE_RATES_HZ
+    if not low <= rate <= high:
+        raise AudioError(
+            f"{title} has {rate:,} samples a second.", remedy=f"Use a recording of {low:,} to {high:,} Hz."
+        )
+    claimed = sound.frames if 0 < sound.frames < _UNKNOWN_FRAMES else 0
+    _check_length(claimed, sound, title, max_seconds)
+    resampler = None if rate == sample_rate else soxr.ResampleStream(rate, sample_rate, 1, "float32", "HQ")
+    waves, n_frames, power = [], 0, 0.0
+    while len(block := sound.read(max(1, _BLOCK_VALUES // channels), dtype="float32", always_2d=True)):
+        n_frames += len(block)
+        _check_length(n_frames, sound, title, max_seconds, more=True)
+        _check_values(block, title)
+        mono = block.mean(axis=1, dtype=np.float64)
+        power += float(mono @ mono)
+        mono = mono.astype(np.float32)
+        waves.append(resampler.resample_chunk(mono) if resampler else mono)
+    if not n_frames:
+        raise AudioError(f"{title} holds no samples.", remedy=_ANOTHER)
+    if resampler:
+        waves.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+    return np.concatenate(waves), float(np.sqrt(power / n_frames))
+
+
+def _check_length(frames: int, sound: _Forward, title: str, max_seconds: float, *, more: bool = False) -> None:
+    """Refuse ``frames`` that are too many; ``more``: they were counted, and it may go on."""
+    words = "more than " if more else ""
+    if frames > max_seconds * sound.samplerate:
+        raise AudioError(
+            f"{title} is {words}{frames / sound.samplerate:.0f} s long, more than the {max_seconds:.0f} s that are "
+            "read.",
+            remedy="Cut out the part you need.",
+        )
+    if frames * sound.channels > rules.REFERENCE_MAX_VALUES:
+        raise AudioError(
+            f"{title} holds {words}{frames * sound.channels:,} samples ({sound.channels} channels at "
+            f"{sound.samplerate:,} Hz), more than the {rules.REFERENCE_MAX_VALUES:,} that are read.",
+            remedy="Cut out the part you need, or save it as mono at 48,000 Hz.",
+        )
+
+
+def _check_values(block: np.ndarray, title: str) -> None:
+    peak = float(np.abs(block).max())
+    if not np.isfinite(peak):
+        raise AudioError(
+            f"{title} holds samples that are not numbers (NaN or infinity).", remedy="Export it again from its source."
+        )
+    if peak > rules.REFERENCE_MAX_PEAK:
+        raise AudioError(
+            f"{title} holds samples of {peak:g}, where 1 is full scale.", remedy="Normalise it, or save it as 16 bit."
+        )
