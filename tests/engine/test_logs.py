@@ -30,11 +30,11 @@ def written(as_json: bool | None, *record: object, verbose: bool = True) -> str:
 
 
 def test_json_keeps_types_and_spaces() -> None:
-    line = written(True, "chunk spoken index=%d took=%.3f title=%r whole=%s", 3, 1.23456, "two words", True)
+    line = written(True, "chunk spoken index=%d took=%.3f name=%r whole=%s", 3, 1.23456, "two words", True)
     document = json.loads(line)
     assert line.count("\n") == 1
-    assert {k: document[k] for k in ("event", "index", "took", "title", "whole", "level", "logger")} == {
-        "event": "chunk spoken", "index": 3, "took": 1.23456, "title": "two words", "whole": True, "level": "INFO",
+    assert {k: document[k] for k in ("event", "index", "took", "name", "whole", "level", "logger")} == {
+        "event": "chunk spoken", "index": 3, "took": 1.23456, "name": "two words", "whole": True, "level": "INFO",
         "logger": "workbench.test",
     }  # fmt: skip
     assert document["time"].endswith("Z")
@@ -49,7 +49,8 @@ def test_a_plain_message_is_all_event() -> None:
     assert json.loads(written(True, "nothing to see"))["event"] == "nothing to see"
 
 
-def test_a_path_becomes_text() -> None:
+def test_a_path_becomes_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_LOG_TEXT", "1")
     assert json.loads(written(True, "resolve weights=%s", Path("/a b/c")))["weights"] == "/a b/c"
 
 
@@ -74,3 +75,41 @@ def test_an_error_keeps_its_traceback() -> None:
     except ValueError:
         logging.getLogger("workbench.test").exception("it failed")
     assert "ValueError: what went wrong" in json.loads(stream.getvalue())["traceback"]
+
+
+DISCREET = {
+    "a text": (("job %s id=%s title=%r took=%.1f", "done", "x", "My secret words", 2.0), "secret", "15 characters"),
+    "a path": (("resolve weights=%s", Path("/home/me/models/w.pt")), "/home", "w.pt"),
+    "a path in a message": (("fetch failed: %s", OSError("No such file: '/home/me/w.pt'")), "/home", "…/w.pt"),
+    "a path that is text": (("import from=%s", "/home/me/w.pt"), "/home", "w.pt"),
+    "a path in plain words": (("cannot read /home/me/w.pt",), "/home", "…/w.pt"),
+}
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize("case", DISCREET)
+def test_texts_and_full_paths_are_left_out_unless_asked_for(case, as_json, monkeypatch) -> None:
+    record, hidden, shown = DISCREET[case]
+    line = written(as_json, *record)
+    assert hidden not in line
+    assert shown in line
+    monkeypatch.setenv("WORKBENCH_LOG_TEXT", "1")
+    assert hidden in written(as_json, *record)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_addresses_stay_and_control_characters_do_not_pass(as_json) -> None:
+    assert "https://hub.test/a/b/c.bin" in written(as_json, "fetch from %s", "https://hub.test/a/b/c.bin")
+    assert "/api/models/x" in written(as_json, "network attempt path=%s", "/api/models/x")
+    line = written(as_json, "chunk name=%s", "a\x1b[2J\x9b\udce9")
+    assert not any(c in line for c in "\x1b\x9b\udce9")
+
+
+def test_preparing_a_voice_logs_neither_its_name_nor_its_words(speech, caplog) -> None:
+    from workbench.engine.audio import to_bytes
+    from workbench.engine.voices import make_voice
+
+    with caplog.at_level(logging.INFO, "workbench"):
+        make_voice(to_bytes(speech, 24_000), "Secret words of mine.", name="Hidden")
+    assert "voice prepared" in caplog.text
+    assert "Secret" not in caplog.text and "Hidden" not in caplog.text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from workbench.engine.logs import formatter
+
 
 def to_console() -> None:
     """Send what the workbench logs to the console, from INFO on. Safe to call again."""
@@ -11,7 +13,7 @@ def to_console() -> None:
     if root.handlers:
         return
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(formatter())
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     root.propagate = False
