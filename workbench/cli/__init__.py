@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
+from workbench.cli import streams
 from workbench.engine.errors import Cancelled, WorkbenchError
+from workbench.engine.visible import shorten, visible
+
+LINE_CHARACTERS = 2000  # of a message; what it quotes may be longer
+CLOSED_PIPE, INTERRUPTED = 141, 130  # 128 and the number of the signal, as a shell says it
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -13,13 +18,37 @@ def main(arguments: list[str] | None = None) -> None:
     # a library that would print progress or ask the Hub for news has no business in a run
     for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_UPDATE_CHECK", "DO_NOT_TRACK"):
         os.environ.setdefault(name, "1")
-    from workbench.cli.app import app
+    with streams.guarded():
+        sys.exit(_exit_code(arguments))
 
+
+def _exit_code(arguments: list[str] | None) -> int:
+    """Run the command and say in one line what went wrong. Bugs keep their traceback."""
     try:
-        app(args=arguments)
+        from workbench.cli.app import app
+
+        code = app(args=arguments, standalone_mode=False)
+        sys.stdout.flush()
+        if code == INTERRUPTED:  # what Typer makes of Ctrl-C within a command
+            raise KeyboardInterrupt
+        return code if isinstance(code, int) else 0
+    except KeyboardInterrupt:
+        return _say("Interrupted.", INTERRUPTED)
     except Cancelled as stopped:
-        print(stopped, file=sys.stderr)
-        sys.exit(130)
+        return _say(str(stopped), INTERRUPTED)
+    except streams.Closed:
+        return CLOSED_PIPE
     except WorkbenchError as error:
-        print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+        return _say(f"Error: {error}", 2)
+    except Exception as error:
+        # Typer's own kinds, for which it has no common public name, carry their message and exit code
+        if not hasattr(error, "format_message"):
+            raise
+        if message := error.format_message():  # none where the help has been shown instead
+            _say(f"Error: {message.rstrip('.')}.", 2)
+        return 2
+
+
+def _say(message: str, code: int) -> int:
+    print(shorten(visible(" ".join(message.split())), LINE_CHARACTERS), file=sys.stderr)
+    return code

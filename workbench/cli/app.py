@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +9,10 @@ import typer
 
 from workbench.cli import output, show
 from workbench.cli.options import takes
-from workbench.engine import audio, text
+from workbench.cli.reading import read_text
+from workbench.engine import audio, outputs, text
 from workbench.engine.catalog import get_model
-from workbench.engine.errors import TextError, VoiceError, WorkbenchError
+from workbench.engine.errors import VoiceError, WorkbenchError
 from workbench.engine.settings import WINDOW_FRAMES, LoadSettings, SynthesisSettings
 from workbench.engine.voices import Voice, load_voice, make_voice
 
@@ -38,26 +38,6 @@ RefText = Annotated[str | None, typer.Option("--ref-text", help="What is said in
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the log on standard error.")]
 Folder = Annotated[Path | None, typer.Option("--folder", help="Look for the model's files here first.")]
-
-
-def read_text(argument: str | None, file: Path | None) -> str:
-    """The text of the command line: argument, file or standard input.
-
-    Raises:
-        TextError: none or two of them, or a file that is not UTF-8 text.
-    """
-    if (argument is None) == (file is None):
-        raise TextError("Give a text or --text-file, one of them.", remedy='For instance: workbench synth "Hello."')
-    if argument == "-":
-        return sys.stdin.read()
-    if argument is not None:
-        return argument
-    try:
-        return file.read_text(encoding="utf-8-sig")  # type: ignore[union-attr]
-    except UnicodeDecodeError as error:
-        raise TextError(f"{file} is not UTF-8 text.", remedy="Save it as UTF-8.") from error
-    except OSError as error:
-        raise TextError(f"Cannot read {file}: {error.strerror}.", remedy="Check the path.") from error
 
 
 def choose_voice(name: str | None, ref_audio: Path | None, ref_text: str | None, model: str) -> Voice:
@@ -97,7 +77,8 @@ def synth(
     """Speak a text into a sound file, and show where the time went."""
     output.log_to_stderr(verbose)
     wanted = text.check_text(read_text(words, text_file))
-    path = audio.check_output(out or _free_name())
+    path = audio.check_output(out or "speech.wav")
+    before = outputs.stamp(path) if out else None  # a name that was given may be overwritten
     speaker = choose_voice(voice, ref_audio, ref_text, model)
     _warn(speaker.warnings, f"voice {speaker.name}")
     text.plan_chunks(wanted, speaker.ref_text, len(speaker.audio), settings, get_model(model).mel, _window(model))
@@ -107,8 +88,10 @@ def synth(
     engine = load_engine(model, folder=folder, device=load.device, dtype=load.dtype, random_weights=random_weights)
     with output.step_bar(not as_json) as on_step:
         run = engine.run(wanted, speaker, settings, on_step=on_step)
-    audio.write_audio(path, run.wave, run.sample_rate)
-    document = run.as_dict() | {"out": str(path)}
+    written = audio.save_audio(path, run.wave, run.sample_rate, before)
+    if out and written != path:
+        _warn((f"something else was written there in the meantime; this speech is in {written}",), str(path))
+    document = run.as_dict() | {"out": str(written)}
     if as_json:
         output.print_json(document)
     else:
@@ -152,12 +135,6 @@ def plan(
         show.plan(document)
 
 
-def _free_name() -> Path:
-    """speech.wav, or the next number that is free: a run never overwrites an earlier one unasked."""
-    names = ("speech.wav", *(f"speech-{k}.wav" for k in range(2, 10_000)))
-    return next(Path(name) for name in names if not Path(name).exists())
-
-
 def _window(model: str) -> int:
     return WINDOW_FRAMES[get_model(model).backbone]
 
@@ -175,7 +152,7 @@ def _lacking(model: str, words: str) -> list[str]:
 
 def _warn(warnings: tuple[str, ...], subject: str) -> None:
     for warning in warnings:
-        print(f"Warning: {subject}: {warning}", file=sys.stderr)
+        output.say(f"Warning: {subject}: {warning}", stderr=True)
 
 
 def _mount() -> None:

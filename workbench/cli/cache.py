@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from workbench.cli.info import random_model
-from workbench.cli.output import console, print_json, table
+from workbench.cli.output import console, print_json, say, table
 from workbench.engine import cache
 from workbench.engine.cache.paths import cache_root, human_bytes
 from workbench.engine.errors import CacheError
@@ -45,7 +44,7 @@ def ls(
     console().print(table(f"Cache in {cache_root()}", columns, rows, right=("size",)))
     for stock in stocks:
         for problem in stock.problems:
-            console().print(f"{stock.model}: {problem}", markup=False)
+            say(f"{stock.model}: {problem}")
 
 
 @cache_app.command("verify")
@@ -74,7 +73,7 @@ def fetch(
 ) -> None:
     """Download a model and pin it: the one command that uses the network. Says how much first; asks on a terminal."""
     plan = cache.plan_fetch(model, update=update)
-    print(plan.describe(), file=sys.stderr)
+    say(plan.describe(), stderr=True)
     if plan.download_bytes and not yes and sys.stdin.isatty():
         _confirm("Download it?")
     with _bytes_bar(plan.download_bytes, as_json) as report:
@@ -83,7 +82,7 @@ def fetch(
         print_json({"model": done.model, "revisions": done.revisions, "downloaded_bytes": done.downloaded_bytes,
                     "seconds": done.seconds, "lock": str(done.lock)})  # fmt: skip
     else:
-        console().print(f"{done.model} is complete.", markup=False)
+        say(f"{done.model} is complete.")
 
 
 def _confirm(question: str) -> None:
@@ -100,13 +99,13 @@ def _bytes_bar(total: int, quiet: bool) -> Iterator[Callable[[str, int, int], No
         yield None
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with Progress(*columns, console=console(stderr=True)) as bars:
         task = bars.add_task("", total=total)
         yield lambda file, done, whole: bars.update(task, completed=done, total=whole, description=Path(file).name)
 
@@ -129,9 +128,9 @@ def import_(
         print_json({"model": report.spec.name, "notes": list(report.notes), "bytes": report.bytes,
                     "seconds": report.seconds})  # fmt: skip
         return
-    console().print(f"{report.spec.name}: {human_bytes(report.bytes)} taken in.", markup=False)
+    say(f"{report.spec.name}: {human_bytes(report.bytes)} taken in.")
     for note in report.notes:
-        console().print(f"  {note}", markup=False)
+        say(f"  {note}")
 
 
 @cache_app.command("rm")
@@ -144,12 +143,11 @@ def rm(
 ) -> None:
     """Remove a model from the cache: shows exactly what would go, then asks."""
     plan = cache.plan_delete(model, force=force)
-    shown = sys.stderr if as_json else sys.stdout
     for path in plan.paths:
-        print(path, file=shown)
+        say(str(path), stderr=as_json)
     for reason in plan.kept:
-        print(f"kept: {reason}", file=shown)
-    print(f"{len(plan.paths)} files and links of {plan.model}, {human_bytes(plan.bytes)}", file=shown)
+        say(f"kept: {reason}", stderr=as_json)
+    say(f"{len(plan.paths)} files and links of {plan.model}, {human_bytes(plan.bytes)}", stderr=as_json)
     if not dry_run and not yes:
         _confirm("Remove them?")
     freed = 0 if dry_run else plan.execute()

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.output import console, log_to_stderr, print_json, table
+from workbench.cli.output import console, log_to_stderr, print_json, say, table
 from workbench.engine.errors import SettingsError
+from workbench.engine.visible import quoted
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -91,15 +92,17 @@ def bench_engine(
         typer.Option("--dtype", help="Number format of our engine: auto, fp32, fp16, bf16. Default: upstream's own."),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="Device of both.")] = "auto",
-    chunks: Annotated[int, typer.Option("--chunks", help="Sentences of about 80 bytes, one a chunk.")] = 5,
+    chunks: Annotated[
+        int, typer.Option("--chunks", min=1, max=1000, help="Sentences of about 80 bytes, one a chunk.")
+    ] = 5,
     nfe_step: Annotated[int, typer.Option("--nfe-step", help="ODE steps of both.")] = 7,
-    rounds: Annotated[int, typer.Option("--rounds", help="Pairs of timings after the warm-up.")] = 3,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=1000, help="Pairs of timings after the warm-up.")] = 3,
     as_json: Json = False,
 ) -> None:
     """Upstream's own infer_batch_process and our engine: same weights, text and settings, in turn in one process."""
     log_to_stderr(False)
     if against != "upstream":
-        raise SettingsError(f"Cannot compare with {against!r}.", remedy="Use --against upstream.")
+        raise SettingsError(f"Cannot compare with {quoted(against)}.", remedy="Use --against upstream.")
     from workbench.engine.bench import against_upstream
 
     def tell(index: int, upstream: float, ours: float) -> None:
@@ -110,8 +113,8 @@ def bench_engine(
                                 nfe_step=nfe_step, rounds=rounds, on_round=tell)  # fmt: skip
     if not as_json:
         memory = {name: f"{n / 2**30:.2f} GiB" for name, n in document["peak_memory_bytes"].items()}
-        print(f"upstream / ours = {document['ratio']:.2f} "
-              f"({document['ratio_low']:.2f} to {document['ratio_high']:.2f}); peak memory {memory}")  # fmt: skip
+        say(f"upstream / ours = {document['ratio']:.2f} "
+            f"({document['ratio_low']:.2f} to {document['ratio_high']:.2f}); peak memory {memory}")  # fmt: skip
     print_json(document)
 
 
@@ -130,4 +133,4 @@ def random_model(
         print_json({"hub": str(place), "revisions": commits})
     else:
         for repo, commit in commits.items():
-            print(f"{repo} at {commit} in {place}")
+            say(f"{repo} at {commit} in {place}")

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from workbench.cli.output import console, print_json, table
+from workbench.cli.output import console, print_json, say, table
 from workbench.engine import lab
 from workbench.engine.errors import SettingsError
 from workbench.engine.lab_strategies import BUG, OURS, STRATEGIES
@@ -90,8 +89,8 @@ def _progress(plan: lab.LabPlan, *, quiet: bool) -> Iterator[Callable[[dict[str,
         yield None
         return
     state, n_cells = lab.LabState(), len(plan.cells)
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
-                  console=Console(stderr=True)) as bars:  # fmt: skip
+    with Progress(SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(),
+                  console=console(stderr=True)) as bars:  # fmt: skip
         task = bars.add_task("starting", total=None)
 
         def follow(event: dict[str, Any]) -> None:
@@ -121,10 +120,10 @@ def _show(document: dict[str, Any]) -> None:
     for network, ratio in document["ratios"].items():
         if ratio is not None:
             runs = document["run_ratios"][network]
-            console().print(f"{network}: the bug takes {ratio:.2f} times as long as loading once from the cache, and "
+            say(f"{network}: the bug takes {ratio:.2f} times as long as loading once from the cache, and "
                             f"{runs:.2f} times from the button to the sound, imports left out.")  # fmt: skip
     source = document["source"]
-    console().print(f"The source ({source['url']}, {source['gpu']}): {source['words']}, a ratio of {source['ratio']}.")
+    say(f"The source ({source['url']}, {source['gpu']}): {source['words']}, a ratio of {source['ratio']}.")
 
 
 @lab_app.command("threads")

@@ -10,19 +10,34 @@ from typing import Annotated, Any
 
 import typer
 
+from workbench.engine.settings import number
+
 _TYPES = {"int": int, "float": float, "bool": bool, "str": str}
+
+
+def _reader(kind: type) -> Callable[[str], Any]:
+    """Reads a number of type ``kind``; what is none stays text, about which the settings say field and range."""
+
+    def read(given: str) -> Any:
+        try:
+            return kind(given)
+        except ValueError:
+            return given
+
+    return read
 
 
 def _option(field: dataclasses.Field) -> inspect.Parameter:
     """One optional flag. Its default is "not given", so that 0 and false are values like others."""
     meta = field.metadata
     shown = "unset" if field.default is None else field.default
-    span = f" [{meta['low']:g} to {meta['high']:g}]" if meta["low"] is not None else ""
+    span = f" [{number(meta['low'])} to {number(meta['high'])}]" if meta["low"] is not None else ""
     choices = f" [{'|'.join(meta['choices'])}]" if meta["choices"] else ""
     kind = _TYPES[str(field.type).split(" | ")[0]]
     dashed = field.name.replace("_", "-")
     names = [f"--{dashed}/--no-{dashed}"] if kind is bool else [f"--{dashed}"]
-    option = typer.Option(*names, help=f"{meta['help']}{span}{choices} (default: {shown})", show_default=False)
+    read = {"parser": _reader(kind), "metavar": kind.__name__.upper()} if kind in (int, float) else {}
+    option = typer.Option(*names, help=f"{meta['help']}{span}{choices} (default: {shown})", show_default=False, **read)
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )

@@ -1,32 +1,57 @@
-"""How the command line speaks: tables for people, one JSON document for programs, logs on standard error."""
+"""How the command line speaks: tables for people, one JSON document for programs, logs on standard error.
+
+Everything printed for people passes ``say`` or ``table``. What comes from outside is text there: never markup, never
+an escape sequence.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from workbench.engine import logs
 from workbench.engine.timing import Progress as Step
+from workbench.engine.visible import visible, visible_json
+
+PIPED_COLUMNS = 140  # where no terminal says how wide it is
+WORD_COLUMNS = 12  # a table whose columns cannot be as wide as their words, or this, is shown row by row
 
 
-def console() -> Console:
-    """Standard output, wide enough for a table also where it is not a terminal."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 140
-    return Console(width=width, highlight=False)
+def console(*, stderr: bool = False) -> Console:
+    """Standard output, or error: wide enough for a table also where it is not a terminal."""
+    width = shutil.get_terminal_size().columns if _has_width(stderr) else PIPED_COLUMNS
+    return Console(width=max(width, 1), highlight=False, markup=False, emoji=False, stderr=stderr)
+
+
+def _has_width(stderr: bool) -> bool:
+    """Whether somebody says how wide the lines may be: a terminal, or ``COLUMNS``."""
+    return (sys.stderr if stderr else sys.stdout).isatty() or os.environ.get("COLUMNS", "").isdecimal()
+
+
+def say(line: str, *, stderr: bool = False) -> None:
+    """Print ``line`` for people, wrapped where there is a width."""
+    console(stderr=stderr).print(_text(line), soft_wrap=not _has_width(stderr))
 
 
 def print_json(document: Any) -> None:
-    """Print ``document`` as one line of JSON; numbers JSON does not have become null."""
-    print(json.dumps(_finite(document), ensure_ascii=False, allow_nan=False), flush=True)
+    """Print ``document`` as one line of JSON; numbers JSON does not have become null.
+
+    It is UTF-8 where standard output is, else ASCII. Bytes that are not UTF-8 become escaped lone surrogates.
+    """
+    unicode = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
+    line = json.dumps(_finite(document), ensure_ascii=not unicode, allow_nan=False)
+    print(visible_json(line), flush=True)
 
 
 def _finite(value: Any) -> Any:
@@ -39,21 +64,52 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[str] = ()) -> Table:
-    """A table of ``rows``; columns named in ``right`` are aligned to the right."""
-    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", title_style="bold")
-    for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        made.add_row(*[_cell(value) for value in row])
-    return made
+class table:  # in small letters: it is used like a function
+    """A table of ``rows``; columns named in ``right`` are aligned to the right.
+
+    Where the terminal is too narrow for it, each row is shown as a paragraph with a line for each column.
+    """
+
+    def __init__(
+        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[str] = ()
+    ) -> None:
+        self.title, self.columns, self.right = _text(title, style="bold"), columns, right
+        self.rows = [[_cell(value) for value in row] for row in rows]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self._needed_columns() <= options.max_width:
+            yield self._grid()
+            return
+        yield self.title
+        for row in self.rows:
+            yield Text()
+            for column, cell in zip(self.columns, row, strict=True):
+                yield Text(f"{column}: " if column else "").append_text(cell)
+
+    def _needed_columns(self) -> int:
+        widths = [
+            min(WORD_COLUMNS, max((len(word) for text in texts for word in text.split()), default=1))
+            for texts in zip(self.columns, *([cell.plain for cell in row] for row in self.rows), strict=True)
+        ]
+        return sum(widths) + 2 * len(widths)
+
+    def _grid(self) -> Table:
+        made = Table(title=self.title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+        for column in self.columns:
+            made.add_column(Text(column), justify="right" if column in self.right else "left", overflow="fold")
+        for row in self.rows:
+            made.add_row(*row)
+        return made
 
 
-def _cell(value: Any) -> str:
+def _text(value: str, style: str = "") -> Text:
+    return Text(visible(value), style=style, overflow="fold")
+
+
+def _cell(value: Any) -> Text:
     if isinstance(value, float):
-        return f"{value:.2f}" if value < 100 else f"{value:.0f}"
-    # text of the user is text, not markup
-    return str(value).replace("[", r"\[") if value is not None else "-"
+        return Text(f"{value:.2f}" if value < 100 else f"{value:.0f}")
+    return _text("-" if value is None else str(value))
 
 
 def log_to_stderr(verbose: bool) -> None:
@@ -68,7 +124,7 @@ def step_bar(shown: bool) -> Iterator[Callable[[Step], None] | None]:
         yield None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bars:
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console(stderr=True)) as bars:
         task = bars.add_task("speaking", total=None)
 
         def show(at: Step) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.cli.output import console, table
+from workbench.cli.output import console, say, table
 
 
 def run(document: dict[str, Any]) -> None:
@@ -18,18 +18,18 @@ def run(document: dict[str, Any]) -> None:
     settings = document["settings"]
     title = (f"{document['model']} as {document['voice']}, {document['device']} {document['dtype']}, "
              f"NFE {settings['nfe_step']}, seed {settings['seed']}")  # fmt: skip
-    out = console()
-    out.print(table(title, columns, rows, right=[c for c in columns if c != "text"]))
+    console().print(table(title, columns, rows, right=[c for c in columns if c != "text"]))
     for chunk in document["chunks"]:
         for warning in chunk["warnings"]:
-            out.print(f"chunk {chunk['index']}: {warning}", markup=False)
+            say(f"chunk {chunk['index']}: {warning}")
     loads = document["loads"]
-    out.print(
-        f"\nload {document['load_seconds']:.2f} s ({loads['acoustic']} acoustic model, {loads['vocoder']} vocoder)  "
+    say("")
+    say(
+        f"load {document['load_seconds']:.2f} s ({loads['acoustic']} acoustic model, {loads['vocoder']} vocoder)  "
         f"first audio {document['time_to_first_audio_seconds']:.2f} s  total {document['total_seconds']:.2f} s  "
         f"audio {document['audio_seconds']:.2f} s  RTF {document['rtf']:.2f}"
     )
-    out.print(f"wrote {document['out']}", markup=False)
+    say(f"wrote {document['out']}")
 
 
 def plan(document: dict[str, Any]) -> None:
@@ -41,11 +41,11 @@ def plan(document: dict[str, Any]) -> None:
     ]
     counted = f"{len(rows)} {'chunk' if len(rows) == 1 else 'chunks'} of at most {document['budget_bytes']} bytes"
     title = f"{counted}, voice {document['voice']} ({document['reference_seconds']:.2f} s)"
-    out = console()
-    out.print(table(title, columns, rows, right=("chunk", "bytes", "predicted s")))
-    out.print(f"\n{sum(c['planned_seconds'] for c in document['chunks']):.2f} s of speech before cross-fading")
+    console().print(table(title, columns, rows, right=("chunk", "bytes", "predicted s")))
+    say("")
+    say(f"{sum(c['planned_seconds'] for c in document['chunks']):.2f} s of speech before cross-fading")
     for warning in document["voice_warnings"]:
-        out.print(f"voice {document['voice']}: {warning}", markup=False)
+        say(f"voice {document['voice']}: {warning}")
 
 
 def _short(text: str, width: int = 40) -> str:

@@ -1,0 +1,60 @@
+"""Where a text comes from: the argument, a file or standard input."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+from workbench.engine.errors import TextError, reason_of
+
+READ_MAX_BYTES = 2**24  # far more than a text may have, so that its true size is told
+
+
+def read_text(argument: str | None, file: Path | None) -> str:
+    """The text of the command line: argument, file or standard input.
+
+    Raises:
+        TextError: none or two of them, or a file that is not UTF-8 text, has no end, or cannot be read.
+    """
+    if (argument is None) == (file is None):
+        raise TextError("Give a text or --text-file, one of them.", remedy='For instance: workbench synth "Hello."')
+    if file is not None:
+        return _decoded(_content(file), str(file))
+    return _decoded(_standard_input(), "Standard input") if argument == "-" else argument or ""
+
+
+def _standard_input() -> bytes:
+    try:
+        raw = getattr(sys.stdin, "buffer", sys.stdin)
+        content = raw.read(READ_MAX_BYTES + 1)
+    except (OSError, ValueError, AttributeError) as error:  # None where it is closed
+        raise TextError("Standard input cannot be read.", remedy="Give the text, or --text-file.") from error
+    return content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+
+
+def _content(file: Path) -> bytes:
+    """The bytes of ``file``; pipes may be read too, but one into which nobody writes is not waited for."""
+    try:
+        handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (OSError, ValueError) as error:
+        raise TextError(f"Cannot read {file}: {reason_of(error)}.", remedy="Check the path.") from error
+    try:
+        with open(handle, "rb") as source:
+            if stat.S_ISFIFO(os.fstat(handle).st_mode):
+                os.set_blocking(handle, True)
+            return source.read(READ_MAX_BYTES + 1)
+    except OSError as error:
+        raise TextError(f"Cannot read {file}: {reason_of(error)}.", remedy="Check the path.") from error
+
+
+def _decoded(content: bytes, source: str) -> str:
+    if len(content) > READ_MAX_BYTES:
+        raise TextError(
+            f"{source} has more than {READ_MAX_BYTES:,} bytes.", remedy="Split it, for instance by chapters."
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TextError(f"{source} is not UTF-8 text.", remedy="Save it as UTF-8.") from error
