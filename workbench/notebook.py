@@ -1,7 +1,7 @@
 """What makes the engine feel at home in Jupyter: players, mels, tables, Gantts, progress bars, one-line errors.
 
-``%load_ext workbench.notebook`` at the top of a notebook switches on offline Plotly figures, a progress bar for every
-``engine.run`` and a one-line answer to Interrupt. The displays of voices, chunks, runs and timelines need nothing.
+``%load_ext workbench.notebook`` at the top of a notebook registers the displays of voices, chunks, runs and timelines,
+and switches on offline Plotly figures, a progress bar for every ``engine.run`` and a one-line answer to Interrupt.
 """
 
 from __future__ import annotations
@@ -249,8 +249,26 @@ def timeline_bundle(timeline: Any) -> dict[str, Any]:
 # %load_ext workbench.notebook ----------------------------------------------------------------------------------------
 
 
+# by module and name, as IPython's formatters take them: nothing is imported before such a value is shown
+DISPLAYS: tuple[tuple[str, str, str, Callable[[Any], Any]], ...] = (
+    ("text/html", "workbench.engine.voices", "Voice", voice_html),
+    ("text/html", "workbench.engine.results", "ChunkResult", chunk_html),
+    ("display", "workbench.engine.results", "Run", display_run),
+    ("bundle", "workbench.engine.timing", "Timeline", timeline_bundle),
+)
+
+
+def _formatters(shell: Any) -> dict[str, Any]:
+    shown = shell.display_formatter
+    return {
+        "text/html": shown.formatters["text/html"],
+        "display": shown.ipython_display_formatter,
+        "bundle": shown.mimebundle_formatter,
+    }
+
+
 def load_ipython_extension(shell: Any) -> None:
-    """Offline figures, a bar for every run, Interrupt in one line."""
+    """Displays of the engine's values, offline figures, a bar for every run, Interrupt in one line."""
     from workbench.engine.synthesis import Engine
 
     pio.renderers[_RENDERER] = _OfflineRenderer(figures.CONFIG)
@@ -258,6 +276,8 @@ def load_ipython_extension(shell: Any) -> None:
     Engine.default_on_step = staticmethod(_bar_of_main_thread)
     shell.set_custom_exc((KeyboardInterrupt,), _interrupted)
     shell.events.register("post_run_cell", _close_all)
+    for kind, module, name, draw in DISPLAYS:
+        _formatters(shell)[kind].for_type_by_name(module, name, draw)
 
 
 def unload_ipython_extension(shell: Any) -> None:
@@ -267,6 +287,8 @@ def unload_ipython_extension(shell: Any) -> None:
     Engine.default_on_step = staticmethod(lambda: None)
     shell.set_custom_exc((), None)
     shell.events.unregister("post_run_cell", _close_all)
+    for kind, module, name, _ in DISPLAYS:
+        _formatters(shell)[kind].pop(f"{module}.{name}", None)
 
 
 def _bar_of_main_thread() -> StepBar | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import io
 import re
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from IPython.core.interactiveshell import InteractiveShell
 from jupyter_client.manager import KernelManager
 from PIL import Image
 
@@ -38,7 +40,7 @@ def sound_in(html: str) -> tuple[np.ndarray, int]:
 
 
 def test_a_voice_shows_its_words_its_sound_and_its_mel(voice: Voice) -> None:
-    html = voice._repr_html_()
+    html = notebook.voice_html(voice)
     wave, rate = sound_in(html)
     picture = re.search(r"data:image/png;base64,([^\"]+)", html)
     assert voice.ref_text in html and voice.name in html
@@ -47,7 +49,7 @@ def test_a_voice_shows_its_words_its_sound_and_its_mel(voice: Voice) -> None:
 
 
 def test_a_chunk_shows_words_sound_and_times(run: Any) -> None:
-    html = run.chunks[1]._repr_html_()
+    html = notebook.chunk_html(run.chunks[1])
     assert len(sound_in(html)[0]) == len(run.chunks[1].wave)
     assert "chunk 2" in html and "Another one after it." in html and "2 evaluations" in html
 
@@ -56,7 +58,8 @@ def test_words_are_never_markup(tiny_engine: Any, voice: Voice) -> None:
     import dataclasses
 
     strange = dataclasses.replace(voice, ref_text="<script>alert(1)</script>.", warnings=("<b>",))
-    assert "<script>" not in strange._repr_html_() and "<b>&lt;" not in strange._repr_html_()
+    html = notebook.voice_html(strange)
+    assert "<script>" not in html and "<b>&lt;" not in html
     assert "<i>" not in notebook.table([{"a": "<i>"}]).markup
 
 
@@ -72,9 +75,27 @@ def test_a_timeline_is_a_gantt() -> None:
     timeline = Timeline()
     with timeline.span("vocoder"):
         pass
-    figure = timeline._repr_mimebundle_()[PLOTLY]
+    figure = notebook.timeline_bundle(timeline)[PLOTLY]
     assert [trace["name"] for trace in figure["data"]] == ["vocoder"]
     assert figure["config"]["showSendToCloud"] is False and "plotlyServerURL" not in figure["config"]
+
+
+def test_the_extension_registers_displays_of_values_that_exist(voice: Voice, run: Any) -> None:
+    shell = InteractiveShell()
+    default = notebook.pio.renderers.default
+    try:
+        notebook.load_ipython_extension(shell)
+        for _, module, name, _ in notebook.DISPLAYS:
+            assert getattr(importlib.import_module(module), name).__module__ == module
+        data, _ = shell.display_formatter.format(voice)
+        assert data["text/html"] == notebook.voice_html(voice)
+        data, _ = shell.display_formatter.format(run.chunks[0])
+        assert data["text/html"] == notebook.chunk_html(run.chunks[0])
+        assert PLOTLY in shell.display_formatter.format(Timeline())[0]
+        notebook.unload_ipython_extension(shell)
+        assert "text/html" not in shell.display_formatter.format(voice)[0]
+    finally:
+        notebook.pio.renderers.default = default
 
 
 def test_an_error_is_one_line(tiny_engine: Any, voice: Voice) -> None:

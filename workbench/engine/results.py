@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -48,10 +47,6 @@ class ChunkResult:
     def rtf(self) -> float:
         """Real-time factor of this chunk."""
         return rtf(self.timing.total_seconds, self.audio_seconds)
-
-    def _repr_html_(self) -> str:
-        """Player, mel and times, for notebooks. By name: the engine imports nothing that draws."""
-        return import_module("workbench.notebook").chunk_html(self)
 
     def as_dict(self) -> dict[str, Any]:
         """The row of this chunk in tables and JSON."""
@@ -147,10 +142,6 @@ class Run:
     def rtf(self) -> float:
         """Real-time factor of the run, loading apart."""
         return rtf(self.total_seconds, self.audio_seconds)
-
-    def _ipython_display_(self) -> None:
-        """Player, waveform, mel, chunks and Gantt, for notebooks."""
-        import_module("workbench.notebook").display_run(self)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but the arrays, ready for JSON."""

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
 
 STAGES = (
     "import",
@@ -93,10 +92,6 @@ class Timeline:
         """What was measured so far, by start."""
         with self._lock:
             return tuple(sorted(self._spans, key=lambda s: (s.start_seconds, -s.seconds)))
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
-        """A Gantt, for notebooks. By name: the engine imports nothing that draws."""
-        return import_module("workbench.notebook").timeline_bundle(self)
 
 
 @dataclass(frozen=True)

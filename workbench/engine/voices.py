@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -87,10 +86,6 @@ class Voice:
     def frames(self) -> int:
         """Mel frames of the reference, the exact count (upstream's is one less and leaks a frame into the speech)."""
         return self.mel_config.frames_of(len(self.audio))
-
-    def _repr_html_(self) -> str:
-        """Player and mel, for notebooks. By name: the engine imports nothing that draws."""
-        return import_module("workbench.notebook").voice_html(self)
 
     @cached_property
     def mel(self) -> np.ndarray:
