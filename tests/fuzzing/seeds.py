@@ -1,0 +1,100 @@
+"""Good files that cases spoil: a tiny model, a home that holds it, a voice, a run. Made once a process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.conftest import TINY_ARCH, TINY_SPEC, TINY_VOCOS
+
+TEXT = "One boat is here. Two boats are there."
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="workbench-fuzz-seeds-")
+
+
+@cache
+def model(suffix: str) -> Path:
+    """Folder of a random model with config.yaml and vocoder, as a stranger hands it over; ``suffix`` of its weights."""
+    from workbench.engine.catalog import bundled_folder
+    from workbench.engine.random_weights import write_flat
+
+    folder = Path(_folder().name) / f"model{suffix}"
+    folder.mkdir()
+    vocab = bundled_folder() / "vocab.txt"
+    write_flat(TINY_SPEC, folder, vocoder_config=TINY_VOCOS, vocab=vocab, suffix=suffix)
+    described = {"backbone": "DiT", "arch": TINY_ARCH, "mel_spec": {"target_sample_rate": 24000}}
+    (folder / "config.yaml").write_text(yaml.safe_dump({"model": described}), "utf-8")
+    return folder
+
+
+@cache
+def home() -> Path:
+    """A home whose cache holds the tiny model, imported under the name "tiny"."""
+    from workbench.engine.cache import import_model
+
+    folder = Path(_folder().name) / "home"
+    with at_home(folder):
+        import_model(model(".safetensors"), name="tiny")
+    return folder
+
+
+@cache
+def engine() -> Any:
+    """An engine on the tiny model."""
+    from workbench.engine.loading import load
+    from workbench.engine.settings import LoadSettings
+    from workbench.engine.synthesis import Engine
+
+    return Engine(load(TINY_SPEC, LoadSettings(device="cpu", dtype="fp32"), folder=model(".safetensors")))
+
+
+@cache
+def voice() -> Any:
+    """The English recording of the f5-tts package."""
+    from workbench.engine.voices import load_voice
+
+    return load_voice("nature-en")
+
+
+@cache
+def run() -> Path:
+    """Folder of a saved run of two chunks with trajectories, a note and a star."""
+    from workbench.engine import runs
+    from workbench.engine.settings import SynthesisSettings
+
+    chosen = SynthesisSettings(nfe_step=2, max_chunk_bytes=20, keep_trajectory=True)
+    with at_home(home()):
+        made = engine().run(TEXT, voice(), chosen)
+        folder = runs.save_run(made)
+        runs.annotate(made.id, note="a click at 0.3 s", star=True)
+    return folder
+
+
+def copy_home(place: Path) -> Path:
+    """``place/home`` as a copy of ``home()`` and its run, if one was made."""
+    return Path(shutil.copytree(home(), place / "home", dirs_exist_ok=True))
+
+
+@contextmanager
+def at_home(folder: Path) -> Iterator[None]:
+    """Within the block, WORKBENCH_HOME is ``folder``."""
+    before = os.environ.get("WORKBENCH_HOME")
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ["WORKBENCH_HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop("WORKBENCH_HOME")
+        if before is not None:
+            os.environ["WORKBENCH_HOME"] = before
