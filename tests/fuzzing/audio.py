@@ -30,6 +30,10 @@ _LEVELS = {
     "infinity": float("inf"),
 }
 _LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
+_USUAL = (
+    *(("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III")),
+    *(("WAV", "GSM610"), ("WAV", "FLOAT"), ("WAV", "DOUBLE")),
+)
 _MOST_SAMPLES = 3_000_000
 _RATE = 24_000
 
@@ -41,26 +45,25 @@ def _formats() -> tuple[tuple[str, str], ...]:
     )
 
 
-def _recording(source: Source) -> tuple[bytes, bool]:
+def _kind(source: Source, how: str) -> tuple[str, str]:
+    """Format and subtype: those with headers that can lie, those that people have, or any."""
+    random = source.random
+    if how == "claims":
+        return random.choice((("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("FLAC", "PCM_24"), random.choice(_formats())))
+    return random.choice((random.choice(_USUAL), random.choice(_formats()), random.choice(_formats())))
+
+
+def _recording(source: Source, how: str) -> tuple[bytes, bool]:
     """The bytes of a sound file, and whether it is one that must be accepted: b"" where libsndfile cannot write it."""
     random = source.random
-    kind, subtype = random.choice(_formats())
-    if random.random() < 0.35:
-        kind, subtype = random.choice(
-            (
-                ("WAV", "PCM_16"),
-                ("FLAC", "PCM_16"),
-                ("OGG", "VORBIS"),
-                ("MP3", "MPEG_LAYER_III"),
-                ("WAV", "GSM610"),
-                ("WAV", "FLOAT"),
-            )
-        )
+    kind, subtype = _kind(source, how)
     rate, channels, seconds = random.choice(_RATES), random.choice(_CHANNELS), random.choice(_SECONDS)
     level = random.choice((*_LEVELS, "speech", "speech", "speech"))
-    if subtype in _LOSSY:  # the encoders themselves fall over what is beyond this
-        rate, channels = min(max(rate, 8_000), 48_000), min(channels, 2)
+    # the encoders themselves fall over what is beyond this
+    if subtype not in ("FLOAT", "DOUBLE"):
         level = level if level in ("speech", "quiet", "silence") else "full scale"
+    if subtype in _LOSSY:
+        rate, channels = min(max(rate, 8_000), 48_000), min(channels, 2)
     source.note(f"{kind} {subtype}, {rate} Hz x {channels}, {seconds} s, {level}")
     n_frames = min(int(seconds * rate), _MOST_SAMPLES // channels)
     tone = np.sin(np.arange(n_frames) * (2 * np.pi * 220 / rate)) * (1 + np.sin(np.arange(n_frames) * (9 / rate)))
@@ -81,8 +84,8 @@ def _claims(source: Source, raw: bytes) -> bytes:
     """The header of a WAV or FLAC that promises other lengths, rates and widths than there are."""
     random = source.random
     if raw[:4] == b"fLaC":
-        rate, channels = random.choice((655_350, 1_048_575, 1, 0, 44_100)), random.choice((1, 8))
-        frames = random.choice((599 * rate, 2**36 - 1, 1, 0, 10**8)) & (2**36 - 1)
+        rate, channels = random.choice((655_350, 655_350, 1_048_575, 1, 0, 44_100)), random.choice((1, 8, 8))
+        frames = random.choice((599 * rate, 599 * rate, 170 * rate, 2**36 - 1, 1, 0)) & (2**36 - 1)
         source.note(f"FLAC claims {rate} Hz, {channels} channels, {frames} frames")
         packed = (rate << 44) | ((channels - 1) << 41) | (15 << 36) | frames
         return raw[:18] + packed.to_bytes(8, "big") + raw[26:]
@@ -106,8 +109,8 @@ class Audio(Kind):
         _formats()
 
     def check(self, source: Source, place: Path) -> None:
-        raw, good = _recording(source)
         how = source.random.choice(("whole", "bytes", "bytes", "claims", "claims"))
+        raw, good = _recording(source, how)
         if how != "whole":
             good, raw = False, (damage.in_bytes(source.random, raw) if how == "bytes" else _claims(source, raw))
         source.note(f"{how}, {len(raw)} bytes")

@@ -106,6 +106,7 @@ _HEADERS = (
     ),
 )
 _PROTOCOLS = ("streamlit", "streamlit, x", "x" * 500, ", ,", "streamlit, e30, y")
+_HEALTH = b"GET /_stcore/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 _SPY = '''"""Notes every connection and look-up that leaves this machine, and refuses it."""
 import os, sys
 
@@ -130,7 +131,7 @@ sys.addaudithook(spy)
 
 
 class Http(Kind):
-    """Odd requests to the running app."""
+    """Odd requests to the running app. The server is one for all cases: what it logs late is told of the next case."""
 
     name = "http"
     about = "odd requests and websocket frames: the server lives, answers no 5xx, logs no traceback, calls nobody"
@@ -178,7 +179,7 @@ class Http(Kind):
         demand(status not in (500, 502, 503, 504), f"answered with {status}")
         demand(self._is_well(), "the server is not well any more")
         new = self.log.read_bytes()[said:].decode("utf-8", "replace")
-        demand("Traceback" not in new, f"a traceback in the log: {_last_line(new)}")
+        demand("Traceback" not in new, f"a traceback in the log: {_raised(new)}")
         demand(self._calls() == called, f"the server called: {self._calls()[len(called) :][:80]}")
         used = memory_bytes(self.server.pid).get("VmRSS", 0) - self.baseline
         demand(used < MEMORY_BYTES, f"the server takes {used / 1e9:.1f} GB more")
@@ -189,22 +190,23 @@ class Http(Kind):
 
     def _is_well(self) -> bool:
         try:
-            return self._answer(b"GET /_stcore/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n") == 200
+            return self._answer(_HEALTH, patience=_ANSWER_SECONDS) == 200
         except OSError:
             return False
 
-    def _answer(self, request: bytes, more: bytes = b"") -> int:
+    def _answer(self, request: bytes, more: bytes = b"", *, patience: float = _WAIT_SECONDS) -> int:
         """Status of the answer to raw bytes; 0 if the connection is closed, or nothing comes, without one."""
         with socket.create_connection(("127.0.0.1", self.port), _ANSWER_SECONDS) as connection:
+            start = b""
             try:
                 connection.sendall(request)
-                connection.settimeout(_WAIT_SECONDS)  # what waits for more bytes gets none
+                connection.settimeout(patience)  # what waits for more bytes gets none
                 start = connection.recv(4096)
                 if more and b" 101 " in start[:20]:
                     connection.sendall(more)
                     connection.recv(4096)
-            except OSError:
-                start = locals().get("start", b"")
+            except OSError:  # closed, or waiting for bytes that do not come
+                pass
         words = start.split(b" ", 2)
         return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
 
@@ -274,6 +276,7 @@ def _frame(source: Source) -> bytes:
     return head + mask + bytes(byte ^ mask[k % 4] for k, byte in enumerate(payload))
 
 
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(" ")]
-    return lines[-1][:160] if lines else ""
+def _raised(log: str) -> str:
+    """The line that ends the last traceback of ``log``."""
+    after = log.rpartition("Traceback")[2].splitlines()[1:]
+    return next((line for line in after if line.strip() and not line.startswith(" ")), "")[:160]

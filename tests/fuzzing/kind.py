@@ -13,6 +13,8 @@ from typing import Any
 from tests.fuzzing.drawing import Source
 from workbench.engine.errors import WorkbenchError
 
+refusals: list[str] = []  # of the case that this process runs
+
 
 class Violation(AssertionError):
     """Nothing was raised, yet what came out is not what was promised."""
@@ -56,6 +58,7 @@ def refusable() -> Any:
     try:
         yield
     except WorkbenchError as error:
+        refusals.append(str(error))
         one_line(str(error))
 
 

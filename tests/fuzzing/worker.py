@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fuzzing.drawing import Source
-from tests.fuzzing.kind import Kind
+from tests.fuzzing.kind import Kind, refusals
 from workbench.engine.errors import WorkbenchError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +44,8 @@ def run_case(kind: Kind, seed: int, case: int, place: Path) -> None:
         outcome = {"outcome": "refused"}
     except BaseException as error:  # SystemExit and KeyboardInterrupt as well: none of them belongs here
         outcome = {"outcome": "wrong"} | _described(error)
+    if refusals and outcome["outcome"] == "fine":
+        outcome = {"outcome": "refused"}
     after = memory_bytes()
     outcome["peak_bytes"] = max(0, after["VmHWM"] - before["VmRSS"], elsewhere)
     asked = after["VmPeak"] - before["VmSize"]
