@@ -38,8 +38,8 @@ TEXT = (
 def make_runs(home: Path, steps: int) -> str:
     """Speak the text in chunks of two sizes; the id of the newer run, which holds its trajectory."""
     from workbench import SynthesisSettings, load_engine
-    from workbench.engine.speech_jobs import SpeechJob
-    from workbench.engine.voices import load_voice
+    from workbench.engine.jobs.speech import SpeechJob
+    from workbench.engine.speech.voices import load_voice
 
     shutil.copytree(ROOT / "cache" / "demo-voice", home / "cache" / "demo-voice")  # the pages show where it lies
     os.environ["WORKBENCH_HOME"] = str(home)

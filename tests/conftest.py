@@ -73,7 +73,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random model of depth 1 on disk, with the demo voice's vocabulary, in the layout of the demo voice."""
-    from workbench.engine.random_weights import write_flat
+    from workbench.engine.model.random_weights import write_flat
 
     folder = tmp_path_factory.mktemp("tiny")
     return write_flat(TINY_SPEC, folder, vocoder_config=TINY_VOCOS, vocab=bundled_folder() / "vocab.txt")
@@ -82,9 +82,9 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_engine(tiny_folder: Path) -> Any:
     """An engine on the tiny model, loaded through the real code."""
-    from workbench.engine.loading import load
+    from workbench.engine.model.loading import load
     from workbench.engine.settings import LoadSettings
-    from workbench.engine.synthesis import Engine
+    from workbench.engine.speech.synthesis import Engine
 
     return Engine(load(TINY_SPEC, LoadSettings(device="cpu", dtype="fp32"), folder=tiny_folder))
 
@@ -100,7 +100,7 @@ def demo_engine() -> Any:
 @pytest.fixture(scope="session")
 def voice() -> Any:
     """A short, real reference: the English recording of the f5-tts package."""
-    from workbench.engine.voices import load_voice
+    from workbench.engine.speech.voices import load_voice
 
     return load_voice("nature-en")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from workbench.engine import doctor
+from workbench.engine.checks import doctor
 
 ROOT = Path(__file__).resolve().parents[1]
 NARROW = re.compile(r"GPL|GNU|NonCommercial|-NC-", re.IGNORECASE)

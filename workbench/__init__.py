@@ -13,10 +13,10 @@ __version__ = "0.1.0"
 __all__ = ["Engine", "Run", "SynthesisSettings", "Voice", "load_engine"]
 
 _HOMES = {
-    "load_engine": "synthesis",
-    "Engine": "synthesis",
-    "Run": "results",
-    "Voice": "voices",
+    "load_engine": "speech.synthesis",
+    "Engine": "speech.synthesis",
+    "Run": "speech.results",
+    "Voice": "speech.voices",
     "SynthesisSettings": "settings",
 }
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:  # `streamlit run` adds workbench/, not the folder it lies in
     sys.path.insert(0, str(ROOT))
 
-from workbench.engine.threads import wait_briefly  # noqa: E402
+from workbench.engine.checks.threads import wait_briefly  # noqa: E402
 
 wait_briefly()
 import streamlit as st  # noqa: E402

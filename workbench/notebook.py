@@ -18,10 +18,10 @@ import plotly.graph_objects as go
 import plotly.io as pio
 from plotly.io.base_renderers import PlotlyRenderer
 
-from workbench.engine import inspection
-from workbench.engine.audio import to_bytes
+from workbench import figures
+from workbench.engine.signal import spectra
+from workbench.engine.signal.audio import to_bytes
 from workbench.engine.timing import Progress
-from workbench.ui import figures
 
 _RENDERER = "workbench"
 _PAPER = "#ffffff"
@@ -61,7 +61,7 @@ def play(wave: np.ndarray, sample_rate: int = 24_000, title: str = "") -> Markup
 
 def mel_picture(mel: np.ndarray, title: str = "", height: int = 110) -> Markup:
     """The mel [frames, n_mels] of a model, natural logarithm, as a picture: time to the right, frequency upwards."""
-    picture = base64.b64encode(figures.mel_png(inspection.mel_decibels(mel))).decode()
+    picture = base64.b64encode(figures.mel_png(spectra.mel_decibels(mel))).decode()
     label = f'<div style="font-size:90%">{html.escape(title)}</div>' if title else ""
     return Markup(
         f'<div style="margin:4px 0">{label}<img alt="mel spectrogram" style="width:100%;max-width:{6 * len(mel)}px;'
@@ -211,14 +211,14 @@ def _warnings(warnings: Iterable[str]) -> str:
 def run_parts(run: Any) -> list[dict[str, Any]]:
     """A run: player; waveform over mel; chunks; Gantt. One mime bundle each."""
     config = run.mel_config
-    borders = inspection.chunk_borders(run.starts, [len(c.wave) for c in run.chunks], run.sample_rate)
+    borders = spectra.chunk_borders(run.starts, [len(c.wave) for c in run.chunks], run.sample_rate)
     head = f"<b>{html.escape(run.voice)}</b> · {html.escape(run.model)} · {len(run.chunks)} chunk(s) · "
     head += f"{run.audio_seconds:.2f} s of speech in {run.total_seconds:.2f} s · RTF {run.rtf:.2f} · "
     head += f"first audio after {run.time_to_first_audio_seconds:.2f} s · {html.escape(run.device)}"
     words = f"<div>“{html.escape(run.text)}”</div>"
     columns = ("index", "n_bytes", "seed", "audio_seconds", "ode_seconds", "vocoder_seconds", "rtf", "text")
     rows = table([c.as_dict() for c in run.chunks], columns)
-    picture = figures.waveform_mel(run.wave, inspection.mel_decibels(run.mel), config, borders=borders)
+    picture = figures.waveform_mel(run.wave, spectra.mel_decibels(run.mel), config, borders=borders)
     return [
         _as_bundle(Markup(head + words + play(run.wave, run.sample_rate).markup, f"run {run.id}")),
         figure_bundle(picture),
@@ -251,9 +251,9 @@ def timeline_bundle(timeline: Any) -> dict[str, Any]:
 
 # by module and name, as IPython's formatters take them: nothing is imported before such a value is shown
 DISPLAYS: tuple[tuple[str, str, str, Callable[[Any], Any]], ...] = (
-    ("text/html", "workbench.engine.voices", "Voice", voice_html),
-    ("text/html", "workbench.engine.results", "ChunkResult", chunk_html),
-    ("display", "workbench.engine.results", "Run", display_run),
+    ("text/html", "workbench.engine.speech.voices", "Voice", voice_html),
+    ("text/html", "workbench.engine.speech.results", "ChunkResult", chunk_html),
+    ("display", "workbench.engine.speech.results", "Run", display_run),
     ("bundle", "workbench.engine.timing", "Timeline", timeline_bundle),
 )
 
@@ -269,7 +269,7 @@ def _formatters(shell: Any) -> dict[str, Any]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Displays of the engine's values, offline figures, a bar for every run, Interrupt in one line."""
-    from workbench.engine.synthesis import Engine
+    from workbench.engine.speech.synthesis import Engine
 
     pio.renderers[_RENDERER] = _OfflineRenderer(figures.CONFIG)
     pio.renderers.default = _RENDERER
@@ -282,7 +282,7 @@ def load_ipython_extension(shell: Any) -> None:
 
 def unload_ipython_extension(shell: Any) -> None:
     """Back to how it was."""
-    from workbench.engine.synthesis import Engine
+    from workbench.engine.speech.synthesis import Engine
 
     Engine.default_on_step = staticmethod(lambda: None)
     shell.set_custom_exc((), None)

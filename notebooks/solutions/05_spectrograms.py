@@ -4,8 +4,8 @@
 answer_1 = 24_000 / 2
 
 # %% exercise-2
-answer_2 = float(np.nanmedian(inspection.pitch(sound, rate).hz))
+answer_2 = float(np.nanmedian(pitch(sound, rate).hz))
 
 # %% exercise-3
-original = float(np.nanmedian(inspection.pitch(sound, rate).hz))
-answer_3 = 100 * (float(np.nanmedian(inspection.pitch(by_vocos, rate).hz)) / original - 1)
+original = float(np.nanmedian(pitch(sound, rate).hz))
+answer_3 = 100 * (float(np.nanmedian(pitch(by_vocos, rate).hz)) / original - 1)

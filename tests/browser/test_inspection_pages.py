@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.helpers import PATIENCE, loaded
-from workbench.engine import runs
+from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.voices import load_voice
+from workbench.engine.speech.voices import load_voice
 
 TEXT = "One two three, four five. Six seven eight. Nine ten."
 
@@ -31,11 +31,11 @@ def library(server: Any, tiny_engine: Any, monkeypatch: pytest.MonkeyPatch) -> I
     minute = dataclasses.replace(short, id=short.id[:-6] + "aaaaaa", chunks=tuple(plans))
     assert minute.audio_seconds > 60
     for run in (short, minute):
-        runs.save_run(run)
+        store.save_run(run)
     yield {"short": short, "minute": minute}
-    for run in runs.list_runs():
+    for run in store.list_runs():
         if run.id in (short.id, minute.id):
-            runs.delete_run(run.id)
+            store.delete_run(run.id)
 
 
 def test_a_minute_is_drawn_fluidly(server: Any, new_page: Any, library: dict[str, Any]) -> None:
@@ -104,8 +104,8 @@ def test_deleting_takes_two_clicks(server: Any, new_page: Any, library: dict[str
     expect(page.get_by_role("heading", name=f"Run {run_id}")).to_be_visible(timeout=PATIENCE)
     page.locator(".st-key-delete").get_by_role("button").first.click()
     expect(page.get_by_test_id("stDialog")).to_contain_text(run_id, timeout=PATIENCE)
-    assert runs.load_run(run_id)
+    assert store.load_run(run_id)
     page.get_by_test_id("stDialog").get_by_role("button", name="Delete", exact=False).last.click()
     expect(page.get_by_text("are free again")).to_be_visible(timeout=PATIENCE)
-    assert run_id not in [run.id for run in runs.list_runs()]
+    assert run_id not in [run.id for run in store.list_runs()]
     expect(page.get_by_test_id("stException")).to_have_count(0)

@@ -24,7 +24,7 @@ def open_lab(server: Any, page: Any) -> None:
 def lab_processes(server: Any) -> list[str]:
     """Command lines of the lab's processes below ``server``."""
     children = psutil.Process(server.process.pid).children(recursive=True)
-    return [line for line in (" ".join(c.cmdline()) for c in children if c.is_running()) if "engine.lab_" in line]
+    return [line for line in (" ".join(c.cmdline()) for c in children if c.is_running()) if "workbench.lab." in line]
 
 
 def test_the_story_is_measured(server: Any, new_page: Any) -> None:
@@ -64,7 +64,7 @@ def test_cancel_takes_the_processes_along(server: Any, new_page: Any) -> None:
     open_lab(server, page)
     page.get_by_role("button", name="Measure").click()
     deadline = time.monotonic() + PATIENCE / 1000
-    while time.monotonic() < deadline and not any("lab_cell" in line for line in lab_processes(server)):
+    while time.monotonic() < deadline and not any("workbench.lab.cell" in line for line in lab_processes(server)):
         page.wait_for_timeout(100)
     assert lab_processes(server)
     page.get_by_role("button", name="Cancel").click()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from workbench.demo_voice import learning, network
-from workbench.demo_voice.espeak import Espeak, EspeakError
+from training.demo_voice import learning, network
+from training.demo_voice.espeak import Espeak, EspeakError
 
 
 @pytest.fixture(scope="module")

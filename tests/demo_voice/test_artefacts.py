@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.demo_voice import artefacts
-from workbench.demo_voice.corpus import HOP, SAMPLE_RATE_HZ
+from training.demo_voice import artefacts
+from training.demo_voice.corpus import HOP, SAMPLE_RATE_HZ
 
 SECONDS = 4
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.demo_voice import harmonics, vocoder
-from workbench.demo_voice.corpus import SAMPLE_RATE_HZ
-from workbench.engine.mel import mel_spectrogram
+from training.demo_voice import harmonics, vocoder
+from training.demo_voice.corpus import SAMPLE_RATE_HZ
+from workbench.engine.signal.mel import mel_spectrogram
 
 
 def voiced(hz: float, seconds: float = 1.0, roughness: float = 0.0) -> np.ndarray:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workbench.demo_voice import evaluate, held_out, metrics, recogniser
-from workbench.engine.alignment import align
+from training.demo_voice import evaluate, held_out, metrics, recogniser
 from workbench.engine.catalog import bundled_folder
+from workbench.engine.signal.alignment import align
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from workbench.demo_voice import network
-from workbench.demo_voice.optim import Muon, orthogonalize
+from training.demo_voice import network
+from training.demo_voice.optim import Muon, orthogonalize
 
 ARCH = network.ARCH | {"dim": 64, "depth": 2, "heads": 1, "text_dim": 32, "conv_layers": 2}
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.demo_voice import acoustic, critic, learning
-from workbench.demo_voice.corpus import Corpus
-from workbench.demo_voice.harmonics import Adversary, loose_distance
-from workbench.demo_voice.rhythm import matching_frames
-from workbench.demo_voice.rows import RowPlan, make_batch
+from training.demo_voice import acoustic, critic, learning
+from training.demo_voice.corpus import Corpus
+from training.demo_voice.harmonics import Adversary, loose_distance
+from training.demo_voice.rhythm import matching_frames
+from training.demo_voice.rows import RowPlan, make_batch
 
 PHONES = 20
 

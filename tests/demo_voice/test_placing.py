@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.demo_voice import network, placing
+from training.demo_voice import network, placing
 
 
 @pytest.mark.parametrize(("n_chars", "n_frames"), [(7, 40), (60, 300), (61, 300), (117, 550), (300, 1501), (5, 5)])

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 import torch
 
-from workbench.demo_voice import (
+from training.demo_voice import (
     acoustic,
     corpus,
     export,
@@ -28,9 +28,9 @@ from workbench.demo_voice import (
     texts,
     vocoder,
 )
-from workbench.engine import loading
 from workbench.engine.catalog import VocoderConfig
 from workbench.engine.catalog.configs import read_config
+from workbench.engine.model import loading
 
 try:
     ctypes.CDLL("libespeak-ng.so.1")
@@ -124,7 +124,7 @@ def test_training_speaks_on_the_way(work):
 
 
 def test_a_killed_training_leaves_no_process_behind():
-    code = "import multiprocessing as m; from workbench.demo_voice import recipe\n"
+    code = "import multiprocessing as m; from training.demo_voice import recipe\n"
     code += "p = m.get_context('spawn').Process(target=recipe._end_with_parent); p.start()\n"
     code += "print(p.pid, flush=True); p.join()"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:

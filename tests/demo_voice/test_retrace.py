@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.demo_voice import corpus, network, retrace, vocoder
-from workbench.demo_voice.rows import MEL_FLOOR
-from workbench.demo_voice.texts import CorpusError
-from workbench.engine.mel import mel_spectrogram
+from training.demo_voice import corpus, network, retrace, vocoder
+from training.demo_voice.rows import MEL_FLOOR
+from training.demo_voice.texts import CorpusError
+from workbench.engine.signal.mel import mel_spectrogram
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_audio_of_an_earlier_version_is_refused_with_a_remedy(shard):
     np.savez(folder / "audio-0.npz", **old)
     with pytest.raises(CorpusError, match="utterances") as error:
         corpus.kept_audio(folder)
-    assert "demo-voice corpus" in error.value.remedy
+    assert "demo_voice corpus" in error.value.remedy
 
 
 def test_what_is_retraced_stays_with_its_audio(transformer, shard, monkeypatch):

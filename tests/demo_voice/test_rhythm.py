@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from workbench.demo_voice.rhythm import REACH, matching_frames
+from training.demo_voice.rhythm import REACH, matching_frames
 
 
 def speech(n: int) -> torch.Tensor:

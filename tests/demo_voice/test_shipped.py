@@ -9,12 +9,12 @@ import json
 
 import numpy as np
 
-from workbench.demo_voice import artefacts, export, held_out, metrics, recogniser
-from workbench.demo_voice.corpus import SAMPLE_RATE_HZ, SILENCE
-from workbench.demo_voice.speaking import SamplerSettings, decode, generate_mel
+from training.demo_voice import artefacts, export, held_out, metrics, recogniser
+from training.demo_voice.corpus import SAMPLE_RATE_HZ, SILENCE
+from training.demo_voice.speaking import SamplerSettings, decode, generate_mel
 from workbench.engine.catalog import bundled_folder
-from workbench.engine.inspection import pitch
-from workbench.engine.mel import mel_spectrogram
+from workbench.engine.signal.mel import mel_spectrogram
+from workbench.engine.signal.pitch import pitch
 
 
 def test_it_is_understood_and_has_a_voice_without_ring_or_clicks(espeak):

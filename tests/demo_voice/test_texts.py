@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from workbench.demo_voice import corpus, held_out, texts
+from training.demo_voice import corpus, held_out, texts
 
 
 @pytest.mark.parametrize(

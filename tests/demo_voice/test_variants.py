@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from workbench.demo_voice import corpus, variants
-from workbench.demo_voice.espeak import Espeak, EspeakError, Speaker
+from training.demo_voice import corpus, variants
+from training.demo_voice.espeak import Espeak, EspeakError, Speaker
 
 TEXT = "We walked along the river."
 

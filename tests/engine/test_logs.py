@@ -106,8 +106,8 @@ def test_addresses_stay_and_control_characters_do_not_pass(as_json) -> None:
 
 
 def test_preparing_a_voice_logs_neither_its_name_nor_its_words(speech, caplog) -> None:
-    from workbench.engine.audio import to_bytes
-    from workbench.engine.voices import make_voice
+    from workbench.engine.signal.audio import to_bytes
+    from workbench.engine.speech.voices import make_voice
 
     with caplog.at_level(logging.INFO, "workbench"):
         make_voice(to_bytes(speech, 24_000), "Secret words of mine.", name="Hidden")

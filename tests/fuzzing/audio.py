@@ -13,9 +13,9 @@ import soundfile
 from tests.fuzzing import damage, seeds
 from tests.fuzzing.drawing import Source
 from tests.fuzzing.kind import Kind, demand
-from workbench.engine.audio import read_audio
 from workbench.engine.errors import WorkbenchError
-from workbench.engine.voices import make_voice
+from workbench.engine.signal.audio import read_audio
+from workbench.engine.speech.voices import make_voice
 
 _RATES = (1, 100, 8_000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000, 96_000, 192_000, 655_350)
 _CHANNELS = (1, 1, 2, 3, 6, 8, 255)

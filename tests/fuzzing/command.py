@@ -23,8 +23,8 @@ DEFAULT_SECONDS = 60.0
 # imported once, here: each case is a fork and finds them loaded
 _HEAVY = (
     "torch",
-    "workbench.engine.synthesis",
-    "workbench.engine.exports",
+    "workbench.engine.speech.synthesis",
+    "workbench.engine.runs.exports",
     "workbench.cli.app",
     "f5_tts.model.cfm",
     "vocos",
@@ -48,9 +48,9 @@ def run(
 
 def _import_all() -> None:
     """Import what any case needs, and let Hypothesis write its tables."""
-    from workbench.engine import compat
+    from workbench.engine import upstream
 
-    compat.install()
+    upstream.install()
     for name in (*_HEAVY, *_PAGES):
         importlib.import_module(name)
     Source(0, "", 0).draw(st.text())

@@ -121,8 +121,8 @@ def _in_hub_cache(source: Source, place: Path) -> None:
 
 def _speak(name: str, folder: Path | None = None) -> None:
     """Load the model and say something with it."""
-    from workbench.engine import exports
-    from workbench.engine.synthesis import load_engine
+    from workbench.engine.runs import exports
+    from workbench.engine.speech.synthesis import load_engine
 
     engine = load_engine(name, folder=folder, device="cpu", dtype="fp32")
     run = engine.run(seeds.TEXT, seeds.voice(), SynthesisSettings(nfe_step=1))

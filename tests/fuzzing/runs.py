@@ -13,7 +13,7 @@ import numpy as np
 from tests.fuzzing import damage, seeds
 from tests.fuzzing.drawing import Source
 from tests.fuzzing.kind import Kind, demand, no_leftovers, one_line, refusable
-from workbench.engine import runs
+from workbench.engine.runs import store
 
 _BAD = "20260101-000000-abcdef"
 _EXPORTS = ("wav", "flac", "timings_csv", "text_grid", "trace_json", "everything_zip")
@@ -124,34 +124,36 @@ class Runs(Kind):
         _use(source)
         _hear()
         self._neighbour(place)
-        runs.delete_run(_BAD)
+        store.delete_run(_BAD)
         demand(not bad.exists(), "a deleted run is still there")
         self._neighbour(place)
         no_leftovers(place / "home")
 
     def _neighbour(self, place: Path) -> None:
         """The good run is listed and read; the bad one is in one of the two lists or is no run any more."""
-        listed = [r.id for r in runs.list_runs()]
-        broken = dict(runs.broken_runs())
+        listed = [r.id for r in store.list_runs()]
+        broken = dict(store.broken_runs())
         demand(self.good in listed, "the good run is not listed")
         demand(not set(listed) & set(broken), "a run is listed as good and as damaged")
         there = (place / "home" / "runs" / _BAD).exists()
         demand(not there or _BAD in (*listed, *broken), "the damaged run is nowhere")
         for reason in broken.values():
             one_line(reason)
-        demand(len(runs.load_run(self.good).wave) > 0, "the good run cannot be read")
+        demand(len(store.load_run(self.good).wave) > 0, "the good run cannot be read")
 
 
 def _use(source: Source) -> None:
     """Read, export and annotate the damaged run; each may refuse."""
-    from workbench.engine import exports
+    from workbench.engine.runs import exports
 
     with refusable():
-        runs.read_document(_BAD)
+        store.read_document(_BAD)
     with refusable():
-        runs.annotate(_BAD, note=source.random.choice((None, "x", "[/b]", "")), star=source.random.choice((None, True)))
+        store.annotate(
+            _BAD, note=source.random.choice((None, "x", "[/b]", "")), star=source.random.choice((None, True))
+        )
     with refusable():
-        run = runs.load_run(_BAD, trajectories=source.random.random() < 0.5)
+        run = store.load_run(_BAD, trajectories=source.random.random() < 0.5)
         for name in _EXPORTS:
             with refusable():
                 demand(len(getattr(exports, name)(run)) > 0, f"{name} is empty")
@@ -177,7 +179,7 @@ def _show(source: Source, good: str) -> None:
     from streamlit.testing.v1 import AppTest
 
     from tests.ui.conftest import MAIN
-    from workbench.engine import synthesis
+    from workbench.engine.speech import synthesis
     from workbench.ui import resources
 
     os.environ["WORKBENCH_MODEL"] = "tiny"

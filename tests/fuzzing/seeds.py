@@ -27,7 +27,7 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 def model(suffix: str) -> Path:
     """Folder of a random model with config.yaml and vocoder, as a stranger hands it over; ``suffix`` of its weights."""
     from workbench.engine.catalog import bundled_folder
-    from workbench.engine.random_weights import write_flat
+    from workbench.engine.model.random_weights import write_flat
 
     folder = Path(_folder().name) / f"model{suffix}"
     folder.mkdir()
@@ -52,9 +52,9 @@ def home() -> Path:
 @cache
 def engine() -> Any:
     """An engine on the tiny model."""
-    from workbench.engine.loading import load
+    from workbench.engine.model.loading import load
     from workbench.engine.settings import LoadSettings
-    from workbench.engine.synthesis import Engine
+    from workbench.engine.speech.synthesis import Engine
 
     return Engine(load(TINY_SPEC, LoadSettings(device="cpu", dtype="fp32"), folder=model(".safetensors")))
 
@@ -62,7 +62,7 @@ def engine() -> Any:
 @cache
 def voice() -> Any:
     """The English recording of the f5-tts package."""
-    from workbench.engine.voices import load_voice
+    from workbench.engine.speech.voices import load_voice
 
     return load_voice("nature-en")
 
@@ -70,14 +70,14 @@ def voice() -> Any:
 @cache
 def run() -> Path:
     """Folder of a saved run of two chunks with trajectories, a note and a star."""
-    from workbench.engine import runs
+    from workbench.engine.runs import store
     from workbench.engine.settings import SynthesisSettings
 
     chosen = SynthesisSettings(nfe_step=2, max_chunk_bytes=20, keep_trajectory=True)
     with at_home(home()):
         made = engine().run(TEXT, voice(), chosen)
-        folder = runs.save_run(made)
-        runs.annotate(made.id, note="a click at 0.3 s", star=True)
+        folder = store.save_run(made)
+        store.annotate(made.id, note="a click at 0.3 s", star=True)
     return folder
 
 

@@ -10,7 +10,7 @@ from tests.fuzzing import seeds
 from tests.fuzzing.drawing import Source
 from tests.fuzzing.kind import Kind, command, demand, json_command, no_leftovers, refusable
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.text import check_text, chunk_text, n_bytes, plan_chunks
+from workbench.engine.speech.text import check_text, chunk_text, n_bytes, plan_chunks
 
 _WORDS = (
     "One boat is here.",

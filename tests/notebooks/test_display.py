@@ -21,8 +21,8 @@ from tests.notebooks.runner import NOTEBOOKS, environment
 from workbench import notebook
 from workbench.engine.errors import TextError
 from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech.voices import Voice
 from workbench.engine.timing import Progress, Timeline
-from workbench.engine.voices import Voice
 
 PLOTLY = "application/vnd.plotly.v1+json"
 
@@ -162,7 +162,7 @@ def test_interrupt_in_the_middle_of_a_synthesis_leaves_the_engine_usable(tmp_pat
         reply, printed = kernel.ask(
             "%load_ext workbench.notebook\n"
             "import numpy as np, workbench\n"
-            "from workbench.engine.voices import load_voice\n"
+            "from workbench.engine.speech.voices import load_voice\n"
             "engine, voice = workbench.load_engine(), load_voice()\n"
             "settings = workbench.SynthesisSettings(nfe_step=4)\n"
             "before = engine.run('Say it.', voice, settings).wave\n"

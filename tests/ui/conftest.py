@@ -27,7 +27,7 @@ def _fresh_caches() -> Iterator[None]:
 def tiny_server(tiny_engine: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The state of a server whose preload is done, on the tiny engine."""
     monkeypatch.setenv("WORKBENCH_MODEL", "tiny")
-    monkeypatch.setattr("workbench.engine.synthesis.load_engine", lambda *args, **kwargs: tiny_engine)
+    monkeypatch.setattr("workbench.engine.speech.synthesis.load_engine", lambda *args, **kwargs: tiny_engine)
     from workbench.ui import resources
 
     resources.engine()

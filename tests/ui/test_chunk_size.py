@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.ui.helpers import html_of, until
-from workbench.engine import runs
+from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.voices import list_voices, load_voice
-from workbench.ui.sweep import SIZES
+from workbench.engine.speech.voices import list_voices, load_voice
+from workbench.ui.runs.sweep import SIZES
 
 LONG = ("The boat was heavy, and the water was low; it went by without a sound. " * 29)[:2000]
 
@@ -45,7 +45,7 @@ def test_smaller_chunks_mean_more_calls_and_more_reference(open_page: Any) -> No
 def test_finished_runs_give_a_cost_and_a_recommendation(open_page: Any, tiny_engine: Any) -> None:
     speaker = load_voice(list_voices()[0].name)
     for size in (30, 90):
-        runs.save_run(tiny_engine.run(LONG[:300], speaker, SynthesisSettings(nfe_step=7, max_chunk_bytes=size)))
+        store.save_run(tiny_engine.run(LONG[:300], speaker, SynthesisSettings(nfe_step=7, max_chunk_bytes=size)))
     at = open_page("chunk_size")
     assert _metric(at, "Whole text").endswith(" s") and "frames" not in _metric(at, "Whole text")
     assert "bytes.**" in at.success[0].value and "10 % above the cheapest" in at.success[0].value
@@ -61,7 +61,7 @@ def test_the_sweep_runs_and_is_drawn(open_page: Any) -> None:
     at.button(key="sweep_go").click().run()
     until(at, lambda page: "2 of 2 sizes measured" in html_of(page))
     at.run()
-    found = runs.list_runs()
+    found = store.list_runs()
     assert sorted(r.settings["max_chunk_bytes"] for r in found) == [SIZES[0], SIZES[2]]
     assert {r.sweep for r in found} == {"chunk size"}
     curves = json.loads(at.get("plotly_chart")[0].proto.spec)
@@ -72,7 +72,7 @@ def test_the_sweep_runs_and_is_drawn(open_page: Any) -> None:
 def test_the_slider_answers_in_a_third_of_a_second(open_page: Any, tiny_engine: Any) -> None:
     speaker = load_voice(list_voices()[0].name)
     for size in (30, 90):
-        runs.save_run(tiny_engine.run(LONG[:300], speaker, SynthesisSettings(nfe_step=7, max_chunk_bytes=size)))
+        store.save_run(tiny_engine.run(LONG[:300], speaker, SynthesisSettings(nfe_step=7, max_chunk_bytes=size)))
     at = open_page("chunk_size")
     at.text_area(key="size_text").set_value(LONG).run()
     took = []

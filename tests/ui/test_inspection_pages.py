@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests.ui.helpers import html_of, until
-from workbench.engine import runs
-from workbench.engine.audio import to_bytes
+from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.voices import list_voices, load_voice
+from workbench.engine.signal.audio import to_bytes
+from workbench.engine.speech.voices import list_voices, load_voice
 
 TEXT = "One two three, four five. Six seven eight. Nine ten."
 
@@ -20,7 +20,7 @@ TEXT = "One two three, four five. Six seven eight. Nine ten."
 def make_run(engine: Any, **changes: Any) -> Any:
     chosen = SynthesisSettings(nfe_step=4, max_chunk_bytes=24).replace(**changes)
     run = engine.run(TEXT, load_voice(list_voices()[0].name), chosen)
-    runs.save_run(run)
+    store.save_run(run)
     return run
 
 
@@ -136,7 +136,7 @@ def test_without_a_trajectory_the_page_offers_to_make_one(open_page: Any, tiny_e
     at.slider(key="flow_steps").set_value(5).run()
     at.button(key="flow_make").click().run()
     until(at, lambda page: len(page.get("plotly_chart")) == 3)
-    made = runs.list_runs()[0]
+    made = store.list_runs()[0]
     assert made.has_trajectory and made.settings["nfe_step"] == 5
     assert len(json.loads(at.get("plotly_chart")[0].proto.spec)["frames"]) == 6
 

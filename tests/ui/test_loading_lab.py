@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.ui.helpers import html_of, until
-from workbench.engine.lab_strategies import BUG, OURS, STRATEGIES
-from workbench.ui import lab_view
-from workbench.ui.figures.lab import WAIT_COLOUR, lab_timeline, stages_of
+from workbench.figures.lab import WAIT_COLOUR, lab_timeline, stages_of
+from workbench.lab.strategies import BUG, OURS, STRATEGIES
+from workbench.ui.lab import view
 
 
 def spans(*named: tuple[str, float]) -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ def test_the_source_is_named_with_its_figures(open_page: Any) -> None:
 
 
 def test_two_threads_on_the_page(open_page: Any, tiny_engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workbench.engine.lab_threads.demo_cfm", lambda: tiny_engine.loaded.cfm)
+    monkeypatch.setattr("workbench.lab.two_threads.demo_cfm", lambda: tiny_engine.loaded.cfm)
     at = open_page("loading_lab")
     at.button(key="lab_threads").click().run()
     until(at, lambda page: "Sizes of tensors must match" in html_of(page))
@@ -75,17 +75,17 @@ def test_two_threads_on_the_page(open_page: Any, tiny_engine: Any, monkeypatch: 
 
 
 def test_the_guilty_line_is_marked_and_no_other() -> None:
-    shown = lab_view.code_html(STRATEGIES[BUG])
+    shown = view.code_html(STRATEGIES[BUG])
     marked = [line for line in shown.split("<div") if 'class="guilty"' in line]
     assert len(marked) == 1 and "Vocos.from_pretrained" in marked[0]
-    assert 'class="guilty' not in lab_view.code_html(STRATEGIES[OURS])
+    assert 'class="guilty' not in view.code_html(STRATEGIES[OURS])
 
 
 def test_the_table_says_what_was_counted_or_why_not() -> None:
-    shown = lab_view.table_html([cell(), cell(OURS, "stopped at the limit")])
+    shown = view.table_html([cell(), cell(OURS, "stopped at the limit")])
     assert "<td>6.00</td>" in shown and "<td>66%</td>" in shown
     assert "stopped at the limit" in shown
-    assert "&lt;script&gt;" in lab_view.table_html([cell(state="failed: <script>")])
+    assert "&lt;script&gt;" in view.table_html([cell(state="failed: <script>")])
 
 
 def test_a_bar_and_the_process_under_it() -> None:

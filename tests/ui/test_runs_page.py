@@ -11,9 +11,9 @@ import pytest
 
 from tests import damage
 from tests.ui.helpers import html_of
-from workbench.engine import runs
+from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.voices import list_voices, load_voice
+from workbench.engine.speech.voices import list_voices, load_voice
 
 EVIL = "<img src=x onerror=alert(1)> **bold** $x$ [a](http://evil.test) and so on."
 
@@ -22,13 +22,13 @@ def make_run(engine: Any, text: str = "One two three. Four five six.", shown: st
     chosen = SynthesisSettings(nfe_step=4, max_chunk_bytes=20).replace(**changes)
     run = engine.run(text, load_voice(list_voices()[0].name), chosen)
     run = dataclasses.replace(run, text=shown or text)
-    runs.save_run(run)
+    store.save_run(run)
     return run
 
 
 def tick(at: Any, *ids: str) -> Any:
     """Tick the rows of these runs, as a click in the table does."""
-    found = [r.id for r in runs.list_runs()]
+    found = [r.id for r in store.list_runs()]
     key = f"runs_{len(found)}_{found[0]}_{found[-1]}"
     rows = [found.index(i) for i in ids]
     at.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}
@@ -74,7 +74,7 @@ def test_a_note_and_a_star_are_kept_on_disk(open_page: Any, tiny_engine: Any) ->
     assert EVIL.strip() in [t.value for t in at.text]  # as text: never as markup
     at.text_area(key=f"note_{run.id}").set_value("a click at 0.3 s").run()
     at.toggle(key=f"star_{run.id}").set_value(True).run()
-    summary = runs.summarise(run.id)
+    summary = store.summarise(run.id)
     assert summary.note == "a click at 0.3 s" and summary.star
     at.toggle(key="runs_starred").set_value(True).run()
     assert at.caption[0].value.startswith("1 of 1")
@@ -122,16 +122,16 @@ def test_deleting_asks_first(open_page: Any, tiny_engine: Any) -> None:
     at = tick(open_page("runs"), run.id)
     at.button(key="delete").click().run()
     assert run.id in [t.value for t in at.text] and at.button(key="delete_now").label == "Delete"
-    assert len(runs.list_runs()) == 2  # shown, not done; the second click is in the browser's tests
+    assert len(store.list_runs()) == 2  # shown, not done; the second click is in the browser's tests
 
 
 def test_a_damaged_run_is_told_apart_and_can_be_deleted(open_page: Any, tiny_engine: Any) -> None:
     broken, good = make_run(tiny_engine), make_run(tiny_engine)
-    (runs.run_folder(broken.id) / "run.json").write_text("{", "utf-8")
+    (store.run_folder(broken.id) / "run.json").write_text("{", "utf-8")
     at = open_page("runs")
     assert list(at.dataframe[0].value["id"]) == [good.id]
     assert any(broken.id in t.value for t in at.text)
-    (runs.run_folder(good.id) / "chunks.npz").write_bytes(b"PK")
+    (store.run_folder(good.id) / "chunks.npz").write_bytes(b"PK")
     at = tick(open_page("runs"), good.id)
     assert "cannot be read" in at.error[0].value
 
@@ -157,8 +157,8 @@ DAMAGES = {
 @pytest.mark.parametrize("view", ["runs", "spectrograms", "flow", "chunk_size", "synthesize"])
 def test_no_page_falls_over_damaged_runs(open_page: Any, tiny_engine: Any, view: str) -> None:
     good = make_run(tiny_engine, keep_trajectory=True)
-    whole = runs.runs_root() / good.id
-    runs.annotate(good.id, note="heard")
+    whole = store.runs_root() / good.id
+    store.annotate(good.id, note="heard")
     for k, (file, field, text) in enumerate(DAMAGES.values()):
         content = damage.replaced(json.loads((whole / file).read_text()), (field,), text)
         damage.spoilt(
@@ -169,7 +169,7 @@ def test_no_page_falls_over_damaged_runs(open_page: Any, tiny_engine: Any, view:
         whole, whole.with_name("20270102-000000-abcdef"),
         damage.Damage("no arrays", lambda run: [(run / f"{name}.npz").write_bytes(b"PK") for name in FILES] and None),
     )  # fmt: skip
-    assert len(runs.broken_runs()) == 5 and len(runs.list_runs()) == 4
+    assert len(store.broken_runs()) == 5 and len(store.list_runs()) == 4
     for wanted in ("20270101-000000-000000", "20270101-000000-000006", arrays.name, good.id):
         at = open_page(view, run=wanted)  # fails on any exception
     assert len(at.error) == 0  # the whole one is shown whole
@@ -184,7 +184,7 @@ FILES = ("chunks", "trajectories")
 def test_a_damaged_run_of_a_list_is_deleted_alone(open_page: Any, tiny_engine: Any) -> None:
     first, second = make_run(tiny_engine), make_run(tiny_engine)
     for run in (first, second):
-        (runs.run_folder(run.id) / "run.json").write_text("{", "utf-8")
+        (store.run_folder(run.id) / "run.json").write_text("{", "utf-8")
     at = open_page("runs")
     at.multiselect(key="broken_chosen").set_value([first.id]).run()
     at.button(key="delete_broken").click().run()
@@ -194,8 +194,8 @@ def test_a_damaged_run_of_a_list_is_deleted_alone(open_page: Any, tiny_engine: A
 
 def test_of_a_linked_run_the_page_deletes_the_link_and_says_so(open_page: Any, tiny_engine: Any, tmp_path: Any) -> None:
     run = make_run(tiny_engine)
-    target = (runs.runs_root() / run.id).rename(tmp_path / "elsewhere")
-    (runs.runs_root() / run.id).symlink_to(target)
+    target = (store.runs_root() / run.id).rename(tmp_path / "elsewhere")
+    (store.runs_root() / run.id).symlink_to(target)
     at = tick(open_page("runs"), run.id)
     at.button(key="delete").click().run()
     assert "only a link" in " ".join(c.value for c in at.caption)

@@ -15,9 +15,9 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from tests import damage
-from workbench.engine import runs
+from workbench.engine.jobs.speech import SpeechJob
+from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech_jobs import SpeechJob
 from workbench.ui import resources
 from workbench.ui.routes import ROUTES
 
@@ -46,7 +46,7 @@ def test_however_many_ask_the_model_is_loaded_once(monkeypatch: pytest.MonkeyPat
         gate.wait(10)
         return resources.engine() if k % 2 else resources.engine(resources.default_model(), "auto", "auto")
 
-    monkeypatch.setattr("workbench.engine.synthesis.load_engine", load)
+    monkeypatch.setattr("workbench.engine.speech.synthesis.load_engine", load)
     assert resources.engine_if_loaded() is None
     with ThreadPoolExecutor(5) as pool:
         found = list(pool.map(ask, range(5)))
@@ -65,7 +65,7 @@ def test_a_failed_load_is_tried_again_by_the_next(monkeypatch: pytest.MonkeyPatc
             raise answer
         return answer
 
-    monkeypatch.setattr("workbench.engine.synthesis.load_engine", load)
+    monkeypatch.setattr("workbench.engine.speech.synthesis.load_engine", load)
     with pytest.raises(WeightsError):
         resources.engine()
     assert resources.engine() is tiny_engine
@@ -116,24 +116,24 @@ def test_what_was_not_made_here_is_not_there(client: TestClient, path: str) -> N
 
 
 def test_a_damaged_run_is_not_there(client: TestClient, tiny_engine: Any, voice: Any) -> None:
-    folder = runs.save_run(run := tiny_engine.run(TEXT, voice, QUICK))
+    folder = store.save_run(run := tiny_engine.run(TEXT, voice, QUICK))
     (folder / "chunks.npz").write_bytes(b"cut short")
     assert client.get(f"/api/runs/{run.id}/0.wav").status_code == 404
     assert client.get(f"/api/runs/{run.id}/audio.wav").status_code == 200
 
 
 def test_no_damage_of_a_run_is_an_error_of_the_server(client: TestClient, tiny_engine: Any, voice: Any) -> None:
-    whole = runs.save_run(tiny_engine.run(TEXT, voice, QUICK)).rename(runs.runs_root() / "whole")
+    whole = store.save_run(tiny_engine.run(TEXT, voice, QUICK)).rename(store.runs_root() / "whole")
     for k, one in enumerate(
         [*damage.byte_damages(whole, "audio.wav"), *list(damage.array_damages(whole, "chunks.npz"))[::3]]
     ):
         run_id = f"20260101-000000-{k:06x}"
-        damage.spoilt(whole, runs.runs_root() / run_id, one)
+        damage.spoilt(whole, store.runs_root() / run_id, one)
         for path in (f"/api/runs/{run_id}/0.wav", f"/api/runs/{run_id}/audio.wav"):
             answer = client.get(path)
             assert answer.status_code in (200, 404), one.name
             assert answer.status_code == 404 or answer.content[:4] == b"RIFF", one.name
-        runs.delete_run(run_id)
+        store.delete_run(run_id)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_ranges_of_a_sound(
     client: TestClient, tiny_engine: Any, voice: Any, wanted: str, status: int | None, length: int | None
 ) -> None:
     run = tiny_engine.run(TEXT, voice, QUICK)
-    runs.save_run(run)
+    store.save_run(run)
     path = f"/api/runs/{run.id}/audio.wav"
     answer = client.get(path, headers={"Range": wanted})
     assert answer.status_code == status or (status is None and answer.status_code in (200, 400, 416))

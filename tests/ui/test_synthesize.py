@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from tests.ui.helpers import html_of, until
-from workbench.engine import runs
+from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings, describe
 
 FIVE = "One boat is here. Two boats are there. Three boats went by. Four boats came back. Five boats sank."
@@ -38,14 +38,14 @@ def test_the_plan_is_there_before_any_synthesis(open_page: Any) -> None:
     at = _type(open_page(), FIVE)
     page = html_of(at)
     assert page.count('class="wb-chunk"') == 5 and "<b>5</b> <span>chunks" in page
-    assert "1 · 17 B" in page and runs.list_runs() == []
+    assert "1 · 17 B" in page and store.list_runs() == []
     assert not at.error
 
 
 def test_a_text_is_spoken_and_every_chunk_has_its_row(open_page: Any) -> None:
     at = _synthesized(_type(open_page(), FIVE))
-    (saved,) = runs.list_runs()
-    run = runs.load_run(saved.id)
+    (saved,) = store.list_runs()
+    run = store.load_run(saved.id)
     assert run.text == FIVE and run.settings.nfe_step == 4 and run.settings.max_chunk_bytes == 30
     table = re.search(r"<tbody>(.*?)</tbody>", html_of(at), re.S).group(1)
     rows = [re.findall(r'<td class="">([^<]*)</td>', row) for row in table.split("</tr>") if row]
@@ -66,7 +66,7 @@ def test_a_text_is_spoken_and_every_chunk_has_its_row(open_page: Any) -> None:
 
 def test_a_run_comes_back_from_its_address(open_page: Any, tiny_engine: Any, voice: Any) -> None:
     run = tiny_engine.run(FIVE, voice, SynthesisSettings(nfe_step=4, max_chunk_bytes=30, speed=1.2, seed=9))
-    runs.save_run(run)
+    store.save_run(run)
     at = open_page(run=run.id)
     assert at.text_area(key="text").value == FIVE  # and all that is needed to speak it again
     assert at.selectbox(key="voice_name").value == voice.name
@@ -83,13 +83,13 @@ def test_a_wrong_address_is_one_line(open_page: Any, wrong: str) -> None:
 
 def test_one_chunk_is_remade_and_the_others_stay(open_page: Any) -> None:
     at = _synthesized(_type(open_page(), FIVE))
-    first = runs.load_run(runs.list_runs()[0].id)
+    first = store.load_run(store.list_runs()[0].id)
     at.selectbox(key=f"remake_{first.id}").set_value(2).run()
     at.number_input(key=f"remake_seed_{first.id}_2").set_value(4321)
     at.button(key="remake").click().run()
-    until(at, lambda page: len(runs.list_runs()) == 2 and "done in" in html_of(page))
-    newest = next(r for r in runs.list_runs() if r.parent)
-    second = runs.load_run(newest.id)
+    until(at, lambda page: len(store.list_runs()) == 2 and "done in" in html_of(page))
+    newest = next(r for r in store.list_runs() if r.parent)
+    second = store.load_run(newest.id)
     same = [np.array_equal(a.wave, b.wave) for a, b in zip(first.chunks, second.chunks, strict=True)]
     assert same == [True, True, False, True, True] and second.chunks[2].seed == 4321
     assert newest.parent == first.id and newest.remade_chunk == 2
@@ -110,7 +110,7 @@ def test_a_text_that_cannot_be_spoken_is_one_clear_message(open_page: Any, text:
     at = _type(open_page(), text)
     assert len(at.error) == 1 and says in at.error[0].value
     at.button(key="go").click().run()
-    assert not at.exception and runs.list_runs() == []
+    assert not at.exception and store.list_runs() == []
 
 
 def test_ten_thousand_characters_are_planned(open_page: Any) -> None:
@@ -119,8 +119,8 @@ def test_ten_thousand_characters_are_planned(open_page: Any) -> None:
 
 
 def test_html_in_a_text_stays_text(open_page: Any) -> None:
-    from workbench.engine.text import Chunk
-    from workbench.ui import plan_view, tables
+    from workbench.engine.speech.text import Chunk
+    from workbench.ui.parts import plan_view, tables
 
     text = "<img src=x onerror=alert(1)> said & done."
     chunk = Chunk(0, text, len(text), 100, 50, 1.0, 0, ("a <b>warning</b>",))
@@ -129,8 +129,8 @@ def test_html_in_a_text_stays_text(open_page: Any) -> None:
 
 
 def test_chunks_are_found_in_the_text_they_came_from() -> None:
-    from workbench.engine.text import plan_chunks
-    from workbench.ui.plan_view import locate
+    from workbench.engine.speech.text import plan_chunks
+    from workbench.ui.parts.plan_view import locate
 
     text = "  One boat,\n\n two   boats.  Three\tboats came; four left!  你好，世界。再见。"
     chunks = plan_chunks(text, "A reference of words.", 24_000 * 3, SynthesisSettings(max_chunk_bytes=20))
@@ -151,7 +151,7 @@ def test_an_uploaded_voice_speaks(open_page: Any, speech: np.ndarray) -> None:
     at.text_input(key="voice_words_Upload").set_value("Some words are said in it").run()
     assert not at.error and not at.button(key="go").disabled
     _synthesized(_type(at, "One boat is here."))
-    (saved,) = runs.list_runs()
+    (saved,) = store.list_runs()
     assert saved.voice == "b>" or "/" not in saved.voice
 
 
@@ -183,7 +183,7 @@ def test_a_failed_preload_is_told_and_can_be_tried_again(tiny_server: Any, open_
 
 
 def test_names_of_files_lose_their_paths() -> None:
-    from workbench.ui.voice_picker import shown_name
+    from workbench.ui.parts.voice_picker import shown_name
 
     assert shown_name("../../etc/passwd") == "passwd"
     assert shown_name("C:\\voices\\me.wav") == "me"
@@ -200,7 +200,7 @@ def test_a_disk_that_is_full_costs_no_run(open_page: Any, monkeypatch: pytest.Mo
         at = _synthesized(_type(open_page(), "Hello there, friend."))
         (message,) = [error.value for error in at.error]
         assert "No space left on device" in message and "stays in the memory" in message
-        assert "not saved" in html_of(at) and runs.list_runs() == []
+        assert "not saved" in html_of(at) and store.list_runs() == []
         assert at.get("audio") and len(at.get("download_button")) == 6 and len(at.get("plotly_chart")) == 3
         run_id = at.session_state["run_id"]
         listed = open_page("runs")  # from another page too
@@ -208,5 +208,5 @@ def test_a_disk_that_is_full_costs_no_run(open_page: Any, monkeypatch: pytest.Mo
         at.button(key=f"save_again_{run_id}").click().run()
         assert at.error and not at.exception
     at.button(key=f"save_again_{run_id}").click().run()
-    assert not at.error and [run.id for run in runs.list_runs()] == [run_id]
+    assert not at.error and [run.id for run in store.list_runs()] == [run_id]
     assert "not saved" not in html_of(at)

@@ -6,7 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from workbench.ui import voice_picker
+from workbench.ui.parts import voice_picker
 
 
 def test_one_upload_at_a_time_is_decoded(monkeypatch):

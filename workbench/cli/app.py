@@ -10,11 +10,13 @@ import typer
 from workbench.cli import output, show
 from workbench.cli.options import takes
 from workbench.cli.reading import read_text
-from workbench.engine import audio, outputs, text
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import VoiceError, WorkbenchError
+from workbench.engine.files import outputs
 from workbench.engine.settings import WINDOW_FRAMES, LoadSettings, SynthesisSettings
-from workbench.engine.voices import Voice, load_voice, make_voice
+from workbench.engine.signal import audio
+from workbench.engine.speech import text
+from workbench.engine.speech.voices import Voice, load_voice, make_voice
 
 app = typer.Typer(
     name="workbench",
@@ -83,7 +85,7 @@ def synth(
     _warn(speaker.warnings, f"voice {speaker.name}")
     text.plan_chunks(wanted, speaker.ref_text, len(speaker.audio), settings, get_model(model).mel, _window(model))
 
-    from workbench.engine.synthesis import load_engine
+    from workbench.engine.speech.synthesis import load_engine
 
     engine = load_engine(model, folder=folder, device=load.device, dtype=load.dtype, random_weights=random_weights)
     with output.step_bar(not as_json) as on_step:
@@ -158,7 +160,6 @@ def _warn(warnings: tuple[str, ...], subject: str) -> None:
 def _mount() -> None:
     """Add the commands of the neighbouring modules."""
     from workbench.cli import cache, info, lab, serve
-    from workbench.demo_voice.cli import app as demo_voice_app
 
     for command in (info.voices, info.models, info.doctor):
         app.command(command.__name__)(command)
@@ -166,7 +167,6 @@ def _mount() -> None:
     app.add_typer(cache.cache_app, name="cache")
     app.add_typer(info.bench_app, name="bench")
     app.add_typer(lab.lab_app, name="lab")
-    app.add_typer(demo_voice_app, name="demo-voice")
 
 
 _mount()

@@ -17,7 +17,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 
 def voices(as_json: Json = False) -> None:
     """List the bundled voices."""
-    from workbench.engine.voices import list_voices
+    from workbench.engine.speech.voices import list_voices
 
     rows = [{"name": v.name, "language": v.language, "source": v.source, "ref_text": v.ref_text, "path": str(v.path)}
             for v in list_voices()]  # fmt: skip
@@ -60,7 +60,7 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Say what is installed, which device and why, what is cached, and whether a run would touch the network."""
-    from workbench.engine.doctor import examine
+    from workbench.engine.checks.doctor import examine
 
     checks = examine(run=not quick)
     if as_json:
@@ -103,7 +103,7 @@ def bench_engine(
     log_to_stderr(False)
     if against != "upstream":
         raise SettingsError(f"Cannot compare with {quoted(against)}.", remedy="Use --against upstream.")
-    from workbench.engine.bench import against_upstream
+    from workbench.engine.checks.bench import against_upstream
 
     def tell(index: int, upstream: float, ours: float) -> None:
         print(f"round {index + 1}/{rounds}: upstream {upstream:.2f} s, ours {ours:.2f} s, "
@@ -124,8 +124,8 @@ def random_model(
     as_json: Json = False,
 ) -> None:
     """Write a released model's architecture with random weights into a Hub cache, to measure loading at full size."""
-    from workbench.engine.bench import add_random_model
     from workbench.engine.cache.paths import hub_root
+    from workbench.engine.model.random_weights import add_random_model
 
     place = hub or hub_root()
     commits = add_random_model(model, place)

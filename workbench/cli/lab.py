@@ -11,10 +11,10 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from workbench.cli.output import console, print_json, say, table
-from workbench.engine import lab
 from workbench.engine.errors import SettingsError
-from workbench.engine.lab_strategies import BUG, OURS, STRATEGIES
-from workbench.engine.text_examples import TEXT_169, TEXT_169_CHUNK_BYTES
+from workbench.lab import measuring
+from workbench.lab.strategies import BUG, OURS, STRATEGIES
+from workbench.lab.text_169 import TEXT_169, TEXT_169_CHUNK_BYTES
 
 lab_app = typer.Typer(no_args_is_help=True, help="How to load a model, and how not to: measured.")
 
@@ -26,7 +26,7 @@ Strategies = Annotated[
 ]  # fmt: skip
 Networks = Annotated[
     list[str] | None,
-    typer.Option("--network", "-n", help=f"One of {', '.join(lab.NETWORKS)}, or all. May be repeated. "
+    typer.Option("--network", "-n", help=f"One of {', '.join(measuring.NETWORKS)}, or all. May be repeated. "
                  "Default: blackhole."),
 ]  # fmt: skip
 
@@ -41,9 +41,9 @@ def loading(
     model: Annotated[str, typer.Option("--model", "-m", help="Model of the catalogue; random weights stand in for a "
                                        "released one that is not here.")] = "demo-voice",
     timeout: Annotated[int, typer.Option("--timeout", help="Time-out of the Hub's client in whole seconds; "
-                                         "10 is its own default.")] = lab.DEFAULT_TIMEOUT_SECONDS,
+                                         "10 is its own default.")] = measuring.DEFAULT_TIMEOUT_SECONDS,
     runs: Annotated[int, typer.Option("--runs", help="Speak the text so often in each process.")] = 1,
-    nfe_step: Annotated[int, typer.Option("--nfe-step", help="Steps of the ODE solver.")] = lab.LabPlan.nfe_step,
+    nfe_step: Annotated[int, typer.Option("--nfe-step", help="Steps of the ODE solver.")] = measuring.LabPlan.nfe_step,
     max_chunk_bytes: Annotated[
         int, typer.Option("--max-chunk-bytes", help="Longest chunk of text in bytes.")
     ] = TEXT_169_CHUNK_BYTES,
@@ -59,13 +59,14 @@ def loading(
     """
     if text is not None and text_169:
         raise SettingsError("--text and --text-169 exclude each other.", remedy="Give one of them.")
-    plan = lab.LabPlan(
-        strategies=_chosen(strategy, STRATEGIES, (BUG, OURS)), networks=_chosen(network, lab.NETWORKS, ("blackhole",)),
+    plan = measuring.LabPlan(
+        strategies=_chosen(strategy, STRATEGIES, (BUG, OURS)),
+        networks=_chosen(network, measuring.NETWORKS, ("blackhole",)),
         text=TEXT_169 if text is None else text, model=model, timeout_seconds=timeout, runs=runs, nfe_step=nfe_step,
         max_chunk_bytes=max_chunk_bytes, device=device, limit_seconds=limit, log_json=log_json,
     )  # fmt: skip
     with _progress(plan, quiet=as_json) as follow:
-        document = lab.run(plan, on_event=follow)
+        document = measuring.run(plan, on_event=follow)
     if log or log_json:
         for cell in document["cells"]:
             print(*cell["log"], sep="\n", file=sys.stderr)
@@ -83,12 +84,12 @@ def _chosen(given: list[str] | None, known: dict[str, Any], default: tuple[str, 
 
 
 @contextmanager
-def _progress(plan: lab.LabPlan, *, quiet: bool) -> Iterator[Callable[[dict[str, Any]], None] | None]:
+def _progress(plan: measuring.LabPlan, *, quiet: bool) -> Iterator[Callable[[dict[str, Any]], None] | None]:
     """What the lab is doing, on standard error, where somebody sees it."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    state, n_cells = lab.LabState(), len(plan.cells)
+    state, n_cells = measuring.LabState(), len(plan.cells)
     with Progress(SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(),
                   console=console(stderr=True)) as bars:  # fmt: skip
         task = bars.add_task("starting", total=None)
@@ -129,7 +130,7 @@ def _show(document: dict[str, Any]) -> None:
 @lab_app.command("threads")
 def threads(as_json: Json = False) -> None:
     """Two threads over one cached text, as in upstream 1.1.18: what goes wrong, and why one lock is enough."""
-    from workbench.engine.lab_threads import lesson
+    from workbench.lab.two_threads import lesson
 
     cases = lesson()
     if as_json:

@@ -6,41 +6,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any
 
 import psutil
 
+from workbench.engine.timing import Sample
+
 log = logging.getLogger("workbench.monitor")
 
 INTERVAL_SECONDS = 0.1  # psutil's own counters move in steps of 10 ms; below this the numbers are noise
 MAX_SAMPLES = 2_000  # a longer run is sampled more coarsely: every second sample is dropped, the interval doubles
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What the machine was doing at one moment.
-
-    Attributes:
-        seconds: on the run's time axis.
-        cpu_percent: of all cores of the machine, 0 to 100, since the sample before.
-        process_cpu_percent: of this process alone, on the same scale.
-        memory_bytes: resident memory of this process.
-        gpu_percent: load of the GPU; None without one.
-        gpu_memory_bytes: memory in use on the GPU, by all processes; None without one.
-    """
-
-    seconds: float
-    cpu_percent: float
-    process_cpu_percent: float
-    memory_bytes: int
-    gpu_percent: float | None = None
-    gpu_memory_bytes: int | None = None
-
-    def as_dict(self) -> dict[str, float | int | None]:
-        """Ready for JSON."""
-        return asdict(self)
 
 
 class Monitor:

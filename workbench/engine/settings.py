@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.errors import SettingsError
-from workbench.engine.places import default_home
+from workbench.engine.files.places import default_home
 from workbench.engine.visible import quoted
 
 # upstream's rules, which stand as bare numbers in its code

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 STAGES = (
     "import",
@@ -124,3 +124,28 @@ def rtf(processing_seconds: float, audio_seconds: float) -> float:
 def total(spans: Iterable[Span], name: str, chunk_index: int | None = None) -> float:
     """Summed seconds of the spans called ``name``, of one chunk if ``chunk_index`` is given."""
     return sum(s.seconds for s in spans if s.name == name and (chunk_index is None or s.chunk_index == chunk_index))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the machine was doing at one moment.
+
+    Attributes:
+        seconds: on the run's time axis.
+        cpu_percent: of all cores of the machine, 0 to 100, since the sample before.
+        process_cpu_percent: of this process alone, on the same scale.
+        memory_bytes: resident memory of this process.
+        gpu_percent: load of the GPU; None without one.
+        gpu_memory_bytes: memory in use on the GPU, by all processes; None without one.
+    """
+
+    seconds: float
+    cpu_percent: float
+    process_cpu_percent: float
+    memory_bytes: int
+    gpu_percent: float | None = None
+    gpu_memory_bytes: int | None = None
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """Ready for JSON."""
+        return asdict(self)

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from workbench.engine import compat
+from workbench.engine import upstream
 from workbench.engine.catalog import DEMO_VOICE
 from workbench.engine.errors import WorkbenchError
-from workbench.engine.jobs import JobManager
-from workbench.engine.runs import sweep_leftovers
-from workbench.engine.voices import BundledVoice, Voice, list_voices, load_voice
+from workbench.engine.jobs.queue import JobManager
+from workbench.engine.runs.store import sweep_leftovers
+from workbench.engine.speech.voices import BundledVoice, Voice, list_voices, load_voice
 
 if TYPE_CHECKING:  # both import torch
-    from workbench.engine.results import Run
-    from workbench.engine.synthesis import Engine
+    from workbench.engine.speech.results import Run
+    from workbench.engine.speech.synthesis import Engine
 
 log = logging.getLogger("workbench.ui")
 VOICES_KEPT = 32
@@ -78,7 +78,7 @@ def default_model() -> str:
 # a second model beside the first is useful to compare; a third would fill the memory of most machines
 @st.cache_resource(show_spinner=False, max_entries=2, on_release=lambda e: log.info("released %s", e.loaded.spec.name))
 def _engine(model: str, device: str, dtype: str) -> Engine:
-    from workbench.engine.synthesis import load_engine
+    from workbench.engine.speech.synthesis import load_engine
 
     return load_engine(model, device=device, dtype=dtype)
 
@@ -131,7 +131,7 @@ def warm() -> None:
     try:
         sweep_leftovers()
         state.doing = "importing PyTorch"
-        compat.install()
+        upstream.install()
         state.doing = f"reading the weights of {default_model()}, building and warming up"
         engine()
         state.doing = "preparing the reference voice"
@@ -209,7 +209,7 @@ def voice_of(run: Run) -> Voice | None:
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _saved_run(run_id: str, version: tuple[int, ...]) -> Run:
-    from workbench.engine.runs import load_run
+    from workbench.engine.runs.store import load_run
 
     return load_run(run_id, trajectories=False)
 
@@ -220,6 +220,6 @@ def saved_run(run_id: str) -> Run:
     Raises:
         RunError: no such run, or its files are damaged.
     """
-    from workbench.engine.runs import run_folder, version_of
+    from workbench.engine.runs.store import run_folder, version_of
 
     return _saved_run(run_id, version_of(run_folder(run_id)))

@@ -12,8 +12,8 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from workbench.engine.audio import to_bytes
 from workbench.engine.errors import WorkbenchError
+from workbench.engine.signal.audio import to_bytes
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _GONE = "There is no such sound.\n"
@@ -32,14 +32,14 @@ def _job_chunk(job_id: str, index: int) -> bytes | None:
 
 
 def _run_chunk(run_id: str, index: int) -> bytes:
-    from workbench.engine.runs import load_wave
+    from workbench.engine.runs.store import load_wave
 
     return to_bytes(*load_wave(run_id, index))
 
 
 def _run_file(run_id: str) -> Path | None:
     """audio.wav of a run, if it is one."""
-    from workbench.engine.runs import run_folder
+    from workbench.engine.runs.store import run_folder
 
     path = run_folder(run_id) / "audio.wav"
     if not path.is_file():

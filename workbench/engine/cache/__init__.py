@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from workbench.engine.cache.architecture import contradictions
-from workbench.engine.cache.checkpoints import read_checkpoint
 from workbench.engine.cache.deletion import DeletePlan, plan_delete
 from workbench.engine.cache.drafts import sweep_drafts
-from workbench.engine.cache.fetching import FetchPlan, FetchReport, fetch, plan_fetch
+from workbench.engine.cache.fetch.fetching import FetchPlan, FetchReport, fetch, plan_fetch
+from workbench.engine.cache.fetch.transfer import Caps
 from workbench.engine.cache.headers import Header, TensorInfo, file_problem, read_header
-from workbench.engine.cache.importing import ImportReport, import_model
-from workbench.engine.cache.locks import write_lock
+from workbench.engine.cache.imports.architecture import contradictions
+from workbench.engine.cache.imports.checkpoints import read_checkpoint
+from workbench.engine.cache.imports.importing import ImportReport, import_model
+from workbench.engine.cache.imports.vocab import Vocabulary, read_vocabulary
+from workbench.engine.cache.inventory import Stock, Verification, inventory, verify
+from workbench.engine.cache.manifests import write_lock
 from workbench.engine.cache.resolving import resolve
-from workbench.engine.cache.stock import Stock, Verification, inventory, verify
-from workbench.engine.cache.transfer import Caps
-from workbench.engine.cache.vocab import Vocabulary, read_vocabulary
 
 __all__ = [
     "Caps",

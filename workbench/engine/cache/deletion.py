@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.engine.cache.drafts import sweep_drafts
-from workbench.engine.cache.fetching import one_at_a_time
-from workbench.engine.cache.locks import fetched_lock
+from workbench.engine.cache.fetch.fetching import one_at_a_time
+from workbench.engine.cache.inventory import inventory
+from workbench.engine.cache.manifests import fetched_lock
 from workbench.engine.cache.paths import cache_root, hub_root, repo_folder, snapshots
-from workbench.engine.cache.stock import inventory
 from workbench.engine.catalog import VOCODER_FILES, ModelSpec, bundled_folder, get_model, imported_folder, list_models
 from workbench.engine.errors import CacheError
-from workbench.engine.leftovers import claim
+from workbench.engine.files.leftovers import claim
 
 log = logging.getLogger("workbench.cache")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workbench.engine.cache.paths import cache_root, locks_root
 from workbench.engine.catalog import imported_folder
-from workbench.engine.leftovers import sweep
+from workbench.engine.files.leftovers import sweep
 
 log = logging.getLogger("workbench.cache")
 # imports and deletions; the other two are names that earlier versions gave to their imports

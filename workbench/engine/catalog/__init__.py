@@ -24,14 +24,7 @@ from workbench.engine.catalog.configs import (
     templates,
     upstream_folder,
 )
-from workbench.engine.catalog.spec import (
-    DEMO_VOICE,
-    VOCODER_BYTES,
-    VOCODER_FILES,
-    VOCODER_REPO,
-    ModelFiles,
-    ModelSpec,
-)
+from workbench.engine.catalog.spec import DEMO_VOICE, VOCODER_BYTES, VOCODER_FILES, VOCODER_REPO, ModelFiles, ModelSpec
 from workbench.engine.catalog.vocoders import RELEASED as RELEASED_VOCODER
 from workbench.engine.catalog.vocoders import VocoderConfig, check_vocoder, read_vocoder
 from workbench.engine.errors import ModelError

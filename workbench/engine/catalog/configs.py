@@ -11,7 +11,7 @@ from workbench.engine.catalog.fields import Field, flag, number, one_of, read_fi
 from workbench.engine.catalog.plain import quoted, read_yaml
 from workbench.engine.catalog.spec import DEMO_VOICE
 from workbench.engine.errors import ModelError, WeightsError
-from workbench.engine.places import shipped_voice
+from workbench.engine.files.places import shipped_voice
 from workbench.engine.settings import MelConfig, home
 
 _REMEDY = "It needs model.backbone, model.arch and model.mel_spec, as in f5_tts/configs."

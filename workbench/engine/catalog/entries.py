@@ -10,7 +10,7 @@ from workbench.engine.catalog.configs import bundled_folder, imported_folder, pa
 from workbench.engine.catalog.plain import first_line, quoted, read_json
 from workbench.engine.catalog.spec import BASE_BYTES, DEMO_VOICE, SMALL_BYTES, VOCODER_REPO, ModelSpec
 from workbench.engine.errors import WeightsError
-from workbench.engine.places import voice_remedy
+from workbench.engine.files.places import voice_remedy
 from workbench.engine.settings import MelConfig
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

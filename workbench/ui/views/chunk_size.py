@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import streamlit as st
 
-from workbench.engine import costs
+from workbench import figures
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.settings import TRAINED_SECONDS, SynthesisSettings
-from workbench.engine.text import check_text
-from workbench.engine.voices import Voice
-from workbench.ui import figures, forms, resources, sweep
-from workbench.ui.examples import EXAMPLES
-from workbench.ui.figures.chunk_size import cost_fit, size_curves
-from workbench.ui.live_text import live_text
-from workbench.ui.plan_view import show_plan, upstream_bytes
-from workbench.ui.size_view import UNMEASURED, measured_points, numbers, scanned
+from workbench.engine.speech import costs
+from workbench.engine.speech.text import check_text
+from workbench.engine.speech.voices import Voice
+from workbench.figures.chunk_size import cost_fit, size_curves
+from workbench.ui import resources
+from workbench.ui.parts import forms
+from workbench.ui.parts.examples import EXAMPLES
+from workbench.ui.parts.live_text import live_text
+from workbench.ui.parts.plan_view import show_plan, upstream_bytes
+from workbench.ui.parts.theme import is_dark
+from workbench.ui.runs import sweep
+from workbench.ui.runs.size_view import UNMEASURED, measured_points, numbers, scanned
 from workbench.ui.style import empty
-from workbench.ui.theme import is_dark
 
 
 def lesson(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from workbench.engine import audio, compat
+from workbench import figures
+from workbench.engine import upstream
 from workbench.engine.errors import WorkbenchError
-from workbench.engine.jobs import DONE, Job
-from workbench.engine.results import ChunkResult, Run
-from workbench.engine.runs import RunSummary, list_runs, load_run, run_folder, version_of
+from workbench.engine.jobs.queue import DONE, Job
+from workbench.engine.jobs.speech import SpeechJob
+from workbench.engine.runs.store import RunSummary, list_runs, load_run, run_folder, version_of
 from workbench.engine.settings import EPSS_STEPS, SynthesisSettings
-from workbench.engine.speech_jobs import SpeechJob
-from workbench.ui import figures, sources, style, watch
+from workbench.engine.signal import audio
+from workbench.engine.speech.results import ChunkResult, Run
+from workbench.ui import style
+from workbench.ui.parts import watch
+from workbench.ui.parts.theme import is_dark
 from workbench.ui.resources import default_voice, engine, job_manager
-from workbench.ui.theme import is_dark
+from workbench.ui.runs import sources
 
 LANE = "auto"  # of synthesis: the models are used by one at a time
 EXAMPLE = "The noise becomes a voice, one step at a time."
@@ -23,8 +27,8 @@ EXAMPLE = "The noise becomes a voice, one step at a time."
 @st.cache_data(show_spinner="Importing F5-TTS, for its time grids", max_entries=256)
 def grid_of(n_steps: int, sway: float | None, pruned: bool) -> np.ndarray:
     """Flow times of the solver, float32 [n_steps + 1]."""
-    compat.install()
-    from workbench.engine.sampling import time_grid
+    upstream.install()
+    from workbench.engine.model.sampling import time_grid
 
     return time_grid(
         SynthesisSettings(nfe_step=n_steps, sway_sampling_coef=sway, use_epss=pruned, ode_method="euler")

@@ -7,17 +7,19 @@ from typing import Any
 
 import streamlit as st
 
-from workbench.engine import lab
+from workbench import figures
 from workbench.engine.errors import WorkbenchError
-from workbench.engine.jobs import DONE
-from workbench.engine.lab_strategies import BUG, OURS, STRATEGIES
-from workbench.engine.text import chunk_text
-from workbench.engine.text_examples import TEXT_169, TEXT_169_CHUNK_BYTES
-from workbench.ui import figures, lab_lessons, lab_view, watch
-from workbench.ui.figures.lab import stages_of
-from workbench.ui.lab_live import LabJob, end_seconds, live
+from workbench.engine.jobs.queue import DONE
+from workbench.engine.speech.text import chunk_text
+from workbench.figures.lab import stages_of
+from workbench.lab import measuring
+from workbench.lab.strategies import BUG, OURS, STRATEGIES
+from workbench.lab.text_169 import TEXT_169, TEXT_169_CHUNK_BYTES
+from workbench.ui.lab import lessons, view
+from workbench.ui.lab.live import LabJob, end_seconds, live
+from workbench.ui.parts import watch
+from workbench.ui.parts.theme import is_dark
 from workbench.ui.resources import job_manager
-from workbench.ui.theme import is_dark
 
 CLASS_ROOM_SECONDS = 2
 MODELS = ("demo-voice", "F5TTS_v1_Base")
@@ -25,7 +27,7 @@ MODELS = ("demo-voice", "F5TTS_v1_Base")
 
 def story() -> None:
     """What happened, in the words and figures of its source."""
-    source = lab.SOURCE
+    source = measuring.SOURCE
     st.markdown(
         f"[Upstream's issue 75]({source['url']}), October 2024, on an {source['gpu']}: a text of "
         f"{source['characters']} characters took **more than 2 minutes**, the GPU mostly idle. One line was moved out "
@@ -36,12 +38,12 @@ def story() -> None:
     )
 
 
-def choose() -> lab.LabPlan | None:
+def choose() -> measuring.LabPlan | None:
     """The cells, from widgets; None while the choice makes none."""
     strategies = st.pills("Strategies", list(STRATEGIES), selection_mode="multi", default=[BUG, OURS],
                            format_func=lambda name: STRATEGIES[name].title, key="lab_strategies")  # fmt: skip
-    explained = "\n".join(f"- **{name}**: {about}" for name, about in lab.NETWORKS.items())
-    networks = st.pills("Networks", list(lab.NETWORKS), selection_mode="multi", default=["blackhole"],
+    explained = "\n".join(f"- **{name}**: {about}" for name, about in measuring.NETWORKS.items())
+    networks = st.pills("Networks", list(measuring.NETWORKS), selection_mode="multi", default=["blackhole"],
                          key="lab_networks", help=explained)  # fmt: skip
     one, two, three = st.columns(3, gap="medium")
     timeout = one.select_slider("Time-out of the Hub's client, s", [1, 2, 3, 5, 10], CLASS_ROOM_SECONDS,
@@ -52,7 +54,7 @@ def choose() -> lab.LabPlan | None:
                             "stand in if they are not here. Speaking with it takes minutes on a CPU.")  # fmt: skip
     text = st.text_area("Text", TEXT_169, height=80, key="lab_text", max_chars=600)
     try:
-        return lab.LabPlan(strategies, networks, text, model, timeout, runs, max_chunk_bytes=TEXT_169_CHUNK_BYTES)
+        return measuring.LabPlan(strategies, networks, text, model, timeout, runs, max_chunk_bytes=TEXT_169_CHUNK_BYTES)
     except WorkbenchError as error:
         st.warning(str(error), icon=":material/tune:")
         return None
@@ -62,9 +64,9 @@ def results(document: dict[str, Any]) -> None:
     """Headline, numbers, and for each strategy its bars beside its code."""
     headline(document)
     cells = document["cells"]
-    st.html(lab_view.table_html(cells))
+    st.html(view.table_html(cells))
     done = [c for c in cells if c["state"] == "finished"]
-    st.html(lab_view.legend_html(stages_of(done)))
+    st.html(view.legend_html(stages_of(done)))
     for name in [s for s in STRATEGIES if any(c["strategy"] == s for c in cells)]:
         strategy, own = STRATEGIES[name], [c for c in done if c["strategy"] == name]
         st.subheader(strategy.title)
@@ -74,13 +76,13 @@ def results(document: dict[str, Any]) -> None:
             figure = figures.lab_timeline(own, end_seconds(done), dark=is_dark())
             left.plotly_chart(figure, theme=None, key=f"lab_{name}", config=figures.CONFIG,
                               alt=f"Where the time of {strategy.title} went")  # fmt: skip
-        right.html(lab_view.code_html(strategy))
+        right.html(view.code_html(strategy))
     st.subheader("The log")
     st.caption("Every load, cache hit and network attempt is one line with its seconds. The bug can be found from it.")
     titles = [f"{STRATEGIES[c['strategy']].title}, {c['network']}" for c in cells]
     index = st.selectbox("Process", range(len(cells)), format_func=titles.__getitem__, key="lab_log")
     st.code("\n".join(cells[index]["log"]) or "no log", language=None, height=260)
-    st.download_button("Download the measurement (JSON)", json.dumps(document, indent=1), "loading-lab.json",
+    st.download_button("Download the measurement (JSON)", json.dumps(document, indent=1), "loading-measuring.json",
                        "application/json", icon=":material/download:", key="lab_json")  # fmt: skip
 
 
@@ -92,7 +94,7 @@ def headline(document: dict[str, Any]) -> None:
         column.metric(f"bug / ours, {network}", f"{ratio:.2f} x",
                       help="All of the bug's process over all of ours, imports included. From the button to the sound, "
                       f"which is what the source measured: {document['run_ratios'][network]:.2f} x.")  # fmt: skip
-    source = lab.SOURCE
+    source = measuring.SOURCE
     shown[len(ratios)].metric("the source's own", f"> {source['ratio']} x", help=source["words"])
     runs = "1 run" if document["runs"] == 1 else f"{document['runs']} runs"
     weights = "random weights" if document["random_weights"] else "its own weights"
@@ -110,7 +112,7 @@ job = watch.remembered("lab")
 busy = job is not None and job.is_active
 if plan is not None:
     n_chunks = len(chunk_text(plan.text, plan.max_chunk_bytes))
-    cost = sum(lab.predict(c["strategy"], n_chunks, plan.timeout_seconds, plan.runs)[1] for c in plan.cells
+    cost = sum(measuring.predict(c["strategy"], n_chunks, plan.timeout_seconds, plan.runs)[1] for c in plan.cells
                if c["network"] == "blackhole")  # fmt: skip
     told = f" About {cost:.0f} s of it will be waiting for a Hub that is silent." if cost else ""
     st.caption(f"{len(plan.cells)} {'process' if len(plan.cells) == 1 else 'processes, one after the other'}.{told}")
@@ -127,6 +129,6 @@ if job is not None:
     else:
         st.warning("Cancelled. Its processes, its port and its folder are gone.", icon=":material/stop_circle:")
 st.divider()
-lab_lessons.calculator()
+lessons.calculator()
 st.divider()
-lab_lessons.threads()
+lessons.threads()

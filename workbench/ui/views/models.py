@@ -9,16 +9,20 @@ from typing import Any
 
 import streamlit as st
 
-from workbench.engine import cache, doctor
+from workbench import figures
+from workbench.engine import cache
 from workbench.engine.cache import Stock
 from workbench.engine.cache.paths import human_bytes
 from workbench.engine.catalog import DEMO_VOICE, VOCODER_BYTES, get_model
+from workbench.engine.checks import doctor
+from workbench.engine.checks.network import watch_network
 from workbench.engine.errors import WorkbenchError
-from workbench.engine.jobs import Job
+from workbench.engine.jobs.queue import Job
 from workbench.engine.settings import SynthesisSettings, home
-from workbench.ui import cache_actions, figures, resources, style, watch
-from workbench.ui.preload_view import preload_line
-from workbench.ui.theme import is_dark
+from workbench.ui import resources, style
+from workbench.ui.parts import cache_actions, watch
+from workbench.ui.parts.preload_view import preload_line
+from workbench.ui.parts.theme import is_dark
 
 MARKS = {"ok": "✓ ok", "warn": "⚠ look", "bad": "✗ bad"}
 
@@ -41,7 +45,7 @@ def proof() -> Proof:
 def prove(job: Job) -> None:
     """Speak two words while every look-up and connection of this process is noted."""
     engine, voice, kept = resources.engine(), resources.default_voice(), proof()
-    with doctor.watch_network() as heard:
+    with watch_network() as heard:
         run = engine.run(
             "Hello there.", voice, SynthesisSettings(nfe_step=5),
             on_step=lambda at: job.report(at.step / at.n_steps, "speaking, with every socket watched"),

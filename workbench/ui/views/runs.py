@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from workbench.engine import exports
+from workbench import figures
 from workbench.engine.cache.paths import human_bytes
 from workbench.engine.errors import WorkbenchError
-from workbench.engine.runs import (
+from workbench.engine.runs import exports
+from workbench.engine.runs.store import (
     NOTE_MAX_CHARACTERS,
     RunSummary,
     annotate,
@@ -21,8 +22,9 @@ from workbench.engine.runs import (
     runs_root,
     scan,
 )
-from workbench.ui import compare_view, figures, resources, run_tools, sources, style
-from workbench.ui.theme import is_dark
+from workbench.ui import resources, style
+from workbench.ui.parts.theme import is_dark
+from workbench.ui.runs import compare_view, run_tools, sources
 
 
 def matches(run: RunSummary, query: str) -> bool:

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from workbench.engine import audio, inspection
+from workbench import figures
 from workbench.engine.errors import WorkbenchError
-from workbench.ui import figures, sources, style
-from workbench.ui.sources import Source
-from workbench.ui.theme import is_dark
+from workbench.engine.signal import audio, spectra
+from workbench.ui import style
+from workbench.ui.parts.theme import is_dark
+from workbench.ui.runs import sources
+from workbench.ui.runs.sources import Source
 
 WAVE, PITCH, MODEL, HEARD, DIFFERENCE, FOURIER = "Waveform", "F0", "Mel, model", "Mel, audio", "Difference", "STFT"
 KINDS = (WAVE, PITCH, MODEL, HEARD, DIFFERENCE, FOURIER)
@@ -44,7 +46,7 @@ def choose_sources() -> list[Source]:
 
 def panel_of(kind: str, source: Source, prefix: str, decibels: float) -> figures.Panel | None:
     """One panel of ``source``; None for what it does not have."""
-    hz, rate, at = inspection.mel_hz(source.config), source.config.frames_per_second, source.borders
+    hz, rate, at = spectra.mel_hz(source.config), source.config.frames_per_second, source.borders
     if kind == WAVE:
         return figures.WavePanel(prefix + "Waveform", source.wave, source.sample_rate, at)
     if kind == PITCH:
@@ -59,8 +61,8 @@ def panel_of(kind: str, source: Source, prefix: str, decibels: float) -> figures
     if kind == MODEL:
         return figures.SpectrumPanel(prefix + source.model_title, source.model, hz, rate, at)
     heard = sources.heard_mel(source.key, source)
-    offset = inspection.level_offset(source.model, heard)
-    change = inspection.difference(source.model, heard - offset, float(source.model.max()) - decibels)
+    offset = spectra.level_offset(source.model, heard)
+    change = spectra.difference(source.model, heard - offset, float(source.model.max()) - decibels)
     title = f"{prefix}Audio minus model, {-offset:+.1f} dB of level evened out"
     return figures.DifferencePanel(title, change, hz, rate, at)
 
@@ -84,7 +86,7 @@ def choose_display() -> tuple[list[str], dict[str, Any]]:
     options: dict[str, Any] = {
         "dynamic_range": float(one.slider("Dynamic range (dB)", 30, 100, 80, 5, key="range", persist_state="session")),
         "colour_map": two.selectbox("Colours", figures.COLOUR_MAPS, key="colours", persist_state="session"),
-        "scale": three.selectbox("Frequency", inspection.SCALES, key="scale", persist_state="session"),
+        "scale": three.selectbox("Frequency", spectra.SCALES, key="scale", persist_state="session"),
     }
     drag = four.segmented_control(
         "Dragging", list(DRAGS), default="plays the span", required=True, key="drag", persist_state="session"
@@ -127,7 +129,7 @@ def measures(found: list[Source]) -> None:
         }
         if source.model is not None:
             heard = sources.heard_mel(source.key, source)
-            row["vocoder changed (dB, mean)"] = round(inspection.mean_change(source.model, heard), 1)
+            row["vocoder changed (dB, mean)"] = round(spectra.mean_change(source.model, heard), 1)
         rows.append(row)
     st.dataframe(rows, hide_index=True, alt="Length, level and pitch of each source")
 

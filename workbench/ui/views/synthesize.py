@@ -5,17 +5,19 @@ from __future__ import annotations
 import streamlit as st
 
 from workbench.engine.errors import WorkbenchError
-from workbench.engine.runs import read_document
+from workbench.engine.jobs.speech import SpeechJob
+from workbench.engine.runs.store import read_document
 from workbench.engine.settings import SynthesisSettings, home
-from workbench.engine.speech_jobs import SpeechJob
-from workbench.engine.voices import Voice
-from workbench.ui import forms, resources, run_live, run_tools, run_view
-from workbench.ui.examples import EXAMPLES
-from workbench.ui.live_text import live_text
-from workbench.ui.plan_view import show_plan, upstream_bytes
-from workbench.ui.preload_view import preload_line
+from workbench.engine.speech.voices import Voice
+from workbench.ui import resources
+from workbench.ui.parts import forms
+from workbench.ui.parts.examples import EXAMPLES
+from workbench.ui.parts.live_text import live_text
+from workbench.ui.parts.plan_view import show_plan, upstream_bytes
+from workbench.ui.parts.preload_view import preload_line
+from workbench.ui.parts.voice_picker import pick_voice
+from workbench.ui.runs import run_live, run_tools, run_view
 from workbench.ui.style import empty
-from workbench.ui.voice_picker import pick_voice
 
 # Given to the widget as its default, not put into the session's state: a state reaches the browser once, in the run
 # that sets it, and is lost where a busy server starts the next run before that one was sent: the area stays empty.

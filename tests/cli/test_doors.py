@@ -1,0 +1,253 @@
+"""The command line's doors: odd texts, names, numbers and streams end in a line, never in a traceback."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_cli import QUICK, ROOT, call, last_json  # noqa: F401 - call is a fixture
+from workbench.cli import main
+
+ODD = "a \\[/b] c [red]x[/] :smile: {0} %s"
+
+
+def python(*words: str, env: dict[str, str] | None = None, **streams) -> subprocess.CompletedProcess:
+    """``python -m workbench`` in a process of its own."""
+    command = [sys.executable, "-m", "workbench", *words]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
+    return subprocess.run(command, cwd=ROOT, env=os.environ | (env or {}), timeout=60, check=False, **streams)
+
+
+def test_markup_in_a_text_is_text(call):  # noqa: F811
+    code, out, _ = call("plan", ODD)
+    assert code == 0
+    assert ODD in out
+
+
+def test_markup_in_names_is_text(call, tmp_path, voice, monkeypatch):  # noqa: F811
+    import soundfile
+
+    from workbench.engine.speech import voices
+
+    soundfile.write(tmp_path / "[red]x[].wav", voice.audio, 24_000)
+    assert "[red]x[]" in call("plan", "Hello.", "--ref-audio", "[red]x[].wav", "--ref-text", "Some call me nature.")[1]
+    strange = voices.BundledVoice("[red]x[/]", tmp_path / "[red]x[].wav", "[/b] words", "en", "[i]")
+    monkeypatch.setattr(voices, "list_voices", lambda: [strange])
+    out = call("voices")[1]
+    assert all(words in out for words in ("[red]x[/]", "[/b] words", "[i]"))
+
+
+ESCAPES = [
+    ("plan", "a \x1b[31mred\x07 \x9b2J b.", "--json"),
+    ("plan", "a \x1b[31mred\x07 \x9b2J b."),
+    ("synth", "a \x1b[31mred.", *QUICK),
+    ("synth", "Hi.", "--device", "\x1b[31m"),
+    ("plan", "Hi.", "--\x1b[31m"),
+    ("plan", "Hi.", "--voice", "\x9b31m"),
+    ("plan", "--text-file", "\x1b[31m"),
+    ("plan", "Hi.", "--model", "\x1b[31m"),
+]
+
+
+@pytest.mark.parametrize("words", ESCAPES)
+def test_no_escape_sequence_reaches_the_terminal(call, words):  # noqa: F811
+    _, out, err = call(*words)
+    assert not any(character in out + err for character in "\x1b\x07\x9b")
+    assert "x1b" in out + err or "u001b" in out + err or "x9b" in out + err
+
+
+NOT_UTF8 = {
+    "text": ["plan", "caf\udce9."],
+    "text and JSON": ["plan", "caf\udce9.", "--json"],
+    "a lone surrogate": ["synth", "caf\ud83d."],
+    "reference text": ["plan", "Hello.", "--ref-audio", "ref.wav", "--ref-text", "caf\udce9"],
+    "file name of a text": ["plan", "--text-file", "caf\udce9.txt"],
+    "file name of a recording": ["plan", "Hello.", "--ref-audio", "caf\udce9.wav", "--ref-text", "Hm."],
+    "output": ["synth", "Hello.", "--out", "caf\udce9/x.wav"],
+    "output of no type": ["synth", "Hello.", "--out", "caf\udce9"],
+    "voice": ["plan", "Hello.", "--voice", "caf\udce9"],
+    "model": ["plan", "Hello.", "--model", "caf\udce9"],
+    "number": ["plan", "Hello.", "--seed", "\udce9"],
+    "flag": ["plan", "Hello.", "--caf\udce9"],
+    "command": ["caf\udce9"],
+}
+NUMBERS = {
+    "400 digits": (["--seed", "9" * 400], "seed is a whole number of about 400 digits"),
+    "5,000 digits": (
+        ["--seed", "9" * 5000],
+        "(5,000 characters), not a whole number. Choose between 0 and 2,147,483,647",
+    ),
+    "400 digits for a float": (["--speed", "9" * 400], "speed is inf, out of its range. Choose between 0.3 and 3"),
+    "a fraction": (["--nfe-step", "1.5"], "nfe_step is '1.5', not a whole number. Choose between 1 and 128 steps."),
+    "a word": (["--speed", "fast"], "speed is 'fast', not a number. Choose between 0.3 and 3 x."),
+    "infinite": (["--fix-duration", "inf"], "fix_duration is inf"),
+}
+FILES = {
+    "an endless file": (["--text-file", "/dev/zero"], "more than 16,777,216 bytes"),
+    "a pipe nobody writes to": (["--text-file", "pipe"], "empty"),
+    "a folder": (["--text-file", "."], "Is a directory"),
+    "a long name": (["--text-file", "n" * 300], "name too long"),
+    "a long output": (["Hello.", "--out", "n" * 300 + ".wav"], "name too long. Choose a shorter name."),
+    "an output of nobody": (["Hello.", "--out", "~nobody-of-this-name/x.wav"], "no such user"),
+    "a recording without end": (["Hello.", "--ref-audio", "/dev/zero", "--ref-text", "Hm."], "device or a pipe"),
+    "a reference text without end": (["Hello.", "--ref-audio", "r.wav", "--ref-text", "Hm " * 9000], "27,000 bytes"),
+}
+LINES = (
+    {name: (words, "Error: ") for name, words in NOT_UTF8.items()}
+    | {name: (["plan", "Hello.", *words], expected) for name, (words, expected) in NUMBERS.items()}
+    | {name: (["synth", *words], expected) for name, (words, expected) in FILES.items()}
+)
+
+
+@pytest.mark.parametrize("case", LINES)
+def test_one_line_that_can_be_encoded(case, call, tmp_path):  # noqa: F811
+    os.mkfifo(tmp_path / "pipe")
+    words, expected = LINES[case]
+    code, out, err = call(*words)
+    assert (code, out) == (2, "")
+    assert expected in err
+    assert err.startswith("Error: ")
+    assert len(err.strip().splitlines()) == 1
+    assert len(err) < 2100
+    assert err.encode("utf-8")
+    assert [p.name for p in tmp_path.iterdir()] == ["pipe"]
+
+
+@pytest.mark.parametrize("content", [b"caf\xe9", b"\xff\xfe\x00"])
+def test_standard_input_that_is_not_utf8(call, monkeypatch, content):  # noqa: F811
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), "utf-8"))
+    code, _, err = call("plan", "-")
+    assert (code, err) == (2, "Error: Standard input is not UTF-8 text. Save it as UTF-8.\n")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8", "latin-1"])
+def test_any_encoding_of_the_terminal_will_do(encoding, monkeypatch):
+    words = ["plan", "你好, naïve ☃ 😀."]
+    for more in ([], ["--json"]):
+        raw = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding))
+        with pytest.raises(SystemExit) as ended:
+            main(words + more)
+        assert not ended.value.code
+        sys.stdout.flush()
+        shown = raw.getvalue().decode(encoding)
+    assert json.loads(shown)["chunks"][0]["text"] == words[1]
+
+
+NARROW = {
+    "voices": (["voices"], "voices", "name"),
+    "models": (["models"], "models", "name"),
+    "plan": (["plan", "Hello there, my friend. And a second sentence."], "chunks", "text"),
+}
+
+
+@pytest.mark.parametrize("case", NARROW)
+def test_thirty_columns_lose_nothing(case, call, monkeypatch):  # noqa: F811
+    words, rows, column = NARROW[case]
+    wanted = [row[column] for row in last_json(call(*words, "--json")[1])[rows]]
+    monkeypatch.setenv("COLUMNS", "30")
+    out = call(*words)[1]
+    assert max(map(len, out.splitlines())) <= 30
+    assert all("".join(value.split()) in "".join(out.split()) for value in wanted)
+    assert "…" not in out
+
+
+class Full(io.StringIO):
+    """A stream on a full disk."""
+
+    code = errno.ENOSPC
+
+    def flush(self) -> None:
+        raise OSError(self.code, os.strerror(self.code))
+
+
+class Unread(Full):
+    """A pipe that nobody reads."""
+
+    code = errno.EPIPE
+
+
+@pytest.mark.parametrize(
+    ("stream", "code", "told"),
+    [(Full, 2, "Error: Cannot write to standard output: No space left on device."), (Unread, 141, "")],
+)
+@pytest.mark.parametrize("words", [["plan", "Hello."], ["plan", "Hello.", "--json"], ["voices"], ["--help"]])
+def test_an_output_that_takes_nothing(call, monkeypatch, stream, code, told, words):  # noqa: F811
+    monkeypatch.setattr(sys, "stdout", stream())
+    monkeypatch.setattr(sys, "__stdout__", None)
+    found, _, err = call(*words)
+    assert found == code
+    assert err.startswith(told) and len(err.splitlines()) == bool(told)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a Linux device")
+def test_the_interpreter_complains_about_no_stream_at_its_end():
+    with open("/dev/full", "w") as full:
+        done = python("plan", "Hello.", stdout=full)
+        assert done.returncode == 2
+        assert done.stderr.decode().count("\n") == 1
+        assert python("plan", "", stderr=full).returncode == 2
+
+
+def test_closed_streams_are_no_mistake(call, monkeypatch):  # noqa: F811
+    for name in ("stdout", "stderr"):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, name, None)
+            assert call("plan", "Hello.")[0] == 0
+            assert call("plan", "")[0] == 2
+
+
+def test_an_interrupt_is_one_line_and_130(call, monkeypatch, tmp_path):  # noqa: F811
+    from workbench.engine.speech.synthesis import Engine
+
+    def interrupted(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(5)
+
+    monkeypatch.setattr(Engine, "run", interrupted)
+    assert call("synth", "Hello there.", *QUICK) == (130, "", "Interrupted.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_at_the_end_keeps_the_speech_elsewhere(call, monkeypatch, tmp_path):  # noqa: F811
+    (tmp_path / "full").mkdir()
+    real = Path.write_bytes
+
+    def write(self, content):
+        if self.parent.name == "full":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+        return real(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+    code, out, err = call("synth", "Hello there.", "--out", "full/x.wav", "--json", *QUICK)
+    assert (code, out) == (2, "")
+    assert f"The result is in {tmp_path}/x.wav instead" in err
+    assert len(err.splitlines()) == 1
+    assert (tmp_path / "x.wav").stat().st_size > 1000
+    assert not list((tmp_path / "full").iterdir())
+
+
+def test_an_output_that_another_run_wrote_meanwhile_is_kept(call, monkeypatch, tmp_path):  # noqa: F811
+    from workbench.engine.speech.synthesis import Engine
+
+    real = Engine.run
+
+    def slow(self, *given, **named):
+        (tmp_path / "x.wav").write_bytes(b"of another run")
+        return real(self, *given, **named)
+
+    monkeypatch.setattr(Engine, "run", slow)
+    code, out, err = call("synth", "Hello there.", "--out", "x.wav", "--json", *QUICK)
+    assert code == 0
+    assert last_json(out)["out"] == "x-2.wav"
+    assert "x-2.wav" in err
+    assert (tmp_path / "x.wav").read_bytes() == b"of another run"

@@ -1,0 +1,84 @@
+"""Deleting runs: links lose only themselves, damaged ones go, and killed programs leave nothing for ever."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from workbench.engine.files.leftovers import UNOWNED_SECONDS, claim
+from workbench.engine.runs import store
+
+ID = "20260101-000000-abcdef"
+
+
+@pytest.fixture
+def root() -> Path:
+    store.runs_root().mkdir(parents=True)
+    return store.runs_root()
+
+
+def test_of_a_linked_run_only_the_link_goes(root: Path, tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere"
+    target.mkdir()
+    (target / "run.json").write_text("{}")
+    (root / ID).symlink_to(target)
+    assert store.is_link(ID) and [name for name, _ in store.broken_runs()] == [ID]
+    assert store.delete_run(ID) == 0
+    assert not os.path.lexists(root / ID) and (target / "run.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("target", ["nowhere", ID])
+def test_a_link_that_leads_nowhere_is_listed_and_can_be_deleted(root: Path, target: str) -> None:
+    (root / ID).symlink_to(target)
+    assert [name for name, _ in store.broken_runs()] == [ID]
+    assert store.delete_run(ID) == 0 and store.broken_runs() == []
+
+
+def test_a_folder_that_may_not_be_read_is_deleted_all_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = shutil.rmtree
+
+    def strict(path: Path) -> None:  # root, as which tests may run, would not be stopped
+        if any(each.stat().st_mode & 0o700 != 0o700 for each in (path, path / "inner")):
+            raise PermissionError(13, "Permission denied")
+        real(path)
+
+    monkeypatch.setattr(shutil, "rmtree", strict)
+    inner = root / ID / "inner"
+    inner.mkdir(parents=True)
+    (inner / "file").write_text("x")
+    inner.chmod(0)
+    (root / ID).chmod(0o500)
+    store.delete_run(ID)
+    assert list(root.iterdir()) == []
+
+
+def test_a_folder_that_may_not_be_read_is_listed_with_the_reason(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / ID).mkdir()
+    (root / ID / "run.json").write_text("{}")
+
+    def closed(self: Path, *given: object, **named: object) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", closed)  # root, as which tests may run, may read everything
+    ((name, reason),) = store.broken_runs()
+    assert name == ID and "Permission denied" in reason
+
+
+def test_what_killed_programs_left_is_swept_when_runs_are_listed(root: Path) -> None:
+    old = [root / f".{ID}.part", root / f".{ID}.0a1b2c3d.deleted"]
+    for path in old:
+        path.mkdir()
+        (path / "chunks.npz").write_bytes(b"half")
+        for each in (path / "chunks.npz", path):
+            os.utime(each, (1, 1))
+    young = root / ".20260102-000000-abcdef.part"
+    young.mkdir()
+    with claim(root / ".20260103-000000-abcdef.part") as owned:
+        os.utime(owned, (1, 1))
+        store.list_runs()
+        assert owned.exists()
+    assert young.exists() and not any(path.exists() for path in old)
+    assert UNOWNED_SECONDS >= 600

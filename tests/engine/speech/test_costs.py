@@ -1,0 +1,88 @@
+"""The cost model: found again where it is known, never negative, and a recommendation that follows from it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech import costs
+from workbench.engine.speech.costs import CostModel, Option, Point, Prediction
+from workbench.engine.speech.text import plan_chunks
+
+COSTS = st.floats(0, 10)
+WORDS = " ".join(["The boat was heavy, and the water was low."] * 12)
+REFERENCE = "Some call me nature, others call me mother nature."
+
+
+def _points(cost: CostModel, sizes: list[int], n_passes: int = 14) -> list[Point]:
+    return [Point(n, n // 2, cost.seconds(n), n_passes, "r") for n in sizes]
+
+
+@settings(deadline=None)
+@given(COSTS, st.floats(0, 0.05), st.floats(0, 1e-4))
+def test_a_known_cost_is_found_again(fixed: float, linear: float, quadratic: float) -> None:
+    true = CostModel(fixed, linear, quadratic)
+    found = costs.fit(_points(true, [200, 500, 900, 1400, 2000]), 14)
+    assert found is not None
+    for frames in (300, 700, 1800):
+        assert found.seconds(frames) == pytest.approx(true.seconds(frames), rel=1e-3, abs=1e-3)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(100, 4000), st.floats(0.01, 100)), min_size=3, max_size=30))
+def test_no_part_is_ever_negative(measured: list[tuple[int, float]]) -> None:
+    found = costs.fit([Point(n, n, s, 14, "r") for n, s in measured], 14)
+    if found is not None:
+        assert min(found.fixed, found.linear, found.quadratic) >= 0
+
+
+def test_too_little_is_not_enough() -> None:
+    cost = CostModel(1, 0.01, 0)
+    assert costs.fit([], 14) is None
+    assert costs.fit(_points(cost, [500, 900]), 14) is None
+    assert costs.fit(_points(cost, [500, 500, 500]), 14) is None
+
+
+def test_other_numbers_of_passes_stand_in_scaled() -> None:
+    cost = CostModel(0, 0.01, 0)
+    found = costs.fit(_points(cost, [200, 600, 1000], n_passes=14), 28)
+    assert found is not None and found.seconds(800) == pytest.approx(16, rel=1e-3)
+
+
+def test_passes_count_guidance_and_the_solver() -> None:
+    assert costs.passes(SynthesisSettings(nfe_step=7)) == 14
+    assert costs.passes(SynthesisSettings(nfe_step=7, cfg_strength=0.0)) == 7
+    assert costs.passes(SynthesisSettings(nfe_step=8, ode_method="rk4")) == 64
+
+
+def test_smaller_chunks_spend_more_on_the_reference() -> None:
+    shares = []
+    for size in (40, 80, 160, 400):
+        plan = plan_chunks(WORDS, REFERENCE, 24_000 * 5, SynthesisSettings(max_chunk_bytes=size))
+        shares.append(costs.reference_share(plan))
+        prediction = costs.predict(plan, CostModel(0.1, 0.01, 0), 93.75)
+        assert prediction.total_seconds == pytest.approx(sum(prediction.chunk_seconds))
+        assert prediction.first_seconds == prediction.chunk_seconds[0]
+    assert shares == sorted(shares, reverse=True) and 0 < shares[-1] < shares[0] < 1
+
+
+def test_the_recommendation_takes_the_earliest_of_the_cheap() -> None:
+    def option(size: int, longest: float, total: float, first: float) -> Option:
+        return Option(size, 1, longest, Prediction(total, first, (first,), 0.3, 10))
+
+    options = [option(50, 8, 30, 2), option(100, 12, 21, 4), option(200, 20, 20, 8), option(400, 40, 19.5, 19)]
+    chosen = costs.recommend(options, 30.0)
+    assert chosen.max_bytes == 100 and "21.0 s in all" in chosen.reason and "left out" in chosen.reason
+    assert costs.recommend(options[3:], 30.0).max_bytes == 400
+
+
+def test_a_scan_plans_every_size_with_the_same_cost() -> None:
+    cost = CostModel(0.5, 0.001, 1e-6)
+    found = costs.scan(WORDS, REFERENCE, 24_000 * 5, SynthesisSettings(), [40, 120, 400], cost)
+    assert [o.max_bytes for o in found] == [40, 120, 400]
+    assert found[0].n_chunks > found[1].n_chunks > found[2].n_chunks
+    for option in found:
+        plan = plan_chunks(WORDS, REFERENCE, 24_000 * 5, SynthesisSettings(max_chunk_bytes=option.max_bytes))
+        assert option.prediction == costs.predict(plan, cost, 93.75) and option.n_chunks == len(plan)

@@ -1,0 +1,69 @@
+"""Voices: bundled ones are whole, any recording can become one, doubtful ones say so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from workbench.engine.errors import AudioError, VoiceError
+from workbench.engine.signal.audio import to_bytes
+from workbench.engine.speech.voices import list_voices, load_voice, make_voice
+
+
+def test_every_bundled_voice_can_be_prepared():
+    names = [v.name for v in list_voices()]
+    assert len(names) == len(set(names)) >= 8
+    for name in names:
+        voice = load_voice(name)
+        assert 1 < voice.seconds < 12.1
+        assert voice.mel.shape == (voice.frames, 100)
+        assert np.isfinite(voice.mel).all()
+        assert not voice.warnings, f"{name}: {voice.warnings}"
+
+
+def test_the_mel_is_upstreams(voice):
+    import torch
+    from f5_tts.model.modules import get_vocos_mel_spectrogram
+
+    theirs = get_vocos_mel_spectrogram(torch.from_numpy(voice.audio * np.float32(voice.gain(0.1)))[None])[0].T.numpy()
+    np.testing.assert_allclose(voice.mel, theirs, atol=1e-4)
+
+
+def test_a_quiet_reference_is_raised_and_a_loud_one_left(speech):
+    quiet = make_voice(to_bytes(speech * 0.1, 24000), "Hello there my friend.")
+    assert quiet.gain(0.1) == pytest.approx(0.1 / quiet.rms)
+    assert quiet.gain(quiet.rms / 2) == 1.0
+
+
+def test_the_text_ends_in_punctuation_and_is_one_line(speech):
+    assert make_voice(to_bytes(speech, 24000), " Hello \n there ").ref_text == "Hello there."
+    assert make_voice(to_bytes(speech, 24000), "你好。").ref_text == "你好。"
+
+
+def test_identity_depends_on_sound_and_words(speech):
+    first = make_voice(to_bytes(speech, 24000), "Hello there.")
+    assert first.id == make_voice(to_bytes(speech, 24000), "Hello there.", name="other").id
+    assert first.id != make_voice(to_bytes(speech, 24000), "Hello here.").id
+
+
+def test_missing_text_is_an_error_not_a_download(speech):
+    with pytest.raises(VoiceError, match="--ref-text"):
+        make_voice(to_bytes(speech, 24000), "  ")
+
+
+def test_fifty_milliseconds_are_too_little(speech):
+    with pytest.raises(AudioError, match="too little"):
+        make_voice(to_bytes(speech[3000:4200], 24000), "Hi.")
+
+
+def test_a_clipped_reference_and_an_odd_pace_are_flagged(speech):
+    long = make_voice(to_bytes(np.tile(speech, 6), 24000), "A text that belongs to all of the recording. " * 5)
+    assert long.seconds <= 12.1
+    assert any("clipped" in w and "shorten its text" in w for w in long.warnings)
+    odd = make_voice(to_bytes(speech, 24000), "Far too many words for three seconds. " * 10)
+    assert any("bytes of text per second" in w for w in odd.warnings)
+
+
+def test_an_unknown_voice_lists_those_there_are():
+    with pytest.raises(VoiceError, match="nature-en"):
+        load_voice("nobody")

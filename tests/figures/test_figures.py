@@ -1,0 +1,201 @@
+"""Figures: what is in them, how big they are, and that they need no Streamlit."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import plotly.io
+import pytest
+from PIL import Image
+
+from workbench import figures
+from workbench.engine.settings import MelConfig
+from workbench.engine.signal import spectra
+from workbench.engine.signal.mel import mel_spectrogram
+from workbench.engine.signal.pitch import pitch
+from workbench.engine.timing import Sample, Span
+from workbench.figures.theme import STAGE_COLOURS
+
+CONFIG = MelConfig()
+RATE = CONFIG.target_sample_rate
+
+
+@pytest.fixture(scope="module")
+def minute() -> tuple[np.ndarray, np.ndarray]:
+    """60 s of something and its mel in dB."""
+    t = np.arange(60 * RATE) / RATE
+    wave = (0.2 * np.sin(2 * np.pi * (200 + 100 * np.sin(t)) * t)).astype(np.float32)
+    return wave, spectra.mel_decibels(mel_spectrogram(wave))
+
+
+def heatmaps(fig: Any) -> list[Any]:
+    return [trace for trace in fig.data if trace.type == "heatmap"]
+
+
+def test_figures_do_not_import_streamlit() -> None:
+    code = "import sys, workbench.figures; sys.exit('streamlit' in sys.modules or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_minute_is_sent_as_one_byte_a_cell(minute: tuple[np.ndarray, np.ndarray]) -> None:
+    wave, decibels = minute
+    fig = figures.waveform_mel(wave, decibels, CONFIG)
+    (heat,) = heatmaps(fig)
+    assert heat.z.dtype == np.int8 and heat.z.shape[1] <= 1400
+    assert len(plotly.io.to_json(fig, validate=False)) < 400_000
+    assert heat.zmax - heat.zmin == 80 and heat.zmax == np.ceil(decibels.max())
+    assert abs(int(heat.z.max()) - float(decibels.max())) <= 0.5  # true dB, to half of one
+
+
+def test_time_axis_of_the_picture_is_that_of_the_audio(minute: tuple[np.ndarray, np.ndarray]) -> None:
+    wave, decibels = minute
+    clicked = np.full_like(decibels, -100.0)
+    clicked[3000] = 0.0  # at 32.000 s
+    (heat,) = heatmaps(figures.waveform_mel(wave, clicked, CONFIG))
+    at = heat.x0 + heat.dx * int(heat.z.max(axis=0).argmax())
+    assert at == pytest.approx(3000 / CONFIG.frames_per_second, abs=heat.dx)
+    (near,) = heatmaps(figures.waveform_mel(wave, clicked, CONFIG, span=(31.0, 33.0)))
+    assert near.dx == pytest.approx(1 / CONFIG.frames_per_second) and near.z.shape[1] < 200  # all frames, none pooled
+    assert near.x0 + near.dx * int(near.z.max(axis=0).argmax()) == pytest.approx(32.0)
+
+
+def test_all_spectra_share_one_scale_and_one_time_axis(minute: tuple[np.ndarray, np.ndarray]) -> None:
+    wave, decibels = minute
+    hz, rate = spectra.mel_hz(), CONFIG.frames_per_second
+    panels = [
+        figures.WavePanel("w", wave, RATE),
+        figures.SpectrumPanel("a", decibels, hz, rate),
+        figures.SpectrumPanel("b", decibels - 30, hz, rate),
+        figures.DifferencePanel("d", np.full_like(decibels, -3.0), hz, rate),
+    ]
+    fig = figures.stack(panels, dynamic_range=60)
+    a, b, change = heatmaps(fig)
+    assert (a.zmin, a.zmax) == (b.zmin, b.zmax) and a.zmax - a.zmin == 60
+    assert (change.zmin, change.zmax) == (-20, 20) and set(np.unique(change.z)) == {-3}
+    assert [a.showscale, b.showscale, change.showscale] == [True, False, True]
+    assert {axis.matches for axis in fig.select_xaxes() if axis.matches} == {"x4"}
+
+
+def test_level_and_pitch_of_two_share_their_axes(minute: tuple[np.ndarray, np.ndarray]) -> None:
+    wave, _ = minute
+    quiet = wave[:RATE] * np.float32(0.1)
+    panels = [figures.WavePanel("A", wave, RATE), figures.WavePanel("B", quiet, RATE)]
+    panels += [
+        figures.PitchPanel("A", pitch(wave, RATE)),
+        figures.PitchPanel("B", pitch(quiet, RATE)),
+    ]
+    layout = figures.stack(panels).layout
+    assert layout.yaxis.range == layout.yaxis2.range and layout.yaxis.range[1] == pytest.approx(0.21, abs=1e-3)
+    assert layout.yaxis3.range == layout.yaxis4.range
+
+
+@pytest.mark.parametrize("scale", spectra.SCALES)
+@pytest.mark.parametrize("colours", figures.COLOUR_MAPS)
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_choice_of_the_page_draws(scale: str, colours: str, dark: bool) -> None:
+    panel = figures.SpectrumPanel(
+        "x", np.random.default_rng(0).normal(-40, 20, (50, 513)), np.linspace(0, 12_000, 513), 94
+    )
+    fig = figures.stack([panel], scale=scale, colour_map=colours, dark=dark)
+    plotly.io.to_json(fig, validate=True)
+    assert fig.layout.yaxis.ticktext[-1] in ("8k", "12k")
+
+
+def test_chunk_borders_and_fades_are_marked_on_each_panel(minute: tuple[np.ndarray, np.ndarray]) -> None:
+    wave, decibels = minute
+    fig = figures.waveform_mel(wave, decibels, CONFIG, borders=[(10.0, 10.15), (20.0, 20.0)])
+    lines = [s for s in fig.layout.shapes if s.type == "line"]
+    fades = [s for s in fig.layout.shapes if s.type == "rect"]
+    assert [s.x0 for s in lines] == [10.0, 20.0] * 2 and [(s.x0, s.x1) for s in fades] == [(10.0, 10.15)] * 2
+    assert {s.yref for s in lines} == {"y domain", "y2 domain"}
+    assert [a.text for a in fig.layout.annotations][-2:] == ["#2", "#3"]
+    hidden = figures.waveform_mel(wave, decibels, CONFIG, borders=[(10.0, 10.15)], span=(30.0, 40.0))
+    assert not hidden.layout.shapes
+
+
+def test_png_has_the_palette_and_low_frequencies_below() -> None:
+    decibels = np.full((40, 100), -100.0)
+    decibels[:, :50] = 0.0
+    picture = Image.open(io.BytesIO(figures.mel_png(decibels, row_pixels=2)))
+    assert picture.size == (40, 200)
+    rgb = np.asarray(picture.convert("RGB")).astype(int).sum(axis=2)
+    assert rgb[-1].min() > rgb[0].max()
+    flat = np.asarray(Image.open(io.BytesIO(figures.difference_png(np.zeros((5, 10))))).convert("RGB"))
+    assert (np.ptp(flat.reshape(-1, 3), axis=0) == 0).all() and flat.min() > 240  # nothing changed looks like paper
+
+
+def test_an_empty_or_silent_wave_draws() -> None:
+    silent = np.zeros(2400, np.float32)
+    plotly.io.to_json(figures.waveform_mel(silent, spectra.decoded_mel(silent)), validate=True)
+    nothing = pitch(np.zeros(0, np.float32), RATE)
+    plotly.io.to_json(figures.stack([figures.PitchPanel("F0", nothing)]), validate=True)
+
+
+SPANS = (
+    Span("read_weights", -2.0, 1.5),
+    Span("warmup", -0.5, 0.5),
+    Span("reference_mel", 0.0, 0.1),
+    Span("text", 0.1, 0.05, 0),
+    Span("ode", 0.15, 1.0, 0),
+    Span("ode.step", 0.15, 0.5, 0),
+    Span("ode.step", 0.65, 0.5, 0),
+    Span("vocoder", 1.15, 0.2, 0),
+    Span("ode", 1.35, 1.0, 1),
+    Span("cross_fade", 2.4, 0.01),
+)
+
+
+def test_gantt_holds_every_stage_of_the_run_in_its_colour_and_no_loading() -> None:
+    fig = figures.gantt_with_utilisation(SPANS)
+    bars = {t.name: t for t in fig.data if t.type == "bar"}
+    assert set(bars) == {"reference mel", "text", "ODE", "vocoder", "cross-fade"}
+    assert list(bars["ODE"].y) == ["chunk 1", "chunk 2"] and list(bars["ODE"].base) == [0.15, 1.35]
+    assert list(bars["ODE"].x) == [1.0, 1.0] and bars["ODE"].marker.color == STAGE_COLOURS["ode"]
+    steps = next(t for t in fig.data if t.name == "ODE step")
+    assert list(steps.x) == pytest.approx([0.65, 1.15])
+
+
+def test_utilisation_shares_the_time_axis_and_tells_what_was_not_there() -> None:
+    samples = [Sample(0.1 * k, 50.0, 40.0, 10**9) for k in range(30)]
+    fig = figures.gantt_with_utilisation(SPANS, samples, dark=True)
+    names = {t.name for t in fig.data}
+    assert {"CPU, machine", "CPU, this process", "memory"} <= names and "GPU" not in names
+    assert fig.layout.xaxis.range == fig.layout.xaxis3.range and fig.layout.xaxis.matches == "x3"
+    with_gpu = figures.gantt_with_utilisation(SPANS, [Sample(0.0, 1.0, 1.0, 1, 90.0, 2 * 10**9)])
+    assert {"GPU", "GPU memory"} <= {t.name for t in with_gpu.data}
+
+
+def test_loading_stands_apart() -> None:
+    fig = figures.load_bars(SPANS)
+    assert [t.name for t in fig.data] == ["read weights 1.50 s", "warm up 0.50 s"]
+    assert not figures.load_bars([]).data and figures.gantt_with_utilisation([]).layout.height > 0
+
+
+def test_runs_side_by_side() -> None:
+    fig = figures.stages_by_run({"A": {"text": 0.1, "ode": 2.0}, "B": {"ode": 1.0, "vocoder": 0.3}})
+    by_name = {t.name: list(t.x) for t in fig.data}
+    assert by_name == {"text": [0.1, 0.0], "ODE": [2.0, 1.0], "vocoder": [0.0, 0.3]}
+
+
+def test_animation_has_a_frame_for_every_state_and_stays_small() -> None:
+    states = np.random.default_rng(0).normal(0, 1, (33, 500, 100)).astype(np.float16)
+    fig = figures.animation(states, np.linspace(0, 1, 33), range(33))
+    assert len(fig.frames) == 33 and fig.frames[0].name == "0 (t = 0.000)"
+    assert [step.label for step in fig.layout.sliders[0].steps][-1] == "32"
+    assert [b.label for b in fig.layout.updatemenus[0].buttons] == ["▶ Play", "Pause"]
+    assert fig.frames[0].layout.images[0].source.startswith("data:image/png;base64,")
+    assert len(plotly.io.to_json(fig, validate=False)) < 5_000_000
+
+
+def test_distance_speed_and_grids() -> None:
+    times, moved = np.array([0.0, 0.1, 0.5, 1.0]), np.array([0.2, 0.4, 0.5])
+    bar, speed = figures.distances(times, moved, (0.1, 0.1, 0.1)).data
+    assert list(bar.y) == pytest.approx([0.2, 0.4, 0.5]) and list(speed.y) == pytest.approx([2.0, 1.0, 1.0])
+    assert list(bar.customdata[:, 0]) == pytest.approx([0.1, 0.5, 1.0])
+    fig = figures.time_grids({"uniform": np.linspace(0, 1, 5), "sway": times}, "sway")
+    assert [len(t.x) for t in fig.data] == [5, 4]
+    assert fig.data[1].marker.color == STAGE_COLOURS["ode"] != fig.data[0].marker.color

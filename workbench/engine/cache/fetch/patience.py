@@ -1,0 +1,153 @@
+"""Sockets that hear a cancel and keep to a deadline while they wait: for a connection, for TLS, for an answer's head.
+
+A time limit of httpx is one on silence: a host that sends a byte now and then is waited for without end.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import httpcore
+
+from workbench.engine.cache.fetch.transfer import Guard
+
+SLICE_SECONDS = 0.2  # between two looks at the cancel event
+T = TypeVar("T")
+
+
+def within(seconds: float, guard: Guard, work: Callable[[], T], discard: Callable[[T], None]) -> T:
+    """What ``work`` returns, done in a thread of its own, for it can neither be stopped nor be bounded itself.
+
+    Raises:
+        TimeoutError: not within ``seconds``; ``discard`` gets what comes too late.
+        Cancelled: on request.
+    """
+    done: list[tuple[T | None, BaseException | None]] = []
+    gone, guarding = False, threading.Lock()
+
+    def attempt() -> None:
+        try:
+            outcome: tuple[T | None, BaseException | None] = (work(), None)
+        except BaseException as error:
+            outcome = (None, error)
+        with guarding:
+            done.append(outcome)
+            late = gone and outcome[1] is None
+        if late:
+            discard(outcome[0])  # type: ignore[arg-type]
+
+    worker = threading.Thread(target=attempt, name="hub-wait", daemon=True)
+    worker.start()
+    until = time.monotonic() + seconds
+    try:
+        while worker.is_alive() and time.monotonic() < until:
+            worker.join(SLICE_SECONDS)
+            guard.check()
+    finally:
+        with guarding:
+            gone = not done
+    if not done:
+        raise TimeoutError(f"no answer within {seconds:g} s")
+    value, error = done[0]
+    if error is not None:
+        raise error
+    return value  # type: ignore[return-value]
+
+
+class PatientStream(httpcore.NetworkStream):
+    """A connection whose reads are cut into slices; the guard is told of each."""
+
+    def __init__(self, inner: httpcore.NetworkStream, guard: Guard) -> None:
+        self._inner, self._guard = inner, guard
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Raises ReadTimeout after ``timeout`` of silence, or when the head of an answer takes longer in all."""
+        guard = self._guard
+        now = time.monotonic()
+        until = min(now + (guard.caps.read_seconds if timeout is None else timeout), guard.head_until(now))
+        while True:
+            guard.check()
+            left = until - time.monotonic()
+            if left <= 0:
+                raise httpcore.ReadTimeout("no answer in time")
+            try:
+                block = self._inner.read(max_bytes, min(left, SLICE_SECONDS))
+            except httpcore.ReadTimeout:
+                continue
+            guard.heard(len(block))
+            return block
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Any:
+        limit = self._guard.caps.connect_seconds if timeout is None else timeout
+        try:
+            inner = within(
+                limit,
+                self._guard,
+                lambda: self._inner.start_tls(ssl_context, server_hostname, limit),
+                lambda stream: stream.close(),
+            )
+        except TimeoutError as error:
+            self._inner.close()
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except BaseException:
+            self._inner.close()
+            raise
+        return PatientStream(inner, self._guard)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class PatientBackend(httpcore.NetworkBackend):
+    """Makes the connections of httpcore: the look-up of the name and every address of a host count together."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._inner, self._guard = httpcore.SyncBackend(), guard
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        limit = self._guard.caps.connect_seconds if timeout is None else timeout
+        try:
+            inner = within(
+                limit,
+                self._guard,
+                lambda: self._inner.connect_tcp(host, port, limit, local_address, socket_options),
+                lambda stream: stream.close(),
+            )
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        return PatientStream(inner, self._guard)
+
+    def sleep(self, seconds: float) -> None:
+        self._inner.sleep(seconds)
+
+
+class PatientClock:
+    """Stands in for the library's ``time``: it sleeps between its attempts, and would not hear a cancel."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+
+    def sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._guard.check()
+            time.sleep(min(left, SLICE_SECONDS))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)

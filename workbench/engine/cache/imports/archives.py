@@ -1,0 +1,227 @@
+"""Unpacking an archive that a stranger may have made.
+
+Every byte is read, to the end of the compressed stream and of the file, and every checksum that the format has is
+checked: an archive is unpacked whole or refused. What a header announces is bounded before it is believed.
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+import posixpath
+import shutil
+import stat
+import struct
+import tarfile
+import threading
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from workbench.engine.cache.imports.decompressing import (
+    ZIP_DECODERS,
+    CappedFile,
+    Decoded,
+    TarStream,
+    opened,
+    raw_member,
+)
+from workbench.engine.cache.paths import human_bytes
+from workbench.engine.errors import Cancelled, ImportRefused
+
+MAX_UNPACKED_BYTES = 20_000_000_000  # the largest checkpoint known, an unpruned one, has 5.4 GB
+MAX_ENTRIES = 10_000
+MAX_DEPTH = 32  # folders within folders
+SPARE_BYTES = 50_000_000
+SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
+_BLOCK = 1 << 20
+# what a damaged or hostile archive makes the standard library raise
+_DAMAGE = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
+    *(NotImplementedError, RuntimeError, ValueError, ArithmeticError, LookupError, AttributeError, MemoryError),
+)
+
+
+def is_archive(path: Path) -> bool:
+    """By its name: a .pt file is a zip archive too, and not meant."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+class _Budget:
+    """Counts what comes out of an archive; what its header announces is not to be trusted."""
+
+    def __init__(self, path: Path, target: Path, cancel: threading.Event | None) -> None:
+        self.path, self.cancel, self.entries = path, cancel, 0
+        self.left = min(MAX_UNPACKED_BYTES, shutil.disk_usage(target).free - SPARE_BYTES)
+
+    def check(self) -> None:
+        """Raise Cancelled if that was asked for."""
+        if self.cancel is not None and self.cancel.is_set():
+            raise Cancelled("The import was cancelled; nothing was kept.")
+
+    def fits(self, n_bytes: int) -> None:
+        """Refuse a file that announces more than there is room for."""
+        if n_bytes > self.left:
+            raise ImportRefused(
+                f"{self.path.name} unpacks to more than there is room for (the disk, or "
+                f"{human_bytes(MAX_UNPACKED_BYTES)}).",
+                remedy="Unpack it yourself and import the folder.",
+            )
+
+    def take(self, n_bytes: int) -> None:
+        self.check()
+        self.fits(n_bytes)
+        self.left -= n_bytes
+
+    def entry(self, name: str) -> None:
+        self.check()
+        self.entries += 1
+        if self.entries > MAX_ENTRIES:
+            raise ImportRefused(
+                f"{self.path.name} holds more than {MAX_ENTRIES} files.",
+                remedy="Unpack it yourself and import the folder of one model.",
+            )
+        parts = PurePosixPath(name.replace("\\", "/"))
+        if parts.is_absolute() or ".." in parts.parts or ":" in name.partition("/")[0]:
+            raise ImportRefused(
+                f"{self.path.name} holds {_short(name)}, which leads out of its folder.",
+                remedy="Do not trust this archive.",
+            )
+        if len(parts.parts) > MAX_DEPTH:
+            raise ImportRefused(
+                f"{self.path.name} holds {_short(name)}, deeper than {MAX_DEPTH} folders.",
+                remedy="Unpack it yourself and import the folder of one model.",
+            )
+
+    def write(self, source: IO[bytes], place: Path) -> int:
+        """Copy all of ``source`` to ``place``, within the budget. Returns the bytes."""
+        place.parent.mkdir(parents=True, exist_ok=True)
+        done = 0
+        with source, place.open("wb") as out:
+            while block := source.read(_BLOCK):
+                self.take(len(block))
+                out.write(block)
+                done += len(block)
+        return done
+
+
+def _short(name: str) -> str:
+    """The name of a member for a message of one line."""
+    return repr(name if len(name) <= 80 else name[:77] + "...")
+
+
+def _check_members(path: Path, archive: zipfile.ZipFile, budget: _Budget) -> None:
+    """Refuse a zip whose directory contradicts itself, before the first byte is unpacked."""
+    members, names = archive.infolist(), set()
+    for info in members:
+        budget.entry(info.filename)
+        if info.flag_bits & 0x1:
+            raise ImportRefused(
+                f"{path.name} is encrypted ({_short(info.filename)}).",
+                remedy="Unpack it yourself and import the folder.",
+            )
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise ImportRefused(
+                f"{path.name} holds the link {_short(info.filename)}, which zip does not keep safely.",
+                remedy="Pack it with tar, or with the files themselves (zip without -y).",
+            )
+        name = posixpath.normpath(info.filename)
+        if name in names and not info.is_dir():
+            raise zipfile.BadZipFile(f"it holds {_short(info.filename)} twice")
+        names.add(name)
+    budget.fits(sum(info.file_size for info in members))
+    starts = sorted(members, key=lambda info: info.header_offset)
+    ends = [info.header_offset for info in starts[1:]] + [archive.start_dir]
+    for info, end in zip(starts, ends, strict=True):
+        if info.header_offset + zipfile.sizeFileHeader + len(info.orig_filename) + info.compress_size > end:
+            raise zipfile.BadZipFile(f"{_short(info.filename)} overlaps another part")
+
+
+def _unzip(path: Path, target: Path, budget: _Budget) -> None:
+    with CappedFile(path) as file, zipfile.ZipFile(file) as archive:
+        file.seek(-zipfile.sizeEndCentDir - len(archive.comment), os.SEEK_END)
+        if file.read(4) != zipfile.stringEndArchive:
+            raise zipfile.BadZipFile("something follows its end")
+        _check_members(path, archive, budget)
+        for info in archive.infolist():
+            if info.is_dir():
+                (target / info.filename).mkdir(parents=True, exist_ok=True)
+                continue
+            known = ZIP_DECODERS.get(info.compress_type)  # zipfile itself unpacks these without a bound
+            source = Decoded(raw_member(archive, info), known(info), crc=info.CRC) if known else archive.open(info)
+            if budget.write(source, target / info.filename) != info.file_size:
+                raise zipfile.BadZipFile(f"{_short(info.filename)} has another length than announced")
+
+
+def _link_target(member: tarfile.TarInfo) -> str:
+    """Where a link of a tar archive points to, as a path within the archive; it may lead out of it."""
+    start = posixpath.dirname(member.name) if member.issym() else ""
+    return posixpath.normpath(posixpath.join(start, member.linkname))
+
+
+def _untar(path: Path, target: Path, budget: _Budget) -> None:
+    """Regular files are written, links to them become second names of the same content.
+
+    No symbolic link is ever made, so that nothing can be written through one. The "data" filter of tarfile is not
+    enough: before Python 3.11.13 it could be led out of the folder (CVE-2025-4517).
+    """
+    links: dict[str, str] = {}
+    with opened(path) as plain:
+        stream = TarStream(plain, budget.check)
+        with tarfile.open(fileobj=stream, mode="r:") as archive:  # type: ignore[call-overload]
+            while (member := archive.next()) is not None:
+                archive.members.clear()  # they would all be kept, with what their headers hold
+                budget.entry(member.name)
+                name = posixpath.normpath(member.name)
+                if member.issym() or member.islnk():
+                    budget.entry(member.linkname if member.linkname.startswith("/") else _link_target(member))
+                    links[name] = _link_target(member)
+                elif member.isdir():
+                    (target / name).mkdir(parents=True, exist_ok=True)
+                elif member.isreg() and (source := archive.extractfile(member)) is not None:
+                    budget.fits(member.size)
+                    with stream.content():
+                        written = budget.write(source, target / name)
+                    if written != member.size:
+                        raise tarfile.ReadError(f"{_short(member.name)} is cut short")
+                else:
+                    raise ImportRefused(
+                        f"{path.name} holds {_short(member.name)}, which is neither file nor folder.",
+                        remedy="Do not trust this archive.",
+                    )
+            stream.finish()
+    _link(target, links, budget)
+
+
+def _link(target: Path, links: dict[str, str], budget: _Budget) -> None:
+    """Give each linked file its second name."""
+    for name, end in links.items():
+        for _ in range(8):  # links to links, as in no known cache; a circle ends here
+            end = links.get(end, end)
+        place, content = target / name, target / end
+        if content.is_file() and not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(content, place)
+            except OSError:  # a disk without hard links
+                budget.take(content.stat().st_size)
+                shutil.copyfile(content, place)
+
+
+def unpack(path: Path, target: Path, cancel: threading.Event | None = None) -> None:
+    """Unpack ``path`` into the folder ``target``. Nothing there is to be used unless this returns.
+
+    Raises:
+        ImportRefused: damaged anywhere, too large, or with a path or link that leads out of the folder.
+        Cancelled: on request.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    budget = _Budget(path, target, cancel)
+    try:
+        (_unzip if path.name.lower().endswith(".zip") else _untar)(path, target, budget)
+    except _DAMAGE as error:
+        why = getattr(error, "strerror", None) or (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise ImportRefused(
+            f"{path.name} cannot be unpacked ({why}).", remedy="Copy it again, or unpack it yourself."
+        ) from error

@@ -1,0 +1,212 @@
+"""A torch checkpoint: what it holds, and its tensors' bytes, read without torch and without running anything in it.
+
+Two formats: a zip file with ``data.pkl`` and one member for each storage (torch 1.6 and later), and before it four
+pickles, a list of storages and their bytes. Both are read here, bounded by the size of the file.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from workbench.engine.cache.headers import ITEM_BYTES, Header, file_problem
+from workbench.engine.cache.imports.pickles import Foreign, NotPlain, Storage, StoredTensor, read_pickle
+from workbench.engine.errors import ImportRefused, WeightsError
+
+PICKLE_MAX_BYTES = 8_000_000  # names and shapes only; the largest training checkpoint known here has 0.3 MB
+DIRECTORY_MAX_BYTES = 4_000_000  # of a zip file: 30,000 members
+LAYERS = ("ema_model_state_dict", "model_state_dict", "state_dict")
+"""Where a checkpoint keeps its weights, in the order in which inference takes them; a bare table is weights itself."""
+
+_MAGIC = 0x1950A86A20F9469CFC6C
+# what damaged zip files make their readers raise
+_BROKEN = (
+    zipfile.BadZipFile,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Tensors of the layer that inference uses, and whether a training's optimizer state takes room beside it.
+
+    ``places`` says where in the file each tensor is: storage, offset, shape and stride.
+    """
+
+    header: Header
+    layer: str
+    has_optimizer: bool
+    places: dict[str, StoredTensor]
+
+
+def choose_layer(top: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(name, table) of the layer that inference takes; the name is empty where the table itself holds the weights."""
+    layer = next((name for name in LAYERS if isinstance(top.get(name), dict)), "")
+    return layer, top[layer] if layer else top
+
+
+def _directory_bytes(file: BinaryIO) -> int:
+    """Size of a zip file's directory as its end says, read before the directory is. Torch always writes ZIP64."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - 22 - 20 - 56 - 65_535))
+    tail = file.read()
+    at = tail.rfind(b"PK\5\6")
+    if at < 0 or len(tail) < at + 22:
+        raise NotPlain("its end is missing")
+    length = int.from_bytes(tail[at + 12 : at + 16], "little")
+    wide = tail[at - 76 : at - 20] if at >= 76 else b""
+    return int.from_bytes(wide[40:48], "little") if wide.startswith(b"PK\6\6") else length
+
+
+class _Zipped:
+    """The format since torch 1.6."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        length = _directory_bytes(file)
+        if length > DIRECTORY_MAX_BYTES:
+            raise NotPlain(f"its directory has {length} bytes")
+        self.archive = zipfile.ZipFile(file)
+        members = self.archive.infolist()
+        if len({m.filename.casefold() for m in members}) < len(members):
+            raise NotPlain("a name occurs twice in it")
+        if any(m.compress_type != zipfile.ZIP_STORED or m.file_size != m.compress_size for m in members):
+            raise NotPlain("its members are compressed, which torch never does")
+        pickles = [m.filename for m in members if m.filename.rpartition("/")[2] == "data.pkl"]
+        if len(pickles) != 1:
+            raise NotPlain(f"it has {len(pickles)} data.pkl")
+        self.folder = pickles[0].removesuffix("data.pkl")
+        if self.folder + "byteorder" in self.archive.namelist() and self.read("byteorder", 6) != b"little":
+            raise NotPlain("it was written on a big-endian machine")
+        self.top, _ = read_pickle(io.BytesIO(self.read("data.pkl", PICKLE_MAX_BYTES)))
+
+    def read(self, name: str, limit: int) -> bytes:
+        """A member's bytes, their checksum compared. Raises NotPlain if there are more than ``limit``."""
+        size = self.archive.getinfo(self.folder + name).file_size
+        if size > limit:
+            raise NotPlain(f"{name} has {size} bytes")
+        return self.archive.read(self.folder + name)
+
+    def storage(self, key: str, n_bytes: int) -> bytes:
+        return self.read(f"data/{key}", n_bytes)
+
+
+class _Plain:
+    """The format before torch 1.6: magic number, protocol, system, object, list of storages, then their bytes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        file.seek(0)
+        start = io.BytesIO(file.read(PICKLE_MAX_BYTES))
+        if read_pickle(start)[0] != _MAGIC:
+            raise NotPlain("it does not begin as torch begins")
+        read_pickle(start)
+        system, _ = read_pickle(start)
+        if not isinstance(system, dict) or system.get("little_endian") is not True:
+            raise NotPlain("it was written on a big-endian machine")
+        self.top, storages = read_pickle(start)
+        keys, _ = read_pickle(start)
+        self._find(keys, {key: ITEM_BYTES[storage.dtype] for key, storage in storages.items()}, start.tell())
+
+    def _find(self, keys: Any, item_bytes: dict[str, int], at: int) -> None:
+        """Find each storage: 8 bytes with its number of elements, then those."""
+        self.places: dict[str, tuple[int, int]] = {}
+        if not isinstance(keys, list) or len(keys) != len(item_bytes):
+            raise NotPlain("its list of storages is not that of its tensors")
+        for key in keys:
+            self.file.seek(at)
+            size = struct.unpack("<q", self.file.read(8))[0] * item_bytes[key]
+            if size < 0:
+                raise NotPlain(f"a storage has {size} bytes")
+            self.places[key], at = (at + 8, size), at + 8 + size
+            if at > 2**62:
+                raise NotPlain(f"a storage has {size} bytes")
+
+    def storage(self, key: str, n_bytes: int) -> bytes:
+        at, size = self.places[key]
+        self.file.seek(at)
+        return self.file.read(n_bytes) if size == n_bytes else b""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Zipped | _Plain]:
+    """The file in its format. Whatever is wrong with it, here or in the block, is said as one WeightsError."""
+    problem = file_problem(path)
+    if problem:
+        raise WeightsError(f"{path} {problem}.", remedy="Fetch or copy the file again.")
+    try:
+        with path.open("rb") as file:
+            yield _Zipped(file) if zipfile.is_zipfile(file) else _Plain(file)
+    except Foreign as error:
+        raise ImportRefused(
+            f"{path} is refused: {error}; reading it could run code.",
+            remedy="Use a .safetensors file, or save the weights anew from a source you trust.",
+        ) from error
+    except NotPlain as error:
+        raise WeightsError(
+            f"{path} is not a torch checkpoint, or damaged: {error}.", remedy="Fetch or copy the file again."
+        ) from error
+    except _BROKEN as error:
+        raise WeightsError(
+            f"{path} is not a torch checkpoint, or damaged ({type(error).__name__}).",
+            remedy="Fetch or copy the file again.",
+        ) from error
+
+
+def _described(path: Path, top: Any) -> Checkpoint:
+    """The layer that inference uses, its size checked against the file's."""
+    layer, table = choose_layer(top) if isinstance(top, dict) else ("", {})
+    places = {name: value for name, value in table.items() if isinstance(value, StoredTensor)}
+    if not places:
+        raise ImportRefused(
+            f"{path} holds no table of weights.", remedy="Give a checkpoint that upstream's trainer wrote."
+        )
+    size = path.stat().st_size
+    storages = {place.storage for place in places.values()}
+    tensors = {name: place.info for name, place in places.items()}
+    for total in (sum(s.n_bytes for s in storages), sum(t.n_bytes for t in tensors.values())):
+        if total > size:
+            raise NotPlain(f"its tensors have {total} bytes, the file {size}")
+    return Checkpoint(Header(tensors, {}, size), layer, "optimizer_state_dict" in top, places)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Names and shapes in a ``.pt`` file, without running what it asks for.
+
+    Raises:
+        ImportRefused: it asks for a function that plain weights do not need, or holds no weights.
+        WeightsError: it is cut short or not a checkpoint.
+    """
+    with _opened(path) as found:
+        return _described(path, found.top)
+
+
+def read_storages(path: Path) -> Iterator[tuple[Storage, bytes, dict[str, StoredTensor]]]:
+    """The bytes of each storage that inference needs, one after the other, with the tensors that lie in it.
+
+    Raises:
+        ImportRefused, WeightsError: as ``read_checkpoint``; the bytes' checksum is wrong, or some are missing.
+    """
+    with _opened(path) as found:
+        within: dict[Storage, dict[str, StoredTensor]] = {}
+        for name, place in _described(path, found.top).places.items():
+            within.setdefault(place.storage, {})[name] = place
+        for storage, places in within.items():
+            raw = found.storage(storage.key, storage.n_bytes)
+            if len(raw) != storage.n_bytes:
+                raise NotPlain(f"storage {storage.key} has not the {storage.n_bytes} bytes that its tensors need")
+            yield storage, raw, places

@@ -1,0 +1,215 @@
+"""import_model(): takes a folder, an archive or a weights file that the user has, in any layout, into the cache.
+
+The user's files are copied, never moved or changed. What cannot work is refused with its reason before
+anything is copied.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import re
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.engine.cache.drafts import sweep_drafts
+from workbench.engine.cache.imports.archives import SUFFIXES, is_archive, unpack
+from workbench.engine.cache.imports.checking import Examined, entry_called, examine, known_model
+from workbench.engine.cache.manifests import READ_BYTES, write_lock
+from workbench.engine.cache.paths import human_bytes
+from workbench.engine.catalog import DEMO_VOICE, ModelSpec, get_model, imported_folder
+from workbench.engine.errors import CacheError, Cancelled, WorkbenchError
+from workbench.engine.files.leftovers import claim
+from workbench.engine.settings import user_path
+
+log = logging.getLogger("workbench.cache")
+Progress = Callable[[str, int, int], None]
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What was imported: its catalogue entry, what was noticed or mended, bytes copied, seconds."""
+
+    spec: ModelSpec
+    notes: tuple[str, ...]
+    bytes: int
+    seconds: float
+
+
+def _name(wanted: str | None, found: Examined, path: Path) -> str:
+    """The name asked for, that of the known model, or one made from the path. Raises CacheError if it cannot be one."""
+    known = known_model(found.files)
+    generic = re.fullmatch(r"model(_\w+)?|vocab|ckpts?", found.files.weights.stem, re.IGNORECASE)
+    bare = path.is_file() and not is_archive(path)
+    own = (path.parent.name if bare else path.name) if generic else found.files.weights.stem
+    for suffix in sorted(SUFFIXES, key=len, reverse=True):
+        own = own.removesuffix(suffix)
+    name = wanted or (known.name if known else re.sub(r"[^A-Za-z0-9._-]+", "-", own).strip("-._"))
+    if not _NAME.fullmatch(name) or name.lower() == DEMO_VOICE:
+        raise CacheError(
+            f"{name!r} cannot be the name of an import.",
+            remedy="Use letters, digits, dot, dash and underscore, 64 at most.",
+        )
+    entry = entry_called(name)
+    return entry.name if entry else name
+
+
+def _copy(source: Path, target: Path, step: Callable[[int], None]) -> None:
+    """Copy the content of ``source``, links followed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source.open("rb") as read, target.open("wb") as write:
+        while block := read.read(READ_BYTES):
+            write.write(block)
+            step(len(block))
+
+
+def _describe(found: Examined, name: str, folder: Path) -> None:
+    """Write the vocabulary as upstream's reader needs it, and config.yaml in upstream's layout."""
+    import yaml
+
+    (folder / "vocab.txt").write_text(found.vocabulary.as_text(), encoding="utf-8", newline="\n")
+    model = {
+        "name": name,
+        "tokenizer": "custom",
+        "backbone": found.backbone,
+        "arch": found.arch,
+        "mel_spec": dataclasses.asdict(found.mel),
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump({"model": model}, sort_keys=False), encoding="utf-8")
+
+
+def _bring_in(
+    found: Examined, name: str, about: dict[str, Any], on_progress: Progress | None, cancel: threading.Event | None
+) -> int:
+    """Copy into a hidden folder, write the lock, and rename: the model appears whole or not at all. Returns bytes."""
+    copies = {found.files.weights: found.files.weights.name}
+    if found.own_vocoder:
+        copies |= {p: f"vocos/{p.name}" for p in found.own_vocoder}
+    total, done = sum(p.stat().st_size for p in copies), 0
+
+    def step(n_bytes: int) -> None:
+        nonlocal done
+        done += n_bytes
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("The import was cancelled; nothing was kept.")
+        if on_progress is not None:
+            on_progress(name, done, total)
+
+    root = imported_folder()
+    if total > shutil.disk_usage(root).free:
+        raise CacheError(
+            f"{name} needs {human_bytes(total)}, which the disk of {root} does not have free.",
+            remedy="Free some space, or move the cache with WORKBENCH_HOME.",
+        )
+    with _reserved(name) as part:
+        for source, relative in copies.items():
+            _copy(source, part / relative, step)
+        _describe(found, name, part)
+        write_lock(part, model=name, about=about)
+        os.replace(part, root / name)
+    return total
+
+
+@contextmanager
+def _reserved(name: str) -> Iterator[Path]:
+    """A draft folder for the model ``name``, which nobody else can import meanwhile.
+
+    Raises:
+        CacheError: the name is taken, or somebody is importing under it.
+    """
+    other = "Remove it first, or choose another name with name=."
+    with ExitStack() as held:
+        try:
+            part = held.enter_context(claim(imported_folder() / f".{name.lower()}.part"))
+        except FileExistsError as error:
+            raise CacheError(
+                f"A model {name} is being imported at this moment.",
+                remedy="Wait for that import to end, or choose another name with name=.",
+            ) from error
+        taken = next((p for p in imported_folder().iterdir() if p.name.lower() == name.lower()), None)
+        if taken is not None:
+            raise CacheError(f"There is an imported model {taken.name} already.", remedy=other)
+        yield part
+
+
+@contextmanager
+def _unpacked(path: Path, cancel: threading.Event | None) -> Iterator[Path]:
+    """The folder or file itself, or what an archive holds, for as long as the block lasts."""
+    imported_folder().mkdir(parents=True, exist_ok=True)
+    sweep_drafts()
+    if not (path.is_file() and is_archive(path)):
+        yield path
+        return
+    with claim(imported_folder() / f".unpack-{uuid.uuid4().hex}.part") as target:
+        unpack(path, target, cancel)
+        try:
+            yield target
+        except WorkbenchError as error:  # people know their archive, not our draft
+            what, remedy = (text.replace(str(target), str(path)) for text in (error.what, error.remedy))
+            raise type(error)(what, remedy=remedy) from error
+
+
+def _about(name: str, path: Path, found: Examined, license: str | None, languages: tuple[str, ...]) -> dict[str, Any]:
+    """What the lock says of the model beside its files."""
+    known = entry_called(name)
+    return {
+        "title": known.title if known else name,
+        "source": str(path),
+        "languages": list(languages or (known.languages if known else ())),
+        "license": license or (known.license if known else "unknown"),
+        "note": " ".join(found.notes),
+        "weights": found.files.weights.name,
+        "own_vocoder": found.own_vocoder is not None,
+    }
+
+
+def import_model(
+    path: str | Path,
+    *,
+    name: str | None = None,
+    config: str | Path | None = None,
+    vocoder: str | Path | None = None,
+    license: str | None = None,
+    languages: tuple[str, ...] = (),
+    on_progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> ImportReport:
+    """Copy a model that the user has into the cache and make it an entry of the catalogue.
+
+    Args:
+        path: folder or archive in any layout that people have, or a weights file.
+        name: for the catalogue; the name of a catalogue entry makes the copy serve that entry. None: by the layout.
+        config: one of upstream's configurations ("F5TTS_Base"), a catalogue name, or a .yaml file in upstream's layout.
+            None: the config.yaml beside the weights, or the name of a known model in the layout.
+        vocoder: folder of a Vocos. None: the one beside the weights, else that of the caches.
+        license, languages: what is known of them.
+
+    Raises:
+        ImportRefused: MLX weights, an LFS pointer, an unsafe pickle, another architecture, a wrong vocabulary,
+            no stated configuration, an unsafe archive.
+        WeightsError: no weights found, or cut short.
+        CacheError: the name is taken or unusable, or the disk is full.
+    """
+    began, path = time.perf_counter(), Path(os.path.abspath(user_path(path)))
+    try:
+        with _unpacked(path, cancel) as source:
+            found = examine(source, config, vocoder, name)
+            name = _name(name, found, path)
+            n_bytes = _bring_in(found, name, _about(name, path, found, license, languages), on_progress, cancel)
+    except OSError as error:
+        raise CacheError(
+            f"The import of {path} failed: {error.strerror or error}.",
+            remedy="Check the disk, and the permissions of both that path and the cache.",
+        ) from error
+    seconds = time.perf_counter() - began
+    log.info("import model=%s from=%s bytes=%d took=%.2f", name, path, n_bytes, seconds)
+    return ImportReport(get_model(name), found.notes, n_bytes, seconds)

@@ -1,0 +1,241 @@
+"""What the cache holds (fast, no hashes) and whether it is what it should be (every byte, offline)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.engine.cache.headers import file_problem
+from workbench.engine.cache.manifests import LOCK_NAME, LockedRepo, git_id_of, locked_repos, read_lock, sha256_of
+from workbench.engine.cache.paths import snapshots
+from workbench.engine.cache.resolving import folder_weights, hub_places
+from workbench.engine.catalog import VOCODER_FILES, ModelSpec, get_model, list_models
+from workbench.engine.errors import CacheError, WeightsError
+
+log = logging.getLogger("workbench.cache")
+_DESCRIPTION = "its description"
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class CachedFile:
+    """A file that a model needs: where it is or should be, its size (0 if missing), and what is wrong with it.
+
+    ``sha256`` is what a lock says it must be, "" without one; ``shared`` marks the vocoder, common to many models.
+    """
+
+    name: str
+    path: Path
+    size: int
+    problem: str = ""
+    sha256: str = ""
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Stock:
+    """One model in the cache.
+
+    ``state`` is "complete", "incomplete" or "absent"; ``source`` "cache", "huggingface cache" or "" when absent.
+    """
+
+    model: str
+    title: str
+    state: str
+    source: str
+    revision: str | None
+    license: str
+    files: tuple[CachedFile, ...]
+    note: str = ""
+
+    @property
+    def bytes(self) -> int:
+        """Size of the files that are there, the vocoder included."""
+        return sum(f.size for f in self.files)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """One line for each file that is missing or damaged; none for a model that is simply not here."""
+        return () if self.state == "absent" else tuple(f"{f.name} {f.problem}" for f in self.files if f.problem)
+
+
+def _look(name: str, path: Path, locked: LockedRepo | None, shared: bool = False) -> CachedFile:
+    """The file as it is now."""
+    entry = next((f for f in locked.files if f.path == name), None) if locked else None
+    problem = file_problem(path, entry.size if entry else None)
+    try:
+        size = path.stat().st_size if path.is_file() else 0
+    except OSError:
+        size = 0
+    return CachedFile(name, path, size, problem, entry.sha256 if entry else "", shared)
+
+
+def _best_snapshot(
+    repo: str, names: Sequence[str], locked: LockedRepo | None, shared: bool = False
+) -> tuple[str, str | None, list[CachedFile]]:
+    """(source, revision, files) of the first snapshot that is whole, else of the one that has most."""
+    best: tuple[int, str, str | None, list[CachedFile]] = (-1, "", None, [])
+    for source, root in hub_places():
+        for snapshot in snapshots(root, repo, prefer=locked.revision if locked else None):
+            pinned = locked if locked is not None and locked.revision == snapshot.name else None
+            files = [_look(name, snapshot / name, pinned, shared) for name in names]
+            present = sum(f.size > 0 for f in files)
+            whole = sum(not f.problem for f in files)
+            if present and whole > best[0]:
+                best = (whole, source, snapshot.name, files)
+            if whole == len(names):
+                return source, snapshot.name, files
+    files = best[3] or [CachedFile(name, Path(name), 0, "is missing", shared=shared) for name in names]
+    return best[1], best[2], files
+
+
+def _folder_files(spec: ModelSpec, folder: Path) -> list[CachedFile]:
+    """The files of a model that lives in a folder: all that its lock names, or what it needs."""
+    locked = next(iter(read_lock(folder / LOCK_NAME)), None)
+    if locked is not None:
+        return [_look(f.path, folder / f.path, locked) for f in locked.files]
+    try:
+        weights = folder_weights(spec, folder, None)
+    except WeightsError as error:
+        return [CachedFile("model_*.safetensors", folder, 0, error.what)]
+    return [_look(p.relative_to(folder).as_posix(), p, None) for p in (weights, folder / "vocab.txt")]
+
+
+def _stock(spec: ModelSpec) -> Stock:
+    """The state of one catalogue entry."""
+    source, revision, files, note = "cache", None, [], spec.note
+    unusable = spec.not_runnable if spec.folder is not None and os.path.lexists(spec.folder) else ""
+    try:
+        locked = locked_repos(spec.name) if spec.vocoder_repo else {}
+        if spec.folder is not None:
+            files = _folder_files(spec, spec.folder)
+        elif spec.repo and spec.repo_files:
+            source, revision, files = _best_snapshot(spec.repo, spec.repo_files, locked.get(spec.repo))
+        own = any(f.size for f in files)
+        if (spec.vocoder_repo and spec.repo_files) or (spec.kind == "imported" and spec.vocoder_repo):
+            files += _best_snapshot(str(spec.vocoder_repo), VOCODER_FILES, locked.get(str(spec.vocoder_repo)), True)[2]
+    except (CacheError, WeightsError) as error:
+        unusable = unusable or str(error)
+    except OSError as error:
+        unusable = unusable or f"It cannot be read: {error.strerror or error}."
+    if unusable:  # it is there, and nothing about its files can be relied on
+        own, note = True, unusable
+        files = [CachedFile(_DESCRIPTION, spec.folder or Path(), 0, f"is damaged: {unusable}"), *files]
+    state = "absent" if not own else "incomplete" if any(f.problem for f in files) else "complete"
+    return Stock(
+        spec.name,
+        spec.title,
+        state,
+        source if own else "",
+        revision if own else None,
+        spec.license,
+        tuple(files),
+        spec.not_runnable or note,
+    )
+
+
+def inventory() -> tuple[Stock, ...]:
+    """Every model of the catalogue and its state on this disk. Reads sizes and headers, no content, no network."""
+    began = time.perf_counter()
+    found = tuple(_stock(spec) for spec in list_models())
+    log.info(
+        "inventory models=%d complete=%d took=%.3f",
+        len(found),
+        sum(s.state == "complete" for s in found),
+        time.perf_counter() - began,
+    )
+    return found
+
+
+@dataclass(frozen=True)
+class Checked:
+    """``status`` is "ok", "damaged", "missing", or "unknown" where nothing says what the content must be."""
+
+    name: str
+    path: Path
+    status: str
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What verify() found, file by file."""
+
+    model: str
+    files: tuple[Checked, ...]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Is every file there, and are its contents what they must be?"""
+        return bool(self.files) and all(f.status == "ok" for f in self.files)
+
+
+def _expected(file: CachedFile) -> str:
+    """The digest that the lock names, else that of the blob's name: the Hub's caches name blobs by their content."""
+    if file.sha256:
+        return file.sha256
+    blob = os.path.basename(os.path.realpath(file.path)) if file.path.is_symlink() else ""
+    return blob if len(blob) in (40, 64) and set(blob) <= set("0123456789abcdef") else ""
+
+
+def _check(file: CachedFile, on_bytes: Callable[[int], None] | None, cancel: threading.Event | None) -> Checked:
+    """Hash one file and compare."""
+    expected = _expected(file)
+    if not file.path.is_file():
+        return Checked(file.name, file.path, "missing", expected, "")
+    try:
+        found = git_id_of(file.path) if len(expected) == 40 else sha256_of(file.path, on_bytes=on_bytes, cancel=cancel)
+    except OSError as error:
+        return Checked(file.name, file.path, "damaged", expected, error.strerror or str(error))
+    status = "unknown" if not expected else "ok" if found == expected else "damaged"
+    return Checked(file.name, file.path, status, expected, found)
+
+
+def _check_all(stock: Stock, on_progress: Progress | None, cancel: threading.Event | None) -> tuple[Checked, ...]:
+    """Every file of ``stock``, one after the other."""
+    done, checked = 0, []
+
+    for file in stock.files:
+
+        def count(n_bytes: int, name: str = file.name) -> None:
+            nonlocal done
+            done += n_bytes
+            if on_progress is not None:
+                on_progress(name, done, stock.bytes)
+
+        checked.append(_check(file, count, cancel))
+    return tuple(checked)
+
+
+def verify(name: str, *, on_progress: Progress | None = None, cancel: threading.Event | None = None) -> Verification:
+    """Read every byte of a model's files and compare sha256 with the lock, or with the blobs' names. No network.
+
+    Args:
+        on_progress: called with (file, bytes done, bytes in all).
+
+    Raises:
+        ModelError: no such model.
+        CacheError: nothing of it is on this machine.
+        Cancelled: on request.
+    """
+    began, stock = time.perf_counter(), _stock(get_model(name))
+    if stock.state == "absent":
+        raise CacheError(
+            f"Nothing of {stock.model} is on this machine.",
+            remedy=f"`python -m workbench cache fetch {stock.model}` brings it.",
+        )
+    if stock.files and stock.files[0].name == _DESCRIPTION:
+        raise CacheError(f"{stock.model} is damaged: {stock.note}", remedy="Delete it, and fetch or import it again.")
+    checked = _check_all(stock, on_progress, cancel)
+    report = Verification(stock.model, checked, time.perf_counter() - began)
+    log.info(
+        "verify model=%s ok=%s bytes=%d took=%.2f", stock.model, report.ok, stock.bytes, time.perf_counter() - began
+    )
+    return report

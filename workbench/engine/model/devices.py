@@ -1,0 +1,74 @@
+"""Which number format this CPU multiplies fastest: measured, because the processor's flags do not tell."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from workbench.engine.errors import DeviceError
+
+_FASTER = 0.6  # share of fp32's time below which bf16 is worth it; well clear of 1, so that every start decides alike
+_ROUNDS = 7
+
+
+@lru_cache(1)
+def cpu_prefers_bf16() -> bool:
+    """Whether a matrix product of the demo voice's size is much faster in bf16 than in fp32 (takes some 20 ms).
+
+    Of three machines with avx512_bf16 and without AMX, one did 85 GFLOP/s in bf16 and 155 in fp32 on a core, one 204
+    and 78, one 430 and 190 on two cores.
+    """
+    best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
+    pairs = {d: (torch.ones(2048, 256, dtype=d), torch.ones(256, 512, dtype=d)) for d in best}
+    for _ in range(_ROUNDS):  # in turn, so that other work on the machine slows both
+        for dtype, (a, b) in pairs.items():
+            started = time.perf_counter()
+            a @ b
+            best[dtype] = min(best[dtype], time.perf_counter() - started)
+    return best[torch.bfloat16] < _FASTER * best[torch.float32]
+
+
+def choose_device(device: str) -> str:
+    """The device to use. "auto" takes the first of cuda, xpu, mps and cpu that is there.
+
+    Raises:
+        DeviceError: asked for one that is not.
+    """
+    import torch
+
+    present = [name for name in ("cuda", "xpu", "mps") if _is_available(torch, name)] + ["cpu"]
+    if device == "auto":
+        return present[0]
+    if device.split(":")[0] not in present:
+        raise DeviceError(f"There is no device {device!r} here.", remedy=f"Choose one of {', '.join(present)}.")
+    return device
+
+
+def _is_available(torch: Any, name: str) -> bool:
+    backend = torch.backends.mps if name == "mps" else getattr(torch, name, None)
+    return backend is not None and backend.is_available()
+
+
+def upstream_dtype(device: str) -> str:
+    """The number format that upstream takes on ``device``: fp16 on CUDA of capability 7 and above, else fp32."""
+    import torch
+
+    return "fp16" if device.startswith("cuda") and torch.cuda.get_device_capability(device)[0] >= 7 else "fp32"
+
+
+def choose_dtype(dtype: str, device: str) -> str:
+    """The number format to use. "auto" is upstream's, but bf16 on a CPU where that is much faster.
+
+    Raises:
+        DeviceError: fp16 on a CPU.
+    """
+    from workbench.engine.model.devices import cpu_prefers_bf16
+
+    if dtype != "auto":
+        if dtype == "fp16" and device == "cpu":
+            raise DeviceError("fp16 is not supported on the CPU.", remedy="Use fp32, or bf16 where the CPU has it.")
+        return dtype
+    return "bf16" if device == "cpu" and cpu_prefers_bf16() else upstream_dtype(device)

@@ -1,0 +1,205 @@
+"""From files to models in memory, each step timed. Local files only; nothing here can reach a network."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.engine import cache, upstream
+from workbench.engine.catalog import ModelFiles, ModelSpec, read_vocoder
+from workbench.engine.model.devices import choose_device, choose_dtype
+from workbench.engine.model.weights import (
+    acoustic_state,
+    build_cfm,
+    build_vocoder,
+    load_strictly,
+    read_state,
+    read_vocab,
+)
+from workbench.engine.settings import WINDOW_FRAMES, LoadSettings
+from workbench.engine.timing import Span, Timeline
+
+log = logging.getLogger("workbench.loading")
+
+# kept in fp32 whatever the format: positions and times are not whole in 8 bits of mantissa, and cost next to nothing
+_ALWAYS_FP32 = ("time_embed", "text_embed", "rotary_embed")
+
+_counts: Counter[tuple[str, str]] = Counter()
+_counts_lock = threading.Lock()
+
+
+def load_counts(model: str) -> dict[str, int]:
+    """How often this process has loaded the acoustic model and the vocoder of ``model``. The lesson in two numbers."""
+    with _counts_lock:
+        return {kind: _counts[kind, model] for kind in ("acoustic", "vocoder")}
+
+
+def _count(kind: str, model: str) -> None:
+    with _counts_lock:
+        _counts[kind, model] += 1
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """Models in memory, ready to speak.
+
+    Attributes:
+        spec: what was loaded.
+        files: from where; None for random weights.
+        device: torch device string.
+        dtype: "fp32", "fp16" or "bf16", of the acoustic model; the vocoder is fp32.
+        cfm: upstream's CFM in eval mode.
+        vocoder: Vocos in eval mode.
+        spans: import, read_weights, build, to_device, warmup.
+        window_frames: mel frames the backbone has text positions for.
+    """
+
+    spec: ModelSpec
+    files: ModelFiles | None
+    device: str
+    dtype: str
+    cfm: Any
+    vocoder: Any
+    spans: tuple[Span, ...]
+    window_frames: int
+
+    def tokens(self, text: str) -> list[str]:
+        """``text`` as upstream's tokens: characters, and pinyin for Chinese."""
+        from f5_tts.model.utils import convert_char_to_pinyin
+
+        return convert_char_to_pinyin([text])[0]
+
+    def unknown(self, text: str) -> list[str]:
+        """Tokens of ``text`` the vocabulary lacks, each once. Upstream speaks them as a space, and says nothing."""
+        known = self.cfm.vocab_char_map
+        return list(dict.fromkeys(t for t in self.tokens(text) if t not in known and not t.isspace()))
+
+    @property
+    def synchronize(self) -> Callable[[], None] | None:
+        """Waits for the device, where it works asynchronously."""
+        import torch
+
+        backend = getattr(torch, self.device.split(":")[0], None)
+        return getattr(backend, "synchronize", None) if self.device != "cpu" else None
+
+
+def load(
+    spec: ModelSpec,
+    chosen: LoadSettings = LoadSettings(),
+    *,
+    folder: Path | None = None,
+    built: Callable[[], tuple[Any, Any]] | None = None,
+) -> Loaded:
+    """Build acoustic model and vocoder of ``spec`` from local files, and run them once.
+
+    Args:
+        spec: from the catalogue.
+        chosen: device and number format.
+        folder: where to look first, before the caches.
+        built: makes (CFM, Vocos) instead of reading files; see ``random_weights.build``.
+
+    Raises:
+        WeightsError: files are missing, cut short, unsafe or of another architecture.
+        DeviceError: no such device or format here.
+    """
+    timeline = Timeline()
+    files = None
+    if built is None:
+        with timeline.span("resolve"):
+            files = cache.resolve(spec, folder=folder)
+    with timeline.span("import"):
+        upstream.install()
+        import f5_tts.model.cfm  # noqa: F401
+        import vocos  # noqa: F401
+    device = choose_device(chosen.device)
+    dtype = choose_dtype(chosen.dtype, device)
+    if built is not None:
+        with timeline.span("build"):
+            cfm, vocoder = built()
+        _count("acoustic", spec.name)
+        _count("vocoder", spec.name)
+    else:
+        assert files is not None
+        cfm = load_acoustic(spec, files, timeline)
+        vocoder = load_vocoder(spec, files, timeline)
+    with timeline.span("to_device"):
+        _set_dtype(cfm, dtype)
+        cfm, vocoder = cfm.to(device).eval(), vocoder.to(device).eval()
+    loaded = Loaded(spec, files, device, dtype, cfm, vocoder, (), WINDOW_FRAMES[spec.backbone])
+    with timeline.span("warmup"):
+        _warm_up(loaded)
+    loaded = Loaded(spec, files, device, dtype, cfm, vocoder, timeline.spans, WINDOW_FRAMES[spec.backbone])
+    log.info(
+        "model loaded name=%s device=%s dtype=%s source=%s took=%.2f",
+        spec.name,
+        device,
+        dtype,
+        files.source if files else "made here",
+        sum(s.seconds for s in timeline.spans),
+    )
+    return loaded
+
+
+def load_acoustic(spec: ModelSpec, files: ModelFiles, timeline: Timeline) -> Any:
+    """The CFM of ``spec``, on the CPU, in fp32, from ``files``. Counted in ``load_counts``."""
+    _count("acoustic", spec.name)
+    with timeline.span("read_weights"):
+        state = acoustic_state(read_state(files.weights))
+    with timeline.span("build"):
+        cfm = build_cfm(spec, read_vocab(files.vocab))
+        load_strictly(cfm, state, files.weights, spec.name)
+    return cfm
+
+
+def load_vocoder(spec: ModelSpec, files: ModelFiles, timeline: Timeline) -> Any:
+    """The Vocos of ``spec``, on the CPU, in fp32, from ``files``. Counted in ``load_counts``.
+
+    Raises:
+        WeightsError: its configuration is not one that can be built, or for another mel spectrogram than the model's.
+    """
+    _count("vocoder", spec.name)
+    with timeline.span("read_weights"):
+        config = read_vocoder(files.vocoder_config)
+        config.check_fits(spec.mel, files.vocoder_config)
+        state = read_state(files.vocoder_weights)
+    with timeline.span("build"):
+        vocoder = build_vocoder(config)
+        # the filter bank of its own mel transform is computed, not learnt; some checkpoints carry it, some do not
+        computed = {k: v for k, v in vocoder.state_dict().items() if k.startswith("feature_extractor.")}
+        state = computed | state
+        load_strictly(vocoder, state, files.vocoder_weights, "the vocoder")
+    return vocoder
+
+
+def _set_dtype(cfm: Any, dtype: str) -> None:
+    """Cast the backbone. Times, text and positions stay fp32; what they hand on is cast."""
+    import torch
+
+    cfm.requires_grad_(False)
+    if dtype == "fp32":
+        return
+    kind = {"fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
+    for name, child in cfm.transformer.named_children():
+        if name not in _ALWAYS_FP32:
+            child.to(kind)
+    cfm.transformer.time_embed.register_forward_hook(lambda module, given, result: result.to(kind))
+
+
+def _warm_up(loaded: Loaded) -> None:
+    """One short evaluation of every part, so that the first run is like the second."""
+    import torch
+
+    from workbench.engine.model.sampling import Flow, solve, text_embedded
+    from workbench.engine.settings import SynthesisSettings
+
+    n_mels = loaded.spec.mel.n_mel_channels
+    with torch.inference_mode():
+        flow = Flow(loaded.cfm, torch.zeros(16, n_mels, device=loaded.device), loaded.tokens("warm up"), 64, 2.0)
+        with text_embedded(flow):
+            mel = solve(flow, SynthesisSettings(nfe_step=1), 0, 16).mel
+        loaded.vocoder.decode(mel.T[None])

@@ -1,0 +1,180 @@
+"""The ODE that turns noise into a mel: one step at a time, so that it can be watched, timed and stopped.
+
+The equations and the order of operations are those of upstream's ``CFM.sample`` (f5_tts/model/cfm.py, version 1.1.22),
+and a test holds the two together. Solved here rather than there because upstream's call cannot be left between two
+steps, keeps every state in memory, and leaves the text of a broken call in its cache for the next.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from workbench.engine.settings import SynthesisSettings
+from workbench.engine.signal.trajectory import Trajectory
+
+CFG_OFF = 1e-5  # upstream's threshold below which the unconditional flow is not evaluated
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What the solver found: ``mel`` float32 [frames, n_mels] of the chunk alone, on the model's device."""
+
+    mel: torch.Tensor
+    trajectory: Trajectory | None
+    step_seconds: tuple[float, ...]
+    n_evaluations: int
+
+
+def time_grid(chosen: SynthesisSettings) -> torch.Tensor:
+    """Flow times at which the ODE is solved, float32 [nfe_step + 1], from 0 to 1.
+
+    A pruned grid (EPSS, arXiv 2505.19931) where one exists and is wanted, else uniform; then sway sampling
+    (arXiv 2410.06885): t + s (cos(pi t / 2) - 1 + t).
+    """
+    from f5_tts.model.utils import get_epss_timesteps
+
+    if chosen.use_epss:
+        grid = get_epss_timesteps(chosen.nfe_step, device="cpu", dtype=torch.float32)
+    else:
+        grid = torch.linspace(0, 1, chosen.nfe_step + 1)
+    if chosen.sway_sampling_coef is not None:
+        grid = grid + chosen.sway_sampling_coef * (torch.cos(torch.pi / 2 * grid) - 1 + grid)
+    return grid
+
+
+def initial_noise(seed: int, n_frames: int, n_mels: int) -> torch.Tensor:
+    """float32 [n_frames, n_mels], the same on every machine and device.
+
+    Differs from upstream, which seeds the global generator and draws on the model's device; on the CPU the values are
+    the same.
+    """
+    return torch.randn(n_frames, n_mels, generator=torch.Generator().manual_seed(seed))
+
+
+class Flow:
+    """The velocity field of one chunk: model, reference and text fixed, time and state free.
+
+    Args:
+        cfm: upstream's model.
+        cond: mel of the reference, float32 [frames, n_mels], on the model's device.
+        tokens: text of reference and chunk as upstream's tokens.
+        duration: frames of reference and chunk together. Raised, as upstream does, to hold all tokens.
+        cfg_strength: classifier-free guidance; below 1e-5 off.
+    """
+
+    def __init__(self, cfm: Any, cond: torch.Tensor, tokens: list[str], duration: int, cfg_strength: float) -> None:
+        from f5_tts.model.utils import list_str_to_idx
+
+        self.transformer = cfm.transformer
+        self.cfg_strength = cfg_strength
+        self.n_evaluations = 0
+        self.text = list_str_to_idx([tokens], cfm.vocab_char_map).to(cond.device)
+        self.n_frames = max(duration, max(self.text.shape[1], len(cond)) + 1)
+        self.dtype = self.transformer.proj_out.weight.dtype
+        padded = torch.nn.functional.pad(cond, (0, 0, 0, self.n_frames - len(cond)))
+        self.cond = padded[None].to(self.dtype)
+
+    def embed_text(self) -> None:
+        """Embed the text once for all steps, in the cache upstream's backbones read from on this thread."""
+        model = self.transformer
+        model.text_cond = model.text_embed(self.text, self.n_frames, drop_text=False).to(self.dtype)
+        # without guidance the unconditional embedding is never read, but its absence would void the cache
+        guided = self.cfg_strength >= CFG_OFF
+        model.text_uncond = (
+            model.text_embed(self.text, self.n_frames, drop_text=True).to(self.dtype) if guided else model.text_cond
+        )
+
+    def __call__(self, t: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Velocity at time ``t`` and state ``x`` [1, frames, n_mels], float32."""
+        self.n_evaluations += 1
+        common = {"x": x.to(self.dtype), "cond": self.cond, "text": self.text, "time": t, "mask": None, "cache": True}
+        if self.cfg_strength < CFG_OFF:
+            return self.transformer(**common, drop_audio_cond=False, drop_text=False).float()
+        guided, free = self.transformer(**common, cfg_infer=True).float().chunk(2, dim=0)
+        return guided + (guided - free) * self.cfg_strength
+
+
+@contextmanager
+def text_embedded(flow: Flow) -> Iterator[None]:
+    """Hold the text in the backbone's cache for the block, and leave none behind, however the block ends.
+
+    Upstream clears its cache only after success: a cancelled chunk would make the next one fail, or speak its text.
+    """
+    try:
+        flow.embed_text()
+        yield
+    finally:
+        flow.transformer.clear_cache()
+
+
+def solve(
+    flow: Flow,
+    chosen: SynthesisSettings,
+    seed: int,
+    ref_frames: int,
+    *,
+    on_step: Callable[[int, int], None] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+    keep_bytes: int = 0,
+) -> Solution:
+    """Follow the flow from noise to a mel. Call inside ``text_embedded`` and ``torch.inference_mode``.
+
+    Args:
+        flow: of the chunk.
+        chosen: number of steps, grid and method.
+        seed: of the noise.
+        ref_frames: frames of the reference, cut from the front of the result.
+        on_step: called with (steps done, steps in all) before the first step and after each. Raise from it to stop.
+        clock: seconds; synchronised with the device where that is needed.
+        keep_bytes: memory for states along the way; 0 keeps none.
+    """
+    from torchdiffeq import odeint
+
+    device = flow.cond.device
+    grid = time_grid(chosen).to(device)
+    n_steps = len(grid) - 1
+    state = initial_noise(seed, flow.n_frames, flow.cond.shape[-1])[None].to(device)
+    recorder = _Recorder(state[0, ref_frames:], n_steps, keep_bytes) if keep_bytes else None
+    step_seconds = []
+    report = on_step or (lambda done, total: None)
+    report(0, n_steps)
+    for i in range(n_steps):
+        began = clock()
+        following = odeint(flow, state, grid[i : i + 2], method=chosen.ode_method)[-1]
+        step_seconds.append(clock() - began)
+        if recorder:
+            recorder.add(i, state[0, ref_frames:], following[0, ref_frames:])
+        state = following
+        report(i + 1, n_steps)
+    trajectory = recorder.finish(grid) if recorder else None
+    return Solution(state[0, ref_frames:], trajectory, tuple(step_seconds), flow.n_evaluations)
+
+
+class _Recorder:
+    """Keeps states in half precision on the CPU: all of them, or as many, evenly spread, as the memory allows."""
+
+    def __init__(self, first: torch.Tensor, n_steps: int, keep_bytes: int) -> None:
+        affordable = max(2, keep_bytes // (first.numel() * 2))
+        n_kept = min(n_steps + 1, affordable)
+        self.kept = sorted({round(i) for i in np.linspace(0, n_steps, n_kept)})
+        self.states = [self._copy(first)]
+        self.distances: list[float] = []
+
+    @staticmethod
+    def _copy(state: torch.Tensor) -> np.ndarray:
+        return state.to("cpu", torch.float16).numpy().copy()
+
+    def add(self, step: int, before: torch.Tensor, after: torch.Tensor) -> None:
+        self.distances.append(float((after - before).square().mean().sqrt()))
+        if step + 1 in self.kept:
+            self.states.append(self._copy(after))
+
+    def finish(self, grid: torch.Tensor) -> Trajectory:
+        return Trajectory(grid.cpu().numpy()[self.kept], np.stack(self.states), np.array(self.distances, np.float32))

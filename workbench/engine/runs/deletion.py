@@ -1,0 +1,71 @@
+"""Runs deleted: whole or not at all, damaged ones and links too, and what killed programs left behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from workbench.engine.errors import OutputError, RunError
+from workbench.engine.files.leftovers import sweep
+from workbench.engine.runs.paths import checked_id, folder_bytes, runs_root
+
+log = logging.getLogger("workbench.runs")
+
+
+def is_link(run_id: str) -> bool:
+    """The run's folder is a symbolic link: deleting it leaves what it points to alone."""
+    return (runs_root() / checked_id(run_id)).is_symlink()
+
+
+def delete_run(run_id: str) -> int:
+    """Delete a run, also a damaged one, and return the bytes that are free again.
+
+    Of a run that is a symbolic link, the link is removed and nothing else: 0 bytes.
+
+    Raises:
+        RunError: not an id, or no such run.
+        OutputError: it cannot be deleted.
+    """
+    folder = runs_root() / checked_id(run_id)
+    if not folder.is_symlink() and not folder.is_dir():
+        raise RunError(f"There is no run {run_id}.", remedy="It may have been deleted already.")
+    try:
+        if folder.is_symlink():
+            folder.unlink()
+            log.info("link to a run deleted id=%s", run_id)
+            return 0
+        n_bytes = folder_bytes(folder)
+        # renamed first: a run is there whole or not at all
+        doomed = folder.with_name(f".{run_id}.{secrets.token_hex(4)}.deleted")
+        folder.rename(doomed)
+        _remove(doomed)
+    except OSError as error:
+        raise OutputError(
+            f"The run {run_id} cannot be deleted: {error.strerror}.", remedy="Is the folder yours?"
+        ) from error
+    log.info("run deleted id=%s bytes=%d", run_id, n_bytes)
+    return n_bytes
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of ours, also one whose permissions forbid to look into it. Raises OSError."""
+    try:
+        shutil.rmtree(folder)
+    except PermissionError:
+        folder.chmod(0o700)
+        for at, names, _ in os.walk(folder):
+            for path in (Path(at, name) for name in names):
+                if not path.is_symlink():
+                    path.chmod(0o700)
+        shutil.rmtree(folder)
+
+
+def sweep_leftovers() -> list[Path]:
+    """Remove what programs that were killed left in runs/: drafts, and runs half deleted. Returns what was removed."""
+    found = [path for pattern in (".*.part", ".*.deleted") for path in sweep(runs_root(), pattern)]
+    if found:
+        log.info("swept %d leftovers in runs/", len(found))
+    return found

@@ -1,0 +1,176 @@
+"""The files of a run: what is written into its folder, and how it is read back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.engine.errors import OutputError
+from workbench.engine.runs.arrays import Arrays
+from workbench.engine.runs.document import FORMAT_VERSION, MAX_BYTES, RunDocument, damaged, read_document_of
+from workbench.engine.settings import MelConfig, SynthesisSettings
+from workbench.engine.signal.audio import to_bytes
+from workbench.engine.speech.text import Chunk
+from workbench.engine.timing import ChunkTiming, Sample, Span
+
+if TYPE_CHECKING:  # results and sampling import torch, which listing runs does not need
+    from workbench.engine.signal.trajectory import Trajectory
+    from workbench.engine.speech.results import ChunkResult, Run
+
+ENVELOPE_POINTS = 96
+_PLAIN = (
+    *("id", "created_at", "model", "voice", "voice_id", "ref_text", "text", "device", "dtype", "loads"),
+    *("load_seconds", "time_to_first_audio_seconds", "total_seconds", "environment"),
+)
+_TIMES = ("text_seconds", "ode_seconds", "vocoder_seconds", "total_seconds", "n_evaluations")
+
+
+def write_files(folder: Path, run: Run, origin: dict[str, Any]) -> None:
+    """Everything of ``run`` into ``folder``: run.json, chunks.npz, audio.wav, and trajectories.npz if kept.
+
+    ``origin`` says in run.json where the run came from.
+
+    Raises:
+        OSError: no space, no permission.
+        OutputError: samples that are not finite, or a run too long to be read again.
+    """
+    document = json.dumps(_as_json(run) | origin, ensure_ascii=False, separators=(",", ":")).encode()
+    if len(document) > MAX_BYTES:
+        raise OutputError(
+            f"The run has {len(run.chunks):,} chunks and {len(run.spans):,} spans, more than a saved run can hold.",
+            remedy="Download it, or make fewer and larger chunks.",
+        )
+    _write_arrays(folder, run)
+    (folder / "audio.wav").write_bytes(to_bytes(run.wave, run.sample_rate))
+    (folder / "run.json").write_bytes(document)
+
+
+def read_run(folder: Path, *, trajectories: bool = True) -> Run:
+    """The run in ``folder``.
+
+    Raises:
+        RunError: its files are missing, damaged, or do not belong together.
+    """
+    from workbench.engine.speech.results import Run
+
+    document = read_document_of(folder)
+    try:
+        chunks = _read_chunks(folder, document, trajectories)
+    except OSError as error:
+        raise damaged(folder.name, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise damaged(folder.name, str(error)) from error
+    return Run(
+        **{key: document[key] for key in _PLAIN},  # type: ignore[literal-required]
+        settings=SynthesisSettings(**document["settings"]),
+        chunks=chunks,
+        spans=tuple(Span(**span) for span in document["spans"]),
+        mel_config=MelConfig(**document["mel_config"]),
+        utilisation=tuple(Sample(**sample) for sample in document["utilisation"]),
+    )
+
+
+def read_wave(folder: Path, index: int) -> tuple[np.ndarray, int]:
+    """Samples of chunk ``index`` of the run in ``folder``, float32 [n_samples], and their rate; reads nothing else.
+
+    Raises:
+        RunError: no such chunk, or damaged.
+    """
+    document = read_document_of(folder)
+    if not 0 <= index < len(document["chunks"]):
+        raise damaged(folder.name, f"there is no chunk {index}")
+    try:
+        with Arrays(folder / "chunks.npz", 2 * len(document["chunks"])) as arrays:
+            return _read_samples(arrays, document, index), document["mel_config"]["target_sample_rate"]
+    except OSError as error:
+        raise damaged(folder.name, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise damaged(folder.name, str(error)) from error
+
+
+def _as_json(run: Run) -> dict[str, Any]:
+    """``run.as_dict()`` and what reading it back needs."""
+    return run.as_dict() | {
+        "format_version": FORMAT_VERSION,
+        "plans": [asdict(c.chunk) for c in run.chunks],
+        "starts_samples": list(run.starts),
+        "mel_config": asdict(run.mel_config),
+        "utilisation": [sample.as_dict() for sample in run.utilisation],
+        "envelope": envelope(run.wave),
+        "has_trajectory": any(c.trajectory is not None for c in run.chunks),
+    }
+
+
+def envelope(wave: np.ndarray, points: int = ENVELOPE_POINTS) -> list[float]:
+    """Peaks of ``wave`` [n_samples] in ``points`` equal stretches, three decimals."""
+    if not len(wave):
+        return []
+    edges = np.linspace(0, len(wave), min(points, len(wave)), endpoint=False).astype(int)
+    return [round(float(peak), 3) for peak in np.maximum.reduceat(np.abs(wave), edges)]
+
+
+def _write_arrays(folder: Path, run: Run) -> None:
+    arrays, states = {}, {}
+    for i, result in enumerate(run.chunks):
+        arrays[f"wave_{i}"], arrays[f"mel_{i}"] = result.wave, result.mel
+        if result.trajectory is not None:
+            states[f"times_{i}"] = result.trajectory.times
+            states[f"states_{i}"] = result.trajectory.states
+            states[f"distances_{i}"] = result.trajectory.distances
+    np.savez(folder / "chunks.npz", **arrays)
+    if states:
+        np.savez(folder / "trajectories.npz", **states)
+
+
+def _read_chunks(folder: Path, document: RunDocument, trajectories: bool) -> tuple[ChunkResult, ...]:
+    """The chunks, without their trajectories unless these are wanted. Raises OSError or ValueError."""
+    from workbench.engine.speech.results import ChunkResult
+
+    plans, rows = document["plans"], document["chunks"]
+    mel = document["mel_config"]
+    chunks = [Chunk(**(plan | {"warnings": tuple(plan["warnings"])})) for plan in plans]
+    with Arrays(folder / "chunks.npz", 2 * len(rows)) as arrays:
+        waves = [_read_samples(arrays, document, i) for i in range(len(rows))]
+        mels = [arrays.read(f"mel_{i}", np.float32, (None, mel["n_mel_channels"])) for i in range(len(rows))]
+    if not any(len(wave) for wave in waves):
+        raise ValueError("chunks.npz holds no sound")
+    wanted = trajectories and document["has_trajectory"]
+    flows = _read_flows(folder, document) if wanted else [None] * len(rows)
+    return tuple(
+        ChunkResult(chunk, row["seed"], wave, made, flow, _timing(row), mel["target_sample_rate"])
+        for chunk, row, wave, made, flow in zip(chunks, rows, waves, mels, flows, strict=True)
+    )
+
+
+def _read_samples(arrays: Arrays, document: RunDocument, index: int) -> np.ndarray:
+    """Samples of a chunk, as many as its row says."""
+    n_samples = round(document["chunks"][index]["audio_seconds"] * document["mel_config"]["target_sample_rate"])
+    return arrays.read(f"wave_{index}", np.float32, (n_samples,))
+
+
+def _read_flows(folder: Path, document: RunDocument) -> list[Trajectory | None]:
+    """The trajectory of each chunk, None where none was kept. At least one was."""
+    from workbench.engine.signal.trajectory import Trajectory
+
+    n_chunks, n_steps = len(document["chunks"]), document["settings"]["nfe_step"]
+    n_mels = document["mel_config"]["n_mel_channels"]
+    found: list[Trajectory | None] = []
+    with Arrays(folder / "trajectories.npz", 3 * n_chunks) as arrays:
+        for i in range(n_chunks):
+            if f"states_{i}" not in arrays:
+                found.append(None)
+                continue
+            states = arrays.read(f"states_{i}", np.float16, (None, None, n_mels))
+            times = arrays.read(f"times_{i}", np.float32, (len(states),))
+            found.append(Trajectory(times, states, arrays.read(f"distances_{i}", np.float32, (n_steps,))))
+    if not any(found):
+        raise ValueError("trajectories.npz holds no states")
+    return found
+
+
+def _timing(row: Any) -> ChunkTiming:
+    return ChunkTiming(**{name: row[name] for name in _TIMES}, step_seconds=tuple(row["step_seconds"]))

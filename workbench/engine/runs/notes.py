@@ -1,0 +1,62 @@
+"""What people add to a run: a note and a star, in a file of its own beside run.json, which never changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json
+
+from workbench.engine.cache.manifests import write_json
+from workbench.engine.errors import OutputError, RunError
+
+MAX_CHARACTERS = 2_000
+_MAX_BYTES = 64 * 1024  # of notes.json
+_PATIENCE_SECONDS = 30.0
+_KINDS = {"note": str, "star": bool}
+
+
+def read_notes(folder: Path) -> dict[str, Any]:
+    """``{"note": str, "star": bool}`` of the run in ``folder``; what is missing or damaged is left out."""
+    found = _read(folder / "notes.json") or {}
+    good = {name: found[name] for name, kind in _KINDS.items() if isinstance(found.get(name), kind)}
+    return good | {"note": good["note"][:MAX_CHARACTERS]} if "note" in good else good
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """What notes.json holds; {} if there is none, None if it is damaged."""
+    try:
+        if not path.is_file():
+            return {}
+        with path.open("rb") as file:
+            found = from_json(file.read(_MAX_BYTES))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def write_notes(folder: Path, changes: dict[str, Any]) -> None:
+    """Add ``changes`` to the notes of the run in ``folder``; what they do not name stays, whoever else writes.
+
+    A notes.json that cannot be read is kept as notes.damaged.json.
+
+    Raises:
+        RunError: the run was deleted meanwhile.
+        OutputError: it cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    path = folder / "notes.json"
+    try:
+        # one lock for all runs, outside of their folders, which may be deleted meanwhile
+        with FileLock(folder.parent / ".notes.lock", timeout=_PATIENCE_SECONDS, poll_interval=0.005):
+            if not folder.is_dir():
+                raise RunError(f"There is no run {folder.name}.", remedy="It may have been deleted.")
+            if _read(path) is None:
+                path.replace(path.with_name("notes.damaged.json"))
+            write_json(path, read_notes(folder) | changes)
+    except Timeout as error:
+        raise OutputError("The note cannot be written: others are writing.", remedy="Try again.") from error
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OutputError(f"The note cannot be written: {reason}.", remedy="Mend that and try again.") from error

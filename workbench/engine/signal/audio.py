@@ -1,0 +1,182 @@
+"""Samples in and out: reading any recording, level, trimming, joining. NumPy arrays of float32, one channel."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from workbench.engine import settings as rules
+from workbench.engine.errors import AudioError, OutputError
+from workbench.engine.files import outputs
+from workbench.engine.signal.decoding import Source, decode
+from workbench.engine.visible import quoted
+
+SILENT_RMS = 1e-4  # -80 dBFS: a digital recording of nothing
+FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
+
+
+def rms(wave: np.ndarray) -> float:
+    """Root mean square of ``wave``, 1 is full scale; 0 for no samples."""
+    return float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) if wave.size else 0.0
+
+
+def decibels(level: float) -> float:
+    """``level`` in dB of full scale."""
+    return float(20 * np.log10(max(level, 1e-10)))
+
+
+def read_audio(
+    source: Source,
+    sample_rate: int,
+    *,
+    name: str | None = None,
+    max_seconds: float = rules.REFERENCE_MAX_FILE_SECONDS,
+) -> np.ndarray:
+    """Read a recording of any rate and channel count as mono float32 [n_samples] at ``sample_rate``.
+
+    Args:
+        source: path, the bytes of a file, or an open binary file: WAV, FLAC, OGG, MP3 and what else libsndfile knows.
+        sample_rate: Hz of the result; resampled by soxr at its high quality.
+        name: what to call it in messages, where ``source`` is not a path.
+        max_seconds: a longer recording is refused, where its header is honest before it is decoded.
+
+    Raises:
+        AudioError: as ``decoding.decode``, or silent.
+    """
+    title = name or (Path(source).name if isinstance(source, str | Path) else "the recording")
+    wave, level = decode(source, sample_rate, title, max_seconds)
+    if level < SILENT_RMS:
+        raise AudioError(f"{title} is silent ({decibels(level):.0f} dBFS).", remedy="Use a recording of speech.")
+    return wave
+
+
+def resample(wave: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
+    """``wave`` [n_samples] at ``new_rate`` Hz, float32."""
+    if rate == new_rate:
+        return np.ascontiguousarray(wave, dtype=np.float32)
+    return soxr.resample(wave, rate, new_rate, quality="HQ").astype(np.float32)
+
+
+def levels(wave: np.ndarray, sample_rate: int, window_seconds: float = 0.01) -> np.ndarray:
+    """Level in dBFS of each window of ``wave`` [n_windows]; the last may be shorter."""
+    size = max(1, round(window_seconds * sample_rate))
+    padded = np.pad(wave.astype(np.float64), (0, -len(wave) % size))
+    counts = np.full(len(padded) // size, size, dtype=np.float64)
+    counts[-1:] = size - (len(padded) - len(wave))
+    power = np.square(padded).reshape(-1, size).sum(axis=1) / counts
+    return 10 * np.log10(np.maximum(power, 1e-20))
+
+
+def trim_edges(wave: np.ndarray, sample_rate: int, threshold_dbfs: float = rules.REFERENCE_EDGE_DBFS) -> np.ndarray:
+    """``wave`` without the windows of 10 ms at either end that are quieter than ``threshold_dbfs``."""
+    loud = np.flatnonzero(levels(wave, sample_rate) >= threshold_dbfs)
+    if not len(loud):
+        return wave
+    size = round(0.01 * sample_rate)
+    return wave[loud[0] * size : (loud[-1] + 1) * size]
+
+
+def clip_at_silence(
+    wave: np.ndarray,
+    sample_rate: int,
+    max_seconds: float = rules.REFERENCE_MAX_SECONDS,
+    min_seconds: float = rules.REFERENCE_MIN_CLIP_SECONDS,
+) -> np.ndarray:
+    """At most the first ``max_seconds`` of ``wave``, ending in the longest pause after ``min_seconds``.
+
+    A pause is a run of windows below -40 dBFS of at least 100 ms; without one, the quietest 100 ms are taken. Upstream
+    looks for silences of 1 s, then 100 ms, and else cuts hard at 12 s, in the middle of a word.
+    """
+    if len(wave) <= max_seconds * sample_rate:
+        return wave
+    window = round(0.01 * sample_rate)
+    low, high = int(min_seconds * 100), int(max_seconds * 100)
+    level = levels(wave, sample_rate)[low:high]
+    smooth = np.convolve(10 ** (level / 10), np.ones(10) / 10, mode="valid")  # mean power of 100 ms
+    pauses = _runs(10 * np.log10(np.maximum(smooth, 1e-20)) < -40)
+    start, end = max(pauses, key=lambda run: run[1] - run[0]) if pauses else (int(smooth.argmin()),) * 2
+    return wave[: (low + (start + end) // 2 + 5) * window]
+
+
+def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
+    """(first, last + 1) of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def cross_fade(waves: list[np.ndarray], fade_samples: int) -> tuple[np.ndarray, list[int]]:
+    """Join ``waves`` with linear fades of ``fade_samples`` at most.
+
+    Returns:
+        The joined wave, float32 [n_samples], and the sample at which each wave begins in it.
+
+    The result is upstream's (``utils_infer.infer_batch_process``), which copies the whole wave for each chunk; this
+    does it in one pass.
+    """
+    joined = np.zeros(sum(len(wave) for wave in waves), dtype=np.float32)
+    starts, end = [], 0
+    for wave in waves:
+        overlap = min(fade_samples, end, len(wave))
+        start = end - overlap
+        if overlap > 0:
+            ramp = np.linspace(0, 1, overlap)
+            joined[start:end] = joined[start:end] * ramp[::-1] + wave[:overlap] * ramp
+        joined[end : start + len(wave)] = wave[overlap:]
+        starts.append(start)
+        end = start + len(wave)
+    return joined[:end].copy(), starts
+
+
+def to_bytes(wave: np.ndarray, sample_rate: int, suffix: str = ".wav") -> bytes:
+    """``wave`` as the bytes of a sound file, 16 bit, at its true level.
+
+    Raises:
+        OutputError: unknown suffix, or samples that are not finite.
+    """
+    if suffix.lower() not in FORMATS:
+        raise OutputError(f"Files of type {suffix!r} cannot be written.", remedy=f"Use {', '.join(FORMATS)}.")
+    if not np.isfinite(wave).all():
+        raise OutputError(
+            "The speech holds samples that are not numbers; nothing was written.",
+            remedy="Try another number format (--dtype fp32).",
+        )
+    buffer = io.BytesIO()
+    kind, subtype = FORMATS[suffix.lower()]
+    soundfile.write(buffer, np.clip(wave, -1, 1), sample_rate, format=kind, subtype=subtype)
+    return buffer.getvalue()
+
+
+def check_output(path: str | Path) -> Path:
+    """``path`` if a sound file can be written there, before any work is spent on it.
+
+    Raises:
+        OutputError: unknown type, or as ``outputs.check_place``.
+    """
+    path = rules.user_path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise OutputError(f"Cannot tell the type of {quoted(path.name)}.", remedy=f"End it with {', '.join(FORMATS)}.")
+    outputs.check_place(path)
+    return path
+
+
+def write_audio(path: str | Path, wave: np.ndarray, sample_rate: int) -> Path:
+    """Write ``wave`` to ``path``, over what is there, whole or not at all.
+
+    Raises:
+        OutputError: as ``check_output`` and ``to_bytes``, or the disk is full.
+    """
+    path = check_output(path)
+    return outputs.write_whole(path, to_bytes(wave, sample_rate, path.suffix))
+
+
+def save_audio(path: Path, wave: np.ndarray, sample_rate: int, before: outputs.Stamp | None) -> Path:
+    """Write ``wave``, made since ``before``, by the rules of ``outputs.save``. Returns where it lies.
+
+    Raises:
+        OutputError: as ``to_bytes``; or it cannot be written at ``path``, and the message says where it lies instead.
+    """
+    return outputs.save(path, to_bytes(wave, sample_rate, path.suffix), before)

@@ -1,0 +1,236 @@
+"""A voice is a recording, its words and its mel, prepared once and used for every chunk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from workbench.engine import settings as rules
+from workbench.engine.catalog import bundled_folder, upstream_folder
+from workbench.engine.errors import AudioError, VoiceError
+from workbench.engine.settings import MelConfig
+from workbench.engine.signal import audio as sound
+from workbench.engine.signal.decoding import Source
+from workbench.engine.signal.mel import mel_spectrogram
+from workbench.engine.speech.text import is_unicode, n_bytes
+from workbench.engine.visible import quoted
+
+log = logging.getLogger("workbench.voices")
+
+# Recordings inside the f5-tts package. Texts of the first two from its README and api.py; it has none for the other
+# three, which are sentences of the "Please call Stella" and the Rainbow passage (VCTK's prompts).
+_STELLA = "Six spoons of fresh snow peas, five thick slabs of blue cheese, and maybe a snack for her brother Bob."
+_PACKAGED = {
+    "nature-en": ("basic/basic_ref_en.wav", "Some call me nature, others call me mother nature.", "en"),
+    "taiyi-zh": ("basic/basic_ref_zh.wav", "对，这就是我，万人敬仰的太乙真人。", "zh"),
+    "multi-main": ("multi/main.flac", _STELLA, "en"),
+    "multi-town": (
+        "multi/town.flac",
+        "The difference in the rainbow depends considerably upon the size of the drops, "
+        "and the width of the colored band increases as the size of the drops increases.",
+        "en",
+    ),
+    "multi-country": ("multi/country.flac", _STELLA, "en"),
+}
+
+
+@dataclass(frozen=True)
+class BundledVoice:
+    """A recording that came with the project or with f5-tts, not read yet."""
+
+    name: str
+    path: Path
+    ref_text: str
+    language: str
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class Voice:
+    """What the model continues: a reference recording and its words.
+
+    Attributes:
+        id: sha256 of samples and text; equal voices have equal ids.
+        name: for people.
+        ref_text: what is said, ending in punctuation.
+        audio: float32 [n_samples] at ``mel_config.target_sample_rate``, at its own level.
+        rms: level of ``audio``.
+        warnings: what will probably go wrong, in words.
+        preparation_seconds: what reading and preparing it took, its mel apart.
+    """
+
+    id: str
+    name: str
+    ref_text: str
+    audio: np.ndarray
+    rms: float
+    warnings: tuple[str, ...] = ()
+    language: str = ""
+    mel_config: MelConfig = field(default_factory=MelConfig)
+    preparation_seconds: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Length of the reference."""
+        return len(self.audio) / self.mel_config.target_sample_rate
+
+    @property
+    def frames(self) -> int:
+        """Mel frames of the reference, the exact count (upstream's is one less and leaks a frame into the speech)."""
+        return self.mel_config.frames_of(len(self.audio))
+
+    @cached_property
+    def mel(self) -> np.ndarray:
+        """float32 [frames, n_mels] at the default level; computed on first use and kept."""
+        return self.mel_at(rules.SynthesisSettings().target_rms)
+
+    def gain(self, target_rms: float) -> float:
+        """What the reference is multiplied by before it conditions the model: quiet ones are raised, none lowered."""
+        return target_rms / self.rms if self.rms < target_rms else 1.0
+
+    def mel_at(self, target_rms: float) -> np.ndarray:
+        """The mel [frames, n_mels] of the reference raised to ``target_rms``."""
+        return mel_spectrogram(self.audio * np.float32(self.gain(target_rms)), self.mel_config)
+
+
+def make_voice(
+    source: Source,
+    ref_text: str,
+    *,
+    name: str | None = None,
+    language: str = "",
+    mel_config: MelConfig = MelConfig(),
+) -> Voice:
+    """Prepare a voice from any recording and its words, as upstream's ``preprocess_ref_audio_text`` does.
+
+    Mono, resampled, clipped at a pause if over 12 s, silence at both ends cut, 50 ms of silence appended.
+
+    Raises:
+        AudioError: the recording cannot be used (see ``audio.read_audio``), or is too short.
+        VoiceError: no text. Unlike upstream, no speech recogniser is run in its place: that would be a download.
+    """
+    began = time.perf_counter()
+    title = name or (Path(source).stem if isinstance(source, (str, Path)) else "recording")
+    text = _checked_words(ref_text, title)
+    rate = mel_config.target_sample_rate
+    shown = Path(source).name if isinstance(source, (str, Path)) else title
+    whole = sound.read_audio(source, rate, name=shown)
+    clipped = sound.clip_at_silence(whole, rate)
+    trimmed = sound.trim_edges(clipped, rate)
+    if len(trimmed) < rules.REFERENCE_MIN_SECONDS * rate:
+        raise AudioError(
+            f"{shown} holds {len(trimmed) / rate * 1000:.0f} ms of sound, too little to imitate.",
+            remedy="Use 3 to 10 seconds of clear speech.",
+        )
+    wave = np.concatenate([trimmed, np.zeros(round(rules.REFERENCE_TAIL_SECONDS * rate), np.float32)])
+    text = text if text[-1] in ".!?。！？…" else text.rstrip(",;:，；：") + "."
+    voice = Voice(
+        _identity(wave, text),
+        title,
+        text,
+        wave,
+        sound.rms(wave),
+        _warnings(whole, clipped, wave, text, rate),
+        language,
+        mel_config,
+        time.perf_counter() - began,
+    )
+    log.info("voice prepared id=%s seconds=%.2f took=%.3f", voice.id[:12], voice.seconds, voice.preparation_seconds)
+    return voice
+
+
+def _checked_words(ref_text: str, title: str) -> str:
+    """``ref_text`` on one line. Raises VoiceError if it cannot be what is said."""
+    if not is_unicode(ref_text):
+        raise VoiceError(
+            f"The text of the reference {quoted(title)} is not UTF-8.", remedy="Save it, or set the terminal, as UTF-8."
+        )
+    if "\0" in ref_text:
+        raise VoiceError(f"The text of the reference {quoted(title)} holds NUL characters.", remedy="Give plain text.")
+    if n_bytes(ref_text) > rules.SENTENCE_MAX_BYTES:
+        raise VoiceError(
+            f"The text of the reference {quoted(title)} has {n_bytes(ref_text):,} bytes, more than "
+            f"{rules.SENTENCE_MAX_BYTES:,}.",
+            remedy="Give only what is said in the recording.",
+        )
+    if not any(character.isalnum() for character in ref_text):
+        raise VoiceError(
+            f"The text of the reference {quoted(title)} is missing.",
+            remedy="Write down what is said in it (--ref-text on the command line).",
+        )
+    return " ".join(ref_text.split())
+
+
+def _identity(wave: np.ndarray, text: str) -> str:
+    return hashlib.sha256(wave.tobytes() + b"\0" + text.encode()).hexdigest()
+
+
+def _warnings(whole: np.ndarray, clipped: np.ndarray, wave: np.ndarray, text: str, rate: int) -> tuple[str, ...]:
+    found = []
+    seconds = len(wave) / rate
+    if len(clipped) < len(whole):
+        found.append(
+            f"the recording was {len(whole) / rate:.1f} s long and was clipped to {len(clipped) / rate:.1f} s: "
+            "shorten its text to what is said in this part, or the speech will hurry"
+        )
+    if seconds < 2:
+        found.append(f"{seconds:.1f} s of reference: 3 to 10 s imitate better")
+    pace, (low, high) = n_bytes(text) / seconds, rules.BYTES_PER_SECOND_RANGE
+    if not low <= pace <= high:
+        found.append(
+            f"{pace:.0f} bytes of text per second of reference, usual are {low:.0f} to {high:.0f}: "
+            "do recording and text belong together?"
+        )
+    if float(np.mean(np.abs(wave) >= 0.999)) > 1e-3:
+        found.append("the recording is clipped at full scale in many places and will sound distorted")
+    return tuple(found)
+
+
+def list_voices() -> list[BundledVoice]:
+    """The bundled voices: the demo voice's own first, then the recordings of the f5-tts package. Reads no audio."""
+    return [*_demo_voices(), *_packaged_voices()]
+
+
+def _demo_voices() -> Iterator[BundledVoice]:
+    folder = bundled_folder()
+    index = folder / "voices" / "voices.json"
+    if not index.exists():
+        return
+    try:
+        entries = [(entry["name"], entry["file"], entry["text"]) for entry in json.loads(index.read_bytes())]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        log.warning("voices file=%s cannot be read", index)  # the other voices are still there
+        return
+    for name, file, text in entries:
+        yield BundledVoice(name, folder / file, text, "en", "demo voice")
+
+
+def _packaged_voices() -> Iterator[BundledVoice]:
+    examples = upstream_folder() / "infer" / "examples"
+    for name, (file, text, language) in _PACKAGED.items():
+        yield BundledVoice(name, examples / file, text, language, "f5-tts package")
+
+
+def load_voice(name: str | None = None, mel_config: MelConfig = MelConfig()) -> Voice:
+    """The bundled voice called ``name``; the first one without a name.
+
+    Raises:
+        VoiceError: no voice of that name; the message lists those that exist.
+    """
+    voices = list_voices()
+    found = [v for v in voices if name is None or v.name.lower() == name.lower()]
+    if not found:
+        raise VoiceError(
+            f"There is no voice {quoted(name)}.",
+            remedy=f"Choose one of {', '.join(v.name for v in voices)}, or give a recording and its text.",
+        )
+    chosen = found[0]
+    return make_voice(chosen.path, chosen.ref_text, name=chosen.name, language=chosen.language, mel_config=mel_config)

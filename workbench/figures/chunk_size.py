@@ -1,0 +1,105 @@
+"""The chunk size against what it costs, and the measured chunks under the fitted curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from workbench.engine.speech.costs import CostModel, Option, Point
+from workbench.figures.base import dress, ink
+from workbench.figures.theme import stage_colour
+
+
+def size_curves(
+    options: Sequence[Option],
+    chosen: int,
+    *,
+    unit: str = "s",
+    measured: Sequence[tuple[int, float, float]] = (),
+    recommended: int | None = None,
+    dark: bool = False,
+) -> go.Figure:
+    """Total cost, first audio and the reference's share over the chunk size.
+
+    Args:
+        options: from ``costs.scan``, by size.
+        chosen: size marked by a line.
+        unit: of the cost: "s", or "frames" while nothing has been measured.
+        measured: (size, total seconds, first-audio seconds) of finished runs of this text.
+        recommended: size marked by a second line.
+        dark: ink for a dark page.
+    """
+    sizes = [o.max_bytes for o in options]
+    colours = ink(dark)
+    fig = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.66, 0.34], vertical_spacing=0.08)
+    curves = (
+        ("whole text", [o.prediction.total_seconds for o in options], stage_colour("ode"), 1, f"%{{y:.2f}} {unit}"),
+        (
+            "first audio",
+            [o.prediction.first_seconds for o in options],
+            stage_colour("vocoder"),
+            1,
+            f"%{{y:.2f}} {unit}",
+        ),
+        ("reference share", [100 * o.prediction.reference_share for o in options], colours.muted, 2, "%{y:.0f} %"),
+    )
+    for name, values, colour, row, form in curves:
+        template = f"{name} {form} at %{{x}} bytes<extra></extra>"
+        line = {"color": colour, "width": 2}
+        fig.add_trace(go.Scatter(name=name, x=sizes, y=values, line=line, hovertemplate=template), row=row, col=1)
+    for name, column, colour in (
+        ("measured", 1, stage_colour("ode")),
+        ("measured first audio", 2, stage_colour("vocoder")),
+    ):
+        if measured:
+            mark = {"color": colour, "size": 9, "symbol": "circle-open", "line": {"width": 2}}
+            x, y = [m[0] for m in measured], [m[column] for m in measured]
+            template = f"{name} %{{y:.2f}} s at %{{x}} bytes<extra></extra>"
+            fig.add_trace(
+                go.Scatter(name=name, x=x, y=y, mode="markers", marker=mark, hovertemplate=template), row=1, col=1
+            )
+    dress(fig, dark, 400, hovermode="closest")
+    fig.add_vline(x=chosen, line={"color": colours.text, "width": 1.5})
+    if recommended is not None and recommended != chosen:
+        fig.add_vline(x=recommended, line={"color": stage_colour("text"), "width": 1.5, "dash": "dot"})
+    fig.update_yaxes(rangemode="tozero", title_text=f"cost ({unit})", row=1, col=1)
+    fig.update_yaxes(range=[0, 100], title_text="reference (%)", row=2, col=1)
+    fig.update_xaxes(title_text="chunk size (bytes)", row=2, col=1)
+    return fig.update_layout(margin={"l": 64, "r": 12, "t": 40, "b": 42})
+
+
+def cost_fit(points: Sequence[Point], cost: CostModel | None, n_passes: int, *, dark: bool = False) -> go.Figure:
+    """Measured seconds of chunks over their frames, and the fitted cost in its three parts."""
+    fig = go.Figure()
+    own = [p for p in points if p.n_passes == n_passes]
+    other = [p for p in points if p.n_passes != n_passes]
+    groups = (("measured", own, stage_colour("ode")), ("measured, scaled from other steps", other, ink(dark).muted))
+    for name, group, colour in groups:
+        if group:
+            fig.add_trace(
+                go.Scatter(
+                    name=name,
+                    mode="markers",
+                    x=[p.frames for p in group],
+                    y=[p.seconds * n_passes / max(p.n_passes, 1) for p in group],
+                    marker={"color": colour, "size": 7, "opacity": 0.65},
+                    hovertemplate="%{y:.2f} s for %{x} frames<extra></extra>",
+                )
+            )
+    if cost is not None and points:
+        frames = np.linspace(0, max(p.frames for p in points) * 1.05, 80)
+        parts = (
+            ("fixed", np.full_like(frames, cost.fixed), "dot"),
+            ("+ linear", cost.fixed + cost.linear * frames, "dash"),
+            ("+ quadratic = fit", cost.seconds(frames), "solid"),
+        )
+        for name, values, dash in parts:
+            line = {"color": stage_colour("vocoder"), "width": 2 if dash == "solid" else 1.2, "dash": dash}
+            fig.add_trace(go.Scatter(name=name, x=frames, y=values, mode="lines", line=line, hoverinfo="skip"))
+    dress(fig, dark, 300)
+    fig.update_xaxes(title_text="mel frames of a chunk, reference included", rangemode="tozero")
+    fig.update_yaxes(title_text="seconds", rangemode="tozero")
+    return fig.update_layout(margin={"l": 56, "r": 12, "t": 44, "b": 42})

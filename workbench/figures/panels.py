@@ -1,0 +1,84 @@
+"""What a figure is stacked of: pieces of one time axis, and the scales they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.engine.signal.pitch import Pitch
+
+Borders = Sequence[tuple[float, float]]  # beginning of a chunk and end of the fade into it, seconds
+
+
+@dataclass(frozen=True, eq=False)
+class WavePanel:
+    """A waveform: float32 [n_samples]. ``borders``, here and below, of every chunk but the first."""
+
+    title: str
+    wave: np.ndarray
+    sample_rate: int
+    borders: Borders = ()
+    weight: float = 0.55
+
+    @property
+    def seconds(self) -> float:
+        return len(self.wave) / self.sample_rate
+
+
+@dataclass(frozen=True, eq=False)
+class PitchPanel:
+    """Fundamental frequency over time."""
+
+    title: str
+    pitch: Pitch
+    borders: Borders = ()
+    weight: float = 0.55
+
+    @property
+    def seconds(self) -> float:
+        return float(self.pitch.seconds[-1]) if len(self.pitch.seconds) else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class SpectrumPanel:
+    """A spectrogram in dB [frames, bands], its bands at ``bands_hz``."""
+
+    title: str
+    decibels: np.ndarray
+    bands_hz: np.ndarray
+    frames_per_second: float
+    borders: Borders = ()
+    weight: float = 1.0
+
+    @property
+    def seconds(self) -> float:
+        return max(len(self.decibels) - 1, 1) / self.frames_per_second
+
+
+@dataclass(frozen=True, eq=False)
+class DifferencePanel(SpectrumPanel):
+    """A signed difference of two spectrograms, in dB."""
+
+
+Panel = WavePanel | PitchPanel | SpectrumPanel
+
+
+def top_decibels(panels: Sequence[Panel]) -> float:
+    """Where the colours of all spectra of ``panels`` end: one scale for all, or they cannot be compared."""
+    peaks = [float(p.decibels.max()) for p in panels if type(p) is SpectrumPanel and p.decibels.size]
+    return float(np.ceil(max(peaks, default=0.0)))
+
+
+def loudest(panels: Sequence[Panel]) -> float:
+    """Greatest magnitude of all waveforms of ``panels``, 0.05 at least."""
+    return max([float(np.abs(p.wave).max()) for p in panels if isinstance(p, WavePanel) and len(p.wave)] + [0.05])
+
+
+def pitch_range(panels: Sequence[Panel]) -> list[float]:
+    """Hz that hold nearly all of the pitch in all panels; a stray octave error does not squeeze the rest."""
+    found = [p.pitch.hz[np.isfinite(p.pitch.hz)] for p in panels if isinstance(p, PitchPanel)]
+    voiced = np.concatenate(found) if found else np.zeros(0)
+    low, high = np.percentile(voiced, [3, 97]) if len(voiced) else (60.0, 400.0)
+    return [max(0.0, 0.85 * float(low) - 10), 1.15 * float(high) + 10]

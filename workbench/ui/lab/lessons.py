@@ -1,0 +1,64 @@
+"""The lab's two smaller lessons: what a silent Hub costs, and what two threads do to one cached text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from workbench.engine.jobs.queue import DONE, Job
+from workbench.lab import measuring
+from workbench.ui.lab import view
+from workbench.ui.lab.live import LANE
+from workbench.ui.parts import watch
+from workbench.ui.resources import job_manager
+
+
+def calculator() -> None:
+    """chunks x files x time-out."""
+    st.subheader("What a silent Hub costs")
+    one, two, three, four = st.columns(4, vertical_alignment="bottom")
+    chunks = one.number_input("Chunks", 1, 500, 3, key="calc_chunks")
+    files = two.number_input(
+        "Files asked for, a chunk", 1, 10, 2, key="calc_files", help="config.yaml and the weights."
+    )
+    timeout = three.number_input("Time-out, s", 1, 120, measuring.DEFAULT_TIMEOUT_SECONDS, key="calc_timeout")
+    four.metric("seconds lost", f"{chunks * files * timeout:,}")
+    st.caption(
+        f"{chunks} × {files} × {timeout} s. A host name with several addresses can cost a multiple: they are tried in "
+        "turn. A file that is not in the cache at all costs minutes: the client then tries again, six times 60 s."
+    )
+
+
+def threads() -> None:
+    """The second lesson: one cached text, two threads."""
+    st.subheader("Two threads, one cached text")
+    st.markdown(
+        "Upstream 1.1.18 (March 2026) made chunks really parallel, and kept the embedded text of *the* chunk as an "
+        "attribute of the one model. A second thread found the first one's text there. 1.1.19 gave each thread its own "
+        "cache. The workbench holds one lock around each chunk: then no two chunks are ever in the model together, "
+        "whatever it keeps, and little is lost, for one chunk already keeps the device busy."
+    )
+    if st.button("Run both threads", key="lab_threads", icon=":material/call_split:"):
+        watch.remember("threads", job_manager().start("Two threads", _lesson, lane=LANE))
+    job = watch.watch("threads")
+    if job is None or job.state != DONE:
+        return
+    cases, cost, code = job.result
+    st.html(view.cases_html(cases))
+    st.caption(
+        f"Two chunks in two threads, here, the median of three: {cost['parallel_seconds']:.2f} s in parallel, each "
+        f"thread with its own cache, {cost['lock_seconds']:.2f} s one after the other behind the lock."
+    )
+    st.code(code, language="python")
+
+
+def _lesson(job: Job) -> tuple[Any, dict[str, float], str]:
+    from workbench.lab import two_threads
+
+    job.report(0.05, "loading a model of its own")
+    cfm = two_threads.demo_cfm()
+    job.report(0.3, "two threads")
+    cases = two_threads.lesson(cfm)
+    job.report(0.7, "timing the lock")
+    return cases, two_threads.lock_cost(cfm), two_threads.code(two_threads.shared_cache, two_threads.two_threads)

@@ -1,0 +1,84 @@
+"""A lab while it is measured: its job, and the cells as they grow."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import streamlit as st
+
+from workbench import figures
+from workbench.engine.jobs.queue import QUEUED, Job
+from workbench.figures.lab import stage_title, stages_of
+from workbench.lab import measuring
+from workbench.lab.strategies import STRATEGIES
+from workbench.ui.lab import view
+from workbench.ui.parts.theme import is_dark
+from workbench.ui.resources import job_manager
+
+LANE = "auto"  # of synthesis: nothing else is to run on the device while it is measured
+POLL_SECONDS = 1.0
+SHOWN = 4
+
+
+class LabJob(Job):
+    """A lab in the queue; ``lab`` tells where it is. The lab's processes end with it, and with this server."""
+
+    def __init__(self, plan: measuring.LabPlan) -> None:
+        super().__init__("Loading lab", LANE)
+        self.plan, self.lab = plan, measuring.LabState()
+
+    def work(self) -> dict[str, Any]:
+        """Measure every cell."""
+        return measuring.run(self.plan, state=self.lab, check=self.check)
+
+
+def live(job: LabJob) -> None:
+    """The cells as they are measured, until the last."""
+    active = job.is_active
+
+    @st.fragment(run_every=POLL_SECONDS if active else None)
+    def panel() -> None:
+        if not job.is_active:
+            if active:
+                st.rerun()
+            return
+        state, n_cells = job.lab, len(job.plan.cells)
+        current, finished = state.current, len(state.cells)
+        where = f"{STRATEGIES[current['strategy']].title}, {current['network']}: " if current else ""
+        doing = stage_title(state.doing)
+        ahead = job_manager().ahead(job)
+        text = f"waiting, {ahead} before it" if job.state == QUEUED else f"{finished} of {n_cells} done. {where}{doing}"
+        one, two = st.columns([6, 1], vertical_alignment="center")
+        one.progress(finished / n_cells, text="stopping" if job.is_stopping else text)
+        if two.button("Cancel", key="lab_cancel", disabled=job.is_stopping, width="stretch"):
+            job.cancel()
+        cells = [c for c in state.cells if c["state"] == "finished"][-SHOWN:]
+        spans = _so_far(state)
+        if current and spans:
+            cells.append(current | {"spans": spans})
+        if cells:
+            named = [c | {"network": _short(c)} for c in cells]
+            st.html(view.legend_html(stages_of(cells)))
+            st.plotly_chart(figures.lab_timeline(named, end_seconds(cells), dark=is_dark()), theme=None, key="lab_live",
+                            config=figures.CONFIG, alt="The cells so far")  # fmt: skip
+
+    panel()
+
+
+def _so_far(state: measuring.LabState) -> list[dict[str, Any]]:
+    """Spans of the running cell, and of what has not ended in it as much as has passed."""
+    spans, began = list(state.spans), state.open
+    if began is not None:
+        name, start, told = began
+        spans.append({"name": name, "start_seconds": start, "seconds": time.monotonic() - told})
+    return spans
+
+
+def _short(cell: dict[str, Any]) -> str:
+    return f"{cell['strategy'].replace('load-once-', 'once, ').replace('reload-', 're-')}<br>{cell['network']}"
+
+
+def end_seconds(cells: list[dict[str, Any]]) -> float:
+    """When the last span of ``cells`` ends."""
+    return max(s["start_seconds"] + s["seconds"] for c in cells for s in c["spans"])

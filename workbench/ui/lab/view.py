@@ -1,0 +1,73 @@
+"""What the Loading lab shows of its results: numbers, and the code of a strategy with its guilty lines marked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from workbench.lab.strategies import STRATEGIES, Strategy
+
+_CSS = """<style>
+.lab-code{font-family:var(--st-code-font,'IBM Plex Mono',ui-monospace,monospace);font-size:.8rem;line-height:1.55;
+ margin:0;padding:.5rem 0;overflow-x:auto;border:1px solid color-mix(in srgb,currentColor 16%,transparent);
+ border-radius:4px}
+.lab-code div{padding:0 .8rem;white-space:pre;min-width:max-content}
+.lab-legend span span{opacity:1}
+.lab-code .guilty{background:color-mix(in srgb,#d1434b 16%,transparent);box-shadow:inset 3px 0 0 #d1434b}
+.lab-code .why{color:color-mix(in srgb,#d1434b 72%,currentColor);font-weight:500;white-space:normal;min-width:0}
+</style>"""
+_HEAD = ("strategy", "network", "total s", "Hub s", "load s", "speech s", "loads", "requests", "server's log",
+         "time-outs", "idle")  # fmt: skip
+
+
+def code_html(strategy: Strategy) -> str:
+    """The source of ``strategy``; lines that ask the Hub are marked, and said why."""
+    guilty, rows = strategy.guilty_lines, []
+    for number, line in enumerate(strategy.code.splitlines(), start=1):
+        mark = ' class="guilty"' if number in guilty else ""
+        rows.append(f"<div{mark}>{escape(line) or ' '}</div>")
+        # one word for neighbours with the same fault
+        if number in guilty and guilty.get(number + 1) != guilty[number]:
+            indent = len(line) - len(line.lstrip())
+            style = f"padding-left:calc(.8rem + {indent}ch)"
+            rows.append(f'<div class="guilty why" style="{style}">↑ {escape(guilty[number])}</div>')
+    return (
+        f'{_CSS}<div class="lab-code" role="group" aria-label="Code of {escape(strategy.title)}">{"".join(rows)}</div>'
+    )
+
+
+def legend_html(stages: Sequence[tuple[str, str]]) -> str:
+    """One legend for all bars: (title, colour) of each stage."""
+    items = (f'<span><span class="wb-swatch" style="--c:{colour}"></span>{escape(title)}</span>'
+             for title, colour in stages)  # fmt: skip
+    return f'{_CSS}<div class="wb-facts lab-legend">{"".join(items)}</div>'
+
+
+def table_html(cells: Sequence[Mapping[str, Any]]) -> str:
+    """The numbers of every cell. A cell that did not finish says why in the place of its numbers."""
+    head = "".join(f'<th class="{"l" if name in _HEAD[:2] else ""}">{name}</th>' for name in _HEAD)
+    rows = []
+    for cell in cells:
+        named = f'<td class="l">{escape(STRATEGIES[cell["strategy"]].title)}</td><td class="l">{cell["network"]}</td>'
+        if cell["state"] != "finished":
+            rows.append(f'<tr>{named}<td class="l w" colspan="{len(_HEAD) - 2}">{escape(cell["state"])}</td></tr>')
+            continue
+        numbers = [f"{cell[k]:.2f}" for k in ("total_seconds", "network_wait_seconds", "load_seconds")]
+        numbers += [f"{cell['synthesis_seconds']:.2f}", cell["loads"], cell["requests"], cell["server_requests"]]
+        numbers += [cell["timeouts"], f"{cell['idle_share']:.0%}"]
+        rows.append(f"<tr>{named}{''.join(f'<td>{n}</td>' for n in numbers)}</tr>")
+    return (f'<div class="wb-scroll"><table class="wb-table" aria-label="Measured"><thead><tr>{head}</tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table></div>")  # fmt: skip
+
+
+def cases_html(cases: Sequence[Any]) -> str:
+    """The fate of both threads in each case of the second lesson."""
+    rows = []
+    for case in cases:
+        fates = "".join(f'<td class="l w {"" if f == "right" else "wb-warn"}">{escape(f)}</td>'
+                        for f in (case.first, case.second))  # fmt: skip
+        rows.append(f'<tr><td class="l w">{escape(case.title)}</td>{fates}</tr>')
+    head = "".join(f'<th class="l">{name}</th>' for name in ("case", "first thread spoke", "second thread spoke"))
+    return (f'<div class="wb-scroll"><table class="wb-table" aria-label="Two threads"><thead><tr>{head}</tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table></div>")  # fmt: skip

@@ -1,0 +1,163 @@
+"""Verify, delete, import and fetch a model: each as a job or behind a plan that is shown first."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from workbench.engine import cache
+from workbench.engine.cache import FetchPlan, Stock, Verification
+from workbench.engine.cache.fetch.planning import endpoint_of
+from workbench.engine.cache.paths import human_bytes
+from workbench.engine.catalog import VOCODER_BYTES, ModelSpec, templates
+from workbench.engine.errors import WorkbenchError
+from workbench.engine.jobs.queue import DONE, Job
+from workbench.ui import resources
+from workbench.ui.parts import watch
+
+LANE = "files"  # of everything that reads or writes the cache; synthesis goes on beside it
+BY_LAYOUT = "by what lies beside the weights"
+
+
+def _start(key: str, title: str, work: object) -> None:
+    try:
+        watch.remember(key, resources.job_manager().start(title, work, lane=LANE))  # type: ignore[arg-type]
+    except WorkbenchError as error:
+        st.error(str(error))
+
+
+def _reporter(job: Job, verb: str) -> object:
+    """A progress callback that tells the job, and stops where it was cancelled."""
+
+    def report(name: str, done: int, total: int) -> None:
+        job.report(done / max(total, 1), f"{verb} {name}, {human_bytes(done)} of {human_bytes(total)}")
+
+    return report
+
+
+def verify(stock: Stock) -> None:
+    """Read every byte, compare with the checksums."""
+    key = f"verify_{stock.model}"
+    if st.button("Verify", icon=":material/verified:", key=key, help="Reads every byte and compares sha256. Offline."):
+        _start(key + "_job", f"Verify {stock.model}",
+               lambda job: cache.verify(stock.model, on_progress=_reporter(job, "reading")))  # fmt: skip
+
+
+def verified(stock: Stock) -> None:
+    """What the last verification of this session found."""
+    job = watch.watch(f"verify_{stock.model}_job")
+    if job is None or job.state != DONE:
+        return
+    found: Verification = job.result
+    if found.ok:
+        st.success(f"All {len(found.files)} files are what they must be, checked in {found.seconds:.1f} s.")
+        return
+    unknown = all(f.status in ("ok", "unknown") for f in found.files)
+    (st.warning if unknown else st.error)(
+        "Some files have no checksum to be compared with." if unknown else "Files are not what they must be."
+    )
+    rows = [{"file": f.name, "status": f.status, "expected": f.expected, "found": f.found} for f in found.files]
+    st.dataframe(rows, hide_index=True, alt="Status of each file")
+
+
+@st.dialog("Delete from the cache?")
+def _confirm_delete(model: str) -> None:
+    try:
+        plan = cache.plan_delete(model)
+    except WorkbenchError as error:
+        st.error(str(error))
+        return
+    st.markdown(f"Deleting **{plan.model}** frees **{human_bytes(plan.bytes)}** and removes these {len(plan.paths)}:")
+    st.code("\n".join(str(path) for path in plan.paths), language=None, height=220)
+    for kept in plan.kept:
+        st.caption(f"Kept: {kept}")
+    if resources.engine_if_loaded(model) is not None:
+        st.caption("It is in memory and stays usable until the server is restarted.")
+    if st.button("Delete", type="primary", icon=":material/delete:", key="delete_model_now", width="stretch"):
+        try:
+            freed = plan.execute()
+        except WorkbenchError as error:
+            st.error(str(error))
+            return
+        resources.usable_models.clear()
+        st.session_state["models_said"] = f"{model} was deleted, {human_bytes(freed)} are free again."
+        st.rerun()
+
+
+def delete(stock: Stock) -> None:
+    """A button that shows the plan first."""
+    if st.button("Delete …", icon=":material/delete:", key=f"delete_{stock.model}", disabled=stock.state == "absent"):
+        _confirm_delete(stock.model)
+
+
+def hub_host() -> str:
+    """The host that a fetch would ask, as the environment says now. Raises FetchError if it forbids to ask any."""
+    return urlsplit(endpoint_of(None)).netloc.rpartition("@")[2]
+
+
+def fetch(stock: Stock, spec: ModelSpec) -> None:
+    """Size and host, then the exact plan, then the download: three steps, and nothing before the first click."""
+    if not spec.repo or spec.not_runnable or stock.state == "complete":
+        return
+    try:
+        host = hub_host()
+    except WorkbenchError as error:
+        st.caption(f"It cannot be fetched from here: {error}")
+        return
+    key = f"plan_{stock.model}"
+    about = (
+        f"about {human_bytes(spec.about_bytes + VOCODER_BYTES)}" if spec.about_bytes else "of a size that it will tell"
+    )
+    st.markdown(f"A download, **{about}**, from **{host}**. The button asks {host} for the list of files only.")
+    if st.button(f"Ask {host} for the exact size", icon=":material/cloud:", key=f"{key}_button"):
+        _start(key, f"Plan of {stock.model}", lambda job: cache.plan_fetch(stock.model))
+    job = watch.watch(key)
+    if job is None or job.state != DONE:
+        return
+    plan: FetchPlan = job.result
+    st.markdown(f"**{human_bytes(plan.download_bytes)}** from **{plan.host}**, licence {plan.license}:")
+    rows = [{"file": f.path, "size": human_bytes(f.size), "here": f.cached, "repository": f.repo,
+             "revision": f.revision} for f in plan.files]  # fmt: skip
+    st.dataframe(rows, hide_index=True, alt="Files of the download")
+    label = f"Download {human_bytes(plan.download_bytes)} from {plan.host}"
+    if st.button(label, type="primary", icon=":material/download:", key=f"{key}_download"):
+        _start(f"fetch_{stock.model}", f"Download of {stock.model}",
+               lambda job: cache.fetch(stock.model, on_progress=_reporter(job, "fetching")))  # fmt: skip
+    download = watch.watch(f"fetch_{stock.model}")
+    if download is not None and download.state == DONE:
+        _finished(f"fetch_{stock.model}", f"{stock.model} is here and was checked.")
+
+
+def _finished(key: str, said: str) -> None:
+    """Say it once, at the top, with the lists read anew."""
+    watch.forget(key)
+    resources.usable_models.clear()
+    st.session_state["models_said"] = said
+    st.rerun()
+
+
+def import_form() -> None:
+    """Bring a model in from this disk."""
+    with st.form("import", border=False):
+        path = st.text_input(
+            "Folder, archive or weights file on this machine", key="import_path", max_chars=1000,
+            placeholder="/home/me/ckpts/my_model",
+        )  # fmt: skip
+        one, two, three = st.columns(3)
+        name = one.text_input("Name", key="import_name", max_chars=64, placeholder="from the path")
+        config = two.selectbox("Configuration", [BY_LAYOUT, *templates()], key="import_config")
+        license_ = three.text_input("Licence", key="import_license", max_chars=60, placeholder="as its author says")
+        go = st.form_submit_button("Import", icon=":material/upload_file:")
+    if go and not path.strip():
+        st.error("Say where the model lies.")
+    elif go:
+        chosen = {"name": name.strip() or None, "license": license_.strip() or None}
+        chosen["config"] = None if config == BY_LAYOUT else config
+        _start("import", "Import", lambda job: cache.import_model(
+            path.strip(), on_progress=_reporter(job, "copying"), **chosen))  # fmt: skip
+    job = watch.watch("import")
+    if job is not None and job.state == DONE:
+        for note in job.result.notes:
+            st.toast(note)
+        _finished("import", f"{job.result.spec.name} was imported, {human_bytes(job.result.bytes)}.")

@@ -1,0 +1,97 @@
+"""Tables of chunks as HTML: numbers aligned, one row per chunk, every text escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from workbench.engine.speech.text import Chunk
+from workbench.figures.theme import chunk_colour
+
+if TYPE_CHECKING:
+    from workbench.engine.speech.results import ChunkResult
+
+_HEAD = ("chunk", "text", "bytes", "planned s", "audio s", "text s", "ODE s", "vocoder s", "total s", "RTF", "seed")
+_LEFT = ("chunk", "text")
+MAX_ROWS = 200
+
+
+def _row(cells: Sequence[tuple[str, str]], css: str = "") -> str:
+    return f"<tr{css}>" + "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in cells) + "</tr>"
+
+
+def swatch(index: int) -> str:
+    """The colour and the number of chunk ``index``."""
+    return f'<span class="wb-swatch" style="--c:{chunk_colour(index)}"></span>{index + 1}'
+
+
+def chunk_table(
+    plan: Sequence[Chunk],
+    results: Sequence[ChunkResult] = (),
+    *,
+    now: int | None = None,
+    step: str = "",
+    total_seconds: float | None = None,
+) -> str:
+    """Planned and measured columns of every chunk, with sums.
+
+    Args:
+        plan: all chunks.
+        results: those that are finished.
+        now: index of the chunk in the making.
+        step: of the ODE it is at, such as "3/16".
+        total_seconds: of the run, to stand beside the sum of the chunks.
+    """
+    done = {r.chunk.index: r for r in results}
+    plan = [done[c.index].chunk if c.index in done else c for c in plan]
+    shown = plan[:MAX_ROWS]
+    rows = [_chunk_row(c, done.get(c.index), step if c.index == now else "", c.index == now) for c in shown]
+    if len(plan) > len(shown):
+        rows.append(f'<tr><td class="l wb-dim" colspan="{len(_HEAD)}">and {len(plan) - len(shown)} more</td></tr>')
+    head = "".join(f'<th class="{"l" if name in _LEFT else ""}">{name}</th>' for name in _HEAD)
+    return (
+        f'<div class="wb-scroll"><table class="wb-table" aria-label="Chunks: planned and measured"><thead><tr>{head}'
+        f"</tr></thead><tbody>{''.join(rows)}</tbody><tfoot>{_foot(plan, results, total_seconds)}</tfoot></table></div>"
+    )
+
+
+def _chunk_row(chunk: Chunk, result: ChunkResult | None, step: str, is_now: bool) -> str:
+    warning = f' <span class="wb-warn" title="{escape("; ".join(chunk.warnings))}">⚠</span>' if chunk.warnings else ""
+    cells = [
+        ("l", swatch(chunk.index)),
+        ("l clip", f'<span title="{escape(chunk.text)}">{escape(chunk.text)}</span>{warning}'),
+        ("", f"{chunk.n_bytes}"),
+        ("", f"{chunk.planned_seconds:.2f}"),
+    ]
+    if result is None:
+        blank = '<span class="wb-dim">–</span>'
+        cells += [("", blank), ("", blank), ("", escape(step) or blank), *[("", blank)] * 3]
+    else:
+        t = result.timing
+        cells += [("", f"{result.audio_seconds:.2f}"), ("", f"{t.text_seconds:.3f}"), ("", f"{t.ode_seconds:.3f}")]
+        cells += [("", f"{t.vocoder_seconds:.3f}"), ("", f"{t.total_seconds:.3f}"), ("", f"{result.rtf:.2f}")]
+    return _row([*cells, ("", str(chunk.seed))], ' class="now"' if is_now else "")
+
+
+def _foot(plan: Sequence[Chunk], results: Sequence[ChunkResult], total_seconds: float | None) -> str:
+    times = [r.timing for r in results]
+    audio = sum(r.audio_seconds for r in results)
+    spent = sum(t.total_seconds for t in times)
+    cells = [
+        ("l", "sum"),
+        ("l", f"{len(results)} of {len(plan)} made"),
+        ("", str(sum(c.n_bytes for c in plan))),
+        ("", f"{sum(c.planned_seconds for c in plan):.2f}"),
+    ]
+    if results:
+        cells += [("", f"{audio:.2f}"), ("", f"{sum(t.text_seconds for t in times):.3f}")]
+        cells += [
+            ("", f"{sum(t.ode_seconds for t in times):.3f}"),
+            ("", f"{sum(t.vocoder_seconds for t in times):.3f}"),
+        ]
+        whole = f'<span title="the run took {total_seconds:.3f} s">' if total_seconds else "<span>"
+        cells += [("", f"{whole}{spent:.3f}</span>"), ("", f"{spent / audio:.2f}" if audio else "–"), ("", "")]
+    else:
+        cells += [("", "")] * 7
+    return _row(cells)

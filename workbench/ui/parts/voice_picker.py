@@ -1,0 +1,108 @@
+"""Who speaks: a bundled voice, a file, or the microphone."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import unicodedata
+from pathlib import PurePath
+from typing import Any
+
+import streamlit as st
+
+from workbench.engine.errors import WorkbenchError
+from workbench.engine.signal.audio import to_bytes
+from workbench.engine.speech.voices import Voice, make_voice
+from workbench.ui import resources
+
+BUNDLED, UPLOAD, RECORD = "Bundled", "Upload", "Record"
+MAX_MEGABYTES = 20
+SAMPLE_RATE = 24_000
+# One upload at a time is decoded in the whole server, in at most 120 MB (see ``decoding.decode``) and its own size.
+_DECODING = threading.Lock()
+
+
+def pick_voice() -> Voice | None:
+    """The chosen voice, or None while something is missing; the page then says what."""
+    source = st.segmented_control(
+        "Voice", [BUNDLED, UPLOAD, RECORD], default=BUNDLED, key="voice_source", required=True, persist_state="session"
+    )
+    try:
+        voice = _bundled() if source == BUNDLED else _own(source)
+    except WorkbenchError as error:
+        st.error(str(error))
+        return None
+    if voice is not None:
+        _show(voice)
+    return voice
+
+
+def _bundled() -> Voice:
+    voices = {v.name: v for v in resources.bundled_voices()}
+    name = st.selectbox(
+        "Bundled voice",
+        list(voices),
+        format_func=lambda n: f"{n} · {voices[n].language} · {voices[n].source}",
+        key="voice_name",
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    return resources.bundled_voice(name)
+
+
+def _own(source: str) -> Voice | None:
+    if source == UPLOAD:
+        given = st.file_uploader(
+            f"Recording of a voice, 3 to 10 s, up to {MAX_MEGABYTES} MB",
+            type=["wav", "flac", "ogg", "mp3"],
+            max_upload_size=MAX_MEGABYTES,
+            key="voice_file",
+        )
+    else:
+        given = st.audio_input("Speak for 3 to 10 seconds", sample_rate=SAMPLE_RATE, key="voice_recording")
+    words = st.text_input(
+        "What is said in it",
+        key=f"voice_words_{source}",
+        placeholder="every word of the recording, with punctuation",
+        help="The model aligns the reference with these words. Nothing listens to the recording in their place.",
+        persist_state="session",
+    )
+    if given is None:
+        st.caption("Choose a file." if source == UPLOAD else "Press the microphone, speak, press it again.")
+        return None
+    if not words.strip():
+        st.caption("Write down what is said in the recording; then it can be used.")
+        return None
+    data = given.getvalue()
+    return _prepared(hashlib.sha256(data).hexdigest(), words, shown_name(given.name), data)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _prepared(digest: str, words: str, name: str, _data: bytes) -> Voice:
+    with _DECODING:
+        voice = make_voice(_data, words, name=name)
+    return resources.remember_voice(voice)
+
+
+def shown_name(name: Any) -> str:
+    """A file name as it is shown and stored: its last part, without control characters, 60 characters at most."""
+    last = PurePath(str(name).replace("\\", "/")).name
+    clean = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip(". ")
+    return PurePath(clean).stem[:60] or "recording"
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _sound(voice_id: str, _voice: Voice) -> bytes:
+    return to_bytes(_voice.audio, _voice.mel_config.target_sample_rate)
+
+
+def _show(voice: Voice) -> None:
+    st.audio(_sound(voice.id, voice), alt=f"Reference recording of {voice.name}, {voice.seconds:.1f} seconds")
+    st.caption(f"{voice.seconds:.2f} s · {voice.frames} frames · “{_plain(voice.ref_text)}”")
+    for warning in voice.warnings:
+        st.caption(f":orange[⚠ {_plain(warning)}]")
+
+
+def _plain(text: str) -> str:
+    """``text`` for a caption: nothing in it is taken for Markdown."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|~$:^=@&" else c for c in text)

@@ -1,0 +1,127 @@
+"""Two or more runs side by side: what was asked for, what is heard, where the time went, how the mels differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from workbench import figures
+from workbench.engine.runs import comparison
+from workbench.engine.runs.comparison import MelComparison
+from workbench.engine.runs.store import RunSummary, load_run, run_folder, version_of
+from workbench.engine.signal import audio, spectra
+from workbench.figures.theme import STAGE_TITLES
+from workbench.ui.parts.theme import is_dark
+from workbench.ui.runs import sources
+
+MAX_RUNS = 6
+LETTERS = "ABCDEF"
+
+
+@st.cache_resource(show_spinner="Aligning the mels", max_entries=8)
+def _compared(first: str, second: str, versions: tuple[int, ...]) -> MelComparison:
+    a, b = (load_run(run_id, trajectories=False) for run_id in (first, second))
+    return comparison.compare_mels(a.mel, b.mel)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _stage_seconds(run_id: str, version: tuple[int, ...]) -> dict[str, float]:
+    return comparison.stage_seconds(load_run(run_id, trajectories=False))
+
+
+def _version(run_id: str) -> tuple[int, ...]:
+    return version_of(run_folder(run_id))
+
+
+def compare(runs: Sequence[RunSummary]) -> None:
+    """The whole comparison of ``runs``, named by letters in the order given.
+
+    Raises:
+        RunError: one of them cannot be read.
+    """
+    if len(runs) > MAX_RUNS:
+        st.warning(f"The first {MAX_RUNS} of the {len(runs)} that are ticked are compared.", icon=":material/rule:")
+        runs = runs[:MAX_RUNS]
+    _settings(runs)
+    _players(runs)
+    _timings(runs)
+    _mels(runs)
+
+
+def _settings(runs: Sequence[RunSummary]) -> None:
+    st.subheader("What differs")
+    names = {run.id: LETTERS[k] for k, run in enumerate(runs)}
+    rows = [{names.get(key, key): _shown(value) for key, value in row.items()} for row in comparison.differing(runs)]
+    if rows:
+        st.dataframe(rows, hide_index=True, alt="Settings that differ, one column per run")
+    else:
+        st.caption("Nothing: all were made with the same model, voice, text and settings.")
+
+
+def _shown(value: Any) -> str:
+    """Columns of one type; unset knobs say so."""
+    return "unset" if value is None else str(value)
+
+
+def _players(runs: Sequence[RunSummary]) -> None:
+    st.subheader("Side by side, at true loudness")
+    for letter, run, column in zip(
+        LETTERS, runs, st.columns(min(len(runs), 3) if len(runs) != 4 else 2) * 3, strict=False
+    ):
+        with column:
+            source = sources.of_run(run.id, None)
+            level = audio.decibels(audio.rms(source.wave))
+            st.markdown(f"**{letter}** · {source.seconds:.2f} s · {level:.1f} dBFS")
+            st.audio(sources.sound(source.key, source), alt=f"Run {letter}")
+            st.text(sources.run_label(run))
+
+
+def _timings(runs: Sequence[RunSummary]) -> None:
+    st.subheader("Where the time went")
+    totals = {LETTERS[k]: _stage_seconds(run.id, _version(run.id)) for k, run in enumerate(runs)}
+    st.plotly_chart(
+        figures.stages_by_run(totals, dark=is_dark()), theme=None, key="compare_stages", config=figures.CONFIG,
+        alt="Seconds of each stage, one bar per run; the numbers are in the table below",
+    )  # fmt: skip
+    rows = []
+    for letter, run in zip(LETTERS, runs, strict=False):
+        stages = {f"{STAGE_TITLES[name]} (s)": round(totals[letter].get(name, 0.0), 3) for name in comparison.STAGES}
+        rows.append(
+            {"run": letter, "audio (s)": round(run.seconds, 2), "total (s)": round(run.total_seconds, 2),
+             "RTF": round(run.rtf, 3), "first audio (s)": round(run.first_audio_seconds, 2), "chunks": run.n_chunks}
+            | stages
+        )  # fmt: skip
+    st.dataframe(rows, hide_index=True, alt="Timings, one row per run")
+
+
+def _mels(runs: Sequence[RunSummary]) -> None:
+    st.subheader("Mel difference")
+    names = {run.id: f"{LETTERS[k]}" for k, run in enumerate(runs)}
+    first, second = runs[0].id, runs[1].id
+    if len(runs) > 2:
+        one, two = st.columns(2)
+        first = one.selectbox("From", list(names), format_func=names.get, key="mel_from")
+        second = two.selectbox("To", [i for i in names if i != first], format_func=names.get, key="mel_to")
+    found = _compared(first, second, _version(first) + _version(second))
+    config = sources.of_run(first, None).config
+    hz, rate = spectra.mel_hz(config), config.frames_per_second
+    a, b = names[first], names[second]
+    panels = (
+        figures.SpectrumPanel(f"{a}: mel", found.a, hz, rate),
+        figures.SpectrumPanel(f"{b}: mel{f', on the time axis of {a}' if found.warped else ''}", found.b, hz, rate),
+        figures.DifferencePanel(f"{b} minus {a}", found.change, hz, rate),
+    )
+    how = (
+        "They differ in length, so one was time-aligned to the other (dynamic time warping over cepstra)."
+        if found.warped
+        else "They are of one length and are compared frame by frame."
+    )
+    if len({run.text for run in runs if run.id in (first, second)}) > 1:
+        how += " Their texts differ, so the distortion says little about the voice."
+    st.markdown(f"Mel-cepstral distortion **{found.mcd_decibels:.2f} dB**. {how}")
+    st.plotly_chart(
+        figures.stack(panels, dark=is_dark(), panel_pixels=150), theme=None, key="compare_mels", config=figures.CONFIG,
+        alt=f"Mels of run {a} and run {b}, and their difference",
+    )  # fmt: skip

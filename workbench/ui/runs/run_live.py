@@ -1,0 +1,131 @@
+"""What can be seen and heard of a job while it runs: place in the queue, progress, time left, chunks, cancel."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from workbench.engine.jobs.queue import CANCELLED, DONE, FAILED, QUEUED
+from workbench.engine.jobs.speech import SpeechJob
+from workbench.figures.theme import stage_colour
+from workbench.ui import resources
+from workbench.ui.parts import tables
+from workbench.ui.parts.adopt import adopt
+from workbench.ui.parts.player import chunk_player
+
+if TYPE_CHECKING:
+    from workbench.engine.speech.results import Run
+
+POLL_SECONDS = 0.5
+_GREY = "#8b8b8b"
+_COLOURS = {"queued": "#d2a106", "running": stage_colour("ode"), "done": "#2a9d78", "failed": "#c0392b"}
+
+
+def current_id() -> str | None:
+    """The run or job this page shows: the one a link names, or the one last started here. Kept in the address."""
+    asked = st.query_params.get("run")
+    if asked and asked != st.session_state.get("run_in_address"):
+        st.session_state.run_id = asked
+        adopt(asked)
+    run_id = st.session_state.get("run_id")
+    if run_id:
+        st.query_params["run"] = st.session_state.run_in_address = run_id  # page links drop it
+    return run_id
+
+
+def current_job() -> SpeechJob | None:
+    """The job of this page, if the server still has it; a run of an earlier server is on disk only."""
+    job = resources.job_manager().get(st.session_state.get("run_id"))
+    return job if hasattr(job, "chunks") else None  # not isinstance: the class may have been reloaded
+
+
+def show(run_id: str) -> None:
+    """Call ``run_id`` the run of this page, and draw anew."""
+    st.session_state.run_id = run_id
+    st.rerun()
+
+
+def status_line(text: str, colour: str) -> None:
+    """One line of state with a dot. ``text`` is escaped."""
+    dot = f'<span class="wb-dot" style="--c:{colour}"></span>'
+    st.html(f'<div class="wb-state" role="status">{dot}{html.escape(text)}</div>')
+
+
+def _status(job: SpeechJob) -> str:
+    if job.state == QUEUED:
+        ahead = resources.job_manager().ahead(job)
+        return f"queued: {ahead} {'job is' if ahead == 1 else 'jobs are'} before it"
+    if job.state == FAILED:
+        return "failed"
+    if job.state == CANCELLED:
+        return f"cancelled after {job.seconds:.1f} s, {len(job.chunks)} of {len(job.plan) or '?'} chunks made"
+    if job.state == DONE:
+        return f"done in {job.seconds:.1f} s" + (", not saved" if job.is_unsaved else "")
+    if job.is_stopping:
+        return "stopping at the next ODE step"
+    if job.doing != "speaking":
+        return job.doing
+    left = job.seconds_left
+    tail = f" · about {left:.0f} s left" if left is not None else ""
+    n_chunks = max(len(job.plan), 1)
+    return f"chunk {job.chunk_now + 1} of {n_chunks} · ODE step {job.step} of {job.n_steps}{tail}"
+
+
+def strip(job: SpeechJob | None) -> None:
+    """State, progress and Cancel: always there, so that nothing moves when a run starts. Renewed while it runs.
+
+    When the job has ended, the page is drawn once more, with the result.
+    """
+    st.fragment(run_every=POLL_SECONDS if job and job.is_active else None)(_strip)(job)
+
+
+def _strip(job: SpeechJob | None) -> None:
+    active = job is not None and job.is_active  # read once: the worker may end it while this is drawn
+    status, button = st.columns([5, 1], vertical_alignment="center")
+    with status:
+        idle = "from disk: its text and settings are in the form" if st.session_state.get("run_id") else "no run yet"
+        status_line(_status(job) if job else idle, _COLOURS.get(job.state if job else "", _GREY))
+        st.progress(job.fraction if job and (active or job.state == DONE) else 0.0)
+    with button:
+        if st.button("Cancel", key="cancel", disabled=not active or job.is_stopping, width="stretch"):
+            job.cancel()
+    if job and job.error:
+        st.error(job.error)
+    if job and not active and st.session_state.get("settled") != job.id:
+        st.session_state.settled = job.id
+        st.rerun()
+
+
+def chunks(job: SpeechJob) -> None:
+    """Player and table of ``job``, renewed while it runs."""
+    st.fragment(run_every=POLL_SECONDS if job.is_active else None)(_chunks)(job)
+
+
+def _chunks(job: SpeechJob) -> None:
+    active, chunks = job.is_active, job.chunks
+    lengths = [c.planned_seconds for c in job.plan]
+    lengths[: len(chunks)] = [c.audio_seconds for c in chunks]
+    chunk_player(
+        job.id,
+        [f"/api/jobs/{job.id}/{k}.wav" for k in range(len(chunks))],
+        lengths,
+        fade_seconds=job.settings.cross_fade_duration,
+        active=active,
+        autoplay=st.session_state.get("started_here") == job.id,
+    )
+    total = job.run.total_seconds if job.run else None
+    now = job.chunk_now if active and job.plan else None
+    st.html(tables.chunk_table(job.plan, chunks, now=now, step=f"{job.step}/{job.n_steps}", total_seconds=total))
+
+
+def finished(run: Run) -> None:
+    """The same for a run from disk: its player and its table."""
+    chunk_player(
+        run.id,
+        [f"/api/runs/{run.id}/{k}.wav" for k in range(len(run.chunks))],
+        [c.audio_seconds for c in run.chunks],
+        fade_seconds=run.settings.cross_fade_duration,
+    )
+    st.html(tables.chunk_table([c.chunk for c in run.chunks], run.chunks, total_seconds=run.total_seconds))

@@ -1,0 +1,91 @@
+"""What can be done with a finished run: take its files along, or make one chunk again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from workbench.engine.errors import WorkbenchError
+from workbench.engine.jobs.speech import SpeechJob
+from workbench.ui import resources
+from workbench.ui.runs import run_live
+
+if TYPE_CHECKING:
+    from workbench.engine.speech.results import Run
+
+# label, ending, type, function of engine.exports, what it is
+_FILES = (
+    ("WAV", ".wav", "audio/wav", "wav", "The speech, 16 bit, at its true level"),
+    ("FLAC", ".flac", "audio/flac", "flac", "The same, half the size"),
+    ("CSV", ".csv", "text/csv", "timings_csv", "One row per chunk: sizes and seconds of each stage"),
+    ("TextGrid", ".TextGrid", "text/plain", "text_grid", "The chunks as intervals, for Praat"),
+    ("Trace", ".trace.json", "application/json", "trace_json", "For chrome://tracing and ui.perfetto.dev"),
+    ("All, as zip", ".zip", "application/zip", "everything_zip", "Everything, each chunk apart, and the mel"),
+)
+
+
+def downloads(run: Run) -> None:
+    """A button per format; each file is made when its button is pressed."""
+    from workbench.engine.runs import exports
+
+    with st.container(horizontal=True, gap="small"):
+        for label, suffix, mime, make, about in _FILES:
+            st.download_button(
+                label,
+                data=lambda make=getattr(exports, make): make(run),
+                file_name=exports.file_stem(run) + suffix,
+                mime=mime,
+                help=about,
+                on_click="ignore",
+                key=f"download_{suffix}",
+            )
+
+
+def unsaved(job: SpeechJob) -> None:
+    """Say that the finished run of ``job`` is in memory alone, and offer to save it again or to give it up."""
+    st.error(f"{job.save_error} The run is whole and stays in the memory of this server until it stops.")
+    with st.container(horizontal=True, gap="small"):
+        if st.button("Save again", key=f"save_again_{job.id}", type="primary", icon=":material/save:"):
+            job.save_again()
+            st.rerun()
+        if st.button("Discard", key=f"discard_{job.id}", icon=":material/delete:"):
+            job.discard()
+            st.rerun()
+
+
+@st.fragment
+def remake(run: Run) -> None:
+    """One chunk again, with other words or another seed; the rest of the run stays as it is."""
+    voice = resources.voice_of(run)
+    if voice is None:
+        st.text(f"The voice of this run ({run.voice!r}) is no longer at hand. Choose it above and speak again.")
+        return
+    which, seed_box = st.columns([3, 1], vertical_alignment="bottom")
+    names = [f"{i + 1}: {c.chunk.text[:70]}" for i, c in enumerate(run.chunks)]
+    index = which.selectbox("Chunk", range(len(names)), format_func=names.__getitem__, key=f"remake_{run.id}")
+    old = run.chunks[index]
+    seed = seed_box.number_input("Seed", 0, 2**31 - 1, (old.seed + 1) % 2**31, key=f"remake_seed_{run.id}_{index}")
+    words = st.text_input("Words", old.chunk.text, key=f"remake_words_{run.id}_{index}")
+    job = run_live.current_job()
+    busy = job is not None and job.is_active
+    if st.button(f"Make chunk {index + 1} again", key="remake", disabled=busy, icon=":material/refresh:"):
+        changed = words if words.strip() != old.chunk.text else None
+        try:
+            started = resources.job_manager().submit(
+                SpeechJob(
+                    lambda: resources.engine(run.model),
+                    changed,
+                    voice,
+                    base=run,
+                    chunk_index=index,
+                    seed=int(seed),
+                    title=f"Remake chunk {index + 1} of {run.id}",
+                )
+            )
+        except WorkbenchError as error:
+            st.error(str(error))
+            return
+        run_live.show(started.id)
+    if busy:
+        st.caption("A job of this page is running; its progress is at the top.")

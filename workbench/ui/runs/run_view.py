@@ -1,0 +1,88 @@
+"""A finished run: its sound, its picture, where its time went, its files, and one chunk made again."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from workbench import figures
+from workbench.engine.signal import spectra
+from workbench.ui.parts.theme import is_dark
+
+if TYPE_CHECKING:
+    from workbench.engine.speech.results import Run
+
+
+@st.cache_data(show_spinner=False, max_entries=12)
+def _picture(run_id: str, dark: bool, _run: Run) -> figures.Figure:
+    lengths = [len(c.wave) for c in _run.chunks]
+    borders = spectra.chunk_borders(_run.starts, lengths, _run.sample_rate)
+    decibels = spectra.mel_decibels(_run.mel)
+    return figures.waveform_mel(_run.wave, decibels, _run.mel_config, borders=borders, dark=dark)
+
+
+@st.cache_data(show_spinner=False, max_entries=12)
+def _timeline(run_id: str, dark: bool, _run: Run) -> figures.Figure:
+    return figures.gantt_with_utilisation(_run.spans, _run.utilisation, dark=dark)
+
+
+@st.cache_data(show_spinner=False, max_entries=12)
+def _loading(run_id: str, dark: bool, _run: Run) -> figures.Figure:
+    return figures.load_bars(_run.spans, dark=dark)
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _wav(run_id: str, _run: Run) -> bytes:
+    from workbench.engine.runs.exports import wav
+
+    return wav(_run)
+
+
+def show_run(run: Run, remade_chunk: int | None = None) -> None:
+    """Numbers, sound, picture and timeline of ``run``, of which ``remade_chunk`` was spoken again, if any."""
+    _numbers(run, remade_chunk)
+    st.audio(_wav(run.id, run), alt=f"Speech of run {run.id}, {run.audio_seconds:.1f} seconds")
+    _chart(
+        _picture(run.id, is_dark(), run),
+        "run_picture",
+        f"Waveform and mel spectrogram of {run.audio_seconds:.1f} s of speech in {len(run.chunks)} chunks",
+    )
+    st.subheader("Where the time went")
+    _chart(
+        _timeline(run.id, is_dark(), run),
+        "run_timeline",
+        f"Stages of each chunk over {run.total_seconds:.1f} s, with processor and memory use",
+    )
+    with st.expander(f"Loading: {run.load_seconds:.1f} s, once per server, not part of this run"):
+        _chart(_loading(run.id, is_dark(), run), "run_loading", f"Stages of loading, {run.load_seconds:.1f} s in all")
+
+
+def _chart(figure: Any, key: str, alt: str) -> None:
+    st.plotly_chart(figure, key=key, theme=None, config=figures.CONFIG, alt=alt)
+
+
+def _numbers(run: Run, remade: int | None) -> None:
+    cells = [
+        ("Speech", f"{run.audio_seconds:.2f} s", "Length of the joined audio."),
+        (
+            "First audio after",
+            f"{run.time_to_first_audio_seconds:.2f} s",
+            "Until the first chunk's samples were there.",
+        ),
+        ("Whole run", f"{run.total_seconds:.2f} s", "From the first chunk's text to the joined audio, loading apart."),
+        ("RTF", f"{run.rtf:.2f}", "Processing time over audio time; below 1 is faster than real time."),
+        ("Load, once", f"{run.load_seconds:.1f} s", "Paid once per server, before the first run; not by this one."),
+    ]
+    if remade is not None:
+        own = run.chunks[remade]
+        cells[1:4] = [
+            (f"Chunk {remade + 1} remade in", f"{run.total_seconds:.2f} s", "The others were kept as they were."),
+            ("RTF of the chunk", f"{own.rtf:.2f}", "Processing time over audio time of this chunk alone."),
+        ]
+    with st.container(horizontal=True, gap="medium"):
+        for label, value, about in cells:
+            st.metric(label, value, help=about, width=150)
+    facts = f"{run.model} · {run.device} · {run.dtype} · voice {run.voice} · {run.settings.nfe_step} steps · {run.id}"
+    st.html(f'<div class="wb-state wb-dim">{escape(facts)}</div>')

@@ -1,0 +1,63 @@
+"""The Chunk size page's pieces: every size priced at once, the measured chunks, the chosen size in six numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from workbench.engine.errors import RunError
+from workbench.engine.runs.store import RunSummary, list_runs, read_document
+from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech import costs
+from workbench.engine.speech.voices import Voice
+from workbench.ui import resources
+from workbench.ui.parts import forms
+
+UNMEASURED = costs.CostModel(0.0, 1.0, 0.0)  # one unit per frame: the work, where its speed is not known
+SCANNED = sorted({int(s) for s in np.geomspace(forms.CHUNK_BYTES_LOW, forms.CHUNK_BYTES_HIGH, 44)})
+
+
+@st.cache_data(show_spinner=False, max_entries=24)
+def scanned(
+    text: str, voice_id: str, settings: SynthesisSettings, cost: costs.CostModel, _voice: Voice
+) -> list[costs.Option]:
+    """Every size of ``SCANNED`` over the text; cached, so that the slider only moves a line."""
+    return costs.scan(text, _voice.ref_text, len(_voice.audio), settings, SCANNED, cost, _voice.mel_config)
+
+
+def measured_points(model: str) -> list[costs.Point]:
+    """Chunks of this machine's finished runs of ``model``, on the device it was last used on."""
+    runs = [run for run in list_runs() if run.model == model]
+    if not runs:
+        return []
+    engine = resources.engine_if_loaded(model)
+    device, dtype = (engine.loaded.device, engine.loaded.dtype) if engine else (runs[0].device, runs[0].dtype)
+    return costs.points_of(_documents(runs[:200]), model, device, dtype)
+
+
+def _documents(runs: Sequence[RunSummary]) -> Iterator[dict[str, Any]]:
+    """run.json of each that can still be read."""
+    for run in runs:
+        with suppress(RunError):  # deleted since it was listed
+            yield read_document(run.id)
+
+
+def numbers(option: costs.Option, unit: str) -> None:
+    """The chosen size in six numbers."""
+    p = option.prediction
+    form = (lambda v: f"{v:.2f} s") if unit == "s" else (lambda v: f"{v:,.0f} frames")
+    cells = (
+        ("Chunks", f"{option.n_chunks}", "How often the model is called."),
+        ("Per chunk", form(p.total_seconds / option.n_chunks), "Mean cost of a chunk."),
+        ("Whole text", form(p.total_seconds), "Sum over all chunks."),
+        ("First audio", form(p.first_seconds), "Cost of the first chunk: nothing can be heard before."),
+        ("On the reference", f"{p.reference_share:.0%}", "Frames of the reference, made again for each chunk."),
+        ("Longest", f"{option.longest_seconds:.1f} s", "Longest chunk with its reference; trained up to 30 s."),
+    )
+    with st.container(horizontal=True, gap="medium"):
+        for label, value, about in cells:
+            st.metric(label, value, help=about, width=140)

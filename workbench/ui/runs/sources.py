@@ -1,0 +1,199 @@
+"""Speech to look into: a run, a chunk of it, a reference, a file. Chosen on the page, read and analysed once.
+
+What is computed is kept by a key (id of the run, name of the voice, sha256 of a file), never by the samples: Streamlit
+hashes only a part of a long array.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from workbench.engine.runs.store import RunSummary, list_runs, load_run, run_folder, version_of
+from workbench.engine.settings import MelConfig
+from workbench.engine.signal import audio, spectra
+from workbench.engine.signal.pitch import Pitch, pitch
+from workbench.engine.speech.voices import list_voices
+from workbench.ui import style
+from workbench.ui.resources import bundled_voice
+
+FILE_MAX_SECONDS = 180.0
+RUN, REFERENCE, FILE = "Run", "Reference", "File"
+_KEPT = 12  # a minute of speech and all its spectra are 35 MB
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Speech to look into.
+
+    Attributes:
+        key: equal keys, equal content.
+        title: for people; plain text that may hold anything.
+        wave: float32 [n_samples].
+        config: mel settings; the sample rate is its.
+        model: mel in dB as the model made it (or is given it), None for a file.
+        model_title: what that mel is.
+        borders: of chunks, as ``spectra.chunk_borders``.
+    """
+
+    key: str
+    title: str
+    wave: np.ndarray
+    config: MelConfig
+    model: np.ndarray | None = None
+    model_title: str = ""
+    borders: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def sample_rate(self) -> int:
+        return self.config.target_sample_rate
+
+    @property
+    def seconds(self) -> float:
+        return len(self.wave) / self.sample_rate
+
+
+def of_run(run_id: str, chunk: int | None) -> Source:
+    """A run, or chunk number ``chunk`` of it.
+
+    Raises:
+        RunError: no such run or chunk, or damaged.
+    """
+    return _of_run(run_id, chunk, version_of(run_folder(run_id)))
+
+
+@st.cache_resource(show_spinner=False, max_entries=_KEPT)
+def _of_run(run_id: str, chunk: int | None, version: tuple[int, ...]) -> Source:
+    run = load_run(run_id, trajectories=False)
+    title = f"run {run_id}"
+    made = "Mel, as the model made it"
+    if chunk is not None and 0 <= chunk < len(run.chunks):
+        one = run.chunks[chunk]
+        mel = spectra.mel_decibels(one.mel)
+        return Source(f"run:{run_id}:{chunk}", f"{title}, chunk {chunk + 1}", one.wave, run.mel_config, mel, made)
+    lengths = [len(c.wave) for c in run.chunks]
+    borders = tuple(spectra.chunk_borders(run.starts, lengths, run.sample_rate))
+    mel = spectra.mel_decibels(run.mel)
+    return Source(f"run:{run_id}", title, run.wave, run.mel_config, mel, made, borders)
+
+
+@st.cache_resource(show_spinner=False, max_entries=_KEPT)
+def of_voice(name: str) -> Source:
+    """The reference recording of a bundled voice.
+
+    Raises:
+        VoiceError: no such voice.
+    """
+    voice = bundled_voice(name)
+    title = "Mel, as the model is given it"
+    mel = spectra.mel_decibels(voice.mel)
+    return Source(f"voice:{voice.id}", f"reference {name}", voice.audio, voice.mel_config, mel, title)
+
+
+@st.cache_resource(show_spinner=False, max_entries=_KEPT)
+def _of_digest(digest: str, name: str, _content: bytes) -> Source:
+    config = MelConfig()
+    wave = audio.read_audio(_content, config.target_sample_rate, name=name, max_seconds=FILE_MAX_SECONDS)
+    return Source(f"file:{digest}", name, wave, config)
+
+
+def of_file(name: str, content: bytes) -> Source:
+    """An uploaded file. The name is shown and used for nothing else.
+
+    Raises:
+        AudioError: it is not speech that can be read.
+    """
+    shown = "".join(c if c.isprintable() else "?" for c in name)[-60:] or "the file"
+    return _of_digest(hashlib.sha256(content).hexdigest(), shown, content)
+
+
+@st.cache_resource(show_spinner="Analysing the audio", max_entries=_KEPT)
+def heard_mel(key: str, _source: Source) -> np.ndarray:
+    """Mel of the audio, dB."""
+    return spectra.decoded_mel(_source.wave, _source.config)
+
+
+@st.cache_resource(show_spinner=False, max_entries=_KEPT)
+def fourier(key: str, _source: Source) -> np.ndarray:
+    """Linear spectrogram of the audio, dB."""
+    return spectra.stft_decibels(_source.wave, _source.config.n_fft, _source.config.hop_length)
+
+
+@st.cache_resource(show_spinner=False, max_entries=_KEPT)
+def pitch_of(key: str, _source: Source) -> Pitch:
+    """Fundamental frequency of the audio."""
+    return pitch(_source.wave, _source.sample_rate, hop_length=_source.config.hop_length)
+
+
+@st.cache_data(show_spinner=False, max_entries=_KEPT)
+def sound(key: str, _source: Source) -> bytes:
+    """WAV at its true level; ``st.audio`` would raise an array to full scale."""
+    return audio.to_bytes(_source.wave, _source.sample_rate)
+
+
+def slice_sound(source: Source, span: tuple[float, float]) -> bytes | None:
+    """WAV of ``span`` seconds of ``source``; None if nothing of it is inside."""
+    first, last = (round(max(0.0, at) * source.sample_rate) for at in sorted(span))
+    part = source.wave[first:last]
+    return audio.to_bytes(part, source.sample_rate) if len(part) else None
+
+
+def run_label(summary: RunSummary) -> str:
+    """One line for a list to choose from."""
+    star = "★ " if summary.star else ""
+    text = " ".join(summary.text.split())
+    when = summary.created_at[5:16].replace("T", " ")
+    return f"{star}{when} · {summary.seconds:.1f} s · {text[:60]}{'…' if len(text) > 60 else ''}"
+
+
+def choose_run(label: str, key: str, runs: list[RunSummary], wanted: str | None = None) -> str:
+    """A box to choose one of ``runs`` from, the wanted one first shown. Returns its id."""
+    ids = [run.id for run in runs]
+    labels = {run.id: run_label(run) for run in runs}
+    index = ids.index(wanted) if wanted in ids else 0
+    if wanted and wanted not in ids:
+        st.warning(
+            "The run that the address names is not here; it may have been deleted.", icon=":material/search_off:"
+        )
+    return st.selectbox(label, ids, index=index, format_func=lambda i: labels.get(i, i), key=f"{key}_{wanted or ''}")
+
+
+def choose(letter: str, *, wanted_run: str | None = None, wanted_chunk: int | None = None) -> Source | None:
+    """Widgets to choose a source by; None while there is none. B begins with the second run, A with the first.
+
+    Raises:
+        WorkbenchError: what was chosen cannot be read.
+    """
+    runs = list_runs()
+    kinds = [RUN, REFERENCE, FILE]
+    kind = st.segmented_control(
+        f"Source {letter}", kinds, default=RUN if runs else REFERENCE, required=True, key=f"kind_{letter}"
+    )
+    if kind == RUN:
+        if not runs:
+            style.empty("No run yet. Make one on the page <b>Synthesize</b>, or look at a reference.")
+            return None
+        if letter != "A" and wanted_run is None and len(runs) > 1:
+            wanted_run = runs[1].id
+        run_id = choose_run(f"Run {letter}", f"run_{letter}", runs, wanted_run)
+        count = next(run.n_chunks for run in runs if run.id == run_id)
+        options = [-1, *range(count)]  # None would be an empty box
+        first = wanted_chunk + 1 if wanted_chunk is not None and 0 <= wanted_chunk < count else 0
+        chunk = st.selectbox(
+            f"Part {letter}",
+            options,
+            index=first,
+            format_func=lambda k: "the whole run" if k < 0 else f"chunk {k + 1} of {count}",
+            key=f"chunk_{letter}_{run_id}",
+        )
+        return of_run(run_id, chunk if chunk >= 0 else None)
+    if kind == REFERENCE:
+        names = [voice.name for voice in list_voices()]
+        return of_voice(st.selectbox(f"Reference {letter}", names, key=f"voice_{letter}"))
+    upload = st.file_uploader(
+        f"File {letter}: WAV, FLAC, OGG or MP3, {FILE_MAX_SECONDS:.0f} s at most", key=f"file_{letter}"
+    )
+    return of_file(upload.name, upload.getvalue()) if upload is not None else None
