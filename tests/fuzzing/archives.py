@@ -37,9 +37,9 @@ _NAMES = (
     *("../PWNED", "/tmp/PWNED", "a/../../PWNED", "..\\PWNED", "C:\\PWNED", "./x", "x" * 300, "a/" * 3000 + "x"),
     *("caf\udce9", "a\nb", "\x1b[2J", "", ".", "/", "model_random.safetensors/x", "\u202ecod.exe", "con", "~", "$HOME"),
 )
-_PIECE = 1 << 24  # of zeros; one compressed piece is repeated
-_HEADER_BYTES = 78 * _PIECE  # 1.3 GB, more than may be held in memory
-_FILE_BYTES = 16 * _PIECE
+_PIECE = 1 << 20  # of zeros; one compressed piece is repeated
+_HEADER_BYTES = 1300 * _PIECE  # 1.3 GB, more than may be held in memory
+_FILE_BYTES = 256 * _PIECE
 
 
 def _files() -> dict[str, bytes]:
@@ -106,9 +106,9 @@ def _bomb(source: Source) -> tuple[str, bytes]:
 
 def _zip_bomb(random: Random) -> bytes:
     """One member of zeros whose directory states any size."""
-    raw = bytearray(_zip({"my-voice/model_random.safetensors": b"\0" * (_PIECE * 4)}, zipfile.ZIP_DEFLATED))
+    raw = bytearray(_zip({"my-voice/model_random.safetensors": b"\0" * (_PIECE * 64)}, zipfile.ZIP_DEFLATED))
     at = raw.index(b"PK\x01\x02") + 24
-    raw[at : at + 4] = struct.pack("<I", random.choice((1, 2**31, 2**32 - 2, _PIECE * 4)))
+    raw[at : at + 4] = struct.pack("<I", random.choice((1, 2**31, 2**32 - 2, _PIECE * 64)))
     return bytes(raw)
 
 
