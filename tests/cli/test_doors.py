@@ -27,7 +27,8 @@ def python(*words: str, env: dict[str, str] | None = None, **streams) -> subproc
     return subprocess.run(command, cwd=ROOT, env=os.environ | (env or {}), timeout=60, check=False, **streams)
 
 
-def test_markup_in_a_text_is_text(call):  # noqa: F811
+def test_markup_in_a_text_is_text(call, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("COLUMNS", "200")  # beside its warnings, in one line
     code, out, _ = call("plan", ODD)
     assert code == 0
     assert ODD in out
@@ -97,7 +98,7 @@ FILES = {
     "a folder": (["--text-file", "."], "Is a directory"),
     "a long name": (["--text-file", "n" * 300], "name too long"),
     "a long output": (["Hello.", "--out", "n" * 300 + ".wav"], "name too long. Choose a shorter name."),
-    "an output of nobody": (["Hello.", "--out", "~nobody-of-this-name/x.wav"], "no such user"),
+    "an output of nobody": (["Hello.", "--out", "~nobody-of-this-name/x.wav"], "this machine does not know"),
     "a recording without end": (["Hello.", "--ref-audio", "/dev/zero", "--ref-text", "Hm."], "device or a pipe"),
     "a reference text without end": (["Hello.", "--ref-audio", "r.wav", "--ref-text", "Hm " * 9000], "27,000 bytes"),
 }
@@ -206,6 +207,15 @@ def test_closed_streams_are_no_mistake(call, monkeypatch):  # noqa: F811
             assert call("plan", "")[0] == 2
 
 
+@pytest.fixture
+def _interruptible():
+    """SIGINT as a terminal sends it: a process started in the background by a shell has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_an_interrupt_is_one_line_and_130(call, monkeypatch, tmp_path):  # noqa: F811
     from workbench.engine.speech.synthesis import Engine
 

@@ -135,7 +135,7 @@ def _odd_requests(own: str) -> list[bytes]:
     """A hundred requests that no browser sends, the same ones every time."""
     paths = ["/" + "a" * 60_000, "/%00", "/%00/..%00", "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/..\\..\\x",
              "/api/runs/%2e%2e/audio.wav", "/api/runs/a%0d%0ab/audio.wav", "/api/runs/" + "9" * 5000 + "/audio.wav",
-             "/api/runs/x/" + "9" * 4000 + ".wav", "/api/jobs/x/" + "9" * 400 + ".wav", "/api/jobs/%ff%fe/0.wav",
+             "/api/runs/x/" + "9" * 5000 + ".wav", "/api/jobs/x/" + "9" * 400 + ".wav", "/api/jobs/%ff%fe/0.wav",
              "/api/jobs/x/-1.wav", "/api/jobs//0.wav", "/api/runs/./audio.wav", "/api/runs/" + "x" * 300 + "/0.wav",
              "/fonts/", "/fonts/%00", "/fonts/../app.py", "/fonts/" + "x" * 300, "/media/" + "x" * 5000, "/media/%00",
              "/static/..%2f..%2fconfig.py", "/static/%00", "/component/x/y", "/component/%2e%2e/%2e%2e/x",

@@ -194,6 +194,6 @@ def test_an_odd_lock_of_a_fetched_model() -> None:
 def test_a_damaged_demo_voice_does_not_hide_the_others(demo_home: Path) -> None:
     put(demo_home / "cache" / "demo-voice" / "config.yaml", "model: [")
     stocks = {s.model: s for s in inventory()}
-    assert stocks["demo-voice"].problems and "git checkout" in stocks["demo-voice"].note
+    assert stocks["demo-voice"].problems and "Delete " in stocks["demo-voice"].note
     for command in COMMANDS:
         assert CliRunner().invoke(app, command).exit_code == 0
