@@ -57,7 +57,9 @@ class Report:
         self.peak_bytes = max(self.peak_bytes, outcome.get("peak_bytes", 0))
         if outcome["outcome"] != "wrong":
             return None
-        key = (_sort(outcome["what"]), outcome["where"])
+        # a process that died says nothing of the place: the last thing it was given tells such findings apart
+        where = notes.rpartition("; ")[2][:12] if outcome["where"] in ("process", "memory") else outcome["where"]
+        key = (_sort(outcome["what"]), where)
         if key in self.findings:
             self.findings[key].times += 1
             return None
