@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from workbench.engine.errors import SettingsError
-from workbench.engine.settings import LoadSettings, SynthesisSettings, home
+from workbench.engine.files.places import home
+from workbench.engine.settings import LoadSettings, SynthesisSettings
 
 BAD = {
     "nan": ({"speed": float("nan")}, "speed is nan, out of its range. Choose between 0.3 and 3 x."),

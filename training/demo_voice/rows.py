@@ -19,7 +19,7 @@ from torch import Tensor
 from training.demo_voice import network
 from training.demo_voice.corpus import SILENCE, Corpus
 from training.demo_voice.placing import spoken_frames
-from workbench.engine.settings import SHORT_TEXT_BYTES, SHORT_TEXT_SPEED
+from workbench.engine.rules import SHORT_TEXT_BYTES, SHORT_TEXT_SPEED
 
 MEL_FLOOR = float(np.log(1e-5))
 SPACE = 0

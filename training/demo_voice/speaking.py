@@ -11,7 +11,7 @@ import torch
 from training.demo_voice import network
 from training.demo_voice.corpus import HOP, SAMPLE_RATE_HZ, Utterance
 from workbench.engine import upstream
-from workbench.engine.settings import SHORT_TEXT_BYTES, SHORT_TEXT_SPEED
+from workbench.engine.rules import SHORT_TEXT_BYTES, SHORT_TEXT_SPEED
 from workbench.engine.signal.mel import mel_spectrogram
 
 _TAIL_SAMPLES = SAMPLE_RATE_HZ // 20  # the 50 ms of silence that upstream leaves after a reference

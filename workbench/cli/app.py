@@ -13,7 +13,8 @@ from workbench.cli.reading import read_text
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import VoiceError, WorkbenchError
 from workbench.engine.files import outputs
-from workbench.engine.settings import WINDOW_FRAMES, LoadSettings, SynthesisSettings
+from workbench.engine.rules import WINDOW_FRAMES
+from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.signal import audio
 from workbench.engine.speech import text
 from workbench.engine.speech.voices import Voice, load_voice, make_voice

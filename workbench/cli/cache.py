@@ -14,8 +14,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from workbench.cli.info import random_model
 from workbench.cli.output import console, print_json, say, table
 from workbench.engine import cache
-from workbench.engine.cache.paths import cache_root, human_bytes
+from workbench.engine.cache.paths import cache_root
 from workbench.engine.errors import CacheError
+from workbench.engine.files.writing import human_bytes
 
 cache_app = typer.Typer(no_args_is_help=True, help="The offline model cache.")
 cache_app.command("random")(random_model)

@@ -8,80 +8,12 @@ them (f5_tts/infer/utils_infer.py, version 1.1.22).
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from workbench.engine.errors import SettingsError
-from workbench.engine.files.places import default_home
 from workbench.engine.visible import quoted
-
-# upstream's rules, which stand as bare numbers in its code
-CHUNK_WINDOW_SECONDS = 22.0  # reference + chunk, from which the byte budget follows (utils_infer.infer_process)
-SHORT_TEXT_BYTES = 10  # a chunk below this many bytes ...
-SHORT_TEXT_SPEED = 0.3  # ... is spoken at this speed, or it would be swallowed
-REFERENCE_MAX_SECONDS = 12.0  # a longer reference is clipped
-REFERENCE_MIN_CLIP_SECONDS = 6.0  # but not below this
-REFERENCE_TAIL_SECONDS = 0.05  # silence appended, or the last phone runs into the chunk
-REFERENCE_EDGE_DBFS = -42.0  # quieter than this at either end is cut
-TRAINED_SECONDS = 30.0  # longest utterance in the training data of the released models
-WINDOW_FRAMES = {"DiT": 8192, "UNetT": 4096}  # mel frames the backbones have text positions for (precompute_max_pos)
-EPSS_STEPS = (5, 6, 7, 10, 12, 16)  # step counts with an empirically pruned grid (arXiv 2505.19931)
-
-# our own
-REFERENCE_MIN_SECONDS = 0.3
-REFERENCE_MAX_FILE_SECONDS = 600.0
-REFERENCE_MAX_FILE_BYTES = 2**28  # of a recording that is handed over in memory
-REFERENCE_MAX_VALUES = 2**28  # frames x channels that are decoded: ten minutes of stereo at 192 kHz fit
-REFERENCE_RATES_HZ = (1_000, 1_000_000)  # below, no speech is left; above, no device records
-REFERENCE_MAX_PEAK = 1_000.0  # 60 dB above full scale; a float file beyond this holds no sound
-TEXT_MAX_BYTES = 200_000
-SENTENCE_MAX_BYTES = 4096  # a longer one is parted nowhere that makes sense: it is not prose
-BYTES_PER_SECOND_RANGE = (4.0, 40.0)  # outside of it a reference and its text hardly belong together
-TRAJECTORY_MAX_BYTES = 256 * 2**20  # for a whole run
-
-
-def user_path(path: str | Path, named: str = "The path") -> Path:
-    """``path`` as somebody typed it, with ``~`` expanded.
-
-    Raises:
-        SettingsError: it names a user, or a home folder, that this machine does not know.
-    """
-    try:
-        return Path(path).expanduser()
-    except (RuntimeError, KeyError, ValueError) as error:
-        raise SettingsError(
-            f"{named} {str(path)!r} begins with a home folder that this machine does not know.",
-            remedy="Write the whole path, from / on.",
-        ) from error
-
-
-def home() -> Path:
-    """Folder that holds ``cache/`` and ``runs/``: ``$WORKBENCH_HOME``, the checkout, or the user's data folder.
-
-    Read when needed, so that tests and notebooks can move it at any time.
-
-    Raises:
-        SettingsError: WORKBENCH_HOME is no folder, or none that can be read.
-    """
-    moved = os.environ.get("WORKBENCH_HOME")
-    if not moved:
-        return default_home()
-    folder = user_path(moved, "WORKBENCH_HOME")
-    why = ""
-    try:
-        for place in (folder, folder / "cache"):
-            if place.exists() and not place.is_dir():
-                why = "is not a folder" if place == folder else "has a file in the place of its folder cache"
-            elif place.exists() and not os.access(place, os.R_OK | os.X_OK):
-                why = "cannot be read (Permission denied)"
-    except OSError as error:
-        why = f"cannot be used ({error.strerror})"
-    if why:
-        raise SettingsError(f"WORKBENCH_HOME {moved!r} {why}.", remedy="Set it to a folder of your own.")
-    return folder
 
 
 def knob(

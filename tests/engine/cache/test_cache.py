@@ -23,9 +23,10 @@ from workbench.engine.cache import (
     write_lock,
 )
 from workbench.engine.cache.manifests import read_lock
-from workbench.engine.cache.paths import hub_root, human_bytes, locks_root, user_hub_root
+from workbench.engine.cache.paths import hub_root, locks_root, user_hub_root
 from workbench.engine.catalog import VOCODER_REPO, bundled_folder, get_model
 from workbench.engine.errors import CacheError, ModelError, WeightsError
+from workbench.engine.files.writing import human_bytes
 
 HUB, WEIGHTS = "SWivid/F5-TTS", "F5TTS_v1_Base/model_1250000.safetensors"
 PICKLE = b"\x80\x02}q\x00."

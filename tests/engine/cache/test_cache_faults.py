@@ -15,7 +15,6 @@ import yaml
 
 from tests.conftest import TINY_ARCH
 from tests.engine.cache.test_archives import pack
-from workbench.engine import settings
 from workbench.engine.cache import deletion, import_model, inventory, plan_delete, resolve, verify
 from workbench.engine.cache.fetch.fetching import fetch
 from workbench.engine.cache.imports import importing
@@ -23,6 +22,7 @@ from workbench.engine.cache.imports.folders import find_in_folder
 from workbench.engine.cache.paths import cache_root, hub_root, locks_root, snapshots, user_hub_root
 from workbench.engine.catalog import get_model, imported_folder
 from workbench.engine.errors import CacheError, ImportRefused, SettingsError, WeightsError, WorkbenchError
+from workbench.engine.files import places
 from workbench.engine.files.leftovers import claim
 from workbench.engine.signal.audio import check_output
 
@@ -196,7 +196,7 @@ def test_a_home_that_is_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     for value, why in (("file", "is not a folder"), ("x" * 300, "File name too long")):
         monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / value))
         with pytest.raises(SettingsError, match=f"WORKBENCH_HOME .*{why}"):
-            settings.home()
+            places.home()
 
 
 def test_a_home_that_cannot_be_read(_own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

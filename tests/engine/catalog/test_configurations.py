@@ -18,7 +18,6 @@ import yaml
 from tests.conftest import TINY_ARCH, TINY_SPEC, TINY_VOCOS
 from workbench.engine import upstream
 from workbench.engine.cache import import_model
-from workbench.engine.cache.manifests import sha256_of
 from workbench.engine.catalog import (
     RELEASED_VOCODER,
     bundled_folder,
@@ -32,6 +31,7 @@ from workbench.engine.catalog import (
 from workbench.engine.catalog.configs import ARCHS
 from workbench.engine.catalog.vocoders import CLASSES
 from workbench.engine.errors import WeightsError, WorkbenchError
+from workbench.engine.files.writing import sha256_of
 from workbench.engine.model.loading import load
 from workbench.engine.settings import LoadSettings, MelConfig
 

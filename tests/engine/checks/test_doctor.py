@@ -7,7 +7,7 @@ import socket
 
 from workbench.engine.checks.doctor import examine
 from workbench.engine.checks.network import watch_network
-from workbench.engine.settings import home
+from workbench.engine.files.places import home
 
 
 def test_a_run_does_not_touch_the_network():

@@ -92,7 +92,7 @@ def test_the_remedy_fits_the_reason(tmp_path, monkeypatch, code, remedy):
 
     monkeypatch.setattr(Path, "write_bytes", refuse)
     with pytest.raises(OutputError) as found:
-        outputs.write_whole(tmp_path / "x.wav", b"")
+        outputs.write_over(tmp_path / "x.wav", b"")
     assert found.value.remedy == remedy
     assert ".part" not in str(found.value)
 
@@ -120,4 +120,4 @@ def test_pipes_are_not_replaced(tmp_path):
 def test_the_longest_name_can_be_written(tmp_path):
     path = tmp_path / ("n" * 251 + ".wav")
     outputs.check_place(path)
-    assert outputs.write_whole(path, b"x").read_bytes() == b"x"
+    assert outputs.write_over(path, b"x").read_bytes() == b"x"

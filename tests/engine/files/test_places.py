@@ -11,7 +11,7 @@ from workbench.engine.cache import resolve
 from workbench.engine.catalog import bundled_folder, get_model
 from workbench.engine.errors import SettingsError, WeightsError
 from workbench.engine.files import places
-from workbench.engine.settings import home
+from workbench.engine.files.places import home
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from workbench.engine.model import devices
 from workbench.engine.model.devices import choose_device, choose_dtype
 from workbench.engine.model.loading import load
 from workbench.engine.model.weights import build_cfm, read_state, read_vocab
-from workbench.engine.settings import WINDOW_FRAMES, LoadSettings
+from workbench.engine.rules import WINDOW_FRAMES
+from workbench.engine.settings import LoadSettings
 
 
 def test_every_step_is_a_span(tiny_engine):

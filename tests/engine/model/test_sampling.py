@@ -159,7 +159,7 @@ def test_the_trajectory_leads_from_the_noise_to_the_mel(tiny_engine, voice):
 
 
 def test_the_trajectory_is_bounded_in_memory(tiny_engine, voice, monkeypatch):
-    from workbench.engine import settings as rules
+    from workbench.engine import rules
 
     monkeypatch.setattr(rules, "TRAJECTORY_MAX_BYTES", 200_000)
     (found,) = tiny_engine.synthesize(TEXT, voice, SynthesisSettings(nfe_step=16, keep_trajectory=True))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from workbench.engine import settings as rules
+from workbench.engine import rules
 from workbench.engine.errors import AudioError
 from workbench.engine.signal.audio import read_audio
 from workbench.engine.speech.voices import make_voice

@@ -10,14 +10,14 @@ from workbench.engine.catalog import imported_folder
 from workbench.engine.files.leftovers import sweep
 
 log = logging.getLogger("workbench.cache")
-# imports and deletions; the other two are names that earlier versions gave to their imports
+# the first is today's; earlier versions named their imports, and the drafts of lock files (.tmp), otherwise
 _DRAFTS = (".*.part*", ".unpack.*", ".*.????????")
 
 
 def sweep_drafts() -> list[Path]:
     """Remove what killed imports, deletions and writers of lock files left; returns it. Never fails."""
     swept = [path for pattern in _DRAFTS for path in sweep(imported_folder(), pattern)]
-    swept += sweep(cache_root()) + sweep(locks_root(), ".*.tmp")
+    swept += sweep(cache_root()) + sweep(locks_root()) + sweep(locks_root(), ".*.tmp")
     for path in swept:
         log.info("swept draft=%s", path.name)
     return swept

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.engine.cache.headers import file_problem
-from workbench.engine.cache.manifests import LOCK_NAME, LockedRepo, git_id_of, locked_repos, read_lock, sha256_of
+from workbench.engine.cache.manifests import LOCK_NAME, LockedRepo, locked_repos, read_lock
 from workbench.engine.cache.paths import snapshots
 from workbench.engine.cache.resolving import folder_weights, hub_places
 from workbench.engine.catalog import VOCODER_FILES, ModelSpec, get_model, list_models
 from workbench.engine.errors import CacheError, WeightsError
+from workbench.engine.files.writing import git_id_of, sha256_of
 
 log = logging.getLogger("workbench.cache")
 _DESCRIPTION = "its description"

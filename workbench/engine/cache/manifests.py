@@ -7,22 +7,18 @@ Two kinds. A model that lives in a folder (the demo voice, an import) has ``lock
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import tempfile
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workbench.engine.cache.paths import is_commit, locks_root
 from workbench.engine.catalog.plain import first_line, read_json
-from workbench.engine.errors import CacheError, Cancelled
+from workbench.engine.errors import CacheError
+from workbench.engine.files.writing import sha256_of, write_json
 
 LOCK_NAME = "lock.json"
-READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -45,47 +41,6 @@ class LockedRepo:
     def size(self, path: str) -> int | None:
         """Bytes of the file at ``path``, None if it is not locked."""
         return next((f.size for f in self.files if f.path == path), None)
-
-
-def sha256_of(
-    path: Path, *, on_bytes: Callable[[int], None] | None = None, cancel: threading.Event | None = None
-) -> str:
-    """Hexadecimal sha256 of a file. ``on_bytes`` hears of each megabyte read. Raises Cancelled."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(READ_BYTES):
-            if cancel is not None and cancel.is_set():
-                raise Cancelled(f"Stopped while reading {path.name}.")
-            digest.update(block)
-            if on_bytes is not None:
-                on_bytes(len(block))
-    return digest.hexdigest()
-
-
-def git_id_of(path: Path) -> str:
-    """Hexadecimal git blob id of a file, by which the Hub names what it keeps outside of LFS."""
-    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write ``content`` so that a reader sees the old file or the whole new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1, sort_keys=True, ensure_ascii=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def write_lock(

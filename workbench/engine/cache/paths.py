@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from workbench.engine.settings import home
+from workbench.engine.files.places import home
 
 
 def cache_root() -> Path:
@@ -72,11 +72,3 @@ def snapshots(root: Path, repo: str, *, prefer: str | None = None) -> list[Path]
     except (OSError, UnicodeDecodeError):
         main = ""
     return sorted(found, key=lambda p: (p.name != prefer, p.name != main, -found[p], p.name))
-
-
-def human_bytes(n: int) -> str:
-    """``n`` bytes for people: 1.35 GB, 54.4 MB, 461 B (decimal units, as the Hub shows them)."""
-    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if n >= size:
-            return f"{n / size:.3g} {unit}"
-    return f"{n} B"

@@ -13,10 +13,11 @@ from pathlib import Path
 from workbench.engine.cache.headers import file_problem
 from workbench.engine.cache.imports.folders import find_in_folder
 from workbench.engine.cache.manifests import LOCK_NAME, LockedRepo, locked_repos, read_lock
-from workbench.engine.cache.paths import hub_root, human_bytes, snapshots, user_hub_root
+from workbench.engine.cache.paths import hub_root, snapshots, user_hub_root
 from workbench.engine.catalog import VOCODER_BYTES, VOCODER_FILES, VOCODER_REPO, ModelFiles, ModelSpec, packaged_vocab
 from workbench.engine.errors import WeightsError
 from workbench.engine.files.places import shipped_voice, voice_remedy
+from workbench.engine.files.writing import human_bytes
 
 log = logging.getLogger("workbench.cache")
 

@@ -11,8 +11,8 @@ from workbench.engine.catalog.fields import Field, flag, number, one_of, read_fi
 from workbench.engine.catalog.plain import quoted, read_yaml
 from workbench.engine.catalog.spec import DEMO_VOICE
 from workbench.engine.errors import ModelError, WeightsError
-from workbench.engine.files.places import shipped_voice
-from workbench.engine.settings import MelConfig, home
+from workbench.engine.files.places import home, shipped_voice
+from workbench.engine.settings import MelConfig
 
 _REMEDY = "It needs model.backbone, model.arch and model.mel_spec, as in f5_tts/configs."
 

@@ -63,7 +63,7 @@ def _licences() -> Iterator[Check]:
 
 
 def _files() -> Check:
-    from workbench.engine.settings import home
+    from workbench.engine.files.places import home
 
     return Check("models and runs", "ok", f"in {home()}")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from workbench.engine.errors import OutputError, reason_of, remedy_for
+from workbench.engine.files.writing import draft_of, write_whole
 
 try:
     import fcntl
@@ -46,11 +46,12 @@ def stamp(path: Path) -> Stamp | None:
     return (found.st_ino, found.st_size, found.st_mtime_ns) if found else None
 
 
-def write_whole(path: Path, content: bytes) -> Path:
-    """Write ``content`` to ``path``, over what is there, whole or not at all. Raises OutputError."""
-    with _draft(path, content) as draft:
-        draft.replace(path)
-    return path
+def write_over(path: Path, content: bytes) -> Path:
+    """As ``writing.write_whole``, for a path that the user gave. Raises OutputError."""
+    try:
+        return write_whole(path, content)
+    except (OSError, ValueError) as error:
+        raise _refused(path, error) from error
 
 
 def write_beside(path: Path, content: bytes, before: Stamp | None) -> Path:
@@ -70,17 +71,18 @@ def write_beside(path: Path, content: bytes, before: Stamp | None) -> Path:
     Raises:
         OutputError: it can be written neither there nor beside it.
     """
-    with _draft(path, content) as draft:
-        if before is not None:
-            with _alone_in(path.parent):
-                if stamp(path) == before:
-                    draft.replace(path)
-                    return path
-        for name in _numbered(path):
-            with suppress(FileExistsError):
-                os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-                draft.replace(name)
-                return name
+    try:
+        with draft_of(path, content) as draft:
+            if before is not None:
+                with _alone_in(path.parent):
+                    if stamp(path) == before:
+                        return draft.replace(path)
+            for name in _numbered(path):
+                with suppress(FileExistsError):
+                    os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+                    return draft.replace(name)
+    except (OSError, ValueError) as error:
+        raise _refused(path, error) from error
     raise OutputError(f"{path} and {NUMBERS:,} names after it exist.", remedy="Choose another name.")
 
 
@@ -110,20 +112,6 @@ def _numbered(path: Path) -> Iterator[Path]:
     yield path
     for number in range(2, NUMBERS + 2):
         yield path.with_name(f"{path.stem}-{number}{path.suffix}")
-
-
-@contextmanager
-def _draft(path: Path, content: bytes) -> Iterator[Path]:
-    """A file beside ``path`` with ``content``, to be moved to its name; gone if it is not. Raises OutputError."""
-    draft = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        draft.write_bytes(content)
-        yield draft
-    except (OSError, ValueError) as error:
-        raise _refused(path, error) from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
 
 
 @contextmanager

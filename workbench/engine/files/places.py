@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import platformdirs
@@ -47,3 +48,44 @@ def voice_remedy(folder: Path) -> str:
     if is_checkout():
         return f"`git checkout cache/{VOICE}` brings the demo voice back."
     return "Install the workbench again (`pip install --force-reinstall --no-deps` and its wheel): it holds the voice."
+
+
+def user_path(path: str | Path, named: str = "The path") -> Path:
+    """``path`` as somebody typed it, with ``~`` expanded.
+
+    Raises:
+        SettingsError: it names a user, or a home folder, that this machine does not know.
+    """
+    try:
+        return Path(path).expanduser()
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise SettingsError(
+            f"{named} {str(path)!r} begins with a home folder that this machine does not know.",
+            remedy="Write the whole path, from / on.",
+        ) from error
+
+
+def home() -> Path:
+    """Folder that holds ``cache/`` and ``runs/``: ``$WORKBENCH_HOME``, the checkout, or the user's data folder.
+
+    Read when needed, so that tests and notebooks can move it at any time.
+
+    Raises:
+        SettingsError: WORKBENCH_HOME is no folder, or none that can be read.
+    """
+    moved = os.environ.get("WORKBENCH_HOME")
+    if not moved:
+        return default_home()
+    folder = user_path(moved, "WORKBENCH_HOME")
+    why = ""
+    try:
+        for place in (folder, folder / "cache"):
+            if place.exists() and not place.is_dir():
+                why = "is not a folder" if place == folder else "has a file in the place of its folder cache"
+            elif place.exists() and not os.access(place, os.R_OK | os.X_OK):
+                why = "cannot be read (Permission denied)"
+    except OSError as error:
+        why = f"cannot be used ({error.strerror})"
+    if why:
+        raise SettingsError(f"WORKBENCH_HOME {moved!r} {why}.", remedy="Set it to a folder of your own.")
+    return folder

@@ -21,7 +21,8 @@ from workbench.engine.model.weights import (
     read_state,
     read_vocab,
 )
-from workbench.engine.settings import WINDOW_FRAMES, LoadSettings
+from workbench.engine.rules import WINDOW_FRAMES
+from workbench.engine.settings import LoadSettings
 from workbench.engine.timing import Span, Timeline
 
 log = logging.getLogger("workbench.loading")

@@ -17,6 +17,7 @@ import yaml
 from workbench.engine import upstream
 from workbench.engine.catalog import RELEASED_VOCODER, ModelSpec, VocoderConfig, get_model, packaged_vocab
 from workbench.engine.errors import SettingsError
+from workbench.engine.files.writing import sha256_of
 from workbench.engine.model.weights import build_cfm, build_vocoder, read_vocab
 
 
@@ -85,7 +86,7 @@ def add_to_hub_cache(hub: Path, repo: str, files: dict[str, Path]) -> str:
         The made-up commit, 40 hex digits, that ``refs/main`` points to.
     """
     root = hub / f"models--{repo.replace('/', '--')}"
-    digests = {name: hashlib.file_digest(path.open("rb"), "sha256").hexdigest() for name, path in files.items()}
+    digests = {name: sha256_of(path) for name, path in files.items()}
     commit = hashlib.sha1(json.dumps(digests, sort_keys=True).encode()).hexdigest()
     (root / "blobs").mkdir(parents=True, exist_ok=True)
     (root / "refs").mkdir(exist_ok=True)

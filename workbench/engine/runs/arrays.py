@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.engine.settings import TRAJECTORY_MAX_BYTES
+from workbench.engine.rules import TRAJECTORY_MAX_BYTES
 
 MAX_BYTES = 512 * 2**20  # of one file: an hour of speech and its mel
 MEMBER_MAX_BYTES = TRAJECTORY_MAX_BYTES + 2**20  # the largest array that is written: the states of a single chunk

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from workbench.engine.cache.manifests import write_json
 from workbench.engine.errors import OutputError, RunError
+from workbench.engine.files.writing import write_json
 
 MAX_CHARACTERS = 2_000
 _MAX_BYTES = 64 * 1024  # of notes.json

@@ -7,14 +7,14 @@ import os
 from pathlib import Path
 
 from workbench.engine.errors import RunError
+from workbench.engine.files.places import home
 from workbench.engine.runs.document import ID
-from workbench.engine.settings import home
 
 log = logging.getLogger("workbench.runs")
 
 
 def runs_root() -> Path:
-    """Folder of all runs, ``runs/`` in ``settings.home()``. It may not exist yet."""
+    """Folder of all runs, ``runs/`` in ``places.home()``. It may not exist yet."""
     return home() / "runs"
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import soundfile
 import soxr
 
-from workbench.engine import settings as rules
+from workbench.engine import rules
 from workbench.engine.errors import AudioError, OutputError
 from workbench.engine.files import outputs
+from workbench.engine.files.places import user_path
 from workbench.engine.signal.decoding import Source, decode
 from workbench.engine.visible import quoted
 
@@ -156,7 +157,7 @@ def check_output(path: str | Path) -> Path:
     Raises:
         OutputError: unknown type, or as ``outputs.check_place``.
     """
-    path = rules.user_path(path)
+    path = user_path(path)
     if path.suffix.lower() not in FORMATS:
         raise OutputError(f"Cannot tell the type of {quoted(path.name)}.", remedy=f"End it with {', '.join(FORMATS)}.")
     outputs.check_place(path)
@@ -170,7 +171,7 @@ def write_audio(path: str | Path, wave: np.ndarray, sample_rate: int) -> Path:
         OutputError: as ``check_output`` and ``to_bytes``, or the disk is full.
     """
     path = check_output(path)
-    return outputs.write_whole(path, to_bytes(wave, sample_rate, path.suffix))
+    return outputs.write_over(path, to_bytes(wave, sample_rate, path.suffix))
 
 
 def save_audio(path: Path, wave: np.ndarray, sample_rate: int, before: outputs.Stamp | None) -> Path:

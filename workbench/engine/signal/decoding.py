@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from workbench.engine import settings as rules
+from workbench.engine import rules
 from workbench.engine.errors import AudioError, reason_of
 
 Source = str | Path | bytes | BinaryIO

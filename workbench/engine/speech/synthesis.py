@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from workbench.engine import settings as rules
+from workbench.engine import rules
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import SettingsError, VoiceError
 from workbench.engine.model.loading import Loaded, load

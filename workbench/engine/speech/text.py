@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from workbench.engine import settings as rules
+from workbench.engine import rules
 from workbench.engine.errors import SettingsError, TextError
 from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.visible import quoted

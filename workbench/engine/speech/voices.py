@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.engine import settings as rules
+from workbench.engine import rules
 from workbench.engine.catalog import bundled_folder, upstream_folder
 from workbench.engine.errors import AudioError, VoiceError
-from workbench.engine.settings import MelConfig
+from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.signal import audio as sound
 from workbench.engine.signal.decoding import Source
 from workbench.engine.signal.mel import mel_spectrogram
@@ -90,7 +90,7 @@ class Voice:
     @cached_property
     def mel(self) -> np.ndarray:
         """float32 [frames, n_mels] at the default level; computed on first use and kept."""
-        return self.mel_at(rules.SynthesisSettings().target_rms)
+        return self.mel_at(SynthesisSettings().target_rms)
 
     def gain(self, target_rms: float) -> float:
         """What the reference is multiplied by before it conditions the model: quiet ones are raised, none lowered."""

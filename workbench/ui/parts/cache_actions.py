@@ -9,9 +9,9 @@ import streamlit as st
 from workbench.engine import cache
 from workbench.engine.cache import FetchPlan, Stock, Verification
 from workbench.engine.cache.fetch.planning import endpoint_of
-from workbench.engine.cache.paths import human_bytes
 from workbench.engine.catalog import VOCODER_BYTES, ModelSpec, templates
 from workbench.engine.errors import WorkbenchError
+from workbench.engine.files.writing import human_bytes
 from workbench.engine.jobs.queue import DONE, Job
 from workbench.ui import resources
 from workbench.ui.parts import watch

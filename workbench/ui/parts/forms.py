@@ -6,7 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from workbench.engine.settings import CHUNK_WINDOW_SECONDS, EPSS_STEPS, SynthesisSettings, describe
+from workbench.engine.rules import CHUNK_WINDOW_SECONDS, EPSS_STEPS
+from workbench.engine.settings import SynthesisSettings, describe
 
 # The page starts with the smallest grid that EPSS has at full quality in its paper, so that a first sentence comes in
 # seconds on a laptop's CPU; the command line keeps upstream's 32.

@@ -6,7 +6,8 @@ import streamlit as st
 
 from workbench import figures
 from workbench.engine.errors import WorkbenchError
-from workbench.engine.settings import TRAINED_SECONDS, SynthesisSettings
+from workbench.engine.rules import TRAINED_SECONDS
+from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech import costs
 from workbench.engine.speech.text import check_text
 from workbench.engine.speech.voices import Voice

@@ -10,8 +10,9 @@ from workbench.engine import upstream
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.jobs.queue import DONE, Job
 from workbench.engine.jobs.speech import SpeechJob
+from workbench.engine.rules import EPSS_STEPS
 from workbench.engine.runs.store import RunSummary, list_runs, load_run, run_folder, version_of
-from workbench.engine.settings import EPSS_STEPS, SynthesisSettings
+from workbench.engine.settings import SynthesisSettings
 from workbench.engine.signal import audio
 from workbench.engine.speech.results import ChunkResult, Run
 from workbench.ui import style

@@ -12,13 +12,14 @@ import streamlit as st
 from workbench import figures
 from workbench.engine import cache
 from workbench.engine.cache import Stock
-from workbench.engine.cache.paths import human_bytes
 from workbench.engine.catalog import DEMO_VOICE, VOCODER_BYTES, get_model
 from workbench.engine.checks import doctor
 from workbench.engine.checks.network import watch_network
 from workbench.engine.errors import WorkbenchError
+from workbench.engine.files.places import home
+from workbench.engine.files.writing import human_bytes
 from workbench.engine.jobs.queue import Job
-from workbench.engine.settings import SynthesisSettings, home
+from workbench.engine.settings import SynthesisSettings
 from workbench.ui import resources, style
 from workbench.ui.parts import cache_actions, watch
 from workbench.ui.parts.preload_view import preload_line

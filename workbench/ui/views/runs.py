@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from workbench import figures
-from workbench.engine.cache.paths import human_bytes
 from workbench.engine.errors import WorkbenchError
+from workbench.engine.files.writing import human_bytes
 from workbench.engine.runs import exports
 from workbench.engine.runs.store import (
     NOTE_MAX_CHARACTERS,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from workbench.engine.errors import WorkbenchError
+from workbench.engine.files.places import home
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs.store import read_document
-from workbench.engine.settings import SynthesisSettings, home
+from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.voices import Voice
 from workbench.ui import resources
 from workbench.ui.parts import forms

@@ -21,9 +21,10 @@ from urllib.parse import urlsplit
 from workbench.engine.cache.drafts import sweep_drafts
 from workbench.engine.cache.fetch.planning import FetchPlan, PlannedFile, endpoint_of, fetchable, locked_plan, make_plan
 from workbench.engine.cache.fetch.transfer import Caps, Guard, Progress
-from workbench.engine.cache.manifests import LockedFile, LockedRepo, fetched_lock, git_id_of, sha256_of, write_json
-from workbench.engine.cache.paths import hub_root, human_bytes, repo_folder
+from workbench.engine.cache.manifests import LockedFile, LockedRepo, fetched_lock
+from workbench.engine.cache.paths import hub_root, repo_folder
 from workbench.engine.errors import Cancelled, FetchError
+from workbench.engine.files.writing import git_id_of, human_bytes, sha256_of, write_json, write_whole
 
 log = logging.getLogger("workbench.cache")
 SPARE_BYTES = 50_000_000  # left free on the disk beyond what is downloaded
@@ -190,7 +191,7 @@ def _write_down(plan: FetchPlan, have: dict[str, list[LockedFile]], revisions: d
     for repo, revision in revisions.items():
         ref = repo_folder(hub_root(), repo) / "refs" / "main"
         ref.parent.mkdir(parents=True, exist_ok=True)
-        ref.write_text(revision, encoding="utf-8")
+        write_whole(ref, revision.encode())
     repos = [LockedRepo(repo, revisions[repo], tuple(files)) for repo, files in have.items()]
     write_json(
         fetched_lock(plan.model),

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from workbench.engine.cache.fetch.transfer import HUB_HOST, Guard
 from workbench.engine.cache.headers import file_problem
 from workbench.engine.cache.manifests import locked_repos
-from workbench.engine.cache.paths import hub_root, human_bytes, is_commit, repo_folder
+from workbench.engine.cache.paths import hub_root, is_commit, repo_folder
 from workbench.engine.catalog import VOCODER_FILES, ModelSpec, get_model
 from workbench.engine.errors import CacheError, FetchError
+from workbench.engine.files.writing import human_bytes
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ from workbench.engine.cache.imports.decompressing import (
     opened,
     raw_member,
 )
-from workbench.engine.cache.paths import human_bytes
 from workbench.engine.errors import Cancelled, ImportRefused
+from workbench.engine.files.writing import human_bytes
 
 MAX_UNPACKED_BYTES = 20_000_000_000  # the largest checkpoint known, an unpruned one, has 5.4 GB
 MAX_ENTRIES = 10_000

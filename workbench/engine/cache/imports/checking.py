@@ -11,7 +11,7 @@ from workbench.engine.cache.imports.architecture import contradictions, describe
 from workbench.engine.cache.imports.checkpoints import read_checkpoint
 from workbench.engine.cache.imports.folders import FolderFiles, find_in_folder, find_vocoder_in
 from workbench.engine.cache.imports.vocab import Vocabulary, read_vocabulary, refuse_unusable
-from workbench.engine.cache.paths import human_bytes, repo_folder
+from workbench.engine.cache.paths import repo_folder
 from workbench.engine.catalog import (
     RELEASED_VOCODER,
     VOCODER_REPO,
@@ -26,7 +26,9 @@ from workbench.engine.catalog import (
     templates,
 )
 from workbench.engine.errors import ImportRefused, ModelError, WeightsError
-from workbench.engine.settings import MelConfig, user_path
+from workbench.engine.files.places import user_path
+from workbench.engine.files.writing import human_bytes
+from workbench.engine.settings import MelConfig
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from workbench.engine.cache.headers import PICKLES
 from workbench.engine.cache.paths import repo_folder, snapshots
 from workbench.engine.catalog import VOCODER_REPO, ModelSpec, list_models
 from workbench.engine.errors import WeightsError
-from workbench.engine.settings import user_path
+from workbench.engine.files.places import user_path
 
 MAX_DEPTH, MAX_FILES = 6, 20_000
 _SKIPPED = {"blobs", ".no_exist", "trees", "refs", "__pycache__", ".git", ".cache"}

@@ -23,12 +23,12 @@ from typing import Any
 from workbench.engine.cache.drafts import sweep_drafts
 from workbench.engine.cache.imports.archives import SUFFIXES, is_archive, unpack
 from workbench.engine.cache.imports.checking import Examined, entry_called, examine, known_model
-from workbench.engine.cache.manifests import READ_BYTES, write_lock
-from workbench.engine.cache.paths import human_bytes
+from workbench.engine.cache.manifests import write_lock
 from workbench.engine.catalog import DEMO_VOICE, ModelSpec, get_model, imported_folder
 from workbench.engine.errors import CacheError, Cancelled, WorkbenchError
 from workbench.engine.files.leftovers import claim
-from workbench.engine.settings import user_path
+from workbench.engine.files.places import user_path
+from workbench.engine.files.writing import READ_BYTES, human_bytes
 
 log = logging.getLogger("workbench.cache")
 Progress = Callable[[str, int, int], None]
