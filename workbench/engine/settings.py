@@ -154,6 +154,12 @@ class SynthesisSettings(_Checked):
         high=2000,
         unit="bytes",
     )
+    numbers: str = knob(
+        "auto",
+        "Numbers: auto speaks them as words where the model's language is one whose words are known, and plans their "
+        "length; off speaks digits as they are written, as upstream does.",
+        choices=("auto", "off"),
+    )
     seed: int = knob(0, "Seed of the first chunk's noise; chunk k takes seed + k.", low=0, high=2**31 - 1)
     keep_trajectory: bool = knob(False, "Keep the mel at every ODE step, for inspection.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 import time
 
 import pytest
@@ -12,14 +13,14 @@ from hypothesis import strategies as st
 from tests.engine.model import upstream
 from workbench.engine.errors import SettingsError, TextError
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech.text import byte_budget, check_text, chunk_text, n_bytes, plan_chunks
+from workbench.engine.speech.preparing import prepare
+from workbench.engine.speech.text import byte_budget, check_text, chunk_text, n_bytes, plan_chunks, text_of
 
 REF = "Some call me nature, others call me mother nature."
 SAMPLES = 5 * 24_000
-words = st.lists(st.text("abcdefghijk", min_size=1, max_size=12), min_size=1, max_size=8).map(" ".join)
+words = st.lists(st.text("abcdefghijk", min_size=4, max_size=12), min_size=1, max_size=8).map(" ".join)
 sentences = st.lists(st.tuples(words, st.sampled_from([". ", ", ", "! ", "? ", "; ", "。", "，", ": "])), min_size=1)
 prose = sentences.map(lambda found: "".join(w + end for w, end in found))
-anything = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=400)
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +32,6 @@ def theirs():
 @settings(max_examples=150, deadline=None)
 def test_borders_are_upstreams_where_every_sentence_fits(theirs, text, budget):
     assert chunk_text(text, budget) == [c for c in theirs(text, max_chars=budget) if c]
-
-
-@given(text=anything, budget=st.integers(10, 200))
-@settings(max_examples=200, deadline=None)
-def test_nothing_is_dropped_and_the_budget_holds(text, budget):
-    chunks = chunk_text(text, budget)
-    assert re.sub(r"\s", "", "".join(chunks)) == re.sub(r"\s", "", text)
-    assert all(0 < n_bytes(c) <= budget for c in chunks)
 
 
 def test_upstream_keeps_an_over_long_sentence_whole_and_we_part_it_between_words(theirs):
@@ -73,7 +66,7 @@ def test_an_accent_stays_with_its_letter():
         ("  \n\t", "empty"),
         ("?!...", "nothing to pronounce"),
         ("— “ ”", "nothing to pronounce"),
-        ("a" * 300_000, "300,000 bytes"),
+        ("a" * 20_000_001, "20,000,001 bytes"),
         ("word " * 1000, "5,000 bytes without"),
         ("a\x00b", "NUL"),
     ],
@@ -81,11 +74,6 @@ def test_an_accent_stays_with_its_letter():
 def test_text_that_cannot_be_spoken_is_refused_with_its_reason(text, reason):
     with pytest.raises(TextError, match=re.escape(reason) if "5,000" not in reason else r"[45],\d{3} bytes without"):
         check_text(text)
-
-
-def test_unknown_characters_are_named():
-    with pytest.raises(TextError, match=r"'7' \(U\+0037\).*'é'"):
-        check_text("7 cafés", lambda text: ["7", "é"])
 
 
 def test_the_budget_is_upstreams_formula():
@@ -145,7 +133,69 @@ def test_longer_than_the_training_data_is_flagged():
     assert any("longer than the 30 s" in w for w in chunks[0].warnings)
 
 
-def test_planning_a_book_chapter_is_quick():
-    began = time.perf_counter()
-    plan_chunks("word " * 800 + ". " + "A sentence. " * 10_000, REF, SAMPLES, SynthesisSettings(max_chunk_bytes=40))
-    assert time.perf_counter() - began < 10, "linear in the text; a second or so on an idle machine"
+def test_a_book_of_sixty_thousand_words_is_planned_within_a_second():
+    chapter = (
+        "It was the best of times, it was the worst of times; he said so (often), and “she” agreed with him. "
+        "Mr. Lorry had 12 letters from St. Antoine, and nobody spoke of it.\n\n"
+    )
+    book = chapter * (60_000 // len(chapter.split()) + 1)
+    began = time.process_time()
+    prepared = prepare(book, set(string.printable) | set("“”"), ["en"]).check()
+    chunks = plan_chunks(prepared, REF, SAMPLES, SynthesisSettings())
+    assert time.process_time() - began < 1.0, "0.4 s of processor time on a machine of 2026"
+    assert len(chunks) > 1000
+
+
+def test_two_thousand_characters_are_planned_while_typing():
+    text = ("He paid $1,234.56 at 7:45; “she” said no, Dr. Smith — and left. " * 40)[:2000]
+    prepare(text, set(string.printable), ["en"])
+    began = time.process_time()
+    plan_chunks(prepare(text, set(string.printable), ["en"]), REF, SAMPLES, SynthesisSettings())
+    assert time.process_time() - began < 0.1, "10 ms"
+
+
+def test_over_the_budget_is_a_warning_where_there_is_no_place_to_cut():
+    text = "See https://example.org/a/very/long/address/that/nobody/reads now."
+    chunks = plan_chunks(text, REF, SAMPLES, SynthesisSettings(max_chunk_bytes=20))
+    assert [c.n_bytes > 20 for c in chunks] == [any("over the budget of 20" in w for w in c.warnings) for c in chunks]
+    assert any(c.n_bytes > 20 for c in chunks)
+
+
+def test_what_fits_into_no_window_is_refused():
+    with pytest.raises(TextError, match="no place where it may be cut"):
+        plan_chunks("https://example.org/" + "a" * 3000, REF, SAMPLES, SynthesisSettings())
+
+
+def test_chunks_know_their_place_in_the_typed_text():
+    text = "  One\u200b boat, and nobody was left in it at all.\r\n\r\nTwo   ﬁne boats, 22 in all. [pause 1s] The end."
+    chunks = plan_chunks(prepare(text, set(string.printable), ["en"]), REF, SAMPLES, SynthesisSettings())
+    assert [text[c.start : c.end] for c in chunks] == [
+        "One\u200b boat, and nobody was left in it at all.",
+        "Two   ﬁne boats, 22 in all.",
+        "The end.",
+    ]
+
+
+def test_planned_length_follows_the_spoken_form():
+    (chunk,) = plan_chunks(prepare("Your code is 7314.", None, ["en"]), REF, SAMPLES, SynthesisSettings())
+    (words,) = plan_chunks("Your code is seven three one four.", REF, SAMPLES, SynthesisSettings())
+    assert (chunk.text, chunk.written) == (words.text, "Your code is 7314.")
+    assert chunk.duration_frames == words.duration_frames
+
+
+def test_fix_duration_holds_with_pauses():
+    chosen = SynthesisSettings(fix_duration=25.0, max_chunk_bytes=60)
+    text = "A sentence of some forty bytes is here. [pause 2s] A sentence of some forty bytes is here. " * 2
+    chunks = plan_chunks(text, REF, SAMPLES, chosen)
+    joints = sum(not c.pause_seconds for c in chunks[:-1])
+    whole = sum(c.planned_seconds + c.pause_seconds for c in chunks) - chosen.cross_fade_duration * joints
+    assert whole == pytest.approx(25.0 - SAMPLES / 24000, abs=0.15), "a frame or two a chunk"
+
+
+def test_a_text_of_chunks_plans_into_the_same_chunks():
+    text = "[pause 0.5s] One boat is here. [pause 1.5s] Two boats, 22 in all. [pause 2s]"
+    chunks = plan_chunks(prepare(text, None, ["en"]), REF, SAMPLES, SynthesisSettings())
+    again = plan_chunks(prepare(text_of(chunks), None, ["en"]), REF, SAMPLES, SynthesisSettings())
+    pauses = [(c.text, c.lead_seconds, c.pause_seconds) for c in chunks]
+    assert pauses == [(c.text, c.lead_seconds, c.pause_seconds) for c in again]
+    assert [p[1:] for p in pauses] == [(0.5, 1.5), (0.0, 2.0)]

@@ -27,8 +27,9 @@ from workbench.engine.model.random_weights import build as build_random
 from workbench.engine.model.sampling import Flow, solve, text_embedded
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech.assembly import assemble, note_chunk
+from workbench.engine.speech.preparing import Prepared, prepare
 from workbench.engine.speech.results import ChunkResult, Run
-from workbench.engine.speech.text import Chunk, check_text, conditioning_text, plan_chunks
+from workbench.engine.speech.text import Chunk, conditioning_text, n_bytes, number_languages, plan_chunks, text_of
 from workbench.engine.speech.turns import Turn, refuse_after_fork
 from workbench.engine.speech.voices import Voice
 from workbench.engine.timing import Progress, Timeline
@@ -70,10 +71,19 @@ class Engine:
             TextError: the text cannot be spoken by this model.
             SettingsError: the settings leave no room for it.
         """
-        text = check_text(text, self.loaded.unknown)
+        prepared = self.prepare(text, voice, settings).check()
         return plan_chunks(
-            text, voice.ref_text, len(voice.audio), settings, self.loaded.spec.mel, self.loaded.window_frames
+            prepared, voice.ref_text, len(voice.audio), settings, self.loaded.spec.mel, self.loaded.window_frames
         )
+
+    def prepare(self, text: str, voice: Voice, settings: SynthesisSettings = SynthesisSettings()) -> Prepared:
+        """What becomes of ``text`` on its way to this model: changes, offers, numbers as words, what it cannot speak.
+
+        Raises:
+            TextError: a pause without a length.
+        """
+        languages = number_languages(self.loaded.spec.languages, voice.language, settings)
+        return prepare(text, self.loaded.cfm.vocab_char_map, languages, unknown=self.loaded.unknown)
 
     def synthesize(
         self,
@@ -168,16 +178,17 @@ class Engine:
         if voice.id != run.voice_id:
             raise VoiceError(f"The run was spoken by {run.voice!r}.", remedy="Remake its chunks with the same voice.")
         old = run.chunks[index].chunk
-        words = check_text(text, self.loaded.unknown) if text is not None else old.text
+        words = text.strip() if text is not None else old.text
         chosen = run.settings.replace(
             max_chunk_bytes=None, fix_duration=None if text is not None else run.settings.fix_duration
         )
         new = old if words == old.text else self._as_one_chunk(words, voice, chosen, old)
-        new = dataclasses.replace(new, index=index, seed=old.seed if seed is None else seed)
+        silence = {"pause_seconds": old.pause_seconds, "lead_seconds": old.lead_seconds}
+        new = dataclasses.replace(new, index=index, seed=old.seed if seed is None else seed, **silence)
         timeline = Timeline(self.loaded.synchronize)
         result = next(self.synthesize(words, voice, run.settings, chunks=[new], on_step=on_step, timeline=timeline))
         results = [result if i == index else chunk for i, chunk in enumerate(run.chunks)]
-        joined = " ".join(r.chunk.text for r in results) if text is not None else run.text
+        joined = text_of([r.chunk for r in results]) if text is not None else run.text
         return self._collect(joined, voice, run.settings, results, timeline, timeline.now(), run_id)
 
     def decode(self, mel: np.ndarray) -> np.ndarray:
@@ -187,11 +198,12 @@ class Engine:
             return self.loaded.vocoder.decode(on_device.T[None])[0].cpu().numpy()
 
     def _as_one_chunk(self, words: str, voice: Voice, settings: SynthesisSettings, old: Chunk) -> Chunk:
+        prepared = self.prepare(words, voice, settings).check()
         planned = plan_chunks(
-            words,
+            prepared,
             voice.ref_text,
             len(voice.audio),
-            settings.replace(max_chunk_bytes=max(10, min(2000, len(words.encode())))),
+            settings.replace(max_chunk_bytes=max(10, min(2000, n_bytes(prepared.said())))),
             self.loaded.spec.mel,
             self.loaded.window_frames,
         )

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
+import bisect
 import re
-import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workbench.engine import rules
 from workbench.engine.errors import SettingsError, TextError
 from workbench.engine.settings import MelConfig, SynthesisSettings
+from workbench.engine.speech import borders, cutting
+from workbench.engine.speech.preparing import Prepared, prepare
 from workbench.engine.visible import quoted
 
-# upstream's sentence ends (f5_tts/infer/utils_infer.py, chunk_text)
-_SENTENCE_END = re.compile(r"(?<=[;:,.!?])\s+|(?<=[；：，。！？])")
-# where a sentence may be parted when it is longer than the budget, the best first
-_PARTINGS = (re.compile(r"[;:,.!?)\]»”—–…、](?=\S)|\s[-–—]\s"), re.compile(r"\s"), re.compile(r"(?<=[^\x00-\u2fff])"))
-# characters upstream replaces before it looks them up (f5_tts/model/utils.py, convert_char_to_pinyin)
-_UPSTREAM_REPLACES = str.maketrans({";": ",", "“": '"', "”": '"', "‘": "'", "’": "'"})
+_ENDS_WELL = re.compile(rf"[.!?;:,。！？；：，…)\]\"'”’»{borders.OTHER_ENDS}]$")
 
 
 @dataclass(frozen=True)
@@ -27,13 +23,17 @@ class Chunk:
 
     Attributes:
         index: place in the run, from 0.
-        text: what is spoken.
+        text: what is spoken: numbers as words, spaces single.
         n_bytes: UTF-8 bytes of ``text``.
         duration_frames: mel frames of reference and chunk together, as ``CFM.sample`` takes them.
         new_frames: of these, the frames that are new.
         planned_seconds: length of the audio that follows from ``new_frames``.
         seed: seed of this chunk's noise.
         warnings: what will probably go wrong, in words.
+        written: the same as it is written; empty where that is ``text``.
+        start, end: its place in the text as typed.
+        pause_seconds: silence after it, which is no part of its wave.
+        lead_seconds: silence before it, of the first chunk only.
     """
 
     index: int
@@ -44,6 +44,11 @@ class Chunk:
     planned_seconds: float
     seed: int
     warnings: tuple[str, ...] = ()
+    written: str = ""
+    start: int = 0
+    end: int = 0
+    pause_seconds: float = 0.0
+    lead_seconds: float = 0.0
 
 
 def n_bytes(text: str) -> int:
@@ -72,108 +77,37 @@ def chunk_text(text: str, max_bytes: int) -> list[str]:
         max_bytes: budget of one chunk.
 
     Returns:
-        Non-empty chunks, in order; joined, they hold every non-space character of ``text``.
+        Non-empty chunks, in order; joined, they hold every non-space character of ``text``. One exceeds the budget
+        only where it holds no place that may be cut: a number, a URL, a word.
 
     Differs from upstream (``utils_infer.chunk_text``): a sentence longer than the budget is parted, where upstream
-    keeps it whole, however long; chunks of nothing but spaces are dropped. Everywhere else the result is the same.
+    keeps it whole, however long; abbreviations, initials, numbers and closing quotes are not parted from what they
+    belong to; the marks of other scripts end sentences too; a blank line ends a chunk; spaces are single. Everywhere
+    else the result is the same. See ``speech.borders``.
     """
-    chunks, current = [], ""
-    for sentence in _SENTENCE_END.split(text):
-        if not sentence:
-            continue
-        for piece in _part(sentence, max_bytes):
-            joined = piece + " " if _ends_in_one_byte(piece) else piece
-            if n_bytes(current) + n_bytes(piece) <= max_bytes:
-                current += joined
-            else:
-                chunks.append(current.strip())
-                current = joined
-    chunks.append(current.strip())
-    return [chunk for chunk in chunks if chunk]
+    return [" ".join(text[low:high].split()) for low, high in cutting.cut(text, max_bytes)]
 
 
-def _part(sentence: str, max_bytes: int) -> list[str]:
-    """Cut an over-long sentence into pieces of similar length, each at the best boundary near the even cut."""
-    pieces = []
-    rest = sentence
-    while n_bytes(rest.strip()) > max_bytes:
-        rest = rest.strip()
-        n_pieces = math.ceil(n_bytes(rest) / max_bytes)
-        cut = _best_cut(rest, n_bytes(rest) / n_pieces, max_bytes)
-        pieces.append(rest[:cut].strip())
-        rest = rest[cut:]
-    return [*pieces, rest] if rest.strip() else pieces
+def check_text(text: str) -> str:
+    """``text`` without surrounding space. Raises TextError, with the reason, if no model can speak it."""
+    prepare(text).check()
+    return text.strip()
 
 
-def _best_cut(text: str, wanted_bytes: float, max_bytes: int) -> int:
-    """Index at which to cut: the nearest to ``wanted_bytes`` of the best kind that leaves at most ``max_bytes``."""
-    sizes = [0]
-    for character in text[: max_bytes + 1]:
-        sizes.append(sizes[-1] + n_bytes(character))
-    last = max(i for i, size in enumerate(sizes) if size <= max_bytes)
-    # a piece shorter than half the even share would only move the trouble to the next
-    first = next((i for i, size in enumerate(sizes) if size >= wanted_bytes / 2), 1)
-    for parting in _PARTINGS:
-        cuts = [m.end() for m in parting.finditer(text, 0, len(sizes)) if first <= m.end() <= last]
-        if cuts:
-            return min(cuts, key=lambda i: abs(sizes[i] - wanted_bytes))
-    cut = max(1, min(last, next(i for i, size in enumerate(sizes) if size >= wanted_bytes)))
-    while cut > 1 and cut < len(text) and unicodedata.combining(text[cut]):
-        cut -= 1  # an accent stays with its letter
-    return cut
+def number_languages(languages: Sequence[str], voice_language: str, chosen: SynthesisSettings) -> tuple[str, ...]:
+    """The languages in which numbers are spoken: the model's, or the voice's where the model's are not known."""
+    if chosen.numbers == "off":
+        return ()
+    return tuple(languages) or ((voice_language,) if voice_language else ())
 
 
-def check_text(text: str, unknown: Callable[[str], list[str]] | None = None) -> str:
-    """``text`` without surrounding space, or a TextError that says why it cannot be spoken.
-
-    Args:
-        text: what is to be spoken.
-        unknown: returns the characters of a text that the model's vocabulary lacks.
-    """
-    if "\x00" in text:
-        raise TextError("The text holds NUL characters.", remedy="Is it a binary file? Give plain UTF-8 text.")
-    if not is_unicode(text):
-        raise TextError("The text is not UTF-8.", remedy="Save it, or set the terminal, as UTF-8.")
-    text = text.strip()
-    if not text:
-        raise TextError("The text is empty.", remedy="Give at least one word.")
-    if n_bytes(text) > rules.TEXT_MAX_BYTES:
-        raise TextError(
-            f"The text has {n_bytes(text):,} bytes, more than the {rules.TEXT_MAX_BYTES:,} of one run.",
-            remedy="Split it, for instance by chapters.",
-        )
-    if not any(character.isalnum() for character in text):
-        raise TextError(f"The text {quoted(text)} has nothing to pronounce.", remedy="Give at least one word.")
-    longest = max(map(n_bytes, _SENTENCE_END.split(text)))
-    if longest > rules.SENTENCE_MAX_BYTES:
-        raise TextError(
-            f"The text has {longest:,} bytes without a sentence or clause end; "
-            f"{rules.SENTENCE_MAX_BYTES:,} can be parted sensibly.",
-            remedy="Add punctuation.",
-        )
-    missing = unknown(text) if unknown else []
-    if missing:
-        named = ", ".join(f"{c!r} (U+{ord(c):04X})" if len(c) == 1 else repr(c) for c in missing[:10])
-        more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
-        raise TextError(
-            f"The model's vocabulary lacks {named}{more}.",
-            remedy="Spell them out (numbers as words) or choose a model that knows them.",
-        )
-    return text
-
-
-def replaced(text: str) -> str:
-    """``text`` with the characters that upstream replaces: typographic quotes, and ``;`` by a comma."""
-    return text.translate(_UPSTREAM_REPLACES)
-
-
-def unlisted(text: str, vocabulary: Collection[str]) -> list[str]:
-    """Characters of ``text`` that ``vocabulary`` lacks, each once, without loading a tokenizer.
-
-    Chinese characters are not judged: they become pinyin.
-    """
-    strange = (c for c in replaced(text) if c not in vocabulary and not c.isspace() and not "\u3100" <= c <= "\u9fff")
-    return list(dict.fromkeys(strange))
+def text_of(chunks: Sequence[Chunk]) -> str:
+    """One text that plans into ``chunks`` again: as written, with their pauses."""
+    parts = []
+    for chunk in chunks:
+        pauses = [f"[pause {seconds:g}s]" if seconds else "" for seconds in (chunk.lead_seconds, chunk.pause_seconds)]
+        parts += [pauses[0], chunk.written or chunk.text, pauses[1]]
+    return " ".join(part for part in parts if part)
 
 
 def conditioning_text(ref_text: str) -> str:
@@ -205,17 +139,19 @@ def _total_frames(
     return ref_hops + int(ref_hops / ref_bytes * n_bytes(text) / (chosen.speed * slow))
 
 
-def _fixed_seconds(texts: list[str], ref_seconds: float, chosen: SynthesisSettings) -> list[float | None]:
-    """``fix_duration`` shared out by bytes, as upstream does, so that the whole has the wanted length."""
-    if chosen.fix_duration is None or len(texts) == 1:
-        return [chosen.fix_duration] * len(texts)
-    weights = [n_bytes(text) for text in texts]
-    shared = chosen.fix_duration - ref_seconds + chosen.cross_fade_duration * (len(texts) - 1)
-    return [ref_seconds + shared * weight / sum(weights) for weight in weights]
+def _fixed_seconds(
+    sizes: list[int], pauses: list[float], ref_seconds: float, chosen: SynthesisSettings
+) -> list[float | None]:
+    """``fix_duration`` shared out by bytes, as upstream does, so that the whole, pauses included, has that length."""
+    if chosen.fix_duration is None or (len(sizes) == 1 and not any(pauses)):
+        return [chosen.fix_duration] * len(sizes)
+    joints = sum(not pause for pause in pauses[1:-1])
+    shared = chosen.fix_duration - ref_seconds + chosen.cross_fade_duration * joints - sum(pauses)
+    return [ref_seconds + shared * size / sum(sizes) for size in sizes]
 
 
 def plan_chunks(
-    text: str,
+    text: str | Prepared,
     ref_text: str,
     ref_samples: int,
     chosen: SynthesisSettings,
@@ -225,7 +161,7 @@ def plan_chunks(
     """Everything about the chunks of ``text`` that can be known before a model is loaded.
 
     Args:
-        text: checked by ``check_text``.
+        text: from ``prepare``; a plain text is prepared for a model of which neither words nor language are known.
         ref_text: text of the reference recording.
         ref_samples: its length at ``mel.target_sample_rate``.
         chosen: the settings.
@@ -234,38 +170,65 @@ def plan_chunks(
 
     Raises:
         SettingsError: ``fix_duration`` leaves no time beside the reference, or the reference fills the window.
+        TextError: a word, number or address does not fit into the window.
     """
+    prepared = text if isinstance(text, Prepared) else prepare(text)
     ref_hops, ref_frames = ref_samples // mel.hop_length, mel.frames_of(ref_samples)
     budget = min(
         byte_budget(ref_text, ref_samples / mel.target_sample_rate, chosen),
         _window_bytes(ref_text, ref_hops, chosen, window_frames),
     )
-    texts = chunk_text(text, budget)
-    fixed = _fixed_seconds(texts, ref_hops / mel.frames_per_second, chosen)
+    pieces, pauses = _pieces_and_pauses(prepared, budget)
+    texts = [prepared.said(low, high) for low, high in pieces]
+    sizes = [n_bytes(said) for said in texts]
+    fixed = _fixed_seconds(sizes, pauses, ref_hops / mel.frames_per_second, chosen)
     chunks = []
-    for index, (piece, fix_seconds) in enumerate(zip(texts, fixed, strict=True)):
-        frames = _total_frames(piece, ref_text, ref_hops, chosen, fix_seconds, mel)
+    for index, (said, fix_seconds) in enumerate(zip(texts, fixed, strict=True)):
+        frames = _total_frames(said, ref_text, ref_hops, chosen, fix_seconds, mel)
         if fix_seconds is not None and not ref_frames + 1 < frames <= window_frames:
             low, high = ref_frames / mel.frames_per_second, window_frames / mel.frames_per_second
             raise SettingsError(
                 f"fix_duration {chosen.fix_duration:g} s gives chunk {index} {fix_seconds:.2f} s in all.",
                 remedy=f"It must lie between the reference's {low:.2f} s and {high:.0f} s.",
             )
+        if frames > window_frames:
+            raise TextError(
+                f"{quoted(said)} has {sizes[index]:,} bytes and no place where it may be cut; the model's window holds "
+                f"{budget:,}.",
+                remedy="Shorten it, or put spaces in.",
+            )
         frames = max(frames, ref_frames + 2)  # two frames are the shortest that make a sound
-        planned = mel.samples_of(frames - ref_frames) / mel.target_sample_rate
+        start, end = pieces[index]
+        written = prepared.written(start, end)
         chunks.append(
             Chunk(
                 index,
-                piece,
-                n_bytes(piece),
+                said,
+                sizes[index],
                 frames,
                 frames - ref_frames,
-                planned,
+                mel.samples_of(frames - ref_frames) / mel.target_sample_rate,
                 (chosen.seed + index) % 2**31,
-                _warnings(piece, frames, chosen, mel),
+                _warnings(said, written, frames, budget, chosen, mel),
+                written if written != said else "",
+                prepared.place(start),
+                prepared.place(end - 1) + 1,
+                pauses[index + 1],
+                pauses[0] if index == 0 else 0.0,
             )
         )
     return chunks
+
+
+def _pieces_and_pauses(prepared: Prepared, budget: int) -> tuple[list[tuple[int, int]], list[float]]:
+    """(from, to) of each chunk in ``prepared.text``, and the silence before the first and after each, in seconds."""
+    silences = prepared.pauses
+    pieces = cutting.cut(prepared.text, budget, prepared.spoken, keep=[at for at, _ in silences])
+    pieces = [(low, high) for low, high in pieces if any(map(str.isalnum, prepared.text[low:high]))] or pieces
+    pauses = [0.0] * (len(pieces) + 1)
+    for at, seconds in silences:
+        pauses[bisect.bisect_left(pieces, (at,))] += seconds
+    return pieces, pauses
 
 
 def _window_bytes(ref_text: str, ref_hops: int, chosen: SynthesisSettings, window_frames: int) -> int:
@@ -280,15 +243,19 @@ def _window_bytes(ref_text: str, ref_hops: int, chosen: SynthesisSettings, windo
     return fits
 
 
-def _warnings(text: str, frames: int, chosen: SynthesisSettings, mel: MelConfig) -> tuple[str, ...]:
-    found = []
-    if n_bytes(text) < rules.SHORT_TEXT_BYTES and chosen.fix_duration is None:
+def _warnings(
+    said: str, written: str, frames: int, budget: int, chosen: SynthesisSettings, mel: MelConfig
+) -> tuple[str, ...]:
+    found, size = [], n_bytes(said)
+    if size < rules.SHORT_TEXT_BYTES and chosen.fix_duration is None:
         found.append(f"under {rules.SHORT_TEXT_BYTES} bytes: spoken at {rules.SHORT_TEXT_SPEED} of the speed")
+    if size > budget:
+        found.append(f"over the budget of {budget} bytes: it holds no place where it may be cut")
     seconds = frames / mel.frames_per_second
     if seconds > rules.TRAINED_SECONDS:
         found.append(f"{seconds:.1f} s with the reference: longer than the {rules.TRAINED_SECONDS:.0f} s of training")
-    if not any(character.isalnum() for character in text):
+    if not any(character.isalnum() for character in said):
         found.append("nothing to pronounce")
-    elif not re.search(r"[.!?;:,。！？；：，…)\]\"'”’»]$", text):
+    elif not _ENDS_WELL.search(written):
         found.append("does not end at a sentence or clause")
     return tuple(found)

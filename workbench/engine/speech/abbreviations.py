@@ -1,0 +1,49 @@
+"""Abbreviations after which a full stop ends no sentence: short lists for English, German, French, Italian, Spanish,
+Finnish, Latvian and Russian.
+
+One list for all: the language of a text is not known where it is cut, and a sentence end that is missed costs little,
+while one too many is heard.
+"""
+
+from __future__ import annotations
+
+
+def _listed(*lines: str, separator: str | None = None) -> tuple[str, ...]:
+    return tuple(word for line in lines for word in line.split(separator))
+
+
+# a name, or the rest of the sentence, follows
+WORDS = _listed(
+    # English
+    "Dr Mr Mrs Ms Messrs Prof Rev Hon Gen Col Maj Capt Cpl Sgt Lt Gov Sen Rep Pres Supt Jr Sr Esq St Ste Mt Ft Ave Av",
+    "Blvd Rd Inc Ltd Corp Co Bros Dept Univ Assn vs etc approx resp incl excl viz cf ibid al eds",
+    # German
+    "Hr Fr Frl Dipl Ing Mag bzw usw usf evtl ggf inkl exkl zzgl bspw vgl sog geb gest evang kath Str Tel Abb Anm Hrsg",
+    "Jh Mio Mrd",
+    # French
+    "Mme Mmes Mlle Mlles MM Mgr Me av apr env ex bd boul éd hab",
+    # Italian
+    "sig sigg dott avv ecc arch geom rag pag tel prof",
+    # Spanish
+    "Sra Srta Sres Dña Ud Uds Vd Vds pág págs núm avda admón depto izq dcha",
+    # Finnish
+    "esim ym yms mm jne eaa ns nk puh tri toim vrt",
+    # Latvian
+    "piem utt lpp plkst dz",
+    # Russian
+    "ул им руб коп тыс млн млрд стр см др пр гг вв проф акад",
+)
+
+# only before a number: "No. 5" and "fig. 3", but "No." and "the fig." end sentences
+BEFORE_NUMBERS = _listed(
+    "No Nos Nr p pp S s ch Ch fig Fig figs vol Vol vols sec Sec art Art ed par para Abs Bd Kap n nn num tab Tab",
+    "Abb ca c eq Eq ver v l ll g t Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec стр рис гл с г д кв",
+)
+
+# of several letters with a stop after each, where the stops stand apart or the letters are small
+CHAINS = _listed(
+    "z. B.|z. T.|d. h.|u. a.|u. Ä.|o. Ä.|i. d. R.|v. Chr.|n. Chr.|s. o.|s. u.|p. ex.|c.-à-d.|av. J.-C.|apr. J.-C.",
+    "a. C.|d. C.|p. ej.|EE. UU.|RR. HH.|s. f.|e. g.|i. e.|т. е.|т. д.|т. п.|т. к.|н. э.|m. m.|u. c.",
+    "t. i.|t. s.|t. sk.|ph. d.|Ph. D.|sig.ra|sig.na|gg. вв.",
+    separator="|",
+)

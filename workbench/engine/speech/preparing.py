@@ -1,0 +1,203 @@
+"""From a typed text to one that can be spoken, with everything that was done on the way and its place."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import regex
+
+from workbench.engine import rules
+from workbench.engine.errors import TextError
+from workbench.engine.speech import borders, normalise, numbers, tags
+from workbench.engine.speech.normalise import Change
+from workbench.engine.visible import quoted
+
+_HAN = regex.compile(r"[\u3007\u3100-\u9fff]+")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A text on its way to speech. Every index that leaves here counts characters of ``typed``.
+
+    Attributes:
+        typed: the text as it was given.
+        text: as it will be shown: hygienic, without the tags of pauses.
+        changes: what was changed between the two.
+        offers: what could be left out or written plainer; see ``cleaned``.
+        spoken: (from, to, words) of the numbers in ``text`` that are said as words.
+        pauses: (index in ``text``, seconds) of silences.
+        lacking: characters or tags of ``typed`` the model cannot speak, each with its place.
+    """
+
+    typed: str
+    text: str
+    changes: tuple[Change, ...] = ()
+    offers: tuple[Change, ...] = ()
+    spoken: tuple[tuple[int, int, str], ...] = ()
+    pauses: tuple[tuple[int, float], ...] = ()
+    lacking: tuple[Change, ...] = ()
+    _edits: tuple[Change, ...] = field(default=(), repr=False)
+
+    def said(self, low: int = 0, high: int | None = None) -> str:
+        """``text[low:high]`` as it is spoken: numbers as words, spaces single."""
+        high = len(self.text) if high is None else high
+        first = bisect.bisect_left(self.spoken, (low, low, ""))
+        parts, end = [], low
+        for start, stop, words in self.spoken[first:]:
+            if start >= high:
+                break
+            parts += [self.text[end:start], words]
+            end = stop
+        return " ".join("".join([*parts, self.text[end:high]]).split())
+
+    def written(self, low: int, high: int) -> str:
+        """``text[low:high]`` with single spaces."""
+        return " ".join(self.text[low:high].split())
+
+    def place(self, index: int) -> int:
+        """Where ``text[index]`` stands in ``typed``."""
+        position = bisect.bisect_right(self._starts, index) - 1
+        if position < 0:
+            return index
+        edit, after = self._edits[position], index - self._starts[position]
+        return edit.start if after < len(edit.after) else edit.end + after - len(edit.after)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Index in ``text`` at which each edit begins."""
+        starts, shift = [], 0
+        for edit in self._edits:
+            starts.append(edit.start + shift)
+            shift += len(edit.after) - len(edit.before)
+        return starts
+
+    @property
+    def cleaned(self) -> str:
+        """``typed`` with everything that is offered."""
+        return normalise.applied(self.typed, self.offers)
+
+    def check(self) -> Prepared:
+        """Itself.
+
+        Raises:
+            TextError: the text cannot be spoken, and why.
+        """
+        check_form(self.text)
+        if self.lacking:
+            found = list(dict.fromkeys(change.before for change in self.lacking))
+            named = ", ".join(f"{c!r} (U+{ord(c):04X})" if len(c) == 1 else repr(c) for c in found[:10])
+            more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+            offered = any(any(o.start <= c.start < o.end for o in self.offers) for c in self.lacking)
+            raise TextError(
+                f"The model's vocabulary lacks {named}{more}.",
+                remedy="Take what is offered (--clean on the command line), spell out the rest, or take another model."
+                if offered
+                else "Spell them out (numbers as words) or choose a model that knows them.",
+            )
+        return self
+
+
+def prepare(
+    text: str,
+    vocabulary: Collection[str] | None = None,
+    languages: Sequence[str] = (),
+    *,
+    unknown: Callable[[str], list[str]] | None = None,
+) -> Prepared:
+    """What becomes of ``text`` before it is spoken. Pure, and quick enough to type to.
+
+    Args:
+        text: as typed.
+        vocabulary: tokens of the model; None if they are not known: then nothing is judged by them.
+        languages: ISO 639-1 codes of the model, for numbers; none leaves numbers as they are written.
+        unknown: tokens of a text that the model lacks, by upstream's own tokenizer (``Loaded.unknown``).
+
+    Raises:
+        TextError: a pause without a length; characters that are no Unicode text; more bytes than a run may have.
+    """
+    if regex.search(r"[\ud800-\udfff]", text):
+        raise TextError("The text is not UTF-8.", remedy="Save it, or set the terminal, as UTF-8.")
+    if (size := len(text.encode("utf-8"))) > rules.TEXT_MAX_BYTES:
+        raise TextError(
+            f"The text has {size:,} bytes, more than the {rules.TEXT_MAX_BYTES:,} of one run.",
+            remedy="Split it, for instance by chapters.",
+        )
+    pauses = tags.pauses(text)
+    silences = [Change("pause", p.start, text[p.start : p.end], " ") for p in pauses]
+    made = _outside(normalise.changes(text, vocabulary), silences)
+    offers = _outside(normalise.offers(text, vocabulary), silences)
+    edits = sorted([*silences, *made], key=lambda change: change.start)
+    whole = Prepared(text, normalise.applied(text, edits), tuple(made), tuple(offers), _edits=tuple(edits))
+    starts = dict(zip((edit.start for edit in edits), whole._starts, strict=True))
+    spoken = numbers.spoken(whole.text, languages) if languages else []
+    if vocabulary is not None:
+        known = frozenset(vocabulary)
+        spoken = [said for said in spoken if all(normalise.knows(known, c) for c in set(said[2]))]
+    whole = replace(whole, spoken=tuple(spoken), pauses=tuple((starts[p.start] + 1, p.seconds) for p in pauses))
+    return (
+        whole if vocabulary is None else replace(whole, lacking=tuple(_lacking(whole, frozenset(vocabulary), unknown)))
+    )
+
+
+def _outside(found: Sequence[Change], silences: Sequence[Change]) -> list[Change]:
+    if not silences:
+        return list(found)
+    return [c for c in found if not any(c.start < s.end and s.start < c.end for s in silences)]
+
+
+def _lacking(
+    prepared: Prepared, vocabulary: frozenset[str], unknown: Callable[[str], list[str]] | None
+) -> Iterator[Change]:
+    """What of the text cannot be spoken, as it was typed, in order."""
+    text = prepared.text
+    tokens = set(unknown(prepared.said())) if unknown else set()
+    if unknown:
+        odd = {c for c in set(text) if c in tokens or normalise.replaced(c) in tokens}
+    else:
+        odd = {c for c in set(text) if not normalise.knows(vocabulary, c)}
+    places = {m.start(): m.group() for m in regex.finditer(f"[{regex.escape(''.join(odd))}]", text)} if odd else {}
+    if unknown and tokens - odd:
+        places |= _unread(text, unknown)
+    said = [range(low, high) for low, high, _ in prepared.spoken]
+    starts = [span.start for span in said]
+    tagged = [offer for offer in prepared.offers if offer.what == "tag"]
+    end = -1
+    for at in sorted(places):
+        number = bisect.bisect_right(starts, at) - 1
+        place = prepared.place(at)
+        if place < end or (number >= 0 and at in said[number]):
+            continue
+        tag = next((offer for offer in tagged if offer.start <= place < offer.end), None)
+        change = Change("lacking", *(tag.start, tag.before) if tag else (place, places[at]), "")
+        end = change.end
+        yield change
+
+
+def _unread(text: str, unknown: Callable[[str], list[str]]) -> dict[int, str]:
+    """Chinese characters with a reading that the model lacks; all of a run where it depends on the neighbours."""
+    found = {}
+    for run in _HAN.finditer(text):
+        if unknown(run.group()):
+            single = {run.start() + i: c for i, c in enumerate(run.group()) if unknown(c)}
+            found |= single or {run.start(): run.group()}
+    return found
+
+
+def check_form(text: str) -> None:
+    """Raise TextError if ``text`` cannot be spoken by any model."""
+    if "\x00" in text:
+        raise TextError("The text holds NUL characters.", remedy="Is it a binary file? Give plain UTF-8 text.")
+    if not text.strip():
+        raise TextError("The text is empty.", remedy="Give at least one word.")
+    if not any(character.isalnum() for character in text):
+        raise TextError(f"The text {quoted(text.strip())} has nothing to pronounce.", remedy="Give at least one word.")
+    longest = borders.longest_sentence_bytes(text)
+    if longest > rules.SENTENCE_MAX_BYTES:
+        raise TextError(
+            f"The text has {longest:,} bytes without a sentence or clause end; "
+            f"{rules.SENTENCE_MAX_BYTES:,} can be parted sensibly.",
+            remedy="Add punctuation.",
+        )
