@@ -128,7 +128,7 @@ def bad_files(tmp_path, speech) -> dict[str, str]:
     (folder / "zero.wav").write_bytes(b"")
     (folder / "text.wav").write_text("not a sound at all " * 100)
     (folder / "latin.txt").write_bytes("café".encode("latin-1"))
-    (folder / "book.txt").write_text("All work and no play. " * 50_000)
+    (folder / "book.txt").write_text("All work and no play. " * 1_000_000)
     (folder / "run-on.txt").write_text("and so we went on and on " * 200)
     recording(folder / "silent.wav", np.zeros(48000))
     recording(folder / "nan.wav", np.where(np.arange(48000) == 9, np.nan, 0.1))
@@ -142,7 +142,7 @@ BAD = {
     "empty text": ([""], "empty"),
     "only punctuation": (["?!... --"], "nothing to pronounce"),
     "outside the vocabulary": (["Snow ☃ falls on the town."], "U+2603"),
-    "a megabyte": (["--text-file", "book.txt"], "1,099,999 bytes"),
+    "twenty megabytes": (["--text-file", "book.txt"], "22,000,000 bytes"),
     "5,000 bytes without punctuation": (["--text-file", "run-on.txt"], "without a sentence or clause end"),
     "not UTF-8": (["--text-file", "latin.txt"], "not UTF-8"),
     "no text at all": ([], "--text-file"),

@@ -17,6 +17,8 @@ from workbench.engine.rules import WINDOW_FRAMES
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.signal import audio
 from workbench.engine.speech import text
+from workbench.engine.speech.normalise import summary
+from workbench.engine.speech.preparing import Prepared, prepare
 from workbench.engine.speech.voices import Voice, load_voice, make_voice
 
 app = typer.Typer(
@@ -40,6 +42,9 @@ RefAudio = Annotated[Path | None, typer.Option("--ref-audio", help="A recording 
 RefText = Annotated[str | None, typer.Option("--ref-text", help="What is said in --ref-audio.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the log on standard error.")]
+Clean = Annotated[
+    bool, typer.Option("--clean", help="Leave out what `plan` offers: Markdown marks, emoji, tags; plainer letters.")
+]
 Folder = Annotated[Path | None, typer.Option("--folder", help="Look for the model's files here first.")]
 
 
@@ -72,6 +77,7 @@ def synth(
     random_weights: Annotated[
         bool, typer.Option("--random-weights", help="Noise, to measure the model's speed.")
     ] = False,
+    clean: Clean = False,
     as_json: Json = False,
     verbose: Verbose = False,
     settings: SynthesisSettings,
@@ -79,12 +85,19 @@ def synth(
 ) -> None:
     """Speak a text into a sound file, and show where the time went."""
     output.log_to_stderr(verbose)
-    wanted = text.check_text(read_text(words, text_file))
+    wanted = read_text(words, text_file)
+    text.check_text(wanted)
     path = audio.check_output(out or "speech.wav")
     before = outputs.stamp(path) if out else None  # a name that was given may be overwritten
     speaker = choose_voice(voice, ref_audio, ref_text, model)
     _warn(speaker.warnings, f"voice {speaker.name}")
-    text.plan_chunks(wanted, speaker.ref_text, len(speaker.audio), settings, get_model(model).mel, _window(model))
+    prepared = _prepared(model, wanted, speaker, settings, folder)
+    if clean:
+        wanted = prepared.cleaned
+        prepared = _prepared(model, wanted, speaker, settings, folder)
+    prepared.check()  # before the model is loaded
+    _warn(_remarks(prepared), "text")
+    text.plan_chunks(prepared, speaker.ref_text, len(speaker.audio), settings, get_model(model).mel, _window(model))
 
     from workbench.engine.speech.synthesis import load_engine
 
@@ -111,27 +124,35 @@ def plan(
     voice: VoiceName = None,
     ref_audio: RefAudio = None,
     ref_text: RefText = None,
+    clean: Clean = False,
     as_json: Json = False,
     settings: SynthesisSettings,
 ) -> None:
     """Show the chunks of a text, their bytes, predicted seconds and warnings, without loading a model."""
     output.log_to_stderr(False)
-    wanted = text.check_text(read_text(words, text_file))
+    wanted = read_text(words, text_file)
+    text.check_text(wanted)
     speaker = choose_voice(voice, ref_audio, ref_text, model)
     mel = get_model(model).mel
-    chunks = text.plan_chunks(wanted, speaker.ref_text, len(speaker.audio), settings, mel, _window(model))
+    prepared = _prepared(model, wanted, speaker, settings)
+    if clean:
+        prepared = _prepared(model, prepared.cleaned, speaker, settings)
+    chunks = text.plan_chunks(prepared, speaker.ref_text, len(speaker.audio), settings, mel, _window(model))
     rows: list[dict[str, Any]] = [
-        {"index": c.index, "text": c.text, "n_bytes": c.n_bytes, "planned_seconds": c.planned_seconds,
-         "duration_frames": c.duration_frames, "seed": c.seed, "warnings": list(c.warnings)}
+        {"index": c.index, "text": c.text, "written": c.written or c.text, "n_bytes": c.n_bytes,
+         "planned_seconds": c.planned_seconds,
+         "duration_frames": c.duration_frames, "seed": c.seed, "warnings": list(c.warnings), "start": c.start,
+         "end": c.end, "lead_seconds": c.lead_seconds, "pause_seconds": c.pause_seconds}
         for c in chunks
     ]  # fmt: skip
-    lacking = _lacking(model, wanted)
     for row in rows:
-        found = [c for c in lacking if c in text.replaced(row["text"])]
+        found = dict.fromkeys(c.before for c in prepared.lacking if row["start"] <= c.start < row["end"])
         row["warnings"] += [f"the vocabulary lacks {', '.join(map(repr, found))}"] if found else []
     budget = text.byte_budget(speaker.ref_text, speaker.seconds, settings)
     document = {"voice": speaker.name, "voice_warnings": list(speaker.warnings), "budget_bytes": budget,
-                "reference_seconds": speaker.seconds, "chunks": rows}  # fmt: skip
+                "reference_seconds": speaker.seconds, "chunks": rows, "remarks": list(_remarks(prepared)),
+                "changes": [c.as_dict() for c in prepared.changes],
+                "offers": [c.as_dict() for c in prepared.offers]}  # fmt: skip
     if as_json:
         output.print_json(document)
     else:
@@ -142,15 +163,28 @@ def _window(model: str) -> int:
     return WINDOW_FRAMES[get_model(model).backbone]
 
 
-def _lacking(model: str, words: str) -> list[str]:
-    """Characters that ``synth`` would refuse; nothing if the model's vocabulary is not on this machine."""
+def _prepared(
+    model: str, words: str, speaker: Voice, settings: SynthesisSettings, folder: Path | None = None
+) -> Prepared:
+    """``words`` prepared for ``model``, by its vocabulary where that is on this machine."""
     from workbench.engine import cache
 
+    spec = get_model(model)
     try:
-        vocabulary = cache.read_vocabulary(cache.resolve(get_model(model)).vocab)
+        vocabulary = frozenset(cache.read_vocabulary(cache.resolve(spec, folder=folder).vocab).tokens)
     except WorkbenchError:
-        return []
-    return text.unlisted(words, set(vocabulary.tokens))
+        vocabulary = None
+    return prepare(words, vocabulary, text.number_languages(spec.languages, speaker.language, settings))
+
+
+def _remarks(prepared: Prepared) -> tuple[str, ...]:
+    """A line for what was changed, one for what is offered."""
+    changed, offered = summary(prepared.changes), summary(prepared.offers)
+    return tuple(
+        line
+        for line in (f"changed: {changed}" if changed else "", f"--clean would make: {offered}" if offered else "")
+        if line
+    )
 
 
 def _warn(warnings: tuple[str, ...], subject: str) -> None:

@@ -35,15 +35,20 @@ def run(document: dict[str, Any]) -> None:
 def plan(document: dict[str, Any]) -> None:
     """A row for each chunk that would be made."""
     columns = ("chunk", "text", "bytes", "predicted s", "warnings")
-    rows = [
-        (c["index"], c["text"], c["n_bytes"], c["planned_seconds"], "; ".join(c["warnings"]))
-        for c in document["chunks"]
-    ]
-    counted = f"{len(rows)} {'chunk' if len(rows) == 1 else 'chunks'} of at most {document['budget_bytes']} bytes"
+    rows: list[tuple[Any, ...]] = []
+    for c in document["chunks"]:
+        rows += [("", "(pause)", "", c["lead_seconds"], "")] if c["lead_seconds"] else []
+        spoken = c["text"] if c["written"] == c["text"] else f"{c['written']}\n= {c['text']}"
+        rows += [(c["index"], spoken, c["n_bytes"], c["planned_seconds"], "; ".join(c["warnings"]))]
+        rows += [("", "(pause)", "", c["pause_seconds"], "")] if c["pause_seconds"] else []
+    n_chunks = len(document["chunks"])
+    counted = f"{n_chunks} {'chunk' if n_chunks == 1 else 'chunks'} of at most {document['budget_bytes']} bytes"
     title = f"{counted}, voice {document['voice']} ({document['reference_seconds']:.2f} s)"
     console().print(table(title, columns, rows, right=("chunk", "bytes", "predicted s")))
     say("")
     say(f"{sum(c['planned_seconds'] for c in document['chunks']):.2f} s of speech before cross-fading")
+    for remark in document["remarks"]:
+        say(f"text: {remark}")
     for warning in document["voice_warnings"]:
         say(f"voice {document['voice']}: {warning}")
 
