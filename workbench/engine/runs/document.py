@@ -13,13 +13,14 @@ import threading
 from collections import OrderedDict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from pydantic_core import from_json
 from typing_extensions import TypedDict
 
 from workbench.engine.errors import RunError, SettingsError
+from workbench.engine.rules import TEXT_MAX_BYTES
 from workbench.engine.settings import MelConfig, SynthesisSettings
 
 FORMAT_VERSION = 1
@@ -74,7 +75,8 @@ Moment = Annotated[float, Field(ge=-1e7, le=1e7, allow_inf_nan=False)]  # loadin
 Percent = Annotated[float, Field(ge=0, le=1e5, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Word = Annotated[str, Field(max_length=300)]
-Text = Annotated[str, Field(max_length=400_000)]
+Text = Annotated[str, Field(max_length=TEXT_MAX_BYTES)]
+Place = Annotated[int, Field(ge=0, le=TEXT_MAX_BYTES)]
 Warnings = Annotated[list[Annotated[str, Field(max_length=2_000)]], Field(max_length=100)]
 Knob = bool | Annotated[int, Field(ge=-(2**63), le=2**63)] | Annotated[float, Field(allow_inf_nan=False)] | Word | None
 
@@ -88,6 +90,11 @@ class _Plan(TypedDict):
     planned_seconds: Seconds
     seed: Seed
     warnings: Warnings
+    written: NotRequired[Text]
+    start: NotRequired[Place]
+    end: NotRequired[Place]
+    pause_seconds: NotRequired[Seconds]
+    lead_seconds: NotRequired[Seconds]
 
 
 class _Row(TypedDict):

@@ -16,7 +16,8 @@ from workbench.engine.speech.results import Run
 
 _COLUMNS = (
     *("index", "n_bytes", "seed", "start_seconds", "planned_seconds", "audio_seconds", "text_seconds", "ode_seconds"),
-    *("vocoder_seconds", "total_seconds", "rtf", "n_evaluations", "mean_step_seconds", "text"),
+    *("vocoder_seconds", "total_seconds", "rtf", "n_evaluations", "mean_step_seconds", "pause_seconds"),
+    "text",
 )
 _UTILISATION = (
     ("cpu", "percent", "cpu_percent", 1.0),
@@ -58,15 +59,21 @@ def _rounded(value: Any) -> Any:
 
 
 def chunk_intervals(run: Run) -> list[tuple[float, float, str]]:
-    """(from, to, text) of each chunk in seconds, without gaps: a border is in the middle of its cross-fade."""
+    """(from, to, text) of each chunk in seconds, without gaps: a border is in the middle of its cross-fade.
+
+    A pause is an interval without text.
+    """
     rate, total = run.sample_rate, len(run.wave)
-    ends = [start + len(c.wave) for start, c in zip(run.starts, run.chunks, strict=True)]
-    inner = [(start + end) / 2 for start, end in zip(run.starts[1:], ends[:-1], strict=True)]
-    borders = [0.0, *inner, float(total)]
-    return [
-        (low / rate, high / rate, c.chunk.text)
-        for low, high, c in zip(borders[:-1], borders[1:], run.chunks, strict=True)
-    ]
+    intervals, end = [], 0.0
+    for index, (start, result) in enumerate(zip(run.starts, run.chunks, strict=True)):
+        if start > end:
+            intervals.append((end / rate, start / rate, ""))
+        low, high = max(float(start), end), start + len(result.wave)
+        if index + 1 < len(run.starts) and run.starts[index + 1] < high:
+            high = (run.starts[index + 1] + high) / 2
+        intervals.append((low / rate, high / rate, result.chunk.text))
+        end = high
+    return [*intervals, (end / rate, total / rate, "")] if end < total else intervals
 
 
 def text_grid(run: Run) -> str:

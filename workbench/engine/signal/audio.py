@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -109,8 +110,16 @@ def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-def cross_fade(waves: list[np.ndarray], fade_samples: int) -> tuple[np.ndarray, list[int]]:
+def cross_fade(
+    waves: list[np.ndarray], fade_samples: int, silences: Sequence[int] = ()
+) -> tuple[np.ndarray, list[int]]:
     """Join ``waves`` with linear fades of ``fade_samples`` at most.
+
+    Args:
+        waves: in order, each float32 [n_samples].
+        fade_samples: longest overlap.
+        silences: samples of silence before the first wave and after each, or nothing. Waves on both sides of a
+            silence are whole: it is exact to the sample.
 
     Returns:
         The joined wave, float32 [n_samples], and the sample at which each wave begins in it.
@@ -118,10 +127,12 @@ def cross_fade(waves: list[np.ndarray], fade_samples: int) -> tuple[np.ndarray, 
     The result is upstream's (``utils_infer.infer_batch_process``), which copies the whole wave for each chunk; this
     does it in one pass.
     """
-    joined = np.zeros(sum(len(wave) for wave in waves), dtype=np.float32)
+    silences = silences or [0] * (len(waves) + 1)
+    joined = np.zeros(sum(len(wave) for wave in waves) + sum(silences), dtype=np.float32)
     starts, end = [], 0
-    for wave in waves:
-        overlap = min(fade_samples, end, len(wave))
+    for wave, silence in zip(waves, silences[:-1], strict=True):
+        end += silence
+        overlap = 0 if silence else min(fade_samples, end, len(wave))
         start = end - overlap
         if overlap > 0:
             ramp = np.linspace(0, 1, overlap)
@@ -129,7 +140,7 @@ def cross_fade(waves: list[np.ndarray], fade_samples: int) -> tuple[np.ndarray, 
         joined[end : start + len(wave)] = wave[overlap:]
         starts.append(start)
         end = start + len(wave)
-    return joined[:end].copy(), starts
+    return joined[: end + silences[-1]].copy(), starts
 
 
 def to_bytes(wave: np.ndarray, sample_rate: int, suffix: str = ".wav") -> bytes:

@@ -46,7 +46,9 @@ def mel_spectrogram(wave: np.ndarray, config: MelConfig = MelConfig()) -> np.nda
         return mel.clamp(min=1e-5).log()[0].T[:n_frames].contiguous().numpy()
 
 
-def align_mels(mels: list[np.ndarray], starts: list[int], lengths: list[int], config: MelConfig) -> np.ndarray:
+def align_mels(
+    mels: list[np.ndarray], starts: list[int], lengths: list[int], config: MelConfig, n_samples: int | None = None
+) -> np.ndarray:
     """The mel of a run on the time axis of its cross-faded audio.
 
     Args:
@@ -54,6 +56,7 @@ def align_mels(mels: list[np.ndarray], starts: list[int], lengths: list[int], co
         starts: sample at which each chunk begins in the joined audio (``audio.cross_fade``).
         lengths: samples of each chunk.
         config: of the model.
+        n_samples: of the joined audio, where silence follows the last chunk.
 
     Returns:
         float32 [frames, n_mels]; frame i is centred on sample i * hop_length of the joined audio.
@@ -63,7 +66,7 @@ def align_mels(mels: list[np.ndarray], starts: list[int], lengths: list[int], co
     """
     hop = config.hop_length
     total = max(start + length for start, length in zip(starts, lengths, strict=True))
-    aligned = np.full((config.frames_of(total), mels[0].shape[1]), np.log(1e-5), dtype=np.float32)
+    aligned = np.full((config.frames_of(n_samples or total), mels[0].shape[1]), np.log(1e-5), dtype=np.float32)
     end = 0
     for mel, start, length in zip(mels, starts, lengths, strict=True):
         first, last = -(-start // hop), min((start + length) // hop, len(aligned) - 1)

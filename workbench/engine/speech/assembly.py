@@ -65,6 +65,9 @@ def assemble(
             environment=environment(),
         )
         joined = draft._joined
+    for result in results:
+        if result.chunk.lead_seconds or result.chunk.pause_seconds:  # it takes no time, but it has its place
+            timeline.add("pause", timeline.now(), 0.0, result.chunk.index)
     total_seconds = timeline.now()
     before = tuple(Span(s.name, s.start_seconds - load_seconds, s.seconds) for s in loaded.spans)
     run = dataclasses.replace(draft, spans=before + timeline.spans, total_seconds=total_seconds)

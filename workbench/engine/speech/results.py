@@ -54,6 +54,9 @@ class ChunkResult:
         return {
             "index": self.chunk.index,
             "text": self.chunk.text,
+            "written": self.chunk.written or self.chunk.text,
+            "lead_seconds": self.chunk.lead_seconds,
+            "pause_seconds": self.chunk.pause_seconds,
             "n_bytes": self.chunk.n_bytes,
             "seed": self.seed,
             "planned_seconds": self.chunk.planned_seconds,
@@ -115,11 +118,14 @@ class Run:
 
     @cached_property
     def _joined(self) -> tuple[np.ndarray, list[int]]:
-        return cross_fade([c.wave for c in self.chunks], int(self.settings.cross_fade_duration * self.sample_rate))
+        pauses = [c.chunk.pause_seconds for c in self.chunks]
+        silences = [round(seconds * self.sample_rate) for seconds in (self.chunks[0].chunk.lead_seconds, *pauses)]
+        fade = int(self.settings.cross_fade_duration * self.sample_rate)
+        return cross_fade([c.wave for c in self.chunks], fade, silences)
 
     @property
     def wave(self) -> np.ndarray:
-        """The chunks cross-faded, float32 [n_samples]."""
+        """The chunks cross-faded, with the pauses between them, float32 [n_samples]."""
         return self._joined[0]
 
     @property
@@ -131,7 +137,11 @@ class Run:
     def mel(self) -> np.ndarray:
         """float32 [frames, n_mels] on the time axis of ``wave``."""
         return align_mels(
-            [c.mel for c in self.chunks], self.starts, [len(c.wave) for c in self.chunks], self.mel_config
+            [c.mel for c in self.chunks],
+            self.starts,
+            [len(c.wave) for c in self.chunks],
+            self.mel_config,
+            len(self.wave),
         )
 
     @property
