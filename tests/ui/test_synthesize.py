@@ -103,14 +103,37 @@ def test_one_chunk_is_remade_and_the_others_stay(open_page: Any) -> None:
         ("Hello 😀 there.", "vocabulary lacks"),
         ("你好，世界。", "vocabulary lacks"),
         ("a\x00b", "NUL"),
-        ("x. " * 70_000, "more than the"),
+        ("Wait. [pause] Go.", "has no length"),
     ],
 )
 def test_a_text_that_cannot_be_spoken_is_one_clear_message(open_page: Any, text: str, says: str) -> None:
     at = _type(open_page(), text)
     assert len(at.error) == 1 and says in at.error[0].value
-    at.button(key="go").click().run()
-    assert not at.exception and store.list_runs() == []
+    assert at.button(key="go").disabled and not at.exception
+
+
+def test_what_is_in_the_way_is_marked_and_one_button_clears_it(open_page: Any) -> None:
+    at = _type(open_page(), "# A title\n\nHello 😀 **there**, it is 22\u200b now — “yes”.", size=None)
+    page = html_of(at)
+    assert 'class="wb-lacking" title="the model cannot speak this">😀' in page and at.button(key="go").disabled
+    assert "Changed: U+200B left out" in page and "Offered: " in page
+    at.button(key="clean_text").click().run()
+    assert at.text_area(key="text").value == "A title\n\nHello  there, it is 22\u200b now — “yes”."
+    page = html_of(at)
+    assert not at.error and not at.button(key="go").disabled and 'class="wb-lacking"' not in page
+    assert '22</span><span class="wb-words"> twenty-two</span>' in page
+
+
+def test_a_pause_is_a_row_of_the_plan_and_of_the_table(open_page: Any) -> None:
+    from workbench.engine.speech.text import plan_chunks
+    from workbench.ui.parts import tables
+
+    text = "[pause 0.5s] One boat is here. [pause 1.25s] Two boats are there."
+    page = html_of(_type(open_page(), text, size=None))
+    assert page.count('class="wb-pause"') == 2 and "pause 1.25 s" in page
+    assert "<b>1.8 s</b> <span>of pauses" in page or "<b>1.7 s</b> <span>of pauses" in page
+    table = tables.chunk_table(plan_chunks(text, "A reference of words.", 24_000 * 3, SynthesisSettings()))
+    assert "pause of 0.50 s" in table and "pause of 1.25 s" in table
 
 
 def test_ten_thousand_characters_are_planned(open_page: Any) -> None:
@@ -123,18 +146,22 @@ def test_html_in_a_text_stays_text(open_page: Any) -> None:
     from workbench.ui.parts import plan_view, tables
 
     text = "<img src=x onerror=alert(1)> said & done."
-    chunk = Chunk(0, text, len(text), 100, 50, 1.0, 0, ("a <b>warning</b>",))
-    for page in (plan_view.coloured(text, [chunk]), tables.chunk_table([chunk])):
+    chunk = Chunk(0, text, len(text), 100, 50, 1.0, 0, ("a <b>warning</b>",), end=len(text))
+    marks = [(0, 4, "wb-offer", "<b>title</b>", "<b>words</b>")]
+    for page in (
+        plan_view.coloured(text, [chunk], marks),
+        plan_view.uncut(text, marks),
+        tables.chunk_table([chunk]),
+    ):
         assert "<img" not in page and "<b>" not in page and "&lt;img" in page
 
 
 def test_chunks_are_found_in_the_text_they_came_from() -> None:
     from workbench.engine.speech.text import plan_chunks
-    from workbench.ui.parts.plan_view import locate
 
     text = "  One boat,\n\n two   boats.  Three\tboats came; four left!  你好，世界。再见。"
     chunks = plan_chunks(text, "A reference of words.", 24_000 * 3, SynthesisSettings(max_chunk_bytes=20))
-    places = locate(text, chunks)
+    places = [(chunk.start, chunk.end) for chunk in chunks]
     for chunk, (low, high) in zip(chunks, places, strict=True):
         assert "".join(text[low:high].split()) == "".join(chunk.text.split())
     assert all(a[1] <= b[0] for a, b in itertools.pairwise(places)) and len(chunks) > 3

@@ -14,6 +14,13 @@ _CSS = """
 .wb-tag{font-size:.74em;font-weight:600;color:color-mix(in srgb,var(--c) 72%,currentColor);
  margin:0 .25em 0 .1em;white-space:nowrap;
  font-variant-numeric:tabular-nums;user-select:none}
+.wb-lacking{background:color-mix(in srgb,#c0392b 24%,transparent);box-shadow:inset 0 -2px 0 #c0392b}
+.wb-offer{text-decoration:line-through;text-decoration-color:#b4560e;
+ background:color-mix(in srgb,#b4560e 14%,transparent)}
+.wb-changed,.wb-said{text-decoration:underline dotted;text-underline-offset:.2em}
+.wb-words,.wb-pause{font-size:.82em;font-style:italic;opacity:.75;user-select:none}
+.wb-pause{border:1px solid color-mix(in srgb,currentColor 30%,transparent);border-radius:2px;padding:0 .35em}
+.wb-remark{overflow-wrap:anywhere}
 .wb-warn{color:#b4560e;font-weight:600}
 .wb-scroll{overflow-x:auto;max-width:100%}
 .wb-table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums;line-height:1.35}

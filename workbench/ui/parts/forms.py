@@ -26,6 +26,7 @@ _TITLES = {
     "cross_fade_duration": "Cross-fade",
     "target_rms": "Reference level (target_rms)",
     "keep_trajectory": "Keep the ODE trajectory (for the Flow page)",
+    "numbers": "Numbers as words",
     "seed": "Seed",
     "nfe_step": "ODE steps (nfe_step)",
     "max_chunk_bytes": "Chunk size (max_chunk_bytes)",

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 import streamlit as st
 
+from workbench.engine.catalog import get_model
 from workbench.engine.errors import WorkbenchError
+from workbench.engine.rules import WINDOW_FRAMES
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech.text import Chunk, byte_budget, check_text, plan_chunks
+from workbench.engine.speech.normalise import summary
+from workbench.engine.speech.preparing import Prepared, prepare
+from workbench.engine.speech.text import Chunk, byte_budget, number_languages, plan_chunks
 from workbench.engine.speech.voices import Voice
 from workbench.figures.theme import chunk_colour
 from workbench.ui import resources
@@ -17,16 +23,31 @@ from workbench.ui import resources
 SHOWN_CHARACTERS = 20_000  # a longer text is planned whole and shown in part
 
 
-def plan(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> list[Chunk]:
-    """The chunks of ``text``, by the engine where it is loaded, else without its vocabulary. Never waits for a model.
+@dataclass(frozen=True)
+class Plan:
+    """What a text will be: prepared and in chunks, or ``error``, why it cannot be spoken."""
 
-    Raises:
-        TextError, SettingsError: as ``Engine.plan``.
-    """
-    engine = resources.engine_if_loaded(model)
-    if engine is not None:
-        return engine.plan(text, voice, settings)
-    return plan_chunks(check_text(text), voice.ref_text, len(voice.audio), settings, voice.mel_config)
+    prepared: Prepared | None
+    chunks: tuple[Chunk, ...] = ()
+    error: str = ""
+
+
+def plan(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> Plan:
+    """The plan of ``text``, by the engine where it is loaded, else without its vocabulary. Waits for no model."""
+    engine, prepared = resources.engine_if_loaded(model), None
+    try:
+        if engine is not None:
+            prepared = engine.prepare(text, voice, settings)
+            spec, window = engine.loaded.spec, engine.loaded.window_frames
+        else:
+            spec = get_model(model)
+            window = WINDOW_FRAMES[spec.backbone]
+            prepared = prepare(text, languages=number_languages(spec.languages, voice.language, settings))
+        prepared.check()
+        chunks = plan_chunks(prepared, voice.ref_text, len(voice.audio), settings, spec.mel, window)
+    except WorkbenchError as error:
+        return Plan(prepared, error=str(error))
+    return Plan(prepared, tuple(chunks))
 
 
 def upstream_bytes(voice: Voice | None) -> int:
@@ -36,66 +57,128 @@ def upstream_bytes(voice: Voice | None) -> int:
     return byte_budget(voice.ref_text, voice.seconds, SynthesisSettings())
 
 
-def locate(text: str, chunks: Sequence[Chunk]) -> list[tuple[int, int]]:
-    """(from, to) of each chunk in ``text``: chunks hold its characters in order, spaces apart."""
-    places, at = [], 0
-    for chunk in chunks:
-        left = sum(not c.isspace() for c in chunk.text)
-        while at < len(text) and text[at].isspace():
-            at += 1
-        start = at
-        while at < len(text) and left:
-            left -= not text[at].isspace()
-            at += 1
-        places.append((start, at))
-    return places
+Mark = tuple[int, int, str, str, str]  # from, to, class, title, what is shown behind
 
 
-def coloured(text: str, chunks: Sequence[Chunk]) -> str:
-    """``text`` as HTML, each chunk in its colour, with its number, bytes and seconds; warnings marked."""
+def _marks(prepared: Prepared) -> list[Mark]:
+    """Everything to be seen in the typed text, in order; what cannot be spoken before what is only offered."""
+    marks: list[Mark] = [(c.start, c.end, "wb-lacking", "the model cannot speak this", "") for c in prepared.lacking]
+    marks += [
+        (c.start, c.end, "wb-offer", f"{c.what}: can be left out or written plainer", "") for c in prepared.offers
+    ]
+    marks += [
+        (c.start, c.end, "wb-changed", f"{c.what}: read as {c.after!r}" if c.after else f"{c.what}: left out", "")
+        for c in prepared.changes
+        if c.before.strip()
+    ]
+    for low, high, words in prepared.spoken:
+        marks.append((prepared.place(low), prepared.place(high - 1) + 1, "wb-said", "spoken as words", words))
+    marks.sort(key=lambda mark: mark[0])
+    apart: list[Mark] = []
+    for mark in marks:
+        if not apart or mark[0] >= apart[-1][1]:
+            apart.append(mark)
+    return apart
+
+
+def _marked(text: str, low: int, high: int, marks: Sequence[Mark]) -> str:
+    """``text[low:high]`` as HTML, with those of ``marks`` that lie inside."""
+    parts, end = [], low
+    first = bisect.bisect_left(marks, (low,))
+    for start, stop, css, title, behind in marks[first:]:
+        if stop > high:
+            break
+        shown = escape(text[start:stop])
+        said = f'<span class="wb-words"> {escape(behind)}</span>' if behind else ""
+        parts += [escape(text[end:start]), f'<span class="{css}" title="{escape(title)}">{shown}</span>{said}']
+        end = stop
+    return "".join([*parts, escape(text[end:high])])
+
+
+def _pause(seconds: float) -> str:
+    return f'<span class="wb-pause">pause {seconds:.2f} s</span> ' if seconds else ""
+
+
+def coloured(text: str, chunks: Sequence[Chunk], marks: Sequence[Mark] = ()) -> str:
+    """``text`` as HTML, each chunk in its colour, with its number, bytes and seconds; warnings and ``marks`` shown."""
     parts, end = [], 0
-    for chunk, (low, high) in zip(chunks, locate(text, chunks), strict=True):
-        if low >= SHOWN_CHARACTERS:
+    for chunk in chunks:
+        if chunk.start >= SHOWN_CHARACTERS:
             break
         warning = (
             f' <span class="wb-warn" title="{escape("; ".join(chunk.warnings))}">⚠</span>' if chunk.warnings else ""
         )
         facts = f"{chunk.index + 1} · {chunk.n_bytes} B · {chunk.planned_seconds:.1f} s"
-        parts.append(escape(text[end:low]))
+        parts.append(_marked(text, end, chunk.start, marks) + _pause(chunk.lead_seconds))
         parts.append(
             f'<span class="wb-chunk" style="--c:{chunk_colour(chunk.index)}">'
-            f'<span class="wb-tag">{facts}{warning}</span>{escape(text[low:high])}</span>'
+            f'<span class="wb-tag">{facts}{warning}</span>{_marked(text, chunk.start, chunk.end, marks)}</span>'
         )
-        end = high
+        parts.append(_pause(chunk.pause_seconds))
+        end = chunk.end
     more = len(text) - end
-    rest = f' <span class="wb-dim">… and {more:,} characters more</span>' if more > 1 else ""
+    rest = f' <span class="wb-dim">… and {more:,} characters more</span>' if more > 1 and text[end:].strip() else ""
     return f'<div class="wb-text" role="group" aria-label="The text, divided into chunks">{"".join(parts)}{rest}</div>'
 
 
-def show_plan(text: str, voice: Voice | None, settings: SynthesisSettings, model: str) -> list[Chunk] | None:
-    """Draw the plan, or what is wrong with text and settings. Returns the chunks, or None."""
+def uncut(text: str, marks: Sequence[Mark]) -> str:
+    """``text`` as HTML with ``marks`` and without chunks: it cannot be spoken as it is."""
+    shown = _marked(text, 0, min(len(text), SHOWN_CHARACTERS), marks)
+    return f'<div class="wb-text" role="group" aria-label="The text, with what is in the way">{shown}</div>'
+
+
+def plan_if_any(text: str, voice: Voice | None, settings: SynthesisSettings | None, model: str) -> Plan | None:
+    """The plan, or None while text, voice or settings are missing."""
+    return plan(text, voice, settings, model) if voice and settings and text.strip() else None
+
+
+def show_plan(text: str, found: Plan | None, voice: Voice | None, key: str) -> None:
+    """Draw the plan ``found`` for ``text``, or what is wrong with it.
+
+    ``key`` is the text area's: a button puts the text there with everything that is offered.
+    """
     if voice is None:
         st.html('<div class="wb-empty">Choose a voice: the plan follows from its pace.</div>')
-        return None
-    if not text.strip():
-        st.html('<div class="wb-empty">Type a text, or take an example. Its chunks appear here as you type.</div>')
-        return None
-    try:
-        chunks = plan(text, voice, settings, model)
-    except WorkbenchError as error:
-        st.error(str(error))
-        return None
-    st.html(_facts(chunks, voice) + coloured(text.strip(), chunks) + _warnings(chunks))
-    return chunks
+        return
+    if found is None:
+        if not text.strip():
+            st.html('<div class="wb-empty">Type a text, or take an example. Its chunks appear here as you type.</div>')
+        return
+    if found.error:
+        st.error(found.error)
+    if found.prepared is None:
+        return
+    _show_remarks(found.prepared, key)
+    marks = _marks(found.prepared)
+    if found.chunks:
+        st.html(_facts(found.chunks, voice) + coloured(text, found.chunks, marks) + _warnings(found.chunks))
+    elif marks:
+        st.html(uncut(text, marks))
+
+
+def _show_remarks(prepared: Prepared, key: str) -> None:
+    """A line of what was changed, and one of what is offered, with the button that does it."""
+    if prepared.changes:
+        st.html(f'<div class="wb-state wb-remark">Changed: {escape(summary(prepared.changes))}</div>')
+    if prepared.offers:
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            st.button("Clean the text", key=f"clean_{key}", on_click=_clean, args=(key, prepared.cleaned))
+            st.html(f'<div class="wb-state wb-remark">Offered: {escape(summary(prepared.offers))}</div>')
+
+
+def _clean(key: str, cleaned: str) -> None:
+    st.session_state[key] = cleaned
 
 
 def _facts(chunks: Sequence[Chunk], voice: Voice) -> str:
     seconds = sum(c.planned_seconds for c in chunks)
+    pauses = sum(c.lead_seconds + c.pause_seconds for c in chunks)
     longest = max(c.duration_frames for c in chunks) / voice.mel_config.frames_per_second
     facts = {
         "chunk" if len(chunks) == 1 else "chunks": str(len(chunks)),
         "bytes": f"{sum(c.n_bytes for c in chunks):,}",
         "of speech": f"{seconds:.1f} s",
+        **({"of pauses": f"{pauses:.1f} s"} if pauses else {}),
         "longest with reference": f"{longest:.1f} s",
     }
     return (

@@ -46,7 +46,11 @@ def chunk_table(
     done = {r.chunk.index: r for r in results}
     plan = [done[c.index].chunk if c.index in done else c for c in plan]
     shown = plan[:MAX_ROWS]
-    rows = [_chunk_row(c, done.get(c.index), step if c.index == now else "", c.index == now) for c in shown]
+    rows = []
+    for chunk in shown:
+        rows += [_pause_row(chunk.lead_seconds)] if chunk.lead_seconds else []
+        rows.append(_chunk_row(chunk, done.get(chunk.index), step if chunk.index == now else "", chunk.index == now))
+        rows += [_pause_row(chunk.pause_seconds)] if chunk.pause_seconds else []
     if len(plan) > len(shown):
         rows.append(f'<tr><td class="l wb-dim" colspan="{len(_HEAD)}">and {len(plan) - len(shown)} more</td></tr>')
     head = "".join(f'<th class="{"l" if name in _LEFT else ""}">{name}</th>' for name in _HEAD)
@@ -54,6 +58,10 @@ def chunk_table(
         f'<div class="wb-scroll"><table class="wb-table" aria-label="Chunks: planned and measured"><thead><tr>{head}'
         f"</tr></thead><tbody>{''.join(rows)}</tbody><tfoot>{_foot(plan, results, total_seconds)}</tfoot></table></div>"
     )
+
+
+def _pause_row(seconds: float) -> str:
+    return f'<tr><td class="l wb-dim" colspan="{len(_HEAD)}">pause of {seconds:.2f} s</td></tr>'
 
 
 def _chunk_row(chunk: Chunk, result: ChunkResult | None, step: str, is_now: bool) -> str:

@@ -9,14 +9,13 @@ from workbench.engine.errors import WorkbenchError
 from workbench.engine.rules import TRAINED_SECONDS
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech import costs
-from workbench.engine.speech.text import check_text
 from workbench.engine.speech.voices import Voice
 from workbench.figures.chunk_size import cost_fit, size_curves
 from workbench.ui import resources
 from workbench.ui.parts import forms
 from workbench.ui.parts.examples import EXAMPLES
 from workbench.ui.parts.live_text import live_text
-from workbench.ui.parts.plan_view import show_plan, upstream_bytes
+from workbench.ui.parts.plan_view import plan_if_any, show_plan, upstream_bytes
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import sweep
 from workbench.ui.runs.size_view import UNMEASURED, measured_points, numbers, scanned
@@ -117,10 +116,11 @@ with left:
     typed = st.text_area("Text", EXAMPLES["A paragraph"], key="size_text", height=120, persist_state="session")
     live_text("size_text")
     settings = SynthesisSettings(nfe_step=steps, max_chunk_bytes=size)
-    chunks = show_plan(typed, voice, settings, model)
-if chunks:
+    found = plan_if_any(typed, voice, settings, model)
+    show_plan(typed, found, voice, "size_text")
+if found and found.chunks and voice:
     try:
-        lesson(check_text(typed), voice, settings, model)
+        lesson(typed.strip(), voice, settings, model)
     except WorkbenchError as error:
         st.error(str(error))
 sweep.progress()

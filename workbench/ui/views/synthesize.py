@@ -14,7 +14,7 @@ from workbench.ui import resources
 from workbench.ui.parts import forms
 from workbench.ui.parts.examples import EXAMPLES
 from workbench.ui.parts.live_text import live_text
-from workbench.ui.parts.plan_view import show_plan, upstream_bytes
+from workbench.ui.parts.plan_view import plan_if_any, show_plan, upstream_bytes
 from workbench.ui.parts.preload_view import preload_line
 from workbench.ui.parts.voice_picker import pick_voice
 from workbench.ui.runs import run_live, run_tools, run_view
@@ -97,16 +97,17 @@ def compose() -> None:
         live_text("text")
         job = run_live.current_job()
         busy = job is not None and job.is_active
+        found = plan_if_any(text, voice, settings, model)
         pressed = st.button(
             "Synthesize",
             key="go",
             type="primary",
             shortcut="Ctrl+Enter",
-            disabled=busy or voice is None or settings is None,
+            disabled=busy or found is None or not found.chunks,
         )
         run_live.strip(job)
-        chunks = show_plan(text, voice, settings, model) if settings else None
-    if pressed and chunks and voice and settings:
+        show_plan(text, found, voice, "text")
+    if pressed and found and found.chunks and voice and settings:
         start(text, voice, settings, model)
 
 
