@@ -31,19 +31,19 @@ WORDS = _listed(
     # Latvian
     "piem utt lpp plkst dz",
     # Russian
-    "ул им руб коп тыс млн млрд стр см др пр гг вв проф акад",
+    "г ул им руб коп тыс млн млрд стр см др пр гг вв проф акад",
 )
 
 # only before a number: "No. 5" and "fig. 3", but "No." and "the fig." end sentences
 BEFORE_NUMBERS = _listed(
     "No Nos Nr p pp S s ch Ch fig Fig figs vol Vol vols sec Sec art Art ed par para Abs Bd Kap n nn num tab Tab",
-    "Abb ca c eq Eq ver v l ll g t Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec стр рис гл с г д кв",
+    "Abb ca c eq Eq ver v l ll g t Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec стр рис гл с д кв",
 )
 
 # of several letters with a stop after each, where the stops stand apart or the letters are small
 CHAINS = _listed(
     "z. B.|z. T.|d. h.|u. a.|u. Ä.|o. Ä.|i. d. R.|v. Chr.|n. Chr.|s. o.|s. u.|p. ex.|c.-à-d.|av. J.-C.|apr. J.-C.",
     "a. C.|d. C.|p. ej.|EE. UU.|RR. HH.|s. f.|e. g.|i. e.|т. е.|т. д.|т. п.|т. к.|н. э.|m. m.|u. c.",
-    "t. i.|t. s.|t. sk.|ph. d.|Ph. D.|sig.ra|sig.na|gg. вв.",
+    "t. i.|t. s.|t. sk.|n.º|n.ª|ph. d.|Ph. D.|sig.ra|sig.na|gg. вв.",
     separator="|",
 )

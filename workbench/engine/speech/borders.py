@@ -46,26 +46,28 @@ _SPACELESS = regex.compile(
 
 # What stays whole ----------------------------------------------------------------------------------------------------
 
+# a sign, the counters of Chinese and Japanese, and, after a space, any word as short as a unit
 _UNITS = (
-    r"[%‰℃℉€$£¥₹₽¢]|°\s?[CFK]?\b|°|[KMGT]i?B\b|kB\b|[kMG]bit(?:/s)?\b|[kMGT]?Hz\b|[kMG]?Wh?\b|k?V\b|mA\b|Ah?\b|"
-    r"[kMh]?Pa\b|[kcdmµμn]?m(?:[²³]|/s|\^?[23])?\b|km/?h\b|[kmµμ]?g\b|[mcdh]?[lL]\b|m?s\b|min\b|h\b|mph\b|ft\b|"
-    r"yd\b|mi\b|oz\b|lbs?\b|bar\b|dB\b|k?cal\b|k?J\b|K\b|USD\b|EUR\b|GBP\b|JPY\b|INR\b|CHF\b|RUB\b|"
-    r"[aApP]\.\s?[mM]\.|[aApP][mM]\b|Uhr\b|Grad\b|Mio\b|Mrd\b|million\b|billion\b|trillion\b|"
-    r"кг\b|км\b|см\b|мм\b|м\b|г\b|руб\b|[年月日時时分秒个個人円元块度回歳岁号號万亿億]"
+    r"[%‰٪℃℉€$£¥₹₽¢]|°(?:\s?[CFK](?!\p{L}))?|[aApP]\.\s?[mM]\.|[年月日時时点點分秒个個人円元块度回歳岁号號]|[万亿億][円元人个個]?|"
+    r"公里|公斤|分钟|小时|[\p{Latin}\p{Greek}\p{Cyrillic}µ][\p{Latin}\p{Greek}\p{Cyrillic}/²³^23]{0,3}(?![\p{L}\p{N}--\p{Han}])|"
+    r"(?:(?![\p{Han}\p{Hiragana}\p{Katakana}])\p{L}\p{M}*){1,3}(?![\p{L}\p{M}])|million\b|billion\b|trillion\b|[Gg]rad\b"
 )
 _TELEPHONE = r"\+?\d*(?:[\s\-./]?\(\d{1,5}\)[\s\-./]?)?\d{2,}(?:[ \u00a0\-./]\d{2,}){1,7}|\+\d{1,3}(?:[ \-]\d+){1,7}"
-_GROUPED = r"\d{1,3}(?:[ \u00a0\u202f\u2009'’]\d{3})+(?![ \d]*\d)"
+_GROUPED = r"\d{1,3}(?:[ \u00a0\u202f\u2009'’]\d{3})+(?![ \d]*\d)|\d+ \d+[/⁄]\d+"
+_INNER = r"[.,:/٫٬،'’·×x\-‐‑–—⁄，．：年月日時时点點]|\.\s?[–-]\s?"
 _NUMBER = regex.compile(
-    r"(?:[$€£¥₹₽#№§]\s?|[-−+±~≈])?"
-    rf"(?:{_TELEPHONE}|{_GROUPED}|\d+)(?:[.,:/٫٬،'’·×x\-‐‑–—⁄]\d+){{0,8}}(?:[eE][-−+]?\d+)?(?:[-+.][a-z]+\d*(?:\.\d+)*)?"
+    r"(?V1)(?:[$€£¥₹₽#№§]\s?|[-−+±~≈]|\b(?:CHF|EUR|USD|GBP|INR|JPY|RUB|Rs\.?|Fr\.)\s)?"
+    rf"(?:{_TELEPHONE}|{_GROUPED}|\d+)(?:(?:{_INNER})\d+){{0,8}}(?:[eE][-−+]?\d+)?(?:[-+.][a-z]+\d*(?:\.\d+)*)?"
     rf"(?:[ \u00a0\u202f\u2009]?(?:{_UNITS}))?"
     r"|[〇零一二三四五六七八九十百千万亿億兆]{2,}"
 )
+_IN_URL = r"[^\s<>\"“”„«»\u3000-\u9fff\uff00-\uffef]"
+_NAME = r"[A-Za-z0-9._%+\-]"
 _ADDRESS = regex.compile(
-    r"(?:(?:https?|ftp|file)://|www\.|mailto:)[^\s<>\"“”„«»]+"
-    r"|(?<![\w.+\-])[\w.+\-]{1,64}+@[\w\-]+(?:\.[\w\-]+)+"
-    r"|(?<![\w.\-])(?:[\w\-]{1,63}+\.){1,8}"
-    r"(?:com|org|net|edu|gov|io|de|fr|it|es|fi|lv|ru|uk|eu|in|cn|jp|dev|ai|info)\b(?:/[^\s<>\"“”„«»]*)?"
+    rf"(?:(?:https?|ftp|file)://|www\.|mailto:){_IN_URL}+"
+    rf"|(?<!{_NAME}){_NAME}{{1,64}}+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+"
+    rf"|(?<!{_NAME})(?:[A-Za-z0-9\-]{{1,63}}+\.){{1,8}}"
+    rf"(?:com|org|net|edu|gov|io|de|fr|it|es|fi|lv|ru|uk|eu|in|cn|jp|dev|ai|info)\b(?:/{_IN_URL}*)?"
 )
 _MAY_HOLD_ADDRESS = regex.compile(r"@|://|www\.|mailto:|[\w\-]\.\p{Ll}{2}")
 _GAP = r"(?:[^\S\n]|\n(?![^\S\n]*\n))*"  # spaces, and a line end that is not a blank line
