@@ -311,3 +311,27 @@ def test_without_any_network_the_bytes_are_the_same(tmp_path):
         done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
         assert last_json(done.stdout)["loads"] == {"acoustic": 1, "vocoder": 1}
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+
+
+def test_plan_says_what_was_changed_and_clean_makes_what_is_offered(call):
+    words = "**One** boat\u200b 😀 is here. [pause 1.5s] It is 22."
+    code, out, _ = call("plan", words, "--json")
+    document = json.loads(out)
+    assert code == 0 and [c["before"] for c in document["changes"]] == ["\u200b"]
+    assert [c["before"] for c in document["offers"]] == ["**", "**", "😀"]
+    first, second = document["chunks"]
+    assert "vocabulary lacks '*', '😀'" in first["warnings"][-1] and first["pause_seconds"] == 1.5
+    assert (second["written"], second["text"]) == ("It is 22.", "It is twenty-two.")
+    code, out, _ = call("plan", words, "--clean", "--json")
+    document = json.loads(out)
+    assert document["offers"] == [] and document["chunks"][0]["text"] == "One boat is here."
+    code, out, _ = call("plan", words, "--numbers", "off")
+    assert code == 0 and "(pause)" in out and "changed: U+200B left out" in out and "--clean" in out
+    assert "twenty" not in out
+
+
+def test_synth_names_what_is_in_the_way_before_a_model_is_loaded(call, monkeypatch, tmp_path):
+    monkeypatch.setattr("workbench.engine.synthesis.load_engine", lambda *a, **k: pytest.fail("a model was loaded"))
+    code, out, err = call("synth", "[laugh] Hello 你好 <emphasis>there</emphasis>.", "--json")
+    assert code == 2 and out == "" and len(err.strip().splitlines()) == 1
+    assert "'[laugh]'" in err and "'你'" in err and "'<emphasis>'" in err and "--clean" in err
