@@ -142,7 +142,7 @@ BAD = {
     "empty text": ([""], "empty"),
     "only punctuation": (["?!... --"], "nothing to pronounce"),
     "outside the vocabulary": (["Snow ☃ falls on the town."], "U+2603"),
-    "twenty megabytes": (["--text-file", "book.txt"], "22,000,000 bytes"),
+    "twenty megabytes": (["--text-file", "book.txt"], "16,777,216 bytes"),
     "5,000 bytes without punctuation": (["--text-file", "run-on.txt"], "without a sentence or clause end"),
     "not UTF-8": (["--text-file", "latin.txt"], "not UTF-8"),
     "no text at all": ([], "--text-file"),
@@ -331,7 +331,9 @@ def test_plan_says_what_was_changed_and_clean_makes_what_is_offered(call):
 
 
 def test_synth_names_what_is_in_the_way_before_a_model_is_loaded(call, monkeypatch, tmp_path):
-    monkeypatch.setattr("workbench.engine.synthesis.load_engine", lambda *a, **k: pytest.fail("a model was loaded"))
+    monkeypatch.setattr(
+        "workbench.engine.speech.synthesis.load_engine", lambda *a, **k: pytest.fail("a model was loaded")
+    )
     code, out, err = call("synth", "[laugh] Hello 你好 <emphasis>there</emphasis>.", "--json")
     assert code == 2 and out == "" and len(err.strip().splitlines()) == 1
     assert "'[laugh]'" in err and "'你'" in err and "'<emphasis>'" in err and "--clean" in err

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 from workbench.engine.errors import TextError, reason_of
+from workbench.engine.rules import TEXT_MAX_BYTES
 
-READ_MAX_BYTES = 2**24  # far more than a text may have, so that its true size is told
+READ_MAX_BYTES = TEXT_MAX_BYTES  # of a file or of standard input; more is no text
 
 
 def read_text(argument: str | None, file: Path | None) -> str:

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.engine import runs
-from workbench.engine.runs import exports
+from workbench.engine.runs import exports, store
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.signal.audio import cross_fade
 from workbench.engine.speech.text import text_of
@@ -67,8 +66,8 @@ def test_pauses_are_in_csv_json_and_spans(run: Any) -> None:
 
 
 def test_a_saved_run_keeps_its_pauses(run: Any) -> None:
-    runs.save_run(run)
-    again = runs.load_run(run.id)
+    store.save_run(run)
+    again = store.load_run(run.id)
     assert [c.chunk for c in again.chunks] == [c.chunk for c in run.chunks]
     assert np.array_equal(again.wave, run.wave) and again.text == TEXT
 

@@ -199,6 +199,12 @@ def _is_spaceless(text: str, at: int) -> bool:
     return bool(_SPACELESS.match(text, at) or _SPACELESS.match(text, base))
 
 
+def cuts(text: str) -> list[int]:
+    """Every cut of ``text`` at a clause, a space or between characters of a script without spaces."""
+    found = partings(text, glue(text), 0, len(text))
+    return sorted(set().union(*found))
+
+
 def clusters(text: str, glued: bytearray, low: int, high: int) -> list[int]:
     """Cuts between any two grapheme clusters from ``low`` to ``high``."""
     return [m.end() for m in _CLUSTER.finditer(text, low, high) if m.end() < high and not glued[m.end()]]
