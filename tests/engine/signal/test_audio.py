@@ -45,6 +45,7 @@ def test_common_formats_are_read(kind, subtype, speech):
         (sound_file(np.zeros(24000), 24000), "silent"),
         (sound_file(np.full(24000, np.nan), 24000, subtype="FLOAT"), "not numbers"),
         (sound_file(np.zeros(0), 24000), "no samples"),
+        (sound_file(np.full(8, 0.5), 655_350), "no samples"),
         (sound_file(np.ones(8000 * 1200, np.float32) * 0.1, 8000), "1200 s long"),
     ],
 )

@@ -132,10 +132,10 @@ def _read(sound: _Forward, sample_rate: int, title: str, max_seconds: float) -> 
         power += float(mono @ mono)
         mono = mono.astype(np.float32)
         waves.append(resampler.resample_chunk(mono) if resampler else mono)
-    if not n_frames:
-        raise AudioError(f"{title} holds no samples.", remedy=_ANOTHER)
-    if resampler:
+    if resampler and n_frames:
         waves.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+    if not any(len(wave) for wave in waves):  # a few samples of a high rate may be less than one of the model's
+        raise AudioError(f"{title} holds no samples.", remedy=_ANOTHER)
     return np.concatenate(waves), float(np.sqrt(power / n_frames))
 
 
