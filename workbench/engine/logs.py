@@ -1,16 +1,14 @@
-"""The log: one line a record, ``event key=value``, or one JSON document a line.
+"""The log: one record a line, as ``event key=value ...`` or as a JSON document.
 
-Every module logs through ``logging.getLogger("workbench.…")`` with the pairs in the format string, such as
-``log.info("chunk spoken index=%d took=%.3f", …)``. The JSON form takes the pairs from the format string and its
-arguments, so numbers stay numbers and a value may hold spaces.
+Every module logs through ``logging.getLogger("workbench.…")`` and hands over values by name:
+``log.info("chunk spoken", extra=pairs(index=3, took=0.81))``. JSON keeps their types; plain lines show 3 decimals.
 
-By default no line holds a text of the user or a full path: texts are told by their length, paths by their last part.
-``WORKBENCH_LOG_TEXT=1`` in the environment shows both. Tracebacks are as they are.
+By default no line holds a text of the user or a full path: a text is logged as its length, a path as its last part.
+``WORKBENCH_LOG_TEXT=1`` in the environment logs both in full. Tracebacks are never shortened.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
 import os
@@ -22,13 +20,16 @@ from typing import Any, TextIO
 
 from workbench.engine.visible import visible, visible_json
 
-_PAIR = re.compile(r"\b([a-z_0-9]+)=(%(?:[-+ #0]*\d*(?:\.\d+)?)[srdfgex])")
-_PLACEHOLDER = re.compile(r"%(?:[-+ #0]*\d*(?:\.\d+)?)[srdfgexi]")
 _TEXT_KEYS = frozenset({"title", "text", "ref_text", "words", "note"})  # pairs whose value the user wrote
-_ADDRESS_KEYS = frozenset({"path"})  # pairs whose value, a text, is the path of an address on a Hub
+_ADDRESS_KEYS = frozenset({"path"})  # pairs whose value is the path of a web address
 # an absolute path within words, but not the path of an address
 _PATH = re.compile(r"(?<![\w:/.])(?:[A-Za-z]:)?[/\\](?:[^\s/\\'\",;:()]+[/\\])+(?=[^\s/\\'\",;:()])")
 LINE = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+def pairs(**values: Any) -> dict[str, Any]:
+    """The ``extra`` argument of a log call that carries ``values``."""
+    return {"pairs": values}
 
 
 class JsonFormatter(logging.Formatter):
@@ -36,81 +37,50 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
+        event, values = _discreet(record)
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
-        document: dict[str, Any] = {"time": stamp, "level": record.levelname, "logger": record.name}
-        document |= fields(discreet(record))
+        document = {"time": stamp, "level": record.levelname, "logger": record.name, "event": event} | values
         if record.exc_info:
             document["traceback"] = self.formatException(record.exc_info)
         return visible_json(json.dumps(document, ensure_ascii=False, default=str))
 
 
-def fields(record: logging.LogRecord) -> dict[str, Any]:
-    """The event of ``record`` and its pairs. A message without pairs is all event."""
-    template, arguments = str(record.msg), record.args
-    pairs = list(_PAIR.finditer(template))
-    placeholders = _PLACEHOLDER.findall(template.replace("%%", ""))
-    if not pairs or not isinstance(arguments, tuple) or len(placeholders) != len(arguments):
-        return {"event": record.getMessage()}
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        value = arguments[_index(template, pair)]
-        found[pair.group(1)] = value if isinstance(value, int | float | str | bool | dict | None) else str(value)
-    message = record.getMessage()
-    return {"event": re.split(r"\s+[a-z_0-9]+=", message, maxsplit=1)[0].rstrip(":"), **found}
-
-
-def _index(template: str, pair: re.Match[str]) -> int:
-    """Which argument belongs to ``pair``: the one that as many placeholders precede."""
-    return len(_PLACEHOLDER.findall(template[: pair.start(2)].replace("%%", "")))
-
-
 class PlainFormatter(logging.Formatter):
-    """A record as one line of text."""
+    """A record as one line of text, followed by its traceback if it has one."""
 
     def __init__(self) -> None:
         super().__init__(LINE)
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The line, without the traceback that may follow it."""
+        """The line without the traceback."""
+        event, values = _discreet(record)
+        record.message = " ".join([event, *(f"{key}={_plain(value)}" for key, value in values.items())])
         return visible(super().formatMessage(record))
 
-    def format(self, record: logging.LogRecord) -> str:
-        """One line, and the traceback if there is one."""
-        return super().format(discreet(record))
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    odd = isinstance(value, str) and (not value or any(c.isspace() or c in "='\"" for c in value))
+    return repr(value) if odd else str(value)
 
 
-def discreet(record: logging.LogRecord) -> logging.LogRecord:
-    """``record`` without texts of the user and full paths, unless ``WORKBENCH_LOG_TEXT=1``."""
+def _discreet(record: logging.LogRecord) -> tuple[str, dict[str, Any]]:
+    """(event, pairs) of ``record``, without texts of the user and full paths unless ``WORKBENCH_LOG_TEXT=1``."""
+    event, values = record.getMessage(), getattr(record, "pairs", {})
     if os.environ.get("WORKBENCH_LOG_TEXT") == "1":
-        return record
-    quiet = copy.copy(record)
-    if not record.args:
-        quiet.msg = _PATH.sub("…/", str(record.msg))
-    elif isinstance(record.args, tuple):
-        template = str(record.msg)
-        keys = {_index(template, pair): pair.group(1) for pair in _PAIR.finditer(template)}
-        quiet.args = tuple(_discreet_value(keys.get(i, ""), value) for i, value in enumerate(record.args))
-    return quiet
+        return event, values
+    return _PATH.sub("…/", event), {key: _discreet_value(key, value) for key, value in values.items()}
 
 
 def _discreet_value(key: str, value: Any) -> Any:
     if key in _TEXT_KEYS:
-        return _Length(value)
+        return f"{len(str(value))} characters"
     if isinstance(value, os.PathLike):
         return PurePath(value).name
     if isinstance(value, str | BaseException) and key not in _ADDRESS_KEYS:
         return _PATH.sub("…/", str(value))
     return value
-
-
-class _Length:
-    """Stands for a text in a line of the log."""
-
-    def __init__(self, text: Any) -> None:
-        self._words = f"{len(str(text))} characters"
-
-    def __repr__(self) -> str:
-        return self._words
 
 
 def formatter(as_json: bool | None = None) -> logging.Formatter:

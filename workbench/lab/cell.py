@@ -21,6 +21,7 @@ from typing import Any
 
 from workbench.engine import logs
 from workbench.engine.errors import WorkbenchError
+from workbench.engine.logs import pairs
 from workbench.engine.monitor import Monitor
 from workbench.engine.timing import Span
 from workbench.lab.probe import LiveTimeline, Probe, top_level
@@ -74,7 +75,8 @@ class Stage:
             self.timeline.say({"event": "run", "index": index})
             yield self.chunks
             self.run_seconds.append(self.timeline.now() - began)
-            log.info("run finished index=%d chunks=%d took=%.3f", index, len(self.chunks), self.run_seconds[-1])
+            took = self.run_seconds[-1]
+            log.info("run finished", extra=pairs(index=index, chunks=len(self.chunks), took=took))
 
     def local_weights(self) -> str:
         """Path of the acoustic model's weights on this disk."""
@@ -91,7 +93,7 @@ class Stage:
         with self.timeline.span("to_device"):
             loading._set_dtype(cfm, devices.choose_dtype("auto", self.device))
             cfm = cfm.to(self.device).eval()
-        log.info("acoustic model loaded name=%s took=%.3f", self.spec.name, self.timeline.now() - began)
+        log.info("acoustic model loaded", extra=pairs(name=self.spec.name, took=self.timeline.now() - began))
         return cfm
 
     def note_load(self, engine: Any) -> None:

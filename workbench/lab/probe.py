@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from workbench.engine.logs import pairs
 from workbench.engine.timing import Span, Timeline
 
 log = logging.getLogger("workbench.lab")
@@ -121,8 +122,8 @@ class Probe:
                 self.wait_seconds += seconds
                 self.attempts.append({"method": request.method, "path": request.url.path, "outcome": outcome,
                                       "seconds": seconds})  # fmt: skip
-                log.info("network attempt method=%s host=%s path=%s outcome=%s took=%.3f", request.method,
-                         request.url.netloc.decode(), request.url.path, outcome, seconds)  # fmt: skip
+                told = {"method": request.method, "host": request.url.netloc.decode(), "path": request.url.path}
+                log.info("network attempt", extra=pairs(**told, outcome=outcome, took=seconds))
 
         return handle_request
 
@@ -135,8 +136,8 @@ class Probe:
             with self.timeline.span("resolve"):
                 path = original(*args, **kwargs, **more)
             named = dict(zip(("repo_id", "filename"), args, strict=False)) | kwargs
-            log.info("cache hit repo=%s file=%s network_attempts=%d took=%.3f", named["repo_id"], named["filename"],
-                     self.requests - before, time.perf_counter() - began)  # fmt: skip
+            told = {"repo": named["repo_id"], "file": named["filename"], "network_attempts": self.requests - before}
+            log.info("cache hit", extra=pairs(**told, took=time.perf_counter() - began))
             return path
 
         return hf_hub_download
@@ -157,7 +158,7 @@ class Probe:
             self.vocoder_loads += 1
             with self.timeline.filled("build"):
                 vocoder = original(cls, *args, **kwargs)
-            log.info("vocoder loaded times=%d took=%.3f", self.vocoder_loads, time.perf_counter() - began)
+            log.info("vocoder loaded", extra=pairs(times=self.vocoder_loads, took=time.perf_counter() - began))
             return vocoder
 
         return from_pretrained

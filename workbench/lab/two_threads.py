@@ -25,6 +25,7 @@ import torch
 
 from workbench.engine import cache
 from workbench.engine.catalog import DEMO_VOICE, get_model
+from workbench.engine.logs import pairs
 from workbench.engine.model.loading import load_acoustic
 from workbench.engine.timing import Timeline
 
@@ -177,7 +178,7 @@ def _case(name: str, title: str, cfm: Any, second: _Chunk, lock: Any = None, sha
         (first_mel, second_mel), seconds = two_threads(cfm, _FIRST, second, lock)
     others_text = sample(cfm, _Chunk(second.text, _FIRST.frames, _FIRST.seed))
     case = Case(name, title, _fate(first_mel, alone[0], others_text), _fate(second_mel, alone[1], wrong), seconds)
-    log.info("two threads case=%s first=%s second=%s took=%.3f", name, case.first, case.second, seconds)
+    log.info("two threads", extra=pairs(case=name, first=case.first, second=case.second, took=seconds))
     return case
 
 

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from workbench.engine import upstream
+from workbench.engine.cache import sweep_drafts
 from workbench.engine.catalog import DEMO_VOICE
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.jobs.queue import JobManager
+from workbench.engine.logs import pairs
 from workbench.engine.runs.store import sweep_leftovers
 from workbench.engine.speech.voices import BundledVoice, Voice, list_voices, load_voice
 
@@ -130,6 +132,7 @@ def warm() -> None:
     state.began = time.perf_counter()
     try:
         sweep_leftovers()
+        sweep_drafts()
         state.doing = "importing PyTorch"
         upstream.install()
         state.doing = f"reading the weights of {default_model()}, building and warming up"
@@ -144,7 +147,7 @@ def warm() -> None:
         state.error, state.doing = f"{type(error).__name__}: {error}", "failed"
     else:
         state.doing = "ready"
-        log.info("preload ready took=%.2f", time.perf_counter() - state.began)
+        log.info("preload ready", extra=pairs(took=time.perf_counter() - state.began))
     state.ended = time.perf_counter()
 
 

@@ -37,11 +37,11 @@ def _held(manager: JobManager, lane: str = "cpu") -> tuple[Job, threading.Event]
 def test_a_speech_job_makes_chunks_a_run_and_a_folder(
     manager: JobManager, tiny_engine: Any, voice: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(synthesis.log, "info", lambda line, *values: said.append(line % values))
+    said: list[tuple[str, str]] = []
+    monkeypatch.setattr(synthesis.log, "info", lambda event, extra: said.append((event, extra["pairs"].get("id"))))
     job = manager.submit(SpeechJob(lambda: tiny_engine, TEXT, voice, QUICK))
     assert job.wait(60) == DONE and job.error == ""
-    assert said[-1].startswith(f"run finished id={job.id} ")  # the engine's lines name the run that is on disk
+    assert said[-1] == ("run finished", job.id)  # the engine's lines name the run that is on disk
     assert len(job.chunks) == len(job.plan) > 1 and job.fraction == 1.0
     assert job.run.id == job.id
     assert np.array_equal(store.load_run(job.id).wave, job.run.wave)

@@ -21,6 +21,7 @@ from workbench.engine.cache.paths import cache_root, hub_root, repo_folder, snap
 from workbench.engine.catalog import VOCODER_FILES, ModelSpec, bundled_folder, get_model, imported_folder, list_models
 from workbench.engine.errors import CacheError
 from workbench.engine.files.leftovers import claim
+from workbench.engine.logs import pairs
 
 log = logging.getLogger("workbench.cache")
 
@@ -69,11 +70,8 @@ class DeletePlan:
                 remedy="Check its permissions.",
             ) from error
         log.info(
-            "delete model=%s files=%d bytes=%d took=%.3f",
-            self.model,
-            len(self.paths),
-            self.bytes,
-            time.perf_counter() - began,
+            "delete",
+            extra=pairs(model=self.model, files=len(self.paths), bytes=self.bytes, took=time.perf_counter() - began),
         )
         return self.bytes
 
@@ -176,7 +174,7 @@ def plan_delete(name: str, *, force: bool = False) -> DeletePlan:
             paths += _in_hub(spec.vocoder_repo, VOCODER_FILES)
         elif takers:
             kept.append(f"{spec.vocoder_repo}, which {', '.join(takers)} uses too")
-    if not paths:
+    if not paths and _own_folder(spec) is None:
         stock = next((s for s in inventory() if s.model == spec.name), None)
         where = (
             "only in your own Hugging Face cache, which is left alone" if stock and stock.source else "not in the cache"

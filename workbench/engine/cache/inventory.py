@@ -17,6 +17,7 @@ from workbench.engine.cache.resolving import folder_weights, hub_places
 from workbench.engine.catalog import VOCODER_FILES, ModelSpec, get_model, list_models
 from workbench.engine.errors import CacheError, WeightsError
 from workbench.engine.files.writing import git_id_of, sha256_of
+from workbench.engine.logs import pairs
 
 log = logging.getLogger("workbench.cache")
 _DESCRIPTION = "its description"
@@ -145,10 +146,12 @@ def inventory() -> tuple[Stock, ...]:
     began = time.perf_counter()
     found = tuple(_stock(spec) for spec in list_models())
     log.info(
-        "inventory models=%d complete=%d took=%.3f",
-        len(found),
-        sum(s.state == "complete" for s in found),
-        time.perf_counter() - began,
+        "inventory",
+        extra=pairs(
+            models=len(found),
+            complete=sum(s.state == "complete" for s in found),
+            took=time.perf_counter() - began,
+        ),
     )
     return found
 
@@ -236,7 +239,5 @@ def verify(name: str, *, on_progress: Progress | None = None, cancel: threading.
         raise CacheError(f"{stock.model} is damaged: {stock.note}", remedy="Delete it, and fetch or import it again.")
     checked = _check_all(stock, on_progress, cancel)
     report = Verification(stock.model, checked, time.perf_counter() - began)
-    log.info(
-        "verify model=%s ok=%s bytes=%d took=%.2f", stock.model, report.ok, stock.bytes, time.perf_counter() - began
-    )
+    log.info("verify", extra=pairs(model=stock.model, ok=report.ok, bytes=stock.bytes, took=report.seconds))
     return report

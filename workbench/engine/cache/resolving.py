@@ -18,6 +18,7 @@ from workbench.engine.catalog import VOCODER_BYTES, VOCODER_FILES, VOCODER_REPO,
 from workbench.engine.errors import WeightsError
 from workbench.engine.files.places import shipped_voice, voice_remedy
 from workbench.engine.files.writing import human_bytes
+from workbench.engine.logs import pairs
 
 log = logging.getLogger("workbench.cache")
 
@@ -166,11 +167,13 @@ def resolve(spec: ModelSpec, *, folder: Path | None = None) -> ModelFiles:
     except OSError as error:
         raise _missing(spec, [f"{error.filename or 'a folder'} cannot be read ({error.strerror or error})"]) from error
     log.info(
-        "resolve model=%s source=%s revision=%s weights=%s took=%.3f",
-        spec.name,
-        files.source,
-        files.revision or "-",
-        files.weights,
-        time.perf_counter() - began,
+        "resolve",
+        extra=pairs(
+            model=spec.name,
+            source=files.source,
+            revision=files.revision or "-",
+            weights=files.weights,
+            took=time.perf_counter() - began,
+        ),
     )
     return files

@@ -16,6 +16,7 @@ from typing import Any
 
 from workbench.engine.errors import Cancelled, JobError, WorkbenchError
 from workbench.engine.ids import new_id
+from workbench.engine.logs import pairs
 
 log = logging.getLogger("workbench.jobs")
 
@@ -110,7 +111,7 @@ class Job:
         with self.lock:
             self.error, self.ended, self.state = error, time.perf_counter(), state
             self.doing = {DONE: "done", CANCELLED: "cancelled", FAILED: "failed"}[state]
-        log.info("job %s id=%s title=%r took=%.3f", state, self.id, self.title, self.seconds)
+        log.info("job %s", state, extra=pairs(id=self.id, title=self.title, took=self.seconds))
 
     def execute(self) -> None:
         """Run ``work`` and note how it ended. Called by the worker; never raises, also where ``work`` wants to exit."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from workbench.engine import cache, upstream
 from workbench.engine.catalog import ModelFiles, ModelSpec, read_vocoder
+from workbench.engine.logs import pairs
 from workbench.engine.model.devices import choose_device, choose_dtype
 from workbench.engine.model.weights import (
     acoustic_state,
@@ -136,12 +137,14 @@ def load(
         _warm_up(loaded)
     loaded = Loaded(spec, files, device, dtype, cfm, vocoder, timeline.spans, WINDOW_FRAMES[spec.backbone])
     log.info(
-        "model loaded name=%s device=%s dtype=%s source=%s took=%.2f",
-        spec.name,
-        device,
-        dtype,
-        files.source if files else "made here",
-        sum(s.seconds for s in timeline.spans),
+        "model loaded",
+        extra=pairs(
+            name=spec.name,
+            device=device,
+            dtype=dtype,
+            source=files.source if files else "made here",
+            took=sum(s.seconds for s in timeline.spans),
+        ),
     )
     return loaded
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from workbench.engine.errors import OutputError, RunError
 from workbench.engine.files.leftovers import sweep
+from workbench.engine.logs import pairs
 from workbench.engine.runs.paths import checked_id, folder_bytes, runs_root
 
 log = logging.getLogger("workbench.runs")
@@ -35,7 +36,7 @@ def delete_run(run_id: str) -> int:
     try:
         if folder.is_symlink():
             folder.unlink()
-            log.info("link to a run deleted id=%s", run_id)
+            log.info("link to a run deleted", extra=pairs(id=run_id))
             return 0
         n_bytes = folder_bytes(folder)
         # renamed first: a run is there whole or not at all
@@ -46,7 +47,7 @@ def delete_run(run_id: str) -> int:
         raise OutputError(
             f"The run {run_id} cannot be deleted: {error.strerror}.", remedy="Is the folder yours?"
         ) from error
-    log.info("run deleted id=%s bytes=%d", run_id, n_bytes)
+    log.info("run deleted", extra=pairs(id=run_id, bytes=n_bytes))
     return n_bytes
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from workbench.engine.errors import OutputError, RunError
 from workbench.engine.files.leftovers import claim
+from workbench.engine.logs import pairs
 from workbench.engine.runs.deletion import delete_run, is_link, sweep_leftovers
 from workbench.engine.runs.document import ID, RunDocument, read_document_of
 from workbench.engine.runs.files import read_run, read_wave, write_files
@@ -126,7 +127,8 @@ def save_run(run: Run, *, sweep: str = "", parent: str = "", remade_chunk: int |
             f"The run {run.id} cannot be written to {runs_root()}: {error.strerror or error}.",
             remedy="Mend that and save it again, or move the folder with WORKBENCH_HOME.",
         ) from error
-    log.info("run saved id=%s bytes=%d took=%.3f", run.id, folder_bytes(target), time.perf_counter() - began)
+    took = time.perf_counter() - began
+    log.info("run saved", extra=pairs(id=run.id, bytes=folder_bytes(target), took=took))
     return target
 
 

@@ -22,6 +22,7 @@ import torch
 from workbench.engine import rules
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import SettingsError, VoiceError
+from workbench.engine.logs import pairs
 from workbench.engine.model.loading import Loaded, load
 from workbench.engine.model.random_weights import build as build_random
 from workbench.engine.model.sampling import Flow, solve, text_embedded
@@ -129,9 +130,15 @@ class Engine:
                 cond = self._reference(voice, settings.target_rms, timeline)
                 result = self._speak(chunk, voice, cond, settings, timeline, report, keep_bytes)
             log.info(
-                "chunk spoken index=%d bytes=%d audio=%.2f took=%.3f rtf=%.2f",
-                chunk.index, chunk.n_bytes, result.audio_seconds, result.timing.total_seconds, result.rtf,
-            )  # fmt: skip
+                "chunk spoken",
+                extra=pairs(
+                    index=chunk.index,
+                    bytes=chunk.n_bytes,
+                    audio=result.audio_seconds,
+                    took=result.timing.total_seconds,
+                    rtf=result.rtf,
+                ),
+            )
             yield result
 
     def run(
@@ -269,9 +276,16 @@ class Engine:
         run = assemble(self.loaded, text, voice, settings, results, timeline, first_audio, run_id)
         self.n_runs += 1
         log.info(
-            "run finished id=%s chunks=%d audio=%.2f took=%.3f rtf=%.2f loads=%s",
-            run.id, len(results), run.audio_seconds, run.total_seconds, run.rtf, run.loads,
-        )  # fmt: skip
+            "run finished",
+            extra=pairs(
+                id=run.id,
+                chunks=len(results),
+                audio=run.audio_seconds,
+                took=run.total_seconds,
+                rtf=run.rtf,
+                loads=run.loads,
+            ),
+        )
         return run
 
 
@@ -313,5 +327,5 @@ def load_engine(
         folder=Path(folder) if folder else None,
         built=partial(build_random, spec, 0) if random_weights else None,
     )
-    log.info("engine ready model=%s took=%.2f", loaded.spec.name, time.perf_counter() - began)
+    log.info("engine ready", extra=pairs(model=loaded.spec.name, took=time.perf_counter() - began))
     return Engine(loaded)

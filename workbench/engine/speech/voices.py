@@ -16,6 +16,7 @@ import numpy as np
 from workbench.engine import rules
 from workbench.engine.catalog import bundled_folder, upstream_folder
 from workbench.engine.errors import AudioError, VoiceError
+from workbench.engine.logs import pairs
 from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.signal import audio as sound
 from workbench.engine.signal.decoding import Source
@@ -143,7 +144,7 @@ def make_voice(
         mel_config,
         time.perf_counter() - began,
     )
-    log.info("voice prepared id=%s seconds=%.2f took=%.3f", voice.id[:12], voice.seconds, voice.preparation_seconds)
+    log.info("voice prepared", extra=pairs(id=voice.id[:12], seconds=voice.seconds, took=voice.preparation_seconds))
     return voice
 
 
@@ -207,7 +208,7 @@ def _demo_voices() -> Iterator[BundledVoice]:
     try:
         entries = [(entry["name"], entry["file"], entry["text"]) for entry in json.loads(index.read_bytes())]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        log.warning("voices file=%s cannot be read", index)  # the other voices are still there
+        log.warning("the list of voices cannot be read", extra=pairs(file=index))  # the other voices are still there
         return
     for name, file, text in entries:
         yield BundledVoice(name, folder / file, text, "en", "demo voice")

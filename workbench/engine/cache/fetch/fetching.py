@@ -25,6 +25,7 @@ from workbench.engine.cache.manifests import LockedFile, LockedRepo, fetched_loc
 from workbench.engine.cache.paths import hub_root, repo_folder
 from workbench.engine.errors import Cancelled, FetchError
 from workbench.engine.files.writing import git_id_of, human_bytes, sha256_of, write_json, write_whole
+from workbench.engine.logs import pairs
 
 log = logging.getLogger("workbench.cache")
 SPARE_BYTES = 50_000_000  # left free on the disk beyond what is downloaded
@@ -111,7 +112,7 @@ def _is_good(path: Path, entry: PlannedFile, cancel: threading.Event | None) -> 
         return False
     if digest_matches(path, entry.digest, cancel):
         return True
-    log.warning("fetch file=%s in the cache is damaged and is fetched again", entry.path)
+    log.warning("a damaged file is fetched again", extra=pairs(file=entry.path))
     path.unlink()
     return False
 
@@ -213,7 +214,10 @@ def _write_down(plan: FetchPlan, have: dict[str, list[LockedFile]], revisions: d
 def _get_all(plan: FetchPlan, guard: Guard) -> None:
     """Every file of the plan, and then the lock file."""
     guard.total_bytes = plan.total_bytes
-    log.info("fetch model=%s host=%s bytes=%d of=%d", plan.model, plan.host, plan.download_bytes, plan.total_bytes)
+    log.info(
+        "fetch",
+        extra=pairs(model=plan.model, host=plan.host, bytes=plan.download_bytes, total_bytes=plan.total_bytes),
+    )
     have: dict[str, list[LockedFile]] = {}
     for entry in plan.files:
         have.setdefault(entry.repo, []).append(_get_file(entry, plan, guard))
@@ -258,11 +262,12 @@ def fetch(
                     _check_disk(plan)
                     _get_all(plan, guard)
         except (FetchError, Cancelled) as error:
-            log.warning("fetch model=%s failed after took=%.2f: %s", spec.name, time.perf_counter() - began, error)
+            took = time.perf_counter() - began
+            log.warning("fetch failed: %s", error, extra=pairs(model=spec.name, took=took))
             raise
         finally:
             _sweep(repos)
     seconds = time.perf_counter() - began
-    log.info("fetch model=%s done bytes=%d took=%.2f", spec.name, plan.download_bytes, seconds)
+    log.info("fetch done", extra=pairs(model=spec.name, bytes=plan.download_bytes, took=seconds))
     revisions = {f.repo: f.revision for f in plan.files}
     return FetchReport(spec.name, plan.host, plan.download_bytes, seconds, fetched_lock(spec.name), revisions)
