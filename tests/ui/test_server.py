@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from tests import damage
+from workbench.engine.catalog import imported_folder
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
@@ -74,8 +75,12 @@ def test_a_failed_load_is_tried_again_by_the_next(monkeypatch: pytest.MonkeyPatc
 def test_the_preload_says_what_it_does_and_ends_ready(tiny_server: Any) -> None:
     state = resources.preload_state()
     state.doing = "not started"
+    killed = imported_folder() / ".mine.part"
+    killed.mkdir(parents=True)
+    killed.with_name(".mine.part.owner").touch()
     resources.warm()
     assert state.is_ready and not state.error and state.seconds >= 0
+    assert not list(imported_folder().iterdir()), "what a killed import left is removed"
 
 
 def test_chunks_of_a_job_and_of_a_run_can_be_heard(client: TestClient, tiny_engine: Any, voice: Any) -> None:

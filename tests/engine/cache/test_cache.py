@@ -325,6 +325,15 @@ def test_damaged_lock_is_said_to_be_damaged(text: str) -> None:
         verify("F5TTS_v1_Base")
 
 
+@pytest.mark.parametrize("content", ["", "[" * 200_000, "{}", '{"model": 3}'])
+def test_a_damaged_lock_names_no_model(tmp_path: Path, content: str) -> None:
+    (tmp_path / "lock.json").write_text(content)
+    with pytest.raises(CacheError, match=r"lock\.json is damaged"):
+        write_lock(tmp_path)
+    write_lock(tmp_path, model="mine")
+    assert json.loads((tmp_path / "lock.json").read_text())["model"] == "mine"
+
+
 def test_write_lock_keeps_the_name_and_refuses_what_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(b"1")
     assert json.loads(write_lock(tmp_path, model="mine").read_text())["model"] == "mine"

@@ -48,7 +48,7 @@ def test_a_name_that_is_taken_meanwhile(mine: Path) -> None:
     with claim(imported_folder() / ".mine.part"), pytest.raises(CacheError, match="Mine is being imported at this mom"):
         import_model(mine, name="Mine")
     import_model(mine, name="mine")
-    with pytest.raises(CacheError, match="There is an imported model mine already"):
+    with pytest.raises(CacheError, match="The name MINE is taken"):
         import_model(mine, name="MINE")
     assert not _hidden(imported_folder())
 
@@ -75,7 +75,7 @@ def test_a_name_that_is_taken_while_the_files_are_copied(mine: Path, monkeypatch
         assert {n for n in outcome if " " not in n} == set(names)
         others = [text for text in outcome if " " in text]
         assert len(others) == 8 - len(set(names))
-        assert all("one already" in text or "one is being imported at" in text for text in others), others
+        assert all("one is taken" in text or "one is being imported at" in text for text in others), others
 
 
 def test_imports_of_several_processes(mine: Path, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_imports_of_several_processes(mine: Path, tmp_path: Path) -> None:
     lines = [line for worker in workers for line in worker.communicate()[0].splitlines()]
     assert all(worker.returncode == 0 for worker in workers)
     assert len(lines) == 6 and all("shared-" in line for line in lines)
-    assert all("already" in line or "at this moment" in line for line in lines), lines
+    assert all("is taken" in line or "at this moment" in line for line in lines), lines
     assert len(list(imported_folder().iterdir())) == 12
 
 

@@ -121,6 +121,23 @@ def test_odd_locks_of_imports(whole: Path) -> None:
     assert next(s for s in inventory() if s.model == "second").state == "complete"
 
 
+def test_a_folder_without_a_lock_is_listed_and_can_be_deleted(whole: Path) -> None:
+    """Its name is taken, so people must see why; a plain file is no model, but takes its name all the same."""
+    (imported(whole, "second") / "lock.json").unlink()
+    (imported_folder() / "bare").mkdir()
+    (imported_folder() / "dangling").symlink_to("nowhere")
+    put(imported_folder() / "file", "x")
+    everything_answers("second", "bare", "dangling")
+    assert "file" not in {spec.name for spec in list_models()}
+    assert "lock.json" in get_model("second").not_runnable
+    for name in ("second", "bare", "dangling", "file"):
+        with pytest.raises(WorkbenchError, match=f"The name {name} is taken: .*/{name} exists"):
+            import_model(whole, name=name)
+    for name in ("second", "bare", "dangling"):
+        plan_delete(name).execute()
+    assert [p.name for p in imported_folder().iterdir()] == ["file"]
+
+
 CONFIGS = ["", "model: 3", "a: &a [*a]", "[" * 3000, "model: {backbone: DiT, arch: {dim: abc}, mel_spec: {}}", b"\xff"]
 
 

@@ -7,14 +7,13 @@ Two kinds. A model that lives in a folder (the demo voice, an import) has ``lock
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workbench.engine.cache.paths import is_commit, locks_root
-from workbench.engine.catalog.plain import first_line, read_json
+from workbench.engine.catalog.plain import first_line, quoted, read_json
 from workbench.engine.errors import CacheError
 from workbench.engine.files.writing import sha256_of, write_json
 
@@ -55,12 +54,15 @@ def write_lock(
 
     Returns:
         Path of the lock file.
+
+    Raises:
+        CacheError: ``folder`` is no folder, or its present lock.json, which names the model, is damaged.
     """
     if not folder.is_dir():
         raise CacheError(f"{folder} is not a folder.", remedy="Give the folder that holds the model's files.")
     lock = folder / LOCK_NAME
     if model is None:
-        model = json.loads(lock.read_text(encoding="utf-8"))["model"] if lock.is_file() else folder.name
+        model = _model_of(lock) if lock.exists() else folder.name
     names = (
         sorted(files)
         if files is not None
@@ -73,6 +75,22 @@ def write_lock(
     table = {n: {"sha256": sha256_of(folder / n), "size": (folder / n).stat().st_size} for n in names}
     write_json(lock, {"model": model, **(about or {}), "files": table})
     return lock
+
+
+def _model_of(lock: Path) -> str:
+    """The model that a lock.json names. Raises CacheError."""
+    try:
+        model = read_json(lock)["model"]
+        if not isinstance(model, str):
+            raise ValueError(f"model is {quoted(model)}")
+        return model
+    except (OSError, ValueError, KeyError) as error:
+        raise _damaged(lock, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> CacheError:
+    what = f"The manifest {path} is damaged ({first_line(error)})."
+    return CacheError(what, remedy="Remove it and fetch or import the model again.")
 
 
 def _files(table: dict[str, Any]) -> tuple[LockedFile, ...]:
@@ -101,10 +119,7 @@ def read_lock(path: Path) -> tuple[LockedRepo, ...]:
     except FileNotFoundError:
         return ()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CacheError(
-            f"The lock file {path} is damaged ({first_line(error)}).",
-            remedy="Remove it and fetch or import the model again.",
-        ) from error
+        raise _damaged(path, error) from error
 
 
 def fetched_lock(name: str) -> Path:

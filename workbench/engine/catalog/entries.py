@@ -269,9 +269,10 @@ def imports() -> list[ModelSpec]:
     for folder in folders:
         try:
             found.append(_imported(folder))
-        except (NotADirectoryError, FileNotFoundError):
-            continue  # a file, or a folder without a lock: nothing that an import made
         except OSError as error:
+            absent = isinstance(error, FileNotFoundError | NotADirectoryError)
+            if absent and not folder.is_dir() and not folder.is_symlink():
+                continue  # a plain file, or a folder that was deleted just now
             found.append(_damaged(folder, f"{folder / 'lock.json'} cannot be read ({error.strerror or error})."))
         except ValueError as error:
             found.append(_damaged(folder, f"{folder / 'lock.json'}: {first_line(error)}."))

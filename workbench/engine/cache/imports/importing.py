@@ -25,14 +25,15 @@ from workbench.engine.cache.imports.archives import SUFFIXES, is_archive, unpack
 from workbench.engine.cache.imports.checking import Examined, entry_called, examine, known_model
 from workbench.engine.cache.manifests import write_lock
 from workbench.engine.catalog import DEMO_VOICE, ModelSpec, get_model, imported_folder
+from workbench.engine.catalog.entries import NAME
 from workbench.engine.errors import CacheError, Cancelled, WorkbenchError
 from workbench.engine.files.leftovers import claim
 from workbench.engine.files.places import user_path
 from workbench.engine.files.writing import READ_BYTES, human_bytes
+from workbench.engine.logs import pairs
 
 log = logging.getLogger("workbench.cache")
 Progress = Callable[[str, int, int], None]
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def _name(wanted: str | None, found: Examined, path: Path) -> str:
     for suffix in sorted(SUFFIXES, key=len, reverse=True):
         own = own.removesuffix(suffix)
     name = wanted or (known.name if known else re.sub(r"[^A-Za-z0-9._-]+", "-", own).strip("-._"))
-    if not _NAME.fullmatch(name) or name.lower() == DEMO_VOICE:
+    if not NAME.fullmatch(name) or name.lower() == DEMO_VOICE:
         raise CacheError(
             f"{name!r} cannot be the name of an import.",
             remedy="Use letters, digits, dot, dash and underscore, 64 at most.",
@@ -137,7 +138,7 @@ def _reserved(name: str) -> Iterator[Path]:
             ) from error
         taken = next((p for p in imported_folder().iterdir() if p.name.lower() == name.lower()), None)
         if taken is not None:
-            raise CacheError(f"There is an imported model {taken.name} already.", remedy=other)
+            raise CacheError(f"The name {name} is taken: {taken} exists.", remedy=other)
         yield part
 
 
@@ -211,5 +212,5 @@ def import_model(
             remedy="Check the disk, and the permissions of both that path and the cache.",
         ) from error
     seconds = time.perf_counter() - began
-    log.info("import model=%s from=%s bytes=%d took=%.2f", name, path, n_bytes, seconds)
+    log.info("import", extra=pairs(model=name, source=path, bytes=n_bytes, took=seconds))
     return ImportReport(get_model(name), found.notes, n_bytes, seconds)
