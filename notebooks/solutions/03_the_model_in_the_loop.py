@@ -7,4 +7,4 @@ answer_1 = 3 * 2 * 10
 answer_2 = 3 * 10  # once, however many chunks
 
 # %% exercise-3
-answer_3 = next(iter(STRATEGIES["lazy-first-use"].guilty_lines))  # the line inside `if models is None`
+answer_3 = next(iter(STRATEGIES["lazy-first-use"].guilty_lines))  # the first line inside `if vocos is None`

@@ -68,7 +68,7 @@ def test_cancel_takes_the_processes_along(server: Any, new_page: Any) -> None:
         page.wait_for_timeout(100)
     assert lab_processes(server)
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("Its processes, its port and its folder are gone.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Its processes, port and folder were removed.")).to_be_visible(timeout=PATIENCE)
     assert lab_processes(server) == []
 
 

@@ -171,7 +171,7 @@ def test_a_killed_keeper_is_cleared_up_after() -> None:
             if state.folder and keeper is not None:
                 keeper.kill()
 
-    with pytest.raises(LabError, match="stopped from outside"):
+    with pytest.raises(LabError, match="was killed"):
         measuring.run(measuring.LabPlan(**QUICK), state=state, check=kill_it)
     wait_until_gone()
 

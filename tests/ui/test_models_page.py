@@ -76,13 +76,13 @@ def test_a_run_that_calls_out_is_denounced(open_page: Any, tiny_engine: Any, mon
 def test_verify_reads_every_byte_and_finds_a_flipped_one(open_page: Any, demo_home: Path) -> None:
     at = tick(open_page("models"), "demo-voice")
     at.button(key="verify_demo-voice").click().run()
-    until(at, lambda page: "are what they must be" in said(page))
+    until(at, lambda page: "have the right content" in said(page))
     vocab = demo_home / "cache" / "demo-voice" / "vocab.txt"
     content = bytearray(vocab.read_bytes())
     content[0] ^= 1
     vocab.write_bytes(bytes(content))
     at.button(key="verify_demo-voice").click().run()
-    until(at, lambda page: "not what they must be" in said(page))
+    until(at, lambda page: "missing or damaged" in said(page))
     assert "damaged" in list(at.dataframe[3].value["status"])
 
 

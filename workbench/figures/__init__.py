@@ -1,4 +1,4 @@
-"""Arrays to pictures: Plotly figures and PNG bytes, for the pages and the notebooks alike. Knows nothing of Streamlit.
+"""Plotly figures and PNG bytes from arrays, for pages and notebooks. Does not use Streamlit.
 
 Spectra are given in dB, [frames, bands], as ``engine.signal.spectra`` makes them. ``dark`` chooses the colours of the
 ink;

@@ -1,4 +1,4 @@
-"""What all pictures share: ink for light and dark, colour maps, and PNG bytes of a spectrum."""
+"""Shared by all figures: colours for light and dark pages, colour maps, and PNG bytes of a spectrogram."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from PIL import Image
 
 COLOUR_MAPS = ("magma", "viridis", "cividis", "inferno", "gray")
-FONT = "Inter, system-ui, sans-serif"  # the pages' own; elsewhere the system's
+FONT = "Inter, system-ui, sans-serif"  # Inter on the pages, the system's font elsewhere
 # no upload button, no logo; a click outside of a span zooms back
 CONFIG: dict[str, Any] = {
     "displaylogo": False,
@@ -25,7 +25,7 @@ CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Ink:
-    """Colours of lines and letters on one background."""
+    """Colours of lines and text on a light or dark background."""
 
     text: str
     muted: str
@@ -46,7 +46,7 @@ DARK = Ink(
     "#e6e9ed", "#9aa5b1", "#2d353d", "#9db7cf", "#ff9d5c", "#62a8f5", "rgba(98,168,245,0.20)", "#14181d",
     ("#62a8f5", "#ff9d5c", "#a3adb8"),
 )  # fmt: skip
-# blue below, orange above; the middle is the paper, so that nothing changed looks like nothing
+# blue is negative, orange positive; zero has the colour of the background
 _DIVERGING = {
     False: ((0.0, "#08306b"), (0.25, "#4a90c8"), (0.5, "#f7f7f7"), (0.75, "#e07b39"), (1.0, "#7f2704")),
     True: ((0.0, "#9ecbff"), (0.25, "#3b77b8"), (0.5, "#14181d"), (0.75, "#c8622a"), (1.0, "#ffc9a3")),
@@ -54,13 +54,13 @@ _DIVERGING = {
 
 
 def ink(dark: bool) -> Ink:
-    """The ink for a dark or a light background."""
+    """Colours for a dark or a light background."""
     return DARK if dark else LIGHT
 
 
 @lru_cache(maxsize=16)
 def colour_scale(name: str) -> list[tuple[float, str]]:
-    """Stops of a sequential colour map of ``COLOUR_MAPS``; magma for a name that is none."""
+    """(position, colour) stops of a map in ``COLOUR_MAPS``; magma for an unknown name."""
     if name == "gray":
         return [(0.0, "rgb(0, 0, 0)"), (1.0, "rgb(255, 255, 255)")]
     colours = getattr(plotly.colors.sequential, name.capitalize() if name in COLOUR_MAPS else "Magma")
@@ -71,13 +71,13 @@ def colour_scale(name: str) -> list[tuple[float, str]]:
 
 
 def diverging(dark: bool) -> list[tuple[float, str]]:
-    """Stops of the map for signed differences."""
+    """(position, colour) stops of the map for signed differences."""
     return [(at, f"rgb{plotly.colors.hex_to_rgb(c)}") for at, c in _DIVERGING[dark]]
 
 
 @lru_cache(maxsize=16)
 def _palette(stops: tuple[tuple[float, str], ...]) -> bytes:
-    """256 RGB triples along the stops."""
+    """Bytes of 256 RGB triples along the stops."""
     at = np.array([stop for stop, _ in stops])
     rgb = np.array([plotly.colors.unlabel_rgb(colour) for _, colour in stops])
     levels = np.linspace(0, 1, 256)
@@ -85,7 +85,7 @@ def _palette(stops: tuple[tuple[float, str], ...]) -> bytes:
 
 
 def png(values: np.ndarray, low: float, high: float, stops: list[tuple[float, str]], *, row_pixels: int = 2) -> bytes:
-    """``values`` [frames, rows] as a PNG: one column a frame, ``row_pixels`` pixels a row, the low rows below."""
+    """PNG bytes of ``values`` [frames, rows]: one column a frame, ``row_pixels`` pixels a row, row 0 at the bottom."""
     span = max(high - low, 1e-6)
     levels = np.clip((values - low) * (255 / span), 0, 255).astype(np.uint8)
     picture = Image.fromarray(np.ascontiguousarray(np.repeat(levels.T[::-1], row_pixels, axis=0)), mode="P")
@@ -96,7 +96,7 @@ def png(values: np.ndarray, low: float, high: float, stops: list[tuple[float, st
 
 
 def dress(fig: go.Figure, dark: bool, height: int, **layout: Any) -> go.Figure:
-    """The look that all figures share."""
+    """Apply the common layout to ``fig`` and return it."""
     colours = ink(dark)
     fig.update_layout(
         template="none",

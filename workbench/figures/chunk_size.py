@@ -1,4 +1,4 @@
-"""The chunk size against what it costs, and the measured chunks under the fitted curve."""
+"""Figures of the cost of chunk sizes, and of measured chunks with the fitted cost."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def size_curves(
     recommended: int | None = None,
     dark: bool = False,
 ) -> go.Figure:
-    """Total cost, first audio and the reference's share over the chunk size.
+    """Total cost, time to first audio and the reference's share over the chunk size in bytes.
 
     Args:
-        options: from ``costs.scan``, by size.
+        options: from ``costs.scan``, ordered by size.
         chosen: size marked by a line.
-        unit: of the cost: "s", or "frames" while nothing has been measured.
+        unit: unit of the cost: "s", or "frames" before a measurement.
         measured: (size, total seconds, first-audio seconds) of finished runs of this text.
         recommended: size marked by a second line.
-        dark: ink for a dark page.
+        dark: colours for a dark page.
     """
     sizes = [o.max_bytes for o in options]
     colours = ink(dark)
@@ -72,7 +72,7 @@ def size_curves(
 
 
 def cost_fit(points: Sequence[Point], cost: CostModel | None, n_passes: int, *, dark: bool = False) -> go.Figure:
-    """Measured seconds of chunks over their frames, and the fitted cost in its three parts."""
+    """Measured seconds of chunks over their mel frames, and the three parts of the fitted cost."""
     fig = go.Figure()
     own = [p for p in points if p.n_passes == n_passes]
     other = [p for p in points if p.n_passes != n_passes]

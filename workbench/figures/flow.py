@@ -1,4 +1,4 @@
-"""The ODE of a chunk: its states as moving pictures, how far each step goes, and where in flow time the steps lie."""
+"""Figures of a chunk's ODE: an animation of its states, the length of each step, and the time grids."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def animation(
     dark: bool = False,
     height: int = 440,
 ) -> go.Figure:
-    """Noise becoming speech: a figure with a slider and a play button, which runs in the browser alone.
+    """Animation from noise to speech with a slider and a play button; runs in the browser without the server.
 
     Args:
         states: [k, frames, n_mels] of ``Trajectory.states``: natural-log mels.
-        times: flow time of each.
-        steps: number of the ODE step each was reached by.
-        config: of the mel.
-        dynamic_range: dB below the loudest of the finished mel; the same colours in every frame.
+        times: flow time of each state.
+        steps: ODE step that ended in each state.
+        config: mel settings.
+        dynamic_range: dB below the maximum of the finished mel at which the colours end, the same in every frame.
         colour_map: one of ``COLOUR_MAPS``.
-        dark: ink for a dark page.
-        height: of the figure, pixels.
+        dark: colours for a dark page.
+        height: pixels.
     """
     seconds = max(len(states[0]) - 1, 1) / config.frames_per_second
     top = float(spectra.mel_decibels(states[-1].astype(np.float32)).max())
@@ -76,7 +76,7 @@ def _mel_ticks(fig: go.Figure, config: MelConfig) -> None:
 
 
 def _add_controls(fig: go.Figure, names: Sequence[str], dark: bool) -> None:
-    """A slider over the frames, and buttons that start and stop."""
+    """Add a slider over the frames, and buttons to start and stop."""
     colours = ink(dark)
     now = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
     run = now | {"frame": {"duration": _FRAME_MILLISECONDS, "redraw": False}, "fromcurrent": False}
@@ -125,13 +125,13 @@ def _add_controls(fig: go.Figure, names: Sequence[str], dark: bool) -> None:
 def distances(
     times: np.ndarray, moved: np.ndarray, step_seconds: Sequence[float] = (), *, dark: bool = False
 ) -> go.Figure:
-    """How far each ODE step moves the state, and how fast it moves there.
+    """Distance that each ODE step moves the state, and its speed (distance over flow time).
 
     Args:
         times: flow times of the grid [n_steps + 1].
         moved: root mean square change of the state in each step [n_steps].
-        step_seconds: what each step took, for the hover text.
-        dark: ink for a dark page.
+        step_seconds: seconds of each step, for the hover text.
+        dark: colours for a dark page.
     """
     steps = np.arange(1, len(moved) + 1)
     speed = moved / np.maximum(np.diff(times), 1e-9)
@@ -168,12 +168,12 @@ def distances(
 
 
 def time_grids(grids: Mapping[str, np.ndarray], chosen: str = "", *, dark: bool = False) -> go.Figure:
-    """Where in flow time the solver evaluates, one row per grid; ``chosen`` stands out.
+    """Flow times of the solver, one row for each grid; ``chosen`` is highlighted.
 
     Args:
         grids: name to flow times from 0 (noise) to 1 (speech).
-        chosen: the one in use.
-        dark: ink for a dark page.
+        chosen: name of the highlighted grid.
+        dark: colours for a dark page.
     """
     colours = ink(dark)
     fig = go.Figure()

@@ -1,4 +1,4 @@
-"""The loading lab's picture: where the time of each cell went, and what the process did meanwhile."""
+"""Figure of the loading lab: the stages of each cell, and the CPU load of its process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 from workbench.figures.base import dress, ink
 from workbench.figures.theme import STAGE_TITLES, stage_colour
 
-# elsewhere finding files is grey, a matter of milliseconds; here it is the story
+# finding files is grey elsewhere; here it includes the waiting and gets a colour
 WAITING = "waiting for the Hub"
 WAIT_COLOUR = "#d1434b"
 BAR_PIXELS, LOAD_PIXELS, GAP_PIXELS, MARGIN_PIXELS = 26, 46, 12, 56
@@ -20,17 +20,17 @@ _STAGES = ("import", "reference_mel", "resolve", "read_weights", "build", "to_de
 
 
 def stage_title(stage: str) -> str:
-    """What a stage is called in the lab."""
+    """Title of a stage in the lab."""
     return WAITING if stage == "resolve" else STAGE_TITLES.get(stage, stage)
 
 
 def lab_timeline(cells: Sequence[Mapping[str, Any]], end_seconds: float, *, dark: bool = False) -> go.Figure:
-    """One bar a cell, on its own time axis, and under it how busy its process was.
+    """One bar for each cell, and below it the CPU load of its process.
 
     Args:
         cells: with ``network``, ``spans`` and, when finished, ``utilisation`` and ``total_seconds``.
-        end_seconds: right end of the axis, the same for figures that are to be compared.
-        dark: ink for a dark page.
+        end_seconds: right end of the axis; use the same value for figures to compare.
+        dark: colours for a dark page.
     """
     heights = [h for cell in cells for h in ((BAR_PIXELS, LOAD_PIXELS) if cell.get("utilisation") else (BAR_PIXELS,))]
     height = sum(heights) + GAP_PIXELS * (len(heights) - 1) + MARGIN_PIXELS
@@ -52,7 +52,7 @@ def lab_timeline(cells: Sequence[Mapping[str, Any]], end_seconds: float, *, dark
 
 
 def stages_of(cells: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """(title, colour) of the stages that ``cells`` went through, in the order of the work: one legend for all bars."""
+    """(title, colour) of the stages in ``cells``, in order of the work, for one legend of all bars."""
     found = {span["name"] for cell in cells for span in cell.get("spans", ())}
     return [(stage_title(stage), _colour(stage)) for stage in _STAGES if stage in found]
 

@@ -1,4 +1,4 @@
-"""What a figure is stacked of: pieces of one time axis, and the scales they have in common."""
+"""Panels that a figure stacks on one time axis, and their common scales."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 from workbench.engine.signal.pitch import Pitch
 
-Borders = Sequence[tuple[float, float]]  # beginning of a chunk and end of the fade into it, seconds
+Borders = Sequence[tuple[float, float]]  # start of a chunk and end of its fade-in, seconds
 
 
 @dataclass(frozen=True, eq=False)
 class WavePanel:
-    """A waveform: float32 [n_samples]. ``borders``, here and below, of every chunk but the first."""
+    """A waveform, float32 [n_samples]. ``borders`` in all panels: those of every chunk but the first."""
 
     title: str
     wave: np.ndarray
@@ -43,7 +43,7 @@ class PitchPanel:
 
 @dataclass(frozen=True, eq=False)
 class SpectrumPanel:
-    """A spectrogram in dB [frames, bands], its bands at ``bands_hz``."""
+    """A spectrogram in dB [frames, bands] with bands at ``bands_hz``."""
 
     title: str
     decibels: np.ndarray
@@ -66,18 +66,18 @@ Panel = WavePanel | PitchPanel | SpectrumPanel
 
 
 def top_decibels(panels: Sequence[Panel]) -> float:
-    """Where the colours of all spectra of ``panels`` end: one scale for all, or they cannot be compared."""
+    """Upper end of the colour scale in dB, the same for all spectrograms of ``panels`` so that they compare."""
     peaks = [float(p.decibels.max()) for p in panels if type(p) is SpectrumPanel and p.decibels.size]
     return float(np.ceil(max(peaks, default=0.0)))
 
 
 def loudest(panels: Sequence[Panel]) -> float:
-    """Greatest magnitude of all waveforms of ``panels``, 0.05 at least."""
+    """Largest magnitude of all waveforms of ``panels``, at least 0.05."""
     return max([float(np.abs(p.wave).max()) for p in panels if isinstance(p, WavePanel) and len(p.wave)] + [0.05])
 
 
 def pitch_range(panels: Sequence[Panel]) -> list[float]:
-    """Hz that hold nearly all of the pitch in all panels; a stray octave error does not squeeze the rest."""
+    """[low, high] in Hz for nearly all pitch values of all panels; ignores single octave errors."""
     found = [p.pitch.hz[np.isfinite(p.pitch.hz)] for p in panels if isinstance(p, PitchPanel)]
     voiced = np.concatenate(found) if found else np.zeros(0)
     low, high = np.percentile(voiced, [3, 97]) if len(voiced) else (60.0, 400.0)

@@ -24,7 +24,7 @@ from workbench.figures.panels import (
     top_decibels,
 )
 
-MAX_COLUMNS = 1400  # about the pixels of a wide screen; more is drawn slowly and seen by nobody
+MAX_COLUMNS = 1400  # about the pixels of a wide screen; more columns are slow to draw and not visible
 MAX_LABELS = 24
 _TICKS_HZ = (100, 200, 500, 1000, 2000, 4000, 8000, 12_000)
 
@@ -44,19 +44,19 @@ def stack(
     max_columns: int = MAX_COLUMNS,
     panel_pixels: int = 190,
 ) -> go.Figure:
-    """Panels one below the other, on one time axis: zooming one zooms all.
+    """Stack panels on one time axis; zooming one zooms all.
 
     Args:
-        panels: from the top.
-        span: seconds to show; only these are sent, at the resolution the screen has. All by default.
-        top: dB at which the colours end; the loudest of all panels by default.
-        dynamic_range: dB from there to black.
+        panels: in order from the top.
+        span: seconds to show; only these are sent, at the resolution of the screen. None: all.
+        top: dB at the upper end of the colours; None: the maximum of all panels.
+        dynamic_range: dB from ``top`` to black.
         difference_range: dB at which the colours of a difference end.
         colour_map: one of ``COLOUR_MAPS``.
         scale: "mel", "linear" or "log" frequency axis.
         sample_rate: Hz; the axis ends at half of it.
-        drag: what dragging does: "zoom", "select", or False for nothing.
-        dark: ink for a dark page.
+        drag: effect of dragging: "zoom", "select", or False for none.
+        dark: colours for a dark page.
         max_columns: of the pictures.
         panel_pixels: height of a panel of weight 1.
     """
@@ -95,7 +95,7 @@ def stack(
 
 
 def _finish(fig: go.Figure, panels: Sequence[Panel], span: tuple[float, float], dark: bool) -> None:
-    """Axis titles, borders and titles of the panels, and the look of a selection."""
+    """Add axis titles, chunk borders and panel titles, and style a selection."""
     colours = ink(dark)
     fig.update_xaxes(range=list(span), showspikes=True, spikemode="across", spikethickness=1, spikedash="dot")
     fig.update_xaxes(spikecolor=colours.muted)
@@ -116,7 +116,7 @@ def _finish(fig: go.Figure, panels: Sequence[Panel], span: tuple[float, float], 
 
 
 def _border(at: tuple[float, float], axis: str, dark: bool) -> list[dict[str, Any]]:
-    """A line where a chunk begins, and a band over the fade into it."""
+    """A line at the start of a chunk, and a band over its fade-in."""
     colours, (start, end) = ink(dark), at
     frame = {"xref": "x", "yref": axis, "y0": 0, "y1": 1, "x0": start}
     line = frame | {"type": "line", "x1": start, "line": {"color": colours.border, "width": 1}}
@@ -165,7 +165,7 @@ def _add_spectrum(
     stops: list[tuple[float, str]],
     with_bar: bool,
 ) -> None:
-    """Whole dB in one byte each: a quarter of what floats would send, and the hover text tells true values."""
+    """Add a spectrogram as whole dB in one byte each, a quarter of the size of floats."""
     rate = panel.frames_per_second
     first, last = max(0, int(np.floor(span[0] * rate))), int(np.ceil(span[1] * rate)) + 1
     pooled, size = spectra.pool(panel.decibels[first:last], max_columns, signed=isinstance(panel, DifferencePanel))
@@ -201,15 +201,15 @@ def waveform_mel(
     dark: bool = False,
     **options: Any,
 ) -> go.Figure:
-    """Waveform over mel, chunk borders marked: the picture of a run.
+    """Waveform and mel of a run with chunk borders.
 
     Args:
         wave: float32 [n_samples].
         decibels: mel in dB [frames, n_mels] (``spectra.mel_decibels(run.mel)``).
-        config: of the mel.
+        config: mel settings.
         borders: from ``spectra.chunk_borders``.
-        dark: ink for a dark page.
-        options: of ``stack``.
+        dark: colours for a dark page.
+        options: further arguments of ``stack``.
     """
     panels = (
         WavePanel("Waveform", wave, config.target_sample_rate, borders),
@@ -227,7 +227,7 @@ def mel_png(
     max_columns: int = MAX_COLUMNS,
     row_pixels: int = 2,
 ) -> bytes:
-    """A spectrogram in dB [frames, bands] as PNG bytes, without axes: milliseconds to make and to show."""
+    """PNG bytes of a spectrogram in dB [frames, bands], without axes; made in milliseconds."""
     pooled, _ = spectra.pool(decibels, max_columns)
     top = float(pooled.max()) if top is None else top
     return png(pooled, top - dynamic_range, top, colour_scale(colour_map), row_pixels=row_pixels)
@@ -241,6 +241,6 @@ def difference_png(
     max_columns: int = MAX_COLUMNS,
     row_pixels: int = 2,
 ) -> bytes:
-    """A signed difference in dB [frames, bands] as PNG bytes; the colours end at plus and minus ``limit``."""
+    """PNG bytes of a signed difference in dB [frames, bands]; the colours end at plus and minus ``limit``."""
     pooled, _ = spectra.pool(decibels, max_columns, signed=True)
     return png(pooled, -limit, limit, diverging(dark), row_pixels=row_pixels)

@@ -1,9 +1,9 @@
-"""One colour per stage and per chunk, everywhere. Widget and page colours are in workbench/.streamlit/config.toml."""
+"""Colours of stages and chunks in all figures. Those of widgets and pages are in workbench/.streamlit/config.toml."""
 
 from __future__ import annotations
 
-# Chosen to be told apart on white and on black, and by readers who do not see red and green as different
-# (after Okabe & Ito, Color Universal Design, 2008). Loading is grey: it is what a run should not contain.
+# Distinct on white and on black, and for readers who cannot distinguish red and green (after Okabe & Ito, Color
+# Universal Design, 2008). Loading is grey, since a run should not contain it.
 STAGE_COLOURS = {
     "import": "#6b7480",
     "resolve": "#a3abb5",
@@ -34,15 +34,15 @@ STAGE_TITLES = {
     "cross_fade": "cross-fade",
     "save": "save",
 }
-# neighbours differ in hue and in lightness; used for the chunks of a text, and for the runs of a comparison
+# neighbours differ in hue and lightness; for the chunks of a text and the runs of a comparison
 CHUNK_COLOURS = ("#2f72c4", "#e08a1e", "#2a9d78", "#c74f8b", "#8a63c9", "#5c9fb0")
 
 
 def chunk_colour(index: int) -> str:
-    """Colour of chunk ``index``; neighbours never share one."""
+    """Colour of chunk ``index``; neighbours differ."""
     return CHUNK_COLOURS[index % len(CHUNK_COLOURS)]
 
 
 def stage_colour(name: str) -> str:
-    """Colour of the stage ``name``; grey for one that is not known."""
+    """Colour of the stage ``name``; grey if unknown."""
     return STAGE_COLOURS.get(name, "#8b8b8b")

@@ -1,4 +1,4 @@
-"""Where the time went: stages per chunk over the use of the machine, loading, runs side by side."""
+"""Figures of timings: stages of each chunk with the load of the machine, loading, and runs side by side."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from workbench.figures.base import dress, ink
 from workbench.figures.theme import STAGE_TITLES, stage_colour
 
 LOAD_STAGES = ("import", "resolve", "read_weights", "build", "to_device", "warmup")
-MAX_STEPS = 600  # more marks than this are a grey wall
+MAX_STEPS = 600  # more marks cannot be told apart
 _NO_CHUNK = "run"
 
 
 def gantt_with_utilisation(
     spans: Iterable[Span], utilisation: Sequence[Sample] = (), *, dark: bool = False, row_pixels: int = 26
 ) -> go.Figure:
-    """One bar per stage and chunk, and below it, on the same seconds, what the machine was doing.
+    """One bar for each stage and chunk, and below it, on the same time axis, the load of the machine.
 
     Args:
-        spans: of a run; loading, which ends at 0, is left out (see ``load_bars``).
-        utilisation: samples of ``monitor.Monitor``; without any there is no lower part.
-        dark: ink for a dark page.
+        spans: spans of a run; those of loading, which end at 0, are left out (see ``load_bars``).
+        utilisation: samples of ``monitor.Monitor``; without samples the lower part is left out.
+        dark: colours for a dark page.
         row_pixels: height of a chunk's row.
     """
     spans = [s for s in spans if s.start_seconds >= 0 and s.name not in LOAD_STAGES]
@@ -53,7 +53,7 @@ def gantt_with_utilisation(
 
 
 def _rows(spans: Sequence[Span]) -> dict[int | None, str]:
-    """Chunk index to the name of its row; work of no chunk has a row of its own if there is any."""
+    """Chunk index to the name of its row; None for work outside of chunks, if there is any."""
     indices = sorted({s.chunk_index for s in spans if s.chunk_index is not None})
     rows: dict[int | None, str] = {k: f"chunk {k + 1}" for k in indices}
     if any(s.chunk_index is None for s in spans):
@@ -82,7 +82,7 @@ def _add_stages(fig: go.Figure, spans: Sequence[Span], rows: Mapping[int | None,
 
 
 def _add_steps(fig: go.Figure, spans: Sequence[Span], rows: Mapping[int | None, str]) -> None:
-    """A mark where each ODE step ends, inside the bar of the ODE."""
+    """Mark the end of each ODE step inside the bar of the ODE."""
     steps = [s for s in spans if s.name == "ode.step"]
     if not steps or len(steps) > MAX_STEPS:
         return
@@ -131,7 +131,7 @@ def _add_memory(fig: go.Figure, samples: Sequence[Sample], dark: bool) -> None:
 
 
 def load_bars(spans: Iterable[Span], *, dark: bool = False) -> go.Figure:
-    """What loading took, stage after stage, as one bar. It is paid once per server, so it stands apart from the run."""
+    """Seconds of each stage of loading, as one bar. Loading happens once a server, so it is not in the run's figure."""
     totals: dict[str, float] = {}
     for span in spans:
         if span.name in LOAD_STAGES:
@@ -155,7 +155,7 @@ def load_bars(spans: Iterable[Span], *, dark: bool = False) -> go.Figure:
 
 
 def stages_by_run(totals: Mapping[str, Mapping[str, float]], *, dark: bool = False) -> go.Figure:
-    """Seconds of each stage, one bar per run: name of the run to stage to seconds."""
+    """One bar for each run, from ``totals``: name of the run to stage to seconds."""
     fig = go.Figure()
     for stage in [s for s in STAGE_TITLES if any(s in of_run for of_run in totals.values())]:
         fig.add_trace(

@@ -1,7 +1,7 @@
-"""One cell of the lab: one strategy, one network, one fresh process. ``python -m workbench.lab.cell JSON``.
+"""One cell of the lab: one strategy and one network in a fresh process. ``python -m workbench.lab.cell JSON``.
 
-Standard output carries one JSON document a line: what begins, what has ended, and the report. The process ends when
-its standard input does, which is when whoever started it is gone.
+Writes one JSON document a line to standard output: spans that begin, spans that have ended, and the report. The process
+ends when its standard input is closed, that is, when the process that started it has ended.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from workbench.engine.monitor import Monitor
 from workbench.engine.timing import Span
 from workbench.lab.probe import LiveTimeline, Probe, top_level
 
-IDLE_PERCENT = 5.0  # of one core: below this the process is waiting
+IDLE_PERCENT = 5.0  # of one core; below this the process counts as waiting
 MAX_SAMPLES = 400
 log = logging.getLogger("workbench.lab")
 
 
-class Stage:
-    """What a strategy works with: the text in chunks, the voice, and the steps of a run, each measured.
+class Workload:
+    """What a strategy uses: the chunks of the text, the voice, and the measured steps of a run.
 
     Args:
-        order: model, text, settings and device, as ``keeper`` sends them.
-        probe: counts what the libraries do.
+        order: model, text, settings and device, sent by ``keeper``.
+        probe: counts the calls of the libraries.
     """
 
     def __init__(self, order: dict[str, Any], probe: Probe) -> None:
@@ -56,7 +56,7 @@ class Stage:
         self.probe, self.timeline = probe, probe.timeline
         self.spec = get_model(self.model)
         self.device = choose_device(order["device"])
-        if self.device != "cpu":  # work is queued there: a clock read at once blames the wrong stage
+        if self.device != "cpu":  # calls return early there: without waiting, the time would go to the wrong stage
             self.timeline.synchronize = getattr(getattr(torch, self.device.split(":")[0]), "synchronize", None)
         self.files = cache.resolve(self.spec)
         self.voice = load_voice(mel_config=self.spec.mel)
@@ -69,7 +69,7 @@ class Stage:
         self._waves = hashlib.sha256()
 
     def runs(self) -> Iterator[list[Any]]:
-        """The chunks of the text, once for each time somebody presses the button."""
+        """Yield the chunks of the text once for each run, and time each run."""
         for index in range(self.n_runs):
             began = self.timeline.now()
             self.timeline.say({"event": "run", "index": index})
@@ -79,11 +79,11 @@ class Stage:
             log.info("run finished", extra=pairs(index=index, chunks=len(self.chunks), took=took))
 
     def local_weights(self) -> str:
-        """Path of the acoustic model's weights on this disk."""
+        """Local path of the acoustic model's weights."""
         return str(self.files.weights)
 
     def acoustic(self, path: str) -> Any:
-        """The acoustic model read from ``path``, on the device, ready."""
+        """The acoustic model read from ``path``, on the device."""
         from workbench.engine.model import devices, loading
 
         began = self.timeline.now()
@@ -97,7 +97,7 @@ class Stage:
         return cfm
 
     def note_load(self, engine: Any) -> None:
-        """Take over the spans and bytes of an engine that has just been loaded."""
+        """Add the spans and bytes of an engine that has just been loaded."""
         shift = self.timeline.now() - engine.loaded.spans[-1].end_seconds
         for span in engine.loaded.spans:
             self.timeline.add(span.name, shift + span.start_seconds, span.seconds)
@@ -123,7 +123,7 @@ class Stage:
                     return solve(flow, self.settings, chunk.seed, self.voice.frames).mel
 
     def decode(self, vocoder: Any, mel: Any) -> None:
-        """The sound of ``mel``; kept."""
+        """Decode ``mel`` and add the samples to the checksum."""
         import torch
 
         with self.timeline.span("to_device"):
@@ -133,13 +133,13 @@ class Stage:
             self._waves.update(wave.cpu().numpy().tobytes())
 
     def keep(self, *results: Any) -> None:
-        """Keep the sound of chunks that an engine has spoken."""
+        """Add the samples of chunks that an engine has spoken to the checksum."""
         for result in results:
             self._waves.update(result.wave.tobytes())
 
     @property
     def audio_sha256(self) -> str:
-        """Of all samples made. The same for every strategy: they differ in nothing but their loading."""
+        """sha256 of all samples. The same for every strategy, since they differ only in loading."""
         return self._waves.hexdigest()
 
 
@@ -159,21 +159,21 @@ def run_cell(order: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> di
             probe.install(local_files_only=order["network"] == "local-files")
             timeline.add("import", 0.0, timeline.now())
             with timeline.filled("reference_mel"):
-                stage = Stage(order, probe)
-            STRATEGIES[order["strategy"]].function(stage)
+                work = Workload(order, probe)
+            STRATEGIES[order["strategy"]].function(work)
             total = timeline.now()
         connects = [h for h in heard if h.startswith("socket.connect")]
-    return _report(stage, total, connects, monitor, offset)
+    return _report(work, total, connects, monitor, offset)
 
 
 def _began(order: dict[str, Any]) -> float:
-    """When this process was ordered, on this process's clock; now, where clocks of two processes cannot be compared."""
+    """Time of the order on this process's clock; the present time if the two processes' clocks differ."""
     now = time.perf_counter()
     return order["ordered_at"] if 0 <= now - order["ordered_at"] < 600 else now
 
 
 def _import_everything() -> None:
-    """What any of the strategies needs, so that their imports cost the same and stand in one span."""
+    """Import what any strategy needs, so that imports cost all strategies the same and are one span."""
     from workbench.engine import upstream
 
     upstream.install()
@@ -182,11 +182,11 @@ def _import_everything() -> None:
         importlib.import_module(name)
 
 
-def _report(stage: Stage, total: float, connects: list[str], monitor: Monitor, offset: float) -> dict[str, Any]:
+def _report(work: Workload, total: float, connects: list[str], monitor: Monitor, offset: float) -> dict[str, Any]:
     from workbench.engine.model.loading import load_counts
 
-    probe, spans = stage.probe, top_level(stage.timeline.spans)
-    loads = load_counts(stage.spec.name)
+    probe, spans = work.probe, top_level(work.timeline.spans)
+    loads = load_counts(work.spec.name)
     loads["vocoder"] += probe.vocoder_loads
     synthesis = _seconds(spans, "reference_mel", "text", "ode", "vocoder")
     return {
@@ -194,10 +194,10 @@ def _report(stage: Stage, total: float, connects: list[str], monitor: Monitor, o
         "timeouts": probe.timeouts, "connects": len(connects), "network_wait_seconds": probe.wait_seconds,
         "load_seconds": _seconds(spans, "read_weights", "build", "to_device", "warmup"),
         "import_seconds": _seconds(spans, "import"), "resolve_seconds": _seconds(spans, "resolve"),
-        "synthesis_seconds": synthesis, "run_seconds": stage.run_seconds,
+        "synthesis_seconds": synthesis, "run_seconds": work.run_seconds,
         "accounted_share": sum(s.seconds for s in spans) / total, "idle_share": _idle_share(monitor),
-        "bytes_read": probe.bytes_read, "n_chunks": len(stage.chunks), "device": stage.device,
-        "attempts": probe.attempts, "audio_sha256": stage.audio_sha256,
+        "bytes_read": probe.bytes_read, "n_chunks": len(work.chunks), "device": work.device,
+        "attempts": probe.attempts, "audio_sha256": work.audio_sha256,
         "spans": [s.as_dict() for s in spans], "utilisation": _samples(monitor, offset),
     }  # fmt: skip
 
@@ -207,7 +207,7 @@ def _seconds(spans: list[Span], *names: str) -> float:
 
 
 def _idle_share(monitor: Monitor) -> float:
-    """Share of the time in which this process used less than ``IDLE_PERCENT`` of one core."""
+    """Share of the time, 0 to 1, in which this process used less than ``IDLE_PERCENT`` of one core."""
     cores, last, idle = os.cpu_count() or 1, 0.0, 0.0
     for sample in monitor.samples:
         idle += (sample.seconds - last) if sample.process_cpu_percent * cores < IDLE_PERCENT else 0.0
@@ -221,7 +221,7 @@ def _samples(monitor: Monitor, offset: float) -> list[dict[str, Any]]:
 
 
 def end_with_input() -> None:
-    """End this process when its standard input ends: the pipe breaks when the other side dies, however it dies."""
+    """End this process when its standard input is closed, which happens however the parent process ends."""
 
     def watch() -> None:
         while os.read(0, 1024):
@@ -232,7 +232,7 @@ def end_with_input() -> None:
 
 
 def speaker() -> Callable[[dict[str, Any]], None]:
-    """A function that prints JSON lines to the real standard output; whatever libraries print goes to the other one."""
+    """A function that writes JSON lines to standard output; output of libraries goes to standard error."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     lock = threading.Lock()
@@ -246,7 +246,7 @@ def speaker() -> Callable[[dict[str, Any]], None]:
 
 
 def main() -> None:
-    """Do what the JSON document in the first argument orders: a cell, or the weights for the others."""
+    """Run the order in the first argument, a JSON document: measure a cell, or prepare the weights."""
     end_with_input()
     say, order = speaker(), json.loads(sys.argv[1])
     logs.to_stderr(verbose=True, as_json=order.get("log_json", False))

@@ -1,4 +1,4 @@
-"""The cache that the lab's cells find: the model's own files, or random ones of its size, where the Hub's would lie."""
+"""Prepare the cache of the lab's cells: the model's own files, or random weights, in the Hub's layout."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from workbench.engine.model.loading import load_vocoder
 from workbench.engine.model.random_weights import add_to_hub_cache
 from workbench.engine.timing import Timeline
 
-# where upstream looks for its acoustic model; a model without a repository of its own lies there in the lab
+# where upstream looks for its acoustic model; used for models without a repository of their own
 _REPO, _WEIGHTS = "SWivid/F5-TTS", "F5TTS_v1_Base/model_1250000"
 
 
 def prepare(model: str, hub: Path) -> dict[str, Any]:
-    """Fill ``hub``, a folder in the Hugging Face layout, with acoustic model and vocoder under the names the Hub has.
+    """Fill ``hub``, a folder in the Hugging Face layout, with acoustic model and vocoder under the Hub's names.
 
-    The files are links to those on this machine. A released model that is not here gets random weights: reading,
-    building and speaking take the same time.
+    The files are links to those on this machine. A released model that is absent gets random weights: reading, building
+    and speaking take the same time.
 
     Returns:
         ``repo`` and ``weights`` (a file in it) of the acoustic model, ``random_weights``, ``weights_bytes``.
 
     Raises:
-        SettingsError: the model is neither here nor one that random weights can stand in for.
+        SettingsError: the model is absent and random weights cannot replace it.
     """
     spec = get_model(model)
     try:
@@ -56,9 +56,9 @@ def _link(path: Path, to: Path) -> Path:
 
 
 def _vocoder_as_released(spec: ModelSpec, files: ModelFiles, hub: Path) -> dict[str, Path]:
-    """config.yaml and pytorch_model.bin, as ``Vocos.from_pretrained`` expects them, whatever the vocoder's own form.
+    """Write config.yaml and pytorch_model.bin of the vocoder, as ``Vocos.from_pretrained`` expects them.
 
-    Both are written anew from what was checked: vocos builds any class that a configuration names.
+    Both are written from the checked configuration: vocos would build any class that a configuration names.
     """
     import torch
     import yaml

@@ -1,7 +1,7 @@
-"""Keeps the lab's temporary folder, its loopback Hub and the process of each cell, and takes them along when it ends.
+"""Own the lab's temporary folder, its loopback Hub and the process of each cell, and remove them at the end.
 
-Runs as a process of its own, ``python -m workbench.lab.keeper JSON``, so that the one who asked for the lab may
-be killed in any way and still nothing stays behind: the keeper ends when its standard input does.
+Runs as a process of its own, ``python -m workbench.lab.keeper JSON``, which ends when its standard input is closed:
+nothing is left even if the process that started the lab is killed.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from workbench.lab.loopback_hub import LoopbackHub
 LOG_LINES = 200
 PREPARE_SECONDS = 900.0  # writing random weights of 1.35 GB on a slow disk
 FOLDER_PREFIX = "workbench-lab-"
-_BEHAVIOUR = {"answering": "answering", "slow": "slow", "refusing": "refusing"}  # all others meet the black hole
+_BEHAVIOUR = {"answering": "answering", "slow": "slow", "refusing": "refusing"}  # all other networks use the black hole
 _FORGOTTEN = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE",
               "HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
               "http_proxy", "https_proxy", "all_proxy")  # fmt: skip
 
 
 class Keeper:
-    """Runs the cells of ``order`` one after the other and tells ``say`` what happens."""
+    """Runs the cells of ``order`` one after the other and reports events to ``say``."""
 
     def __init__(self, order: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> None:
         self.order, self.say = order, say
@@ -44,14 +44,14 @@ class Keeper:
         self._lock = threading.Lock()
 
     def stop(self) -> None:
-        """End the process of the cell at once, and begin no other."""
+        """Kill the process of the current cell and start no other."""
         with self._lock:
             self._stopped = True
             if self._child is not None:
                 self._child.kill()
 
     def run(self) -> None:
-        """All of it. The folder is gone when this returns."""
+        """Run all cells and remove the temporary folder."""
         try:
             self.say({"event": "began", "folder": str(self.folder), "pid": os.getpid()})
             prepared = self._prepare()
@@ -65,7 +65,7 @@ class Keeper:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _prepare(self) -> dict[str, Any]:
-        """Fill the cache that the cells find; empty if that failed, which is then told."""
+        """Fill the cache of the cells; returns {} after a failure, which is reported."""
         self.say({"event": "preparing", "model": self.order["model"]})
         order = {"task": "prepare", "model": self.order["model"], "hub": str(self.folder / "hub")}
         report, problem, _ = self._child_report(order, dict(os.environ), lambda event: None)
@@ -92,7 +92,7 @@ class Keeper:
 
     def _environment(self, network: str, endpoint: str, timeout: int) -> dict[str, str]:
         """The user's own environment, with the Hub's address and cache replaced, and neither token nor proxy."""
-        # threads that wait for each other asleep: spinning, they make a measurement on a busy machine ten times slower
+        # waiting threads sleep: spinning threads make a measurement on a busy machine ten times slower
         environment = {"OMP_WAIT_POLICY": "PASSIVE"}
         environment |= {key: value for key, value in os.environ.items() if key not in _FORGOTTEN}
         environment |= {
@@ -100,7 +100,7 @@ class Keeper:
             "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_UPDATE_CHECK": "1", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
             "HF_HUB_DISABLE_PROGRESS_BARS": "1", "NO_PROXY": "*", "no_proxy": "*",
         }  # fmt: skip
-        if timeout != 10:  # 10 s is the library's own; nothing is set then
+        if timeout != 10:  # 10 s is the library's default
             environment["HF_HUB_ETAG_TIMEOUT"] = str(timeout)
         if network == "offline":
             environment["HF_HUB_OFFLINE"] = "1"
@@ -109,7 +109,7 @@ class Keeper:
     def _child_report(
         self, order: dict[str, Any], environment: dict[str, str], heard: Callable[[dict[str, Any]], None]
     ) -> tuple[dict[str, Any], dict[str, str], list[str]]:
-        """(report, problem, log) of a fresh process that does ``order``; report or problem is empty."""
+        """Run ``order`` in a fresh process; returns (report, problem, log), report or problem is empty."""
         with self._lock:
             if self._stopped:
                 return {}, {"state": "cancelled", "what": "Cancelled.", "remedy": ""}, []
@@ -150,7 +150,7 @@ class Keeper:
         return report, {} if report else error or self._why(child.returncode, expired.is_set(), log), list(log)
 
     def _why(self, code: int, expired: bool, log: deque[str]) -> dict[str, str]:
-        """Why there is no report."""
+        """The reason for a missing report, as state, what and remedy."""
         if self._stopped:
             return {"state": "cancelled", "what": "Cancelled.", "remedy": ""}
         if expired:
@@ -160,7 +160,7 @@ class Keeper:
 
 
 def main() -> None:
-    """Keep the lab that the JSON document in the first argument describes."""
+    """Run the lab of the first argument, a JSON document."""
     keeper = Keeper(json.loads(sys.argv[1]), speaker())
 
     def watch_input() -> None:
@@ -169,13 +169,13 @@ def main() -> None:
         keeper.stop()
 
     def on_signal(number: int, frame: Any) -> None:
-        # not in the handler itself: it may have interrupted this very lock's owner
+        # not in the handler itself, which may have interrupted the owner of the lock
         threading.Thread(target=keeper.stop, daemon=True).start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
     threading.Thread(target=watch_input, name="watch input", daemon=True).start()
-    with contextlib.suppress(BrokenPipeError):  # nobody listens any more
+    with contextlib.suppress(BrokenPipeError):  # the reader has ended
         keeper.run()
 
 

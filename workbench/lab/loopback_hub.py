@@ -1,7 +1,7 @@
-"""A Hub on loopback that answers, answers late, refuses, or takes the request and never says a word.
+"""A Hub on loopback that answers, answers late, refuses, or accepts a request and never answers.
 
-The client in the lab is the real huggingface_hub. This is the other side: as much of the Hub's protocol as a warm
-cache asks for (the HEAD of ``/{repo}/resolve/{revision}/{file}``), and a log of everything that arrived.
+Serves the real huggingface_hub client: the part of the Hub's protocol that a full cache uses (HEAD of
+``/{repo}/resolve/{revision}/{file}``), and a log of all requests.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BEHAVIOURS = ("answering", "slow", "refusing", "blackhole")
 
 @dataclass(frozen=True)
 class Request:
-    """What arrived: ``seconds`` since the server began, and what became of it."""
+    """One request: ``seconds`` since the server started, method, path and outcome."""
 
     seconds: float
     method: str
@@ -37,13 +37,13 @@ class LoopbackHub:
     """A context manager on a free port of 127.0.0.1.
 
     Args:
-        hub: folder in the Hugging Face layout whose files it has.
+        hub: folder in the Hugging Face layout with the files to serve.
         behaviour: one of ``BEHAVIOURS``.
-        delay_seconds: how late the slow one answers.
+        delay_seconds: delay of the answers with behaviour "slow".
 
     Attributes:
-        endpoint: what HF_ENDPOINT is set to.
-        requests: its log, in order of arrival. A refused connection never reaches it.
+        endpoint: value for HF_ENDPOINT.
+        requests: log in order of arrival. Refused connections are not in it.
     """
 
     def __init__(self, hub: Path, behaviour: str = "answering", delay_seconds: float = 2.0) -> None:
@@ -58,7 +58,7 @@ class LoopbackHub:
 
     def __enter__(self) -> LoopbackHub:
         if self.behaviour == "refusing":
-            # bound and not listening: the kernel refuses, and nobody else can take the port meanwhile
+            # bound but not listening: the kernel refuses, and no other process can take the port
             self._reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             self._reserved.bind(("127.0.0.1", 0))
             self.endpoint = f"http://127.0.0.1:{self._reserved.getsockname()[1]}"
@@ -90,7 +90,7 @@ class LoopbackHub:
             protocol_version = "HTTP/1.1"
 
             def log_message(self, *_: object) -> None:
-                """Nothing on standard error: the log is ``requests``."""
+                """Write nothing to standard error: the log is ``requests``."""
 
             def do_HEAD(self) -> None:
                 hub._take(self, body=False)
@@ -101,7 +101,7 @@ class LoopbackHub:
         return Handler
 
     def _take(self, request: BaseHTTPRequestHandler, *, body: bool) -> None:
-        """Log the request, then behave."""
+        """Log the request, then answer according to ``behaviour``."""
         path = unquote(urlsplit(request.path).path)
         found = self._find(path)
         outcome = "never answered" if self.behaviour == "blackhole" else "200" if found else "404"
@@ -116,7 +116,7 @@ class LoopbackHub:
             return
         try:
             self._answer(request, found, body)
-        except OSError:  # the client has given up
+        except OSError:  # the client has closed the connection
             request.close_connection = True
 
     def _find(self, path: str) -> tuple[str, Path] | None:

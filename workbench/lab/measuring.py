@@ -1,8 +1,8 @@
-"""The loading lab: ways to load a model, set against what the network may do, each measured in a fresh process.
+"""The loading lab: measure ways to load a model against states of the network, each in a fresh process.
 
-This project began with one measurement (SWivid/F5-TTS#75): 169 characters took more than two minutes while the
-vocoder was loaded inside the loop over chunks and the Hub was out of reach, and 25 s when it was loaded once. Here it
-is done again, with the real client, over a real cache, against a server on loopback, with the library's own time-outs.
+Repeats the measurement with which this project began (SWivid/F5-TTS#75): 169 characters took more than two minutes
+while the vocoder was loaded inside the loop over chunks and the Hub did not answer, and 25 s when it was loaded once.
+Uses the real client, a real cache, a server on loopback, and the library's own time-outs.
 """
 
 from __future__ import annotations
@@ -25,39 +25,40 @@ from workbench.engine.speech.text import check_text
 from workbench.lab.strategies import BUG, OURS, STRATEGIES
 from workbench.lab.text_169 import TEXT_169, TEXT_169_CHUNK_BYTES
 
-_ROOT = str(Path(__file__).resolve().parents[2])  # the cells find the package from whatever folder they are started in
-DEFAULT_TIMEOUT_SECONDS = 10  # of huggingface_hub, for the question whether a cached file is still the newest
-# what the issue that started it reports
+_ROOT = str(Path(__file__).resolve().parents[2])  # so that cells find the package from any folder
+DEFAULT_TIMEOUT_SECONDS = 10  # of huggingface_hub, for the request whether a cached file is still the newest
+# figures reported in the issue
 SOURCE = {
     "url": "https://github.com/SWivid/F5-TTS/issues/75", "characters": 169, "gpu": "RTX 2080 Ti",
     "bug_seconds": 120.0, "fixed_seconds": 25.0, "ratio": 4.8, "words": "more than 2 minutes, 25 s after the fix",
 }  # fmt: skip
 NETWORKS = {
     "answering": "The Hub answers at once.",
-    "slow": "The Hub answers, a quarter of the time-out late.",
-    "refusing": "Nobody listens: the connection is refused at once.",
-    "blackhole": "Somebody accepts the connection and never answers, as a firewall or a dead proxy does.",
-    "offline": "HF_HUB_OFFLINE=1 in the environment; behind it, the black hole.",
-    "local-files": "local_files_only=True in every call of hf_hub_download; behind it, the black hole.",
+    "slow": "The Hub answers after a quarter of the time-out.",
+    "refusing": "The connection is refused at once.",
+    "blackhole": "The server accepts the connection and never answers, as a firewall or a dead proxy does.",
+    "offline": "HF_HUB_OFFLINE=1 in the environment, and a black hole.",
+    "local-files": "local_files_only=True in every call of hf_hub_download, and a black hole.",
 }
 
 
 @dataclass(frozen=True)
 class LabPlan:
-    """What to measure.
+    """The cells to measure and their settings.
 
     Attributes:
         strategies: names of ``STRATEGIES``.
         networks: names of ``NETWORKS``.
-        text: what is spoken in every cell.
-        model: of the catalogue. Random weights stand in for a released model that is not on this machine.
-        timeout_seconds: of the Hub's client. 10 is its own default; a class-room takes 1 or 2. Whole seconds only,
-            which is a rule of huggingface_hub.
+        text: spoken in every cell.
+        model: name in the catalogue. Random weights replace a released model that is not on this machine.
+        timeout_seconds: time-out of the Hub's client, whole seconds as huggingface_hub requires. Its default is 10; use
+            1 or 2 in class.
         runs: how often the text is spoken in one cell.
-        nfe_step: ODE steps; 5 is the smallest pruned grid, so that speaking does not hide the waiting.
-        max_chunk_bytes: longest chunk.
+        nfe_step: ODE steps; 5 is the smallest pruned grid, so that speaking is short beside the waiting.
+        max_chunk_bytes: largest chunk.
         device: torch device string.
         limit_seconds: a cell that takes longer is stopped.
+        log_json: log of the cells as JSON lines.
     """
 
     strategies: Sequence[str] = (BUG, OURS)
@@ -80,29 +81,29 @@ class LabPlan:
             unknown = [name for name in chosen if name not in known]
             if unknown or not chosen:
                 raise SettingsError(f"There is no {kind} {unknown[0] if unknown else ''!r}.",
-                                    remedy=f"Choose of {', '.join(known)}.")  # fmt: skip
+                                    remedy=f"Choose from {', '.join(known)}.")  # fmt: skip
         if self.timeout_seconds != int(self.timeout_seconds) or not 1 <= self.timeout_seconds <= 60:
             raise SettingsError(f"The time-out is {self.timeout_seconds} s.", remedy="Choose whole seconds, 1 to 60.")
         if not 1 <= self.runs <= 20:
-            raise SettingsError(f"{self.runs} runs are asked for.", remedy="Choose 1 to 20.")
+            raise SettingsError(f"The number of runs is {self.runs}.", remedy="Choose 1 to 20.")
         if not 1 <= self.limit_seconds <= 7200:
             raise SettingsError(f"The limit is {self.limit_seconds} s.", remedy="Choose 1 to 7200 s.")
         check_text(self.text)
 
     @property
     def cells(self) -> list[dict[str, str]]:
-        """Strategy and network of each cell, in the order in which they run."""
+        """Strategy and network of each cell, in the order of the measurement."""
         return [
             {"strategy": s, "network": n} for n in dict.fromkeys(self.networks) for s in dict.fromkeys(self.strategies)
         ]
 
     @property
     def delay_seconds(self) -> float:
-        """How late the slow Hub answers."""
+        """Delay of the slow Hub's answers."""
         return self.timeout_seconds / 4
 
     def order(self) -> dict[str, Any]:
-        """What the keeper is sent, checked by building the settings."""
+        """The order for the keeper. Raises SettingsError or ModelError for invalid values."""
         from workbench.engine.catalog import get_model
         from workbench.engine.settings import SynthesisSettings
 
@@ -115,9 +116,9 @@ class LabPlan:
 
 
 def predict(strategy: str, n_chunks: int, timeout_seconds: float, runs: int = 1) -> tuple[int, float]:
-    """(requests, seconds lost) of ``strategy`` before a black hole: questions asked times the time-out.
+    """(requests, seconds lost) of ``strategy`` with a black hole: each request costs one time-out.
 
-    A cached file of the revision "main" costs one question. The vocoder has two files, the acoustic model one.
+    A cached file of the revision "main" costs one request. The vocoder has two files, the acoustic model one.
     """
     requests = {BUG: 2 * n_chunks * runs, "reload-per-run": 3 * runs, "lazy-first-use": 3, "load-once-hub": 3, OURS: 0}
     return requests[strategy], requests[strategy] * timeout_seconds
@@ -125,16 +126,18 @@ def predict(strategy: str, n_chunks: int, timeout_seconds: float, runs: int = 1)
 
 @dataclass
 class LabState:
-    """Where the lab is. Written by the thread that runs it, read by pages.
+    """Progress of a measurement. Written by the thread that runs it, read by pages.
 
     Attributes:
-        doing: what is happening, in words.
-        cells: finished so far.
-        spans: of the cell that runs, as they end.
-        current: strategy and network of the cell that runs.
-        open: what has begun in it and not ended: its name, its start in seconds, and the clock (``time.monotonic``) of
-            when that was told.
-        prepared: what the cells found in the cache.
+        doing: current activity, as a phrase.
+        cells: reports of the finished cells.
+        spans: finished spans of the current cell.
+        current: strategy and network of the current cell; None between cells.
+        open: unfinished span of the current cell: name, start in seconds, and ``time.monotonic`` when it was reported.
+        prepared: contents of the cells' cache.
+        folder: temporary folder of the lab.
+        error: (what, remedy) after a failure.
+        done: whether all cells were measured.
     """
 
     doing: str = "starting"
@@ -148,7 +151,7 @@ class LabState:
     done: bool = False
 
     def take(self, event: dict[str, Any]) -> None:
-        """Follow one event of the keeper."""
+        """Update the state from one event of the keeper."""
         kind = event["event"]
         if kind == "began":
             self.folder = event["folder"]
@@ -184,13 +187,13 @@ def run(
     """Measure every cell of ``plan``, one after the other, and return the document.
 
     Args:
-        plan: what to measure.
-        state: kept up to date while it runs.
-        check: called several times a second; raise from it (``errors.Cancelled``) to stop at once.
+        plan: the cells to measure.
+        state: updated during the measurement.
+        check: called several times a second; raise ``errors.Cancelled`` from it to stop at once.
         on_event: called with every event.
 
     Returns:
-        text_chars, n_chunks, cells, ratio (the bug's total over ours), ratios by network, and what was measured.
+        The document of ``document``: cells, ratio (total time of the bug over ours), ratios by network, settings.
 
     Raises:
         LabError: the lab could not be set up, or its keeper was killed.
@@ -214,7 +217,7 @@ def run(
     if state.error:
         raise LabError(state.error[0], remedy=state.error[1])
     if not state.done:
-        raise LabError("The lab's keeper was stopped from outside.", remedy="Run it again.")
+        raise LabError("The lab's keeper process was killed.", remedy="Run it again.")
     return document(plan, state)
 
 
@@ -235,7 +238,7 @@ def _next(events: queue.Queue[dict[str, Any] | None], check: Callable[[], None] 
 
 
 def _end(keeper: subprocess.Popen[str], reader: threading.Thread, state: LabState) -> None:
-    """Let the keeper clear up; do it for him if he is dead."""
+    """Let the keeper remove its folder and end; remove the folder here if the keeper is dead."""
     assert keeper.stdin is not None and keeper.stdout is not None
     keeper.stdin.close()
     try:
@@ -263,13 +266,13 @@ def document(plan: LabPlan, state: LabState) -> dict[str, Any]:
 
 
 def ratio(cells: Sequence[dict[str, Any]], network: str, of: str = "total_seconds") -> float | None:
-    """The bug's time over ours in ``network``; None if one of them was not measured to its end.
+    """Time of the bug over ours in ``network``; None if one of the two cells is not finished.
 
     Args:
-        cells: measured.
+        cells: measured cells.
         network: one of ``NETWORKS``.
-        of: "total_seconds", all of the process; or "run_seconds", from the button to the sound in an app that is
-            running already, which is what the source measured.
+        of: "total_seconds", the whole process; or "run_seconds", from the request to the sound in a running app, which
+            the issue reports.
     """
     own = [c for c in cells if c["network"] == network and c["state"] == "finished"]
     seconds = {c["strategy"]: sum(c[of]) if isinstance(c[of], list) else c[of] for c in own}

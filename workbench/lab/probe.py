@@ -1,6 +1,6 @@
-"""What the lab's fresh process sees of the libraries it runs: HTTP requests, files found, weights read, models built.
+"""Measure the libraries in a cell: HTTP requests, files found, weights read, models built.
 
-The libraries do what they always do; a clock and a log stand around four of their functions.
+Wraps four of their functions with a clock and a log and does not change what they do.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ log = logging.getLogger("workbench.lab")
 
 @dataclass
 class LiveTimeline(Timeline):
-    """A timeline that tells ``say`` what begins and what has ended, while it happens."""
+    """A timeline that reports the begin and the end of spans to ``say``."""
 
     say: Callable[[dict[str, Any]], None] = lambda event: None
 
     def add(self, name: str, start_seconds: float, seconds: float, chunk_index: int | None = None) -> Span:
-        """As ``Timeline.add``, and told to ``say``, single ODE steps apart."""
+        """As ``Timeline.add``; reports the span to ``say`` unless it is a single ODE step."""
         span = super().add(name, start_seconds, seconds, chunk_index)
         if name != "ode.step":
             self.say({"event": "span", **span.as_dict()})
@@ -35,14 +35,14 @@ class LiveTimeline(Timeline):
 
     @contextmanager
     def span(self, name: str, chunk_index: int | None = None) -> Iterator[None]:
-        """As ``Timeline.span``; its beginning is told as well."""
+        """As ``Timeline.span``; also reports the begin."""
         self.say({"event": "doing", "name": name, "at_seconds": self.now()})
         with super().span(name, chunk_index):
             yield
 
     @contextmanager
     def filled(self, name: str, until: float | None = None) -> Iterator[None]:
-        """Call what the block does beside its own spans ``name``, so that no time is left without one."""
+        """Add spans called ``name`` for all time in the block that no other span covers."""
         at = self.now()
         yield
         ended = self.now()
@@ -54,7 +54,7 @@ class LiveTimeline(Timeline):
 
 
 def top_level(spans: tuple[Span, ...]) -> list[Span]:
-    """``spans`` without those that lie within another, such as the steps of an ODE, by start."""
+    """``spans`` ordered by start, without those inside another one, such as the steps of an ODE."""
     kept: list[Span] = []
     for span in sorted(spans, key=lambda s: (s.start_seconds, -s.seconds)):
         if not kept or span.start_seconds >= kept[-1].end_seconds - 1e-6:
@@ -67,12 +67,13 @@ class Probe:
     """Counts of one cell.
 
     Attributes:
-        timeline: where the spans go.
-        requests: HTTP requests that were tried.
-        timeouts: of these, how many ended in a time-out.
-        wait_seconds: spent in them.
+        timeline: receives the spans.
+        requests: number of attempted HTTP requests.
+        timeouts: requests that ended in a time-out.
+        wait_seconds: time spent in requests.
         vocoder_loads: calls of ``Vocos.from_pretrained``.
-        bytes_read: of weights.
+        bytes_read: bytes of weights.
+        attempts: one entry for each request: method, path, outcome, seconds.
     """
 
     timeline: LiveTimeline
@@ -88,7 +89,7 @@ class Probe:
 
         Args:
             local_files_only: pass this argument to every ``hf_hub_download``, also to those inside vocos, whose
-                ``from_pretrained`` has no way to ask for it.
+                ``from_pretrained`` has no such argument.
         """
         import httpx
         import huggingface_hub
@@ -165,7 +166,7 @@ class Probe:
 
 
 class _Torch:
-    """torch with another ``load``, for the one module that is to see it."""
+    """The module torch with another ``load``, for use in one module only."""
 
     def __init__(self, torch: Any, load: Any) -> None:
         self._torch, self.load = torch, load

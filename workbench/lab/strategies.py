@@ -1,7 +1,7 @@
-"""Ways to load a model, as plain functions, each as somebody ships it. They differ in when they load and whom they ask.
+"""Ways to load a model, as plain functions, each as in a published program. They differ in when and how they load.
 
-``stage`` is ``cell.Stage``: it has the text cut into chunks, the voice, and measures what is called. Everything
-that touches the Hub stands here in the open, in the real libraries' own words.
+``work`` is a ``cell.Workload``: it holds the chunks and the voice and measures the calls. All calls that use the Hub
+are written out here with the real libraries.
 """
 
 from __future__ import annotations
@@ -17,84 +17,83 @@ VOCODER = "charactr/vocos-mel-24khz"
 _ASKS_THE_HUB = ("from_pretrained", "hf_hub_download")
 
 
-def reload_per_chunk(stage: Any) -> None:
+def reload_per_chunk(work: Any) -> None:
     """The bug. Upstream shipped it until its commit f2b892a of 15 October 2024 (SWivid/F5-TTS#75), in gradio_app.py and
-    in inference-cli.py: the vocoder is made anew for every chunk, and each time two files are looked for on the Hub,
-    though both lie in the cache. The acoustic model was loaded once there, and is here.
+    in inference-cli.py: it builds the vocoder again for every chunk, and each time asks the Hub for two files that are
+    in the cache. The acoustic model is loaded once, as it was there.
     """
     from vocos import Vocos
 
-    acoustic = stage.acoustic(stage.local_weights())
-    for chunks in stage.runs():
+    acoustic = work.acoustic(work.local_weights())
+    for chunks in work.runs():
         for chunk in chunks:
-            mel = stage.sample(acoustic, chunk)
+            mel = work.sample(acoustic, chunk)
             vocos = Vocos.from_pretrained("charactr/vocos-mel-24khz")
-            stage.decode(vocos, mel)
+            work.decode(vocos, mel)
 
 
-def reload_per_run(stage: Any) -> None:
-    """Every run loads everything. The F5-TTS node of ComfyUI (niknah/ComfyUI-F5-TTS, ``F5TTS.create``) works like this:
+def reload_per_run(work: Any) -> None:
+    """Load everything in every run. The F5-TTS node of ComfyUI (niknah/ComfyUI-F5-TTS, ``F5TTS.create``) does this:
     each execution asks the Hub for the checkpoint and both files of the vocoder, and builds the models again.
     """
     from huggingface_hub import hf_hub_download
     from vocos import Vocos
 
-    for chunks in stage.runs():
-        acoustic = stage.acoustic(hf_hub_download(stage.repo, stage.weights))
+    for chunks in work.runs():
+        acoustic = work.acoustic(hf_hub_download(work.repo, work.weights))
         vocos = Vocos.from_pretrained(VOCODER)
         for chunk in chunks:
-            stage.decode(vocos, stage.sample(acoustic, chunk))
+            work.decode(vocos, work.sample(acoustic, chunk))
 
 
-def lazy_first_use(stage: Any) -> None:
-    """Load when first needed, then keep. Upstream's Gradio app (f5_tts/infer/infer_gradio.py, 1.1.22) does so with the
-    E2 model: the first visitor pays for the load, in the middle of a run; the next ones do not.
+def lazy_first_use(work: Any) -> None:
+    """Load at the first use, then keep. Upstream's Gradio app (f5_tts/infer/infer_gradio.py, 1.1.22) does so with the
+    E2 model: the first visitor waits for the load in the middle of a run, later visitors do not.
     """
     from huggingface_hub import hf_hub_download
     from vocos import Vocos
 
     vocos = None
-    for chunks in stage.runs():
+    for chunks in work.runs():
         if vocos is None:
-            acoustic = stage.acoustic(hf_hub_download(stage.repo, stage.weights))
+            acoustic = work.acoustic(hf_hub_download(work.repo, work.weights))
             vocos = Vocos.from_pretrained(VOCODER)
         for chunk in chunks:
-            stage.decode(vocos, stage.sample(acoustic, chunk))
+            work.decode(vocos, work.sample(acoustic, chunk))
 
 
-def load_once_hub(stage: Any) -> None:
-    """Load once at the start, and ask the Hub for each of three files first. This is ``f5_tts.api.F5TTS()`` of today
-    (1.1.22), and how most front-ends begin: right as to loading, and still three time-outs late where the Hub is out of
-    reach, because the revision is "main", and what "main" is only the Hub can tell.
+def load_once_hub(work: Any) -> None:
+    """Load once at the start, but ask the Hub for each of three files first. ``f5_tts.api.F5TTS()`` (1.1.22) and most
+    front-ends do so: they load once, but if the Hub cannot be reached they start three time-outs late, because only the
+    Hub knows which commit "main" is.
     """
     from huggingface_hub import hf_hub_download
     from vocos import Vocos
 
-    acoustic = stage.acoustic(hf_hub_download(stage.repo, stage.weights))
+    acoustic = work.acoustic(hf_hub_download(work.repo, work.weights))
     vocos = Vocos.from_pretrained(VOCODER)
-    for chunks in stage.runs():
+    for chunks in work.runs():
         for chunk in chunks:
-            stage.decode(vocos, stage.sample(acoustic, chunk))
+            work.decode(vocos, work.sample(acoustic, chunk))
 
 
-def load_once_pinned(stage: Any) -> None:
-    """Load once, from local files, with no question asked. This is the workbench's own ``load_engine``, unchanged: the
-    files are found on the disk by a pinned revision or in the model's own folder, and no code on this way can reach
-    a network.
+def load_once_pinned(work: Any) -> None:
+    """Load once, from local files, without asking the Hub. This is the workbench's ``load_engine``, unchanged: it finds
+    the files on disk by a pinned revision or in the model's own folder, and uses no network.
     """
     from workbench.engine.speech.synthesis import load_engine
 
-    engine = load_engine(stage.model, device=stage.device)
-    stage.note_load(engine)
-    for chunks in stage.runs():
+    engine = load_engine(work.model, device=work.device)
+    work.note_load(engine)
+    for chunks in work.runs():
         spoken = engine.synthesize(
-            stage.text,
-            stage.voice,
-            stage.settings,
+            work.text,
+            work.voice,
+            work.settings,
             chunks=chunks,
-            timeline=stage.timeline,
+            timeline=work.timeline,
         )
-        stage.keep(*spoken)
+        work.keep(*spoken)
 
 
 @dataclass(frozen=True)
@@ -102,9 +101,9 @@ class Strategy:
     """A way to load.
 
     Attributes:
-        name: on the command line.
-        title: for people.
-        function: what runs.
+        name: name on the command line.
+        title: shown to users.
+        function: the program.
     """
 
     name: str
@@ -113,7 +112,7 @@ class Strategy:
 
     @property
     def paragraph(self) -> str:
-        """Who ships it, and what it does."""
+        """Description of the strategy, in one paragraph."""
         return " ".join((inspect.getdoc(self.function) or "").split())
 
     @property
@@ -127,14 +126,14 @@ class Strategy:
 
     @property
     def guilty_lines(self) -> dict[int, str]:
-        """Line of ``code`` (from 1) to what is wrong with it. Found in the syntax tree, empty if nothing is."""
+        """Line of ``code`` (from 1) to its fault, found in the syntax tree; empty if there is none."""
         found: dict[int, str] = {}
         _search(ast.parse(self.code), (), found)
         return dict(sorted(found.items()))
 
 
 def _search(node: ast.AST, loops: tuple[str, ...], found: dict[int, str]) -> None:
-    """Note every call below ``node`` that asks the Hub, with the loops that it stands in."""
+    """Find every call below ``node`` that asks the Hub, and the loops around it."""
     if isinstance(node, ast.For):
         loops = (*loops, ast.unparse(node.target))
     if isinstance(node, ast.If) and "is None" in ast.unparse(node.test):
@@ -162,7 +161,7 @@ STRATEGIES = {
         Strategy(BUG, "Reload per chunk (the bug)", reload_per_chunk),
         Strategy("reload-per-run", "Reload per run", reload_per_run),
         Strategy("lazy-first-use", "Lazy, at first use", lazy_first_use),
-        Strategy("load-once-hub", "Load once, Hub asked", load_once_hub),
+        Strategy("load-once-hub", "Load once, ask the Hub", load_once_hub),
         Strategy(OURS, "Load once, pinned (ours)", load_once_pinned),
     )
 }

@@ -1,12 +1,12 @@
-"""Two threads over one cached text: what upstream 1.1.18 did, on the real classes, and why one lock is enough.
+"""Two threads and one cached text: the fault of upstream 1.1.18 on the real classes, and why one lock is enough.
 
 The backbone embeds a text once and keeps it for all steps of the ODE. In 1.1.18 (24 March 2026, commit 1a63dda) the
-chunks of a text became really parallel, and the embedding was still an attribute of the one model: the chunk that came
-second found the first one's text in the cache. If the two had different lengths, the tensors did not fit ("Can't
-generate anything if text is longer than one batch", SWivid/F5-TTS#1287); if they were of the same length, it spoke the
-words of the other. 1.1.19 made the cache one per thread.
+chunks of a text ran in parallel for the first time, but the embedding was still an attribute of the shared model: the
+second chunk found the first one's text in the cache. With different lengths the tensors did not fit ("Can't generate
+anything if text is longer than one batch", SWivid/F5-TTS#1287); with the same length the second chunk spoke the words
+of the first. 1.1.19 gave each thread its own cache.
 
-Nothing is left to luck here: the threads meet where they must for it to happen.
+Events synchronise the threads, so the fault happens every time.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from workbench.engine.model.loading import load_acoustic
 from workbench.engine.timing import Timeline
 
 log = logging.getLogger("workbench.lab")
-WAIT_SECONDS = 120.0  # a meeting that has not taken place by then never will
+WAIT_SECONDS = 120.0  # longest wait of a thread for the other
 STEPS = 2
 _FRAMES = 40  # of reference
 
 
 @dataclass(frozen=True)
 class Case:
-    """How two chunks fared in two threads.
+    """Result of two chunks in two threads.
 
     Attributes:
         name: "other-length", "same-length", "thread-local" or "lock".
-        title: in words.
-        first, second: what became of each thread's chunk: "right", "the other's words" or the error.
-        seconds: from the start of the first to the end of the second.
+        title: description.
+        first, second: result of each thread's chunk: "right", "the other's words", "something else" or the error.
+        seconds: from the start of the threads until both have ended.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Case:
 
     @property
     def is_right(self) -> bool:
-        """Did both speak their own words?"""
+        """Whether both threads spoke their own words."""
         return self.first == self.second == "right"
 
     def as_dict(self) -> dict[str, str | float]:
@@ -77,9 +77,9 @@ _LONGER = _Chunk("But always remember, I am mighty and enduring.", 150, 3)
 def shared_cache(backbone: type) -> type:
     """``backbone`` (upstream's DiT or UNetT, 1.1.22) with the text cache of 1.1.18.
 
-    There it was set in ``__init__`` as ``self.text_cond, self.text_uncond = None, None``, one for the model. 1.1.19 and
-    later have properties in their place that read a ``threading.local``. A plain class attribute hides the properties,
-    and an assignment then makes a plain attribute of the one instance, as it was.
+    1.1.18 set ``self.text_cond, self.text_uncond = None, None`` in ``__init__``, one cache a model. Later versions have
+    properties that read a ``threading.local``. A class attribute hides the properties, and an assignment then sets
+    an attribute of the instance, as in 1.1.18.
     """
     return type(f"{backbone.__name__}_1_1_18", (backbone,), {"text_cond": None, "text_uncond": None})
 
@@ -105,7 +105,7 @@ def sample(cfm: Any, chunk: _Chunk) -> torch.Tensor:
 
 
 class _Meeting:
-    """Holds the first thread after its first step until ``go_on``; the second begins only then."""
+    """Stops the first thread after its first ODE step until ``go_on``; the second thread begins meanwhile."""
 
     def __init__(self, cfm: Any) -> None:
         self.has_text, self.go_on = threading.Event(), threading.Event()
@@ -114,7 +114,7 @@ class _Meeting:
 
     def _after_step(self, module: Any, given: Any, result: Any) -> None:
         if threading.current_thread() is self.first and not self.has_text.is_set():
-            self.has_text.set()  # its text is in the cache now
+            self.has_text.set()  # its text is now in the cache
             self.go_on.wait(WAIT_SECONDS)
 
     def close(self) -> None:
@@ -134,12 +134,12 @@ def two_threads(cfm: Any, first: _Chunk, second: _Chunk, lock: Any = None) -> tu
 
     Args:
         cfm: the one model.
-        first: its thread has embedded its text and done one step when the other begins.
-        second: begins then. Without a lock the first goes on when it has ended; with one, as soon as it waits at it.
+        first: its thread has embedded its text and done one step when the second begins.
+        second: without a lock, the first continues when this has ended; with a lock, when this waits for it.
         lock: held around each ``sample``, if given.
 
     Returns:
-        Mel or exception of each, and the seconds it took.
+        Mel or exception of each thread, and the seconds of both.
     """
     meeting, results = _Meeting(cfm), [None, None]
 
@@ -155,7 +155,7 @@ def two_threads(cfm: Any, first: _Chunk, second: _Chunk, lock: Any = None) -> tu
     def second_at_work() -> None:
         meeting.has_text.wait(WAIT_SECONDS)
         if lock is not None:
-            meeting.go_on.set()  # it is about to wait for the lock, which the first one holds
+            meeting.go_on.set()  # it will now wait for the lock, which the first thread holds
         at_work(1, second)
         meeting.go_on.set()
 
@@ -171,7 +171,7 @@ def two_threads(cfm: Any, first: _Chunk, second: _Chunk, lock: Any = None) -> tu
 
 
 def _case(name: str, title: str, cfm: Any, second: _Chunk, lock: Any = None, shared: bool = True) -> Case:
-    """Both chunks alone first, for what is right; then in two threads."""
+    """Sample both chunks alone, as the reference, and then in two threads."""
     alone = [sample(cfm, chunk) for chunk in (_FIRST, second)]
     wrong = sample(cfm, _Chunk(_FIRST.text, second.frames, second.seed))
     with as_in_1_1_18(cfm) if shared else nullcontext():
@@ -186,27 +186,28 @@ def lesson(cfm: Any = None) -> list[Case]:
     """The four cases, each on the same model and words.
 
     Args:
-        cfm: upstream's CFM; the demo voice's if not given.
+        cfm: upstream's CFM; None: the demo voice's.
 
     Returns:
-        Shared cache with chunks of another length (an error), of the same length (the wrong words), the thread's own
-        cache (right), and the shared cache behind one lock (right).
+        Four cases: shared cache with chunks of different length (an error) and of the same length (the wrong words),
+        one cache for each thread (right), and the shared cache with one lock (right).
 
-    Why one lock is enough: a chunk's ODE keeps the device busy by itself, so two at once have little to gain;
-    ``lock_cost`` measures it.
+    One lock is enough because a single chunk's ODE keeps the device busy, so two at once gain little; ``lock_cost``
+    measures it.
     """
     cfm = cfm or demo_cfm()
     return [
         _case("other-length", "shared cache, chunks of different length", cfm, _LONGER),
         _case("same-length", "shared cache, chunks of the same length", cfm, _SECOND),
-        _case("thread-local", "a cache for each thread (1.1.19 and later)", cfm, _SECOND, shared=False),
+        _case("thread-local", "one cache for each thread (1.1.19 and later)", cfm, _SECOND, shared=False),
         _case("lock", "shared cache, one lock around each chunk (ours)", cfm, _SECOND, threading.Lock()),
     ]
 
 
 def lock_cost(cfm: Any = None, rounds: int = 3) -> dict[str, float]:
-    """Seconds for two chunks in two threads, the median of ``rounds``: ``parallel_seconds`` with a cache for each
-    thread and nobody waiting, ``lock_seconds`` with one lock. In turn, after one round that is not counted.
+    """Seconds for two chunks in two threads, the median of ``rounds``, measured alternately after a warm-up round.
+
+    ``parallel_seconds``: a cache for each thread and no lock; ``lock_seconds``: one lock.
     """
     cfm = cfm or demo_cfm()
     seconds: dict[str, list[float]] = {"parallel_seconds": [], "lock_seconds": []}
@@ -233,14 +234,14 @@ def _both(cfm: Any, lock: Any) -> float:
 
 
 def demo_cfm() -> Any:
-    """The demo voice's acoustic model, loaded for this lesson alone: it is about to be tampered with."""
+    """The demo voice's acoustic model, loaded only for this lesson, which changes its class."""
     spec = get_model(DEMO_VOICE)
-    # under a name of its own: it is not the engine's model, and must not be counted as a second load of it
+    # another name, so that it is not counted as a second load of the engine's model
     return load_acoustic(dataclasses.replace(spec, name="two-threads"), cache.resolve(spec), Timeline())
 
 
 def code(*functions: Callable[..., Any]) -> str:
-    """Source of ``functions``, for pages and notebooks."""
+    """Source code of ``functions``, for pages and notebooks."""
     import inspect
 
     return "\n\n".join(inspect.getsource(function).rstrip() for function in functions)

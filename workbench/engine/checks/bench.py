@@ -1,4 +1,4 @@
-"""Our engine against upstream's own code: same weights, text and settings, in turn in one process."""
+"""Time our engine against upstream's code: same weights, text and settings, alternating in one process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from workbench.engine.speech.text import Chunk
 from workbench.engine.speech.voices import Voice, load_voice
 from workbench.engine.timing import Timeline
 
-# of similar length, so that every chunk is one of them; spoken by any English vocabulary
+# of similar length, so that every chunk holds one sentence; any English vocabulary covers them
 SENTENCES = (
     "The morning train was late again, and nobody on the platform seemed surprised.",
     "She folded the letter twice, put it in a drawer, and never spoke of it again.",
@@ -62,22 +62,22 @@ def _peak_memory() -> Iterator[_Peak]:
 def against_upstream(model: str = "demo-voice", *, random_weights: bool = False, dtype: str | None = None,
                      device: str = "auto", n_chunks: int = 5, nfe_step: int = 7, rounds: int = 3,
                      on_round: Callable[[int, float, float], None] | None = None) -> dict[str, Any]:  # fmt: skip
-    """Time ``infer_batch_process`` of upstream and our engine, alternating, after a warm-up of each.
+    """Time upstream's ``infer_batch_process`` and our engine alternately, after a warm-up of each.
 
     Args:
-        model: of the catalogue.
-        random_weights: random values in its architecture; the time is the same.
-        dtype: of our engine. Upstream runs in the format it chooses itself, fp32 on a CPU. None takes that one for ours
-            too, so that the engines are compared and not the formats.
-        device: of both.
-        n_chunks: sentences of about 80 bytes, one a chunk.
+        model: name in the catalogue.
+        random_weights: use random weights; the time is the same.
+        dtype: format of our engine. None: the one that upstream chooses, fp32 on a CPU, so that the engines are
+            compared and not the formats.
+        device: device of both.
+        n_chunks: number of chunks, one sentence of about 80 bytes each.
         nfe_step: ODE steps of both.
         rounds: pairs of timings.
-        on_round: called with (round, upstream's seconds, ours).
+        on_round: called with (round, upstream's seconds, our seconds).
 
     Returns:
-        The JSON document of ``bench engine``: times of both, the ratio upstream / ours of each round with median and
-        spread, peak memory of both.
+        The JSON document of ``bench engine``: seconds of both, the ratio upstream / ours of each round with median and
+        range, peak memory of both in bytes.
     """
     if n_chunks < 1 or rounds < 1:
         raise SettingsError("chunks and rounds must be at least 1.", remedy="Give a positive number.")
@@ -110,7 +110,7 @@ def against_upstream(model: str = "demo-voice", *, random_weights: bool = False,
 
 
 def _upstream(engine: Engine, voice: Voice, texts: list[str], settings: SynthesisSettings) -> Callable[[], int]:
-    """Upstream's own batch function on the weights of ``engine``, in the number format upstream would choose."""
+    """Upstream's batch function with the weights of ``engine``, in the number format that upstream chooses."""
     upstream.install()
     import torch
     from f5_tts.infer.utils_infer import infer_batch_process
@@ -133,7 +133,7 @@ def _upstream(engine: Engine, voice: Voice, texts: list[str], settings: Synthesi
 
 
 def _twin(engine: Engine, dtype: str) -> Any:
-    """A second copy of the acoustic model of ``engine``, in another number format, cast as upstream casts."""
+    """A second copy of the acoustic model of ``engine`` in another number format, cast as in upstream."""
     import torch
 
     loaded = engine.loaded

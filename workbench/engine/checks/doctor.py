@@ -1,4 +1,4 @@
-"""What is installed, which device and why, what is cached, and whether a run would touch the network."""
+"""Check the installation: packages, device, memory, cached models, and that a run stays off the network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NARROW_LICENCES = {"encodec": "vocos", "Unidecode": "f5-tts", "soxr": "librosa"
 
 @dataclass(frozen=True)
 class Check:
-    """One finding: ``state`` is "ok", "warn" or "bad"; ``detail`` says what was seen and, if need be, what to do."""
+    """One finding. ``state`` is "ok", "warn" or "bad"; ``detail`` says what was found and what to do about it."""
 
     name: str
     state: str
@@ -29,8 +29,7 @@ def examine(*, run: bool = True) -> list[Check]:
     """All checks, the quick ones first.
 
     Args:
-        run: also load the demo voice and speak two words under ``watch_network``, some seconds of work, as evidence
-            that a run stays off the network.
+        run: also load the demo voice and speak two words under ``watch_network``, which takes some seconds.
     """
     checks = [_python(), *_packages(), *_licences(), _files(), *_device(), _memory(), *_models()]
     if run:
@@ -52,7 +51,7 @@ def _packages() -> Iterator[Check]:
 
 
 def _licences() -> Iterator[Check]:
-    """The packages that came along under narrower terms than the project's own, in their own words."""
+    """Licences of dependencies with narrower terms than the project's, as they state them."""
     for name, through in _NARROW_LICENCES.items():
         try:
             about = metadata(name)
@@ -117,7 +116,7 @@ def _models() -> Iterator[Check]:
 
 
 def _offline_run() -> Check:
-    """Load and speak with every socket of the process watched."""
+    """Load and speak while every socket of the process is watched."""
     from workbench.engine.settings import SynthesisSettings
     from workbench.engine.speech.synthesis import load_engine
     from workbench.engine.speech.voices import load_voice
@@ -127,7 +126,7 @@ def _offline_run() -> Check:
         with watch_network() as heard:
             run = load_engine().run("Hello there.", load_voice(), SynthesisSettings(nfe_step=5))
     except WorkbenchError as error:
-        return Check(name, "bad", f"cannot tell, the demo voice does not run: {error}")
+        return Check(name, "bad", f"not known, the demo voice does not run: {error}")
     seen = f"loading and speaking {run.audio_seconds:.1f} s made {len(heard)} attempts to look up or connect"
     if heard:
         return Check(name, "bad", f"yes: {seen}, the first {heard[0]}")

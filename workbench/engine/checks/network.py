@@ -1,4 +1,4 @@
-"""Does this process look a name up, or connect? Heard below every library."""
+"""Record every name look-up and connection of this process, below all libraries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname
 
 
 class _Watch:
-    """Python's own audit events of sockets. A hook cannot be removed, so there is one, and it can be deaf."""
+    """State of the one audit hook for sockets. A hook cannot be removed, so it ignores events without listeners."""
 
     installed = False
     listeners: list[list[str]] = []  # noqa: RUF012  one list for the process, on purpose
@@ -30,9 +30,9 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
 
 @contextmanager
 def watch_network() -> Iterator[list[str]]:
-    """Collect every attempt of this process to look a name up or to connect, while the block runs.
+    """Record every name look-up and connection attempt of this process while the block runs.
 
-    Works below every library, through ``sys.addaudithook`` (PEP 578). Yields the list that fills.
+    Uses ``sys.addaudithook`` (PEP 578). Yields the list, which grows with each attempt.
     """
     heard: list[str] = []
     with _Watch.lock:
@@ -44,5 +44,5 @@ def watch_network() -> Iterator[list[str]]:
         yield heard
     finally:
         with _Watch.lock:
-            # by identity: two listeners that heard nothing are equal
+            # by identity: two empty lists are equal
             _Watch.listeners[:] = [listener for listener in _Watch.listeners if listener is not heard]

@@ -1,19 +1,19 @@
-"""How the threads of a matrix product wait for each other."""
+"""How long the threads of a matrix product spin while they wait for each other."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-SPINS = "5000"  # turns of libgomp's waiting loop, a fraction of a millisecond; its default is 300,000
+SPINS = "5000"  # iterations of libgomp's waiting loop, a fraction of a millisecond; its default is 300,000
 
 
 def wait_briefly() -> None:
-    """Let waiting OpenMP threads go to sleep soon. Call before torch is imported; later it does nothing.
+    """Let waiting OpenMP threads sleep early. Call before torch is imported; later it has no effect.
 
-    For servers, where a browser and the pages' own threads want the cores that a spinning thread holds. Measured on 2
+    For servers, where the browser and the pages' threads need the cores that a spinning thread occupies. Measured on 2
     cores, a sentence of 78 bytes at NFE 7: 2.7 s instead of 3.5 s beside one busy process, 1.15 s instead of 1.09 s on
-    an idle machine. A policy set by the user is left alone.
+    an idle machine. Keeps a policy that the user has set.
     """
     if "torch" not in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)

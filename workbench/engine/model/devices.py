@@ -1,4 +1,4 @@
-"""Which number format this CPU multiplies fastest: measured, because the processor's flags do not tell."""
+"""Choose the device and the number format."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import torch
 
 from workbench.engine.errors import DeviceError
 
-_FASTER = 0.6  # share of fp32's time below which bf16 is worth it; well clear of 1, so that every start decides alike
+_FASTER = 0.6  # bf16 is chosen below this share of fp32's time; far from 1, so every start decides alike
 _ROUNDS = 7
 
 
 @lru_cache(1)
 def cpu_prefers_bf16() -> bool:
-    """Whether a matrix product of the demo voice's size is much faster in bf16 than in fp32 (takes some 20 ms).
+    """Whether a matrix product of the demo voice's size is much faster in bf16 than in fp32; measures for about 20 ms.
 
-    Of three machines with avx512_bf16 and without AMX, one did 85 GFLOP/s in bf16 and 155 in fp32 on a core, one 204
-    and 78, one 430 and 190 on two cores.
+    The processor's flags do not tell: of three machines with avx512_bf16 and without AMX, one reached 85 GFLOP/s in
+    bf16 and 155 in fp32 on one core, one 204 and 78, and one 430 and 190 on two cores.
     """
     best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
     pairs = {d: (torch.ones(2048, 256, dtype=d), torch.ones(256, 512, dtype=d)) for d in best}
-    for _ in range(_ROUNDS):  # in turn, so that other work on the machine slows both
+    for _ in range(_ROUNDS):  # alternating, so that other load slows both
         for dtype, (a, b) in pairs.items():
             started = time.perf_counter()
             a @ b
@@ -32,10 +32,10 @@ def cpu_prefers_bf16() -> bool:
 
 
 def choose_device(device: str) -> str:
-    """The device to use. "auto" takes the first of cuda, xpu, mps and cpu that is there.
+    """The device to use. "auto" takes the first available of cuda, xpu, mps and cpu.
 
     Raises:
-        DeviceError: asked for one that is not.
+        DeviceError: ``device`` is not available.
     """
     import torch
 
@@ -53,14 +53,14 @@ def _is_available(torch: Any, name: str) -> bool:
 
 
 def upstream_dtype(device: str) -> str:
-    """The number format that upstream takes on ``device``: fp16 on CUDA of capability 7 and above, else fp32."""
+    """The number format that upstream uses on ``device``: fp16 on CUDA of capability 7 and above, else fp32."""
     import torch
 
     return "fp16" if device.startswith("cuda") and torch.cuda.get_device_capability(device)[0] >= 7 else "fp32"
 
 
 def choose_dtype(dtype: str, device: str) -> str:
-    """The number format to use. "auto" is upstream's, but bf16 on a CPU where that is much faster.
+    """The number format to use. "auto" is upstream's choice, but bf16 on a CPU where that is much faster.
 
     Raises:
         DeviceError: fp16 on a CPU.

@@ -1,4 +1,4 @@
-"""From files to models in memory, each step timed. Local files only; nothing here can reach a network."""
+"""Load models from local files into memory and time each step. Uses no network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from workbench.engine.timing import Span, Timeline
 
 log = logging.getLogger("workbench.loading")
 
-# kept in fp32 whatever the format: positions and times are not whole in 8 bits of mantissa, and cost next to nothing
+# always fp32: 8 bits of mantissa are too few for positions and times, and these modules cost almost nothing
 _ALWAYS_FP32 = ("time_embed", "text_embed", "rotary_embed")
 
 _counts: Counter[tuple[str, str]] = Counter()
@@ -36,7 +36,7 @@ _counts_lock = threading.Lock()
 
 
 def load_counts(model: str) -> dict[str, int]:
-    """How often this process has loaded the acoustic model and the vocoder of ``model``. The lesson in two numbers."""
+    """How often this process has loaded the acoustic model and the vocoder of ``model``."""
     with _counts_lock:
         return {kind: _counts[kind, model] for kind in ("acoustic", "vocoder")}
 
@@ -52,12 +52,12 @@ class Loaded:
 
     Attributes:
         spec: what was loaded.
-        files: from where; None for random weights.
+        files: paths of its files; None for random weights.
         device: torch device string.
-        dtype: "fp32", "fp16" or "bf16", of the acoustic model; the vocoder is fp32.
+        dtype: "fp32", "fp16" or "bf16", of the acoustic model; the vocoder is always fp32.
         cfm: upstream's CFM in eval mode.
         vocoder: Vocos in eval mode.
-        spans: import, read_weights, build, to_device, warmup.
+        spans: seconds of resolve, import, read_weights, build, to_device and warmup.
         window_frames: mel frames the backbone has text positions for.
     """
 
@@ -71,19 +71,19 @@ class Loaded:
     window_frames: int
 
     def tokens(self, text: str) -> list[str]:
-        """``text`` as upstream's tokens: characters, and pinyin for Chinese."""
+        """Upstream's tokens of ``text``: characters, and pinyin for Chinese."""
         from f5_tts.model.utils import convert_char_to_pinyin
 
         return convert_char_to_pinyin([text])[0]
 
     def unknown(self, text: str) -> list[str]:
-        """Tokens of ``text`` the vocabulary lacks, each once. Upstream speaks them as a space, and says nothing."""
+        """Tokens of ``text`` that the vocabulary lacks, each once. Upstream silently speaks them as a space."""
         known = self.cfm.vocab_char_map
         return list(dict.fromkeys(t for t in self.tokens(text) if t not in known and not t.isspace()))
 
     @property
     def synchronize(self) -> Callable[[], None] | None:
-        """Waits for the device, where it works asynchronously."""
+        """Function that waits for the device; None if the device works synchronously."""
         import torch
 
         backend = getattr(torch, self.device.split(":")[0], None)
@@ -97,17 +97,17 @@ def load(
     folder: Path | None = None,
     built: Callable[[], tuple[Any, Any]] | None = None,
 ) -> Loaded:
-    """Build acoustic model and vocoder of ``spec`` from local files, and run them once.
+    """Build the acoustic model and the vocoder of ``spec`` from local files, and run both once.
 
     Args:
         spec: from the catalogue.
         chosen: device and number format.
-        folder: where to look first, before the caches.
+        folder: take the weights from here, not from the caches.
         built: makes (CFM, Vocos) instead of reading files; see ``random_weights.build``.
 
     Raises:
         WeightsError: files are missing, cut short, unsafe or of another architecture.
-        DeviceError: no such device or format here.
+        DeviceError: the device or format is not available.
     """
     timeline = Timeline()
     files = None
@@ -150,7 +150,7 @@ def load(
 
 
 def load_acoustic(spec: ModelSpec, files: ModelFiles, timeline: Timeline) -> Any:
-    """The CFM of ``spec``, on the CPU, in fp32, from ``files``. Counted in ``load_counts``."""
+    """Load the CFM of ``spec`` from ``files``, on the CPU in fp32. Counted in ``load_counts``."""
     _count("acoustic", spec.name)
     with timeline.span("read_weights"):
         state = acoustic_state(read_state(files.weights))
@@ -161,10 +161,10 @@ def load_acoustic(spec: ModelSpec, files: ModelFiles, timeline: Timeline) -> Any
 
 
 def load_vocoder(spec: ModelSpec, files: ModelFiles, timeline: Timeline) -> Any:
-    """The Vocos of ``spec``, on the CPU, in fp32, from ``files``. Counted in ``load_counts``.
+    """Load the Vocos of ``spec`` from ``files``, on the CPU in fp32. Counted in ``load_counts``.
 
     Raises:
-        WeightsError: its configuration is not one that can be built, or for another mel spectrogram than the model's.
+        WeightsError: its configuration is not supported, or is for another mel spectrogram than the model's.
     """
     _count("vocoder", spec.name)
     with timeline.span("read_weights"):
@@ -173,7 +173,7 @@ def load_vocoder(spec: ModelSpec, files: ModelFiles, timeline: Timeline) -> Any:
         state = read_state(files.vocoder_weights)
     with timeline.span("build"):
         vocoder = build_vocoder(config)
-        # the filter bank of its own mel transform is computed, not learnt; some checkpoints carry it, some do not
+        # the filter bank of its mel transform is computed, not learnt; only some checkpoints contain it
         computed = {k: v for k, v in vocoder.state_dict().items() if k.startswith("feature_extractor.")}
         state = computed | state
         load_strictly(vocoder, state, files.vocoder_weights, "the vocoder")
@@ -181,7 +181,7 @@ def load_vocoder(spec: ModelSpec, files: ModelFiles, timeline: Timeline) -> Any:
 
 
 def _set_dtype(cfm: Any, dtype: str) -> None:
-    """Cast the backbone. Times, text and positions stay fp32; what they hand on is cast."""
+    """Cast the backbone. The modules for time, text and positions stay fp32; their outputs are cast."""
     import torch
 
     cfm.requires_grad_(False)
@@ -195,7 +195,7 @@ def _set_dtype(cfm: Any, dtype: str) -> None:
 
 
 def _warm_up(loaded: Loaded) -> None:
-    """One short evaluation of every part, so that the first run is like the second."""
+    """Evaluate every part once, so that the first run is as fast as the second."""
     import torch
 
     from workbench.engine.model.sampling import Flow, solve, text_embedded

@@ -1,8 +1,8 @@
-"""The ODE that turns noise into a mel: one step at a time, so that it can be watched, timed and stopped.
+"""Solve the ODE that turns noise into a mel, step by step, so that it can be watched, timed and stopped.
 
-The equations and the order of operations are those of upstream's ``CFM.sample`` (f5_tts/model/cfm.py, version 1.1.22),
-and a test holds the two together. Solved here rather than there because upstream's call cannot be left between two
-steps, keeps every state in memory, and leaves the text of a broken call in its cache for the next.
+Equations and order of operations are those of upstream's ``CFM.sample`` (f5_tts/model/cfm.py, version 1.1.22); a test
+compares the two. Own code because upstream's call cannot be stopped between steps, keeps every state in memory, and
+after an error leaves the text in its cache for the next call.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CFG_OFF = 1e-5  # upstream's threshold below which the unconditional flow is not
 
 @dataclass(frozen=True)
 class Solution:
-    """What the solver found: ``mel`` float32 [frames, n_mels] of the chunk alone, on the model's device."""
+    """Result of the solver: ``mel`` float32 [frames, n_mels] of the chunk without the reference, on the device."""
 
     mel: torch.Tensor
     trajectory: Trajectory | None
@@ -33,9 +33,9 @@ class Solution:
 
 
 def time_grid(chosen: SynthesisSettings) -> torch.Tensor:
-    """Flow times at which the ODE is solved, float32 [nfe_step + 1], from 0 to 1.
+    """Flow times of the ODE steps, float32 [nfe_step + 1], from 0 to 1.
 
-    A pruned grid (EPSS, arXiv 2505.19931) where one exists and is wanted, else uniform; then sway sampling
+    A pruned grid (EPSS, arXiv 2505.19931) if one exists and is enabled, else a uniform grid; then sway sampling
     (arXiv 2410.06885): t + s (cos(pi t / 2) - 1 + t).
     """
     from f5_tts.model.utils import get_epss_timesteps
@@ -50,7 +50,7 @@ def time_grid(chosen: SynthesisSettings) -> torch.Tensor:
 
 
 def initial_noise(seed: int, n_frames: int, n_mels: int) -> torch.Tensor:
-    """float32 [n_frames, n_mels], the same on every machine and device.
+    """The initial noise, float32 [n_frames, n_mels], the same on every machine and device.
 
     Differs from upstream, which seeds the global generator and draws on the model's device; on the CPU the values are
     the same.
@@ -59,14 +59,14 @@ def initial_noise(seed: int, n_frames: int, n_mels: int) -> torch.Tensor:
 
 
 class Flow:
-    """The velocity field of one chunk: model, reference and text fixed, time and state free.
+    """The velocity field of one chunk, a function of time and state for fixed model, reference and text.
 
     Args:
         cfm: upstream's model.
         cond: mel of the reference, float32 [frames, n_mels], on the model's device.
         tokens: text of reference and chunk as upstream's tokens.
-        duration: frames of reference and chunk together. Raised, as upstream does, to hold all tokens.
-        cfg_strength: classifier-free guidance; below 1e-5 off.
+        duration: frames of reference and chunk together; raised, as upstream does, if there are more tokens.
+        cfg_strength: strength of classifier-free guidance; off below 1e-5.
     """
 
     def __init__(self, cfm: Any, cond: torch.Tensor, tokens: list[str], duration: int, cfg_strength: float) -> None:
@@ -82,10 +82,10 @@ class Flow:
         self.cond = padded[None].to(self.dtype)
 
     def embed_text(self) -> None:
-        """Embed the text once for all steps, in the cache upstream's backbones read from on this thread."""
+        """Embed the text once for all steps, in the cache that upstream's backbones read on this thread."""
         model = self.transformer
         model.text_cond = model.text_embed(self.text, self.n_frames, drop_text=False).to(self.dtype)
-        # without guidance the unconditional embedding is never read, but its absence would void the cache
+        # without guidance the unconditional embedding is never read, but the cache is only used if both are set
         guided = self.cfg_strength >= CFG_OFF
         model.text_uncond = (
             model.text_embed(self.text, self.n_frames, drop_text=True).to(self.dtype) if guided else model.text_cond
@@ -103,9 +103,9 @@ class Flow:
 
 @contextmanager
 def text_embedded(flow: Flow) -> Iterator[None]:
-    """Hold the text in the backbone's cache for the block, and leave none behind, however the block ends.
+    """Keep the text in the backbone's cache during the block, and clear the cache however the block ends.
 
-    Upstream clears its cache only after success: a cancelled chunk would make the next one fail, or speak its text.
+    Upstream clears it only after success: after a cancelled chunk the next one would fail or speak the old text.
     """
     try:
         flow.embed_text()
@@ -124,16 +124,16 @@ def solve(
     clock: Callable[[], float] = time.perf_counter,
     keep_bytes: int = 0,
 ) -> Solution:
-    """Follow the flow from noise to a mel. Call inside ``text_embedded`` and ``torch.inference_mode``.
+    """Solve the ODE from noise to a mel. Call inside ``text_embedded`` and ``torch.inference_mode``.
 
     Args:
-        flow: of the chunk.
+        flow: velocity field of the chunk.
         chosen: number of steps, grid and method.
-        seed: of the noise.
-        ref_frames: frames of the reference, cut from the front of the result.
-        on_step: called with (steps done, steps in all) before the first step and after each. Raise from it to stop.
-        clock: seconds; synchronised with the device where that is needed.
-        keep_bytes: memory for states along the way; 0 keeps none.
+        seed: seed of the noise.
+        ref_frames: frames of the reference, removed from the start of the result.
+        on_step: called with (steps done, total steps) before the first step and after each. Raise from it to stop.
+        clock: returns seconds; must synchronise with the device if that works asynchronously.
+        keep_bytes: memory for intermediate states; 0 keeps none.
     """
     from torchdiffeq import odeint
 
@@ -158,7 +158,7 @@ def solve(
 
 
 class _Recorder:
-    """Keeps states in half precision on the CPU: all of them, or as many, evenly spread, as the memory allows."""
+    """Keeps states as float16 on the CPU: all, or as many as ``keep_bytes`` allow, evenly spaced."""
 
     def __init__(self, first: torch.Tensor, n_steps: int, keep_bytes: int) -> None:
         affordable = max(2, keep_bytes // (first.numel() * 2))

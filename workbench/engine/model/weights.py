@@ -1,4 +1,4 @@
-"""Weights from files, and upstream's classes to put them into. Plain tensors only: nothing a file says is ever run."""
+"""Read weights from files and build upstream's classes for them. Code in a file is never run."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _LEGACY_KEYS = ("mel_spec.mel_stft.mel_scale.fb", "mel_spec.mel_stft.spectrogram
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """Tensors of a safetensors file, or of a checkpoint in any of upstream's layouts: the EMA's if it has them.
+    """Tensors of a safetensors file or of a checkpoint in any of upstream's layouts; the EMA weights if present.
 
     Raises:
-        WeightsError: missing, cut short, damaged, or a pickle that would run code.
+        WeightsError: the file is missing, cut short or damaged, or a pickle that would run code.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -54,7 +54,7 @@ def read_state(path: Path) -> dict[str, Any]:
 
 
 def _read_checkpoint(path: Path) -> dict[str, Any]:
-    """The tensors that inference needs, from their bytes: torch's own unpickler can be made to take any memory."""
+    """Tensors that inference needs, made from bytes: a file can make torch's unpickler allocate any memory."""
     import torch
 
     found = {}
@@ -67,7 +67,7 @@ def _read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def acoustic_state(tensors: dict[str, Any]) -> dict[str, Any]:
-    """The weights under the CFM's own names, as upstream's loader takes them."""
+    """The weights under the CFM's names, without the entries that upstream's loader drops."""
     return {
         key.removeprefix("ema_model."): value
         for key, value in tensors.items()
@@ -76,12 +76,12 @@ def acoustic_state(tensors: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_vocab(path: Path) -> dict[str, int]:
-    """Token to index. A token that stands twice has its last index, as upstream reads it."""
+    """Token to index. A repeated token has its last index, as in upstream."""
     return {token: index for index, token in enumerate(read_vocabulary(path).tokens)}
 
 
 def build_cfm(spec: ModelSpec, vocab: dict[str, int]) -> Any:
-    """Upstream's CFM of ``spec``, its weights not initialised (they are about to be replaced)."""
+    """Upstream's CFM of ``spec`` with uninitialised weights, to be loaded afterwards."""
     upstream.install()
     from f5_tts import model as f5
 
@@ -97,7 +97,7 @@ def build_cfm(spec: ModelSpec, vocab: dict[str, int]) -> Any:
 
 
 def _without_initialisation() -> Any:
-    """A mode in which ``torch.nn.init`` does nothing: a third of a billion random numbers that nobody will see."""
+    """A torch mode in which ``torch.nn.init`` does nothing: saves drawing 0.3 billion random numbers."""
     from torch.overrides import TorchFunctionMode
 
     class Skip(TorchFunctionMode):
@@ -111,7 +111,7 @@ def _without_initialisation() -> Any:
 
 
 def vocos_of(config: VocoderConfig) -> Any:
-    """A Vocos of these sizes, with fresh weights."""
+    """A Vocos of ``config`` with initialised weights."""
     upstream.install()
     from vocos import Vocos
     from vocos.feature_extractors import MelSpectrogramFeatures
@@ -127,15 +127,15 @@ def vocos_of(config: VocoderConfig) -> Any:
 
 
 def build_vocoder(config: VocoderConfig) -> Any:
-    """A Vocos of these sizes, its weights not initialised (they are about to be replaced)."""
+    """A Vocos of ``config`` with uninitialised weights, to be loaded afterwards."""
     with _without_initialisation():
         return vocos_of(config).eval()
 
 
 def load_strictly(module: Any, state: dict[str, Any], path: Path, title: str) -> None:
-    """Load ``state`` in fp32, or say in one line how it differs from what ``title`` needs.
+    """Load ``state`` in fp32. Raises WeightsError, in one line, if names, shapes or types differ from ``title``'s.
 
-    Shapes are compared first: what does not fit is never converted, and so takes no memory.
+    Compares shapes first, so tensors that do not fit use no memory for a conversion.
     """
     expected = {key: tuple(value.shape) for key, value in module.state_dict().items()}
     missing = sorted(expected.keys() - state.keys())

@@ -1,4 +1,4 @@
-"""How far two readings of one text are apart: time alignment and mel-cepstral distortion. Arrays only."""
+"""Compare two readings of one text: time alignment and mel-cepstral distortion, on arrays."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from workbench.engine.signal.spectra import DECIBELS_PER_NEPER
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """Two utterances on one time axis.
+    """Time alignment of two utterances a and b.
 
     Attributes:
-        path: int [steps, 2], frames of a and b that belong together, from the first to the last.
+        path: int [steps, 2], pairs of matching frames of a and b, from the first pair to the last.
         mcd_decibels: mel-cepstral distortion along the path.
     """
 
@@ -24,14 +24,14 @@ class Alignment:
     mcd_decibels: float
 
     def b_on_a(self, b: np.ndarray) -> np.ndarray:
-        """``b`` [frames, bands] warped to the frames of a; where several belong to one, the last."""
+        """``b`` [frames, bands] warped to the frames of a; the last one where several match."""
         frames = np.zeros(self.path[-1, 0] + 1, int)
         frames[self.path[:, 0]] = self.path[:, 1]
         return b[frames]
 
 
 def cepstra(mel: np.ndarray, n_coefficients: int = 13) -> np.ndarray:
-    """Cepstral coefficients 1 to ``n_coefficients`` of a natural-log mel [frames, n_mels]: its shape, not its level.
+    """Cepstral coefficients 1 to ``n_coefficients`` of a natural-log mel [frames, n_mels], which do not hold its level.
 
     Scaled so that the Euclidean distance of two frames is in dB.
     """
@@ -48,12 +48,11 @@ def align(mel_a: np.ndarray, mel_b: np.ndarray, band: float = 0.15) -> Alignment
     """Time-align two mels [frames, n_mels] by dynamic time warping over their cepstra.
 
     The mel-cepstral distortion (Kubichek, 1993) is the mean over the path of the distance in dB; c1 to c13, so level
-    does not count. It compares readings of one text; it says nothing about which is better.
+    does not count. It measures how much two readings differ, not which is better.
 
     Args:
-        mel_a: natural-log mel, as the models make it.
-        mel_b: another.
-        band: how far the path may leave the straight line, as a share of the longer one's frames.
+        mel_a, mel_b: natural-log mels of the models.
+        band: largest distance of the path from the straight line, as a share of the longer mel's frames.
     """
     if not len(mel_a) or not len(mel_b):
         raise AudioError("There are no frames to compare.", remedy="Choose two runs that hold speech.")
@@ -88,7 +87,7 @@ def _warp(a: np.ndarray, b: np.ndarray, radius: int) -> np.ndarray:
 
 
 def _walk_back(choices: list[tuple[int, np.ndarray]], n: int, m: int) -> np.ndarray:
-    """From the end to the start by the choices that were noted."""
+    """The path [steps, 2], followed from the end to the start along the recorded choices."""
     i, j = n - 1, m - 1
     path = [(i, j)]
     while i or j:

@@ -1,4 +1,4 @@
-"""Samples in and out: reading any recording, level, trimming, joining. NumPy arrays of float32, one channel."""
+"""Read, measure, trim, join and write sound. Waves are float32 arrays [n_samples] of one channel."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from workbench.engine.files.places import user_path
 from workbench.engine.signal.decoding import Source, decode
 from workbench.engine.visible import quoted
 
-SILENT_RMS = 1e-4  # -80 dBFS: a digital recording of nothing
+SILENT_RMS = 1e-4  # -80 dBFS; a recording below this is silent
 FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
 
 
 def rms(wave: np.ndarray) -> float:
-    """Root mean square of ``wave``, 1 is full scale; 0 for no samples."""
+    """Root mean square of ``wave``, 1 at full scale; 0 without samples."""
     return float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) if wave.size else 0.0
 
 
@@ -41,13 +41,13 @@ def read_audio(
     """Read a recording of any rate and channel count as mono float32 [n_samples] at ``sample_rate``.
 
     Args:
-        source: path, the bytes of a file, or an open binary file: WAV, FLAC, OGG, MP3 and what else libsndfile knows.
-        sample_rate: Hz of the result; resampled by soxr at its high quality.
-        name: what to call it in messages, where ``source`` is not a path.
-        max_seconds: a longer recording is refused, where its header is honest before it is decoded.
+        source: path, bytes of a file, or an open binary file: WAV, FLAC, OGG, MP3 and others that libsndfile reads.
+        sample_rate: Hz of the result; soxr resamples in high quality.
+        name: name for messages if ``source`` is not a path.
+        max_seconds: a longer recording is refused, before decoding if its header states the length.
 
     Raises:
-        AudioError: as ``decoding.decode``, or silent.
+        AudioError: as ``decoding.decode``, or the recording is silent.
     """
     title = name or (Path(source).name if isinstance(source, str | Path) else "the recording")
     wave, level = decode(source, sample_rate, title, max_seconds)
@@ -57,7 +57,7 @@ def read_audio(
 
 
 def resample(wave: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
-    """``wave`` [n_samples] at ``new_rate`` Hz, float32."""
+    """``wave`` [n_samples] resampled from ``rate`` to ``new_rate`` Hz, float32."""
     if rate == new_rate:
         return np.ascontiguousarray(wave, dtype=np.float32)
     return soxr.resample(wave, rate, new_rate, quality="HQ").astype(np.float32)
@@ -90,8 +90,8 @@ def clip_at_silence(
 ) -> np.ndarray:
     """At most the first ``max_seconds`` of ``wave``, ending in the longest pause after ``min_seconds``.
 
-    A pause is a run of windows below -40 dBFS of at least 100 ms; without one, the quietest 100 ms are taken. Upstream
-    looks for silences of 1 s, then 100 ms, and else cuts hard at 12 s, in the middle of a word.
+    A pause is at least 100 ms below -40 dBFS; without one, the wave ends in its quietest 100 ms. Differs from upstream,
+    which looks for silences of 1 s, then of 100 ms, and otherwise cuts at 12 s, in the middle of a word.
     """
     if len(wave) <= max_seconds * sample_rate:
         return wave
@@ -105,7 +105,7 @@ def clip_at_silence(
 
 
 def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
-    """(first, last + 1) of each run of True."""
+    """(first index, last index + 1) of each run of True in ``mask``."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
@@ -113,19 +113,19 @@ def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
 def cross_fade(
     waves: list[np.ndarray], fade_samples: int, silences: Sequence[int] = ()
 ) -> tuple[np.ndarray, list[int]]:
-    """Join ``waves`` with linear fades of ``fade_samples`` at most.
+    """Join ``waves`` with linear cross-fades of at most ``fade_samples``.
 
     Args:
         waves: in order, each float32 [n_samples].
         fade_samples: longest overlap.
-        silences: samples of silence before the first wave and after each, or nothing. Waves on both sides of a
-            silence are whole: it is exact to the sample.
+        silences: samples of silence before the first wave and after each; empty: none. Waves beside a silence are not
+            faded, so its length is exact.
 
     Returns:
-        The joined wave, float32 [n_samples], and the sample at which each wave begins in it.
+        The joined wave, float32 [n_samples], and the index in it at which each wave begins.
 
-    The result is upstream's (``utils_infer.infer_batch_process``), which copies the whole wave for each chunk; this
-    does it in one pass.
+    Same result as upstream (``utils_infer.infer_batch_process``), which copies the whole wave for each chunk; this
+    needs one pass.
     """
     silences = silences or [0] * (len(waves) + 1)
     joined = np.zeros(sum(len(wave) for wave in waves) + sum(silences), dtype=np.float32)
@@ -144,7 +144,7 @@ def cross_fade(
 
 
 def to_bytes(wave: np.ndarray, sample_rate: int, suffix: str = ".wav") -> bytes:
-    """``wave`` as the bytes of a sound file, 16 bit, at its true level.
+    """Bytes of a 16-bit sound file with ``wave``, level unchanged.
 
     Raises:
         OutputError: unknown suffix, or samples that are not finite.
@@ -163,7 +163,7 @@ def to_bytes(wave: np.ndarray, sample_rate: int, suffix: str = ".wav") -> bytes:
 
 
 def check_output(path: str | Path) -> Path:
-    """``path`` if a sound file can be written there, before any work is spent on it.
+    """Check before the work that a sound file can be written to ``path``; returns it with ``~`` expanded.
 
     Raises:
         OutputError: unknown type, or as ``outputs.check_place``.
@@ -176,7 +176,7 @@ def check_output(path: str | Path) -> Path:
 
 
 def write_audio(path: str | Path, wave: np.ndarray, sample_rate: int) -> Path:
-    """Write ``wave`` to ``path``, over what is there, whole or not at all.
+    """Write ``wave`` to ``path`` in one step, replacing an existing file.
 
     Raises:
         OutputError: as ``check_output`` and ``to_bytes``, or the disk is full.
@@ -186,9 +186,9 @@ def write_audio(path: str | Path, wave: np.ndarray, sample_rate: int) -> Path:
 
 
 def save_audio(path: Path, wave: np.ndarray, sample_rate: int, before: outputs.Stamp | None) -> Path:
-    """Write ``wave``, made since ``before``, by the rules of ``outputs.save``. Returns where it lies.
+    """Write ``wave`` with ``outputs.save``; ``before`` is the stamp of ``path`` before the work. Returns the path used.
 
     Raises:
-        OutputError: as ``to_bytes``; or it cannot be written at ``path``, and the message says where it lies instead.
+        OutputError: as ``to_bytes``; or ``path`` cannot be written, and the message names the file used instead.
     """
     return outputs.save(path, to_bytes(wave, sample_rate, path.suffix), before)

@@ -1,4 +1,4 @@
-"""Any recording, decoded block by block to one channel: memory follows from the result, not from the file."""
+"""Decode any recording block by block to one channel. Memory depends on the result, not on the file."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ _ANOTHER = "Use another file."
 
 
 class _Forward(soundfile.SoundFile):
-    """A sound file read from front to back.
+    """A sound file that is read from start to end.
 
-    ``SoundFile.read`` seeks after every block. GSM 6.10, G.72x, DWVW and XI cannot, and compressed files pay for it.
+    ``SoundFile.read`` seeks after every block, which is impossible in GSM 6.10, G.72x, DWVW and XI, and slow in
+    compressed files.
     """
 
     def seekable(self) -> bool:
-        """Never, so that nothing seeks."""
+        """False, so that ``read`` does not seek."""
         return False
 
 
 class _Bytes(io.BytesIO):
-    """Bytes in memory for libsndfile, which asks for offsets before the beginning where a header lies."""
+    """Bytes in memory for libsndfile, which may seek to negative offsets if a header is wrong."""
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """The new position; the old one where there is no such place."""
+        """Move and return the position; an impossible position leaves it unchanged."""
         try:
             return super().seek(offset, whence)
         except (ValueError, OverflowError):
@@ -48,14 +49,15 @@ class _Bytes(io.BytesIO):
 def decode(source: Source, sample_rate: int, title: str, max_seconds: float) -> tuple[np.ndarray, float]:
     """Decode ``source`` to mono at ``sample_rate``.
 
-    The memory it takes is bounded by ``max_seconds`` of the result, whatever rate, channels and length the file has
-    or claims: twice the result and some blocks of 1 MiB, 120 MB for ten minutes at 24 kHz.
+    Memory is bounded by ``max_seconds`` of the result, whatever rate, channels and length the file states: twice the
+    result and some blocks of 1 MiB, 120 MB for ten minutes at 24 kHz.
 
     Returns:
         The wave, float32 [n_samples], and the root mean square of the recording before resampling.
 
     Raises:
-        AudioError: missing, empty, not audio, too long, of an odd rate, without samples, or not finite.
+        AudioError: the file is missing, empty, not audio, too long, without samples or not finite, or its rate is
+            out of range.
     """
     with _opened(source, title) as file:
         try:
@@ -70,7 +72,7 @@ def decode(source: Source, sample_rate: int, title: str, max_seconds: float) -> 
 
 @contextmanager
 def _opened(source: Source, title: str) -> Iterator[int | BinaryIO]:
-    """What libsndfile reads from: a descriptor of a regular file, or bytes."""
+    """Open ``source`` for libsndfile: the descriptor of a regular file, or bytes."""
     if not isinstance(source, str | Path):
         data = source if isinstance(source, bytes) else source.read(rules.REFERENCE_MAX_FILE_BYTES + 1)
         if len(data) > rules.REFERENCE_MAX_FILE_BYTES:
@@ -83,7 +85,7 @@ def _opened(source: Source, title: str) -> Iterator[int | BinaryIO]:
         yield _Bytes(data)
         return
     try:
-        # without waiting, where the name is a pipe into which nobody writes
+        # without waiting if the name is a pipe without a writer
         handle = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise AudioError(f"There is no file {source}.", remedy="Check the path.") from error
@@ -108,7 +110,7 @@ def _check_regular(found: os.stat_result, source: str | Path) -> None:
 
 
 def _check_kind(first: bytes, title: str) -> None:
-    """Refuse a MIDI sample dump: libsndfile's reader of it prints to standard output."""
+    """Raise AudioError for a MIDI sample dump: libsndfile prints to standard output while it reads one."""
     if first == b"\xf0\x7e":
         raise AudioError(f"{title} is a MIDI sample dump.", remedy="Use WAV, FLAC, OGG or MP3.")
 
@@ -140,7 +142,7 @@ def _read(sound: _Forward, sample_rate: int, title: str, max_seconds: float) -> 
 
 
 def _check_length(frames: int, sound: _Forward, title: str, max_seconds: float, *, more: bool = False) -> None:
-    """Refuse ``frames`` that are too many; ``more``: they were counted, and it may go on."""
+    """Raise AudioError for too many ``frames``; ``more``: they were counted so far, and the file may go on."""
     words = "more than " if more else ""
     if frames > max_seconds * sound.samplerate:
         raise AudioError(

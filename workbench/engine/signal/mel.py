@@ -1,4 +1,4 @@
-"""The mel spectrogram of the models, outside of the models: for references, for pictures, for comparisons."""
+"""Compute the models' mel spectrogram for references, figures and comparisons."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def mel_spectrogram(wave: np.ndarray, config: MelConfig = MelConfig()) -> np.nda
     """Natural logarithm of the mel magnitudes of ``wave`` [n_samples].
 
     Returns:
-        float32 [frames, n_mels], frames = n_samples // hop_length + 1, floor log(1e-5); the values of upstream's
+        float32 [frames, n_mels], frames = n_samples // hop_length + 1, at least log(1e-5); same values as upstream's
         ``get_vocos_mel_spectrogram``.
     """
     import torch
 
     n_frames = config.frames_of(len(wave))
-    wave = np.pad(wave, (0, max(0, config.n_fft // 2 + 1 - len(wave))))  # less cannot be mirrored at its ends
-    transform = _transform(config)  # built outside: a tensor made in inference mode can never be trained through
+    wave = np.pad(wave, (0, max(0, config.n_fft // 2 + 1 - len(wave))))  # fewer samples cannot be mirrored at the ends
+    transform = _transform(config)  # built outside: tensors made in inference mode cannot be used in training
     with torch.inference_mode():
         mel = transform(torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32))[None])
         return mel.clamp(min=1e-5).log()[0].T[:n_frames].contiguous().numpy()
@@ -52,17 +52,17 @@ def align_mels(
     """The mel of a run on the time axis of its cross-faded audio.
 
     Args:
-        mels: of the chunks, each [frames, n_mels].
+        mels: mels of the chunks, each [frames, n_mels].
         starts: sample at which each chunk begins in the joined audio (``audio.cross_fade``).
         lengths: samples of each chunk.
-        config: of the model.
-        n_samples: of the joined audio, where silence follows the last chunk.
+        config: mel settings of the model.
+        n_samples: length of the joined audio, if silence follows the last chunk.
 
     Returns:
         float32 [frames, n_mels]; frame i is centred on sample i * hop_length of the joined audio.
 
-    Differs from upstream, which concatenates the chunks' mels and so ends later than the audio, by one cross-fade a
-    chunk. Where two chunks overlap, their magnitudes are faded as the audio is.
+    Differs from upstream, which concatenates the chunks' mels, so that they end later than the audio by one cross-fade
+    a chunk. Here the magnitudes of overlapping chunks are faded as the audio is.
     """
     hop = config.hop_length
     total = max(start + length for start, length in zip(starts, lengths, strict=True))

@@ -1,4 +1,4 @@
-"""Fundamental frequency of speech, frame by frame."""
+"""Estimate the fundamental frequency of speech, frame by frame."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Pitch:
 
     Attributes:
         seconds: float64 [frames], centre of each frame.
-        hz: float64 [frames], NaN where the frame is not voiced.
-        aperiodicity: float64 [frames], 0 for a perfectly periodic frame, near 1 for noise.
+        hz: float64 [frames], NaN in unvoiced frames.
+        aperiodicity: float64 [frames], 0 for a periodic frame, near 1 for noise.
     """
 
     seconds: np.ndarray
@@ -37,16 +37,16 @@ def pitch(
 ) -> Pitch:
     """Fundamental frequency by YIN (de Cheveigne and Kawahara, JASA 111, 2002), frame by frame.
 
-    Own code, not librosa's: ``librosa.yin`` says nothing about voicing, and ``librosa.pyin`` needs many times as long.
+    Own code, not librosa's: ``librosa.yin`` does not detect voicing, and ``librosa.pyin`` is many times slower.
 
     Args:
         wave: float32 [n_samples].
         sample_rate: Hz.
-        low_hz: lowest pitch looked for; sets the length of the window (two and a half periods of it).
-        high_hz: highest pitch looked for.
-        hop_length: samples between frames; frames are those of the models' mels.
-        threshold: the first dip of the difference function below it is the period; else the deepest dip.
-        voicing: a frame whose aperiodicity is not below it is not voiced.
+        low_hz: lowest pitch; the window is two and a half of its periods long.
+        high_hz: highest pitch.
+        hop_length: samples between frames; with the default, frames are those of the models' mels.
+        threshold: the period is the first dip of the difference function below it, else the deepest dip.
+        voicing: frames with at least this aperiodicity are unvoiced.
     """
     longest, shortest = int(sample_rate / low_hz), max(2, int(sample_rate / high_hz))
     width = round(2.5 * sample_rate / low_hz)
@@ -59,7 +59,7 @@ def pitch(
         block = slice(at, at + _BLOCK_FRAMES)
         normalised, loud[block] = _yin_difference(frames[block], width, longest)
         lags[block], depths[block] = _first_dip(normalised, shortest, threshold)
-    audible = loud > 1e-4 * max(loud.max(), 1e-12)  # 40 dB below the loudest frame nothing is voiced
+    audible = loud > 1e-4 * max(loud.max(), 1e-12)  # frames 40 dB below the loudest are unvoiced
     hz = np.where(audible & (depths < voicing), sample_rate / lags, np.nan)
     return Pitch(np.arange(n_frames) * hop_length / sample_rate, hz, depths)
 

@@ -1,7 +1,6 @@
-"""What can be seen and measured in speech: spectrograms in dB, pitch, and how far two utterances are apart.
+"""Spectrograms in dB, their differences, frequency axes, and reduction for drawing.
 
-Arrays in, arrays out; drawing is the business of the pages and notebooks. Everything here is bounded: a minute of audio
-takes a fraction of a second.
+Takes and returns arrays; figures are made in ``workbench.figures``. A minute of audio takes a fraction of a second.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ DECIBELS_PER_NEPER = 20 / np.log(10)  # mels are natural logarithms of magnitude
 FLOOR_DECIBELS = -100.0  # of the models' mels: log(1e-5)
 SCALES = ("mel", "linear", "log")
 LOWEST_HZ = 50.0  # where a logarithmic axis begins
-_BLOCK_FRAMES = 1024  # bounds the memory of anything that works frame by frame
+_BLOCK_FRAMES = 1024  # frames processed at once; bounds the memory
 
 
 def mel_decibels(mel: np.ndarray) -> np.ndarray:
-    """A mel of the models [frames, n_mels] in dB of magnitude 1, float32, not below -100 dB."""
+    """A mel of the models [frames, n_mels] in dB relative to magnitude 1, float32, at least -100 dB."""
     return np.maximum(mel * np.float32(DECIBELS_PER_NEPER), np.float32(FLOOR_DECIBELS))
 
 
 def decoded_mel(wave: np.ndarray, config: MelConfig = MelConfig()) -> np.ndarray:
-    """The mel that can be heard: of the decoded audio, in dB, float32 [frames, n_mels]."""
+    """The mel of decoded audio in dB, float32 [frames, n_mels]."""
     return mel_decibels(mel_spectrogram(wave, config))
 
 
@@ -36,7 +35,7 @@ def stft_decibels(wave: np.ndarray, n_fft: int = 1024, hop_length: int = 256) ->
     """Short-time Fourier magnitudes of ``wave`` in dB, Hann window, centre-padded as the models' mels are.
 
     Returns:
-        float32 [n_samples // hop_length + 1, n_fft // 2 + 1], not below -100 dB.
+        float32 [n_samples // hop_length + 1, n_fft // 2 + 1], at least -100 dB.
 
     Raises:
         AudioError: there are no samples.
@@ -55,20 +54,19 @@ def stft_decibels(wave: np.ndarray, n_fft: int = 1024, hop_length: int = 256) ->
 
 
 def difference(a: np.ndarray, b: np.ndarray, floor: float = FLOOR_DECIBELS) -> np.ndarray:
-    """``b - a`` in dB over the frames that both have, each [frames, bands].
+    """``b - a`` in dB over their common frames, each [frames, bands].
 
     Args:
-        floor: dB below which nothing is heard: two bands below it do not differ, however far apart they are.
+        floor: dB; lower values count as the floor, since they cannot be heard.
     """
     n_frames = min(len(a), len(b))
     return np.maximum(b[:n_frames], floor) - np.maximum(a[:n_frames], floor)
 
 
 def level_offset(model: np.ndarray, decoded: np.ndarray, loud_decibels: float = 30.0) -> float:
-    """By how many dB ``decoded`` is louder than ``model``, both [frames, bands] in dB: the median where it is loud.
+    """Median level of ``decoded`` above ``model`` in dB, where ``model`` is loud; both [frames, bands] in dB.
 
-    The speech of a quiet reference is lowered to its level again after the vocoder, so the two differ by that gain,
-    which is no doing of the vocoder.
+    Speech of a quiet reference is lowered to its level after the vocoder. This gain is not an error of the vocoder.
     """
     n_frames = min(len(model), len(decoded))
     a, b = model[:n_frames], decoded[:n_frames]
@@ -77,14 +75,14 @@ def level_offset(model: np.ndarray, decoded: np.ndarray, loud_decibels: float = 
 
 
 def mean_change(model: np.ndarray, decoded: np.ndarray, audible_decibels: float = 60.0) -> float:
-    """Mean magnitude of what the vocoder changed, in dB, level apart, where ``model`` is not far below its loudest."""
+    """Mean absolute change by the vocoder in dB, without the level offset, within 60 dB of the loudest of ``model``."""
     change = difference(model, decoded) - level_offset(model, decoded)
     heard = model[: len(change)] > model.max() - audible_decibels if model.size else np.zeros(0, bool)
     return float(np.abs(change[heard]).mean()) if heard.any() else 0.0
 
 
 def chunk_borders(starts: Sequence[int], lengths: Sequence[int], sample_rate: int) -> list[tuple[float, float]]:
-    """(beginning, end of the fade into it) in seconds of every chunk but the first, on the axis of the joined audio.
+    """(start, end of the fade-in) in seconds of every chunk but the first, on the time axis of the joined audio.
 
     Args:
         starts: sample at which each chunk begins (``Run.starts``).
@@ -117,7 +115,7 @@ def mel_hz(config: MelConfig = MelConfig()) -> np.ndarray:
 def axis_hz(scale: str, n_rows: int, sample_rate: int) -> np.ndarray:
     """Hz of ``n_rows`` rows evenly spaced on ``scale`` ("mel", "linear" or "log"), up to half the sample rate.
 
-    On the mel scale they are the centres of as many mel channels, so that a mel keeps its values.
+    On the mel scale they are the centres of ``n_rows`` mel channels, so a mel with as many keeps its values.
     """
     top = sample_rate / 2
     if scale == "mel":
@@ -128,26 +126,26 @@ def axis_hz(scale: str, n_rows: int, sample_rate: int) -> np.ndarray:
 
 
 def on_axis(decibels: np.ndarray, bands_hz: np.ndarray, rows_hz: np.ndarray) -> np.ndarray:
-    """``decibels`` [frames, bands] at the frequencies ``rows_hz``, float32 [frames, rows], linear between the bands."""
+    """``decibels`` [frames, bands] interpolated linearly at ``rows_hz``, float32 [frames, rows]."""
     at = np.interp(rows_hz, bands_hz, np.arange(len(bands_hz)))
     low = np.minimum(at.astype(int), len(bands_hz) - 2)
     part = (at - low).astype(np.float32)
     return decibels[:, low] * (1 - part) + decibels[:, low + 1] * part
 
 
-# Less to draw --------------------------------------------------------------------------------------------------------
+# Reduction for drawing ------------------------------------------------------------------------------------------------
 
 
 def pool(values: np.ndarray, n_columns: int, *, signed: bool = False) -> tuple[np.ndarray, int]:
-    """At most ``n_columns`` columns of ``values`` [frames, bands]: the maximum over equal groups of frames.
+    """Reduce ``values`` [frames, bands] to at most ``n_columns`` columns: the maximum over equal groups of frames.
 
     Args:
         values: a spectrogram.
-        n_columns: that can be seen.
-        signed: a difference: the mean is taken, for the greatest of a group would look like all of it.
+        n_columns: number of visible columns.
+        signed: ``values`` are differences: take the mean, since a maximum would show only increases.
 
     Returns:
-        float [columns, bands], and the frames in a group. A maximum keeps a click visible that a mean would hide.
+        float [columns, bands], and the frames in a group. A maximum keeps clicks visible, a mean hides them.
     """
     size = max(1, -(-len(values) // max(1, n_columns)))
     if size == 1:
@@ -158,7 +156,7 @@ def pool(values: np.ndarray, n_columns: int, *, signed: bool = False) -> tuple[n
 
 
 def envelope(wave: np.ndarray, n_columns: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Lowest and highest sample of each of at most ``n_columns`` groups, and the samples in a group."""
+    """Minimum and maximum of each of at most ``n_columns`` groups of samples, and the samples in a group."""
     size = max(1, -(-len(wave) // max(1, n_columns)))
     padded = np.pad(wave, (0, -len(wave) % size), mode="edge").reshape(-1, size)
     return padded.min(axis=1), padded.max(axis=1), size

@@ -1,4 +1,4 @@
-"""The states that the ODE passes through, from noise to a mel."""
+"""The states of the ODE, from noise to a mel."""
 
 from __future__ import annotations
 

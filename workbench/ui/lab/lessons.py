@@ -1,4 +1,4 @@
-"""The lab's two smaller lessons: what a silent Hub costs, and what two threads do to one cached text."""
+"""Two lessons on the lab's page: the cost of a Hub that does not answer, and two threads with one cached text."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from workbench.ui.resources import job_manager
 
 
 def calculator() -> None:
-    """chunks x files x time-out."""
-    st.subheader("What a silent Hub costs")
+    """Calculator of the seconds lost: chunks x files x time-out."""
+    st.subheader("Cost of a Hub that does not answer")
     one, two, three, four = st.columns(4, vertical_alignment="bottom")
     chunks = one.number_input("Chunks", 1, 500, 3, key="calc_chunks")
     files = two.number_input(
-        "Files asked for, a chunk", 1, 10, 2, key="calc_files", help="config.yaml and the weights."
+        "Files requested for each chunk", 1, 10, 2, key="calc_files", help="config.yaml and the weights."
     )
     timeout = three.number_input("Time-out, s", 1, 120, measuring.DEFAULT_TIMEOUT_SECONDS, key="calc_timeout")
     four.metric("seconds lost", f"{chunks * files * timeout:,}")
     st.caption(
-        f"{chunks} × {files} × {timeout} s. A host name with several addresses can cost a multiple: they are tried in "
-        "turn. A file that is not in the cache at all costs minutes: the client then tries again, six times 60 s."
+        f"{chunks} × {files} × {timeout} s. A host name with several addresses can cost a multiple: the client tries "
+        "each. A file that is not in the cache costs minutes: the client then retries, six times 60 s."
     )
 
 
 def threads() -> None:
-    """The second lesson: one cached text, two threads."""
+    """The lesson on two threads and one cached text."""
     st.subheader("Two threads, one cached text")
     st.markdown(
-        "Upstream 1.1.18 (March 2026) made chunks really parallel, and kept the embedded text of *the* chunk as an "
-        "attribute of the one model. A second thread found the first one's text there. 1.1.19 gave each thread its own "
-        "cache. The workbench holds one lock around each chunk: then no two chunks are ever in the model together, "
-        "whatever it keeps, and little is lost, for one chunk already keeps the device busy."
+        "Upstream 1.1.18 (March 2026) ran chunks in parallel, but kept the embedded text of a chunk as an attribute "
+        "of the shared model. A second thread found the first one's text there. 1.1.19 gave each thread its own "
+        "cache. The workbench holds one lock around each chunk, so only one chunk at a time is in the model. This "
+        "costs little, because one chunk already keeps the device busy."
     )
     if st.button("Run both threads", key="lab_threads", icon=":material/call_split:"):
         watch.remember("threads", job_manager().start("Two threads", _lesson, lane=LANE))
@@ -47,8 +47,8 @@ def threads() -> None:
     cases, cost, code = job.result
     st.html(view.cases_html(cases))
     st.caption(
-        f"Two chunks in two threads, here, the median of three: {cost['parallel_seconds']:.2f} s in parallel, each "
-        f"thread with its own cache, {cost['lock_seconds']:.2f} s one after the other behind the lock."
+        f"Two chunks in two threads on this machine, median of three: {cost['parallel_seconds']:.2f} s in parallel "
+        f"with one cache for each thread, {cost['lock_seconds']:.2f} s one after the other with the lock."
     )
     st.code(code, language="python")
 
@@ -56,7 +56,7 @@ def threads() -> None:
 def _lesson(job: Job) -> tuple[Any, dict[str, float], str]:
     from workbench.lab import two_threads
 
-    job.report(0.05, "loading a model of its own")
+    job.report(0.05, "loading a separate model")
     cfm = two_threads.demo_cfm()
     job.report(0.3, "two threads")
     cases = two_threads.lesson(cfm)

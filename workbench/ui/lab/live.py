@@ -1,4 +1,4 @@
-"""A lab while it is measured: its job, and the cells as they grow."""
+"""The job of a lab measurement, and a live view of its cells."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from workbench.ui.lab import view
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.resources import job_manager
 
-LANE = "auto"  # of synthesis: nothing else is to run on the device while it is measured
+LANE = "auto"  # that of synthesis, so that nothing else runs on the device meanwhile
 POLL_SECONDS = 1.0
 SHOWN = 4
 
 
 class LabJob(Job):
-    """A lab in the queue; ``lab`` tells where it is. The lab's processes end with it, and with this server."""
+    """A lab measurement in the queue; ``lab`` holds its progress. Its processes end with the job and the server."""
 
     def __init__(self, plan: measuring.LabPlan) -> None:
         super().__init__("Loading lab", LANE)
         self.plan, self.lab = plan, measuring.LabState()
 
     def work(self) -> dict[str, Any]:
-        """Measure every cell."""
+        """Measure every cell; returns the document."""
         return measuring.run(self.plan, state=self.lab, check=self.check)
 
 
 def live(job: LabJob) -> None:
-    """The cells as they are measured, until the last."""
+    """Show progress and figures while the cells are measured."""
     active = job.is_active
 
     @st.fragment(run_every=POLL_SECONDS if active else None)
@@ -67,7 +67,7 @@ def live(job: LabJob) -> None:
 
 
 def _so_far(state: measuring.LabState) -> list[dict[str, Any]]:
-    """Spans of the running cell, and of what has not ended in it as much as has passed."""
+    """Finished spans of the current cell, and the elapsed part of the unfinished one."""
     spans, began = list(state.spans), state.open
     if began is not None:
         name, start, told = began
@@ -80,5 +80,5 @@ def _short(cell: dict[str, Any]) -> str:
 
 
 def end_seconds(cells: list[dict[str, Any]]) -> float:
-    """When the last span of ``cells`` ends."""
+    """Seconds at which the last span of ``cells`` ends."""
     return max(s["start_seconds"] + s["seconds"] for c in cells for s in c["spans"])

@@ -1,4 +1,4 @@
-"""What the Loading lab shows of its results: numbers, and the code of a strategy with its guilty lines marked."""
+"""HTML of the Loading lab's results: tables, and the code of a strategy with its faulty lines marked."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _HEAD = ("strategy", "network", "total s", "Hub s", "load s", "speech s", "loads
 
 
 def code_html(strategy: Strategy) -> str:
-    """The source of ``strategy``; lines that ask the Hub are marked, and said why."""
+    """The code of ``strategy``; lines that ask the Hub are marked with the reason."""
     guilty, rows = strategy.guilty_lines, []
     for number, line in enumerate(strategy.code.splitlines(), start=1):
         mark = ' class="guilty"' if number in guilty else ""
         rows.append(f"<div{mark}>{escape(line) or ' '}</div>")
-        # one word for neighbours with the same fault
+        # one remark for consecutive lines with the same fault
         if number in guilty and guilty.get(number + 1) != guilty[number]:
             indent = len(line) - len(line.lstrip())
             style = f"padding-left:calc(.8rem + {indent}ch)"
@@ -38,14 +38,14 @@ def code_html(strategy: Strategy) -> str:
 
 
 def legend_html(stages: Sequence[tuple[str, str]]) -> str:
-    """One legend for all bars: (title, colour) of each stage."""
+    """Legend from (title, colour) of each stage."""
     items = (f'<span><span class="wb-swatch" style="--c:{colour}"></span>{escape(title)}</span>'
              for title, colour in stages)  # fmt: skip
     return f'{_CSS}<div class="wb-facts lab-legend">{"".join(items)}</div>'
 
 
 def table_html(cells: Sequence[Mapping[str, Any]]) -> str:
-    """The numbers of every cell. A cell that did not finish says why in the place of its numbers."""
+    """Table of all cells. A cell that did not finish shows the reason instead of numbers."""
     head = "".join(f'<th class="{"l" if name in _HEAD[:2] else ""}">{name}</th>' for name in _HEAD)
     rows = []
     for cell in cells:
@@ -62,7 +62,7 @@ def table_html(cells: Sequence[Mapping[str, Any]]) -> str:
 
 
 def cases_html(cases: Sequence[Any]) -> str:
-    """The fate of both threads in each case of the second lesson."""
+    """Table with the result of both threads in each case."""
     rows = []
     for case in cases:
         fates = "".join(f'<td class="l w {"" if f == "right" else "wb-warn"}">{escape(f)}</td>'

@@ -1,4 +1,4 @@
-"""Verify, delete, import and fetch a model: each as a job or behind a plan that is shown first."""
+"""Widgets to verify, delete, import and fetch a model. Deletion and download show their plan first."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from workbench.engine.jobs.queue import DONE, Job
 from workbench.ui import resources
 from workbench.ui.parts import watch
 
-LANE = "files"  # of everything that reads or writes the cache; synthesis goes on beside it
-BY_LAYOUT = "by what lies beside the weights"
+LANE = "files"  # for jobs that read or write the cache; synthesis runs beside them
+BY_LAYOUT = "from the files beside the weights"
 
 
 def _start(key: str, title: str, work: object) -> None:
@@ -28,7 +28,7 @@ def _start(key: str, title: str, work: object) -> None:
 
 
 def _reporter(job: Job, verb: str) -> object:
-    """A progress callback that tells the job, and stops where it was cancelled."""
+    """A progress callback that reports to the job and raises Cancelled on request."""
 
     def report(name: str, done: int, total: int) -> None:
         job.report(done / max(total, 1), f"{verb} {name}, {human_bytes(done)} of {human_bytes(total)}")
@@ -37,7 +37,7 @@ def _reporter(job: Job, verb: str) -> object:
 
 
 def verify(stock: Stock) -> None:
-    """Read every byte, compare with the checksums."""
+    """Button that starts a verification."""
     key = f"verify_{stock.model}"
     if st.button("Verify", icon=":material/verified:", key=key, help="Reads every byte and compares sha256. Offline."):
         _start(key + "_job", f"Verify {stock.model}",
@@ -45,17 +45,17 @@ def verify(stock: Stock) -> None:
 
 
 def verified(stock: Stock) -> None:
-    """What the last verification of this session found."""
+    """Result of the last verification in this session."""
     job = watch.watch(f"verify_{stock.model}_job")
     if job is None or job.state != DONE:
         return
     found: Verification = job.result
     if found.ok:
-        st.success(f"All {len(found.files)} files are what they must be, checked in {found.seconds:.1f} s.")
+        st.success(f"All {len(found.files)} files have the right content, checked in {found.seconds:.1f} s.")
         return
     unknown = all(f.status in ("ok", "unknown") for f in found.files)
     (st.warning if unknown else st.error)(
-        "Some files have no checksum to be compared with." if unknown else "Files are not what they must be."
+        "Some files have no known checksum." if unknown else "Some files are missing or damaged."
     )
     rows = [{"file": f.name, "status": f.status, "expected": f.expected, "found": f.found} for f in found.files]
     st.dataframe(rows, hide_index=True, alt="Status of each file")
@@ -73,7 +73,7 @@ def _confirm_delete(model: str) -> None:
     for kept in plan.kept:
         st.caption(f"Kept: {kept}")
     if resources.engine_if_loaded(model) is not None:
-        st.caption("It is in memory and stays usable until the server is restarted.")
+        st.caption("The model is in memory and stays usable until the server is restarted.")
     if st.button("Delete", type="primary", icon=":material/delete:", key="delete_model_now", width="stretch"):
         try:
             freed = plan.execute()
@@ -81,34 +81,32 @@ def _confirm_delete(model: str) -> None:
             st.error(str(error))
             return
         resources.usable_models.clear()
-        st.session_state["models_said"] = f"{model} was deleted, {human_bytes(freed)} are free again."
+        st.session_state["models_said"] = f"{model} was deleted; this freed {human_bytes(freed)}."
         st.rerun()
 
 
 def delete(stock: Stock) -> None:
-    """A button that shows the plan first."""
+    """Button that shows the plan of the deletion."""
     if st.button("Delete …", icon=":material/delete:", key=f"delete_{stock.model}", disabled=stock.state == "absent"):
         _confirm_delete(stock.model)
 
 
 def hub_host() -> str:
-    """The host that a fetch would ask, as the environment says now. Raises FetchError if it forbids to ask any."""
+    """Host of a download, from the environment. Raises FetchError if downloads are forbidden."""
     return urlsplit(endpoint_of(None)).netloc.rpartition("@")[2]
 
 
 def fetch(stock: Stock, spec: ModelSpec) -> None:
-    """Size and host, then the exact plan, then the download: three steps, and nothing before the first click."""
+    """Show the approximate size and the host, then the exact plan, then the download. Sends nothing before a click."""
     if not spec.repo or spec.not_runnable or stock.state == "complete":
         return
     try:
         host = hub_host()
     except WorkbenchError as error:
-        st.caption(f"It cannot be fetched from here: {error}")
+        st.caption(f"This model cannot be downloaded: {error}")
         return
     key = f"plan_{stock.model}"
-    about = (
-        f"about {human_bytes(spec.about_bytes + VOCODER_BYTES)}" if spec.about_bytes else "of a size that it will tell"
-    )
+    about = f"about {human_bytes(spec.about_bytes + VOCODER_BYTES)}" if spec.about_bytes else "size not known yet"
     st.markdown(f"A download, **{about}**, from **{host}**. The button asks {host} for the list of files only.")
     if st.button(f"Ask {host} for the exact size", icon=":material/cloud:", key=f"{key}_button"):
         _start(key, f"Plan of {stock.model}", lambda job: cache.plan_fetch(stock.model))
@@ -126,11 +124,11 @@ def fetch(stock: Stock, spec: ModelSpec) -> None:
                lambda job: cache.fetch(stock.model, on_progress=_reporter(job, "fetching")))  # fmt: skip
     download = watch.watch(f"fetch_{stock.model}")
     if download is not None and download.state == DONE:
-        _finished(f"fetch_{stock.model}", f"{stock.model} is here and was checked.")
+        _finished(f"fetch_{stock.model}", f"{stock.model} was downloaded and checked.")
 
 
 def _finished(key: str, said: str) -> None:
-    """Say it once, at the top, with the lists read anew."""
+    """Show ``said`` once at the top of the page, and read the lists again."""
     watch.forget(key)
     resources.usable_models.clear()
     st.session_state["models_said"] = said
@@ -138,7 +136,7 @@ def _finished(key: str, said: str) -> None:
 
 
 def import_form() -> None:
-    """Bring a model in from this disk."""
+    """Form to import a model from this machine."""
     with st.form("import", border=False):
         path = st.text_input(
             "Folder, archive or weights file on this machine", key="import_path", max_chars=1000,
@@ -150,7 +148,7 @@ def import_form() -> None:
         license_ = three.text_input("Licence", key="import_license", max_chars=60, placeholder="as its author says")
         go = st.form_submit_button("Import", icon=":material/upload_file:")
     if go and not path.strip():
-        st.error("Say where the model lies.")
+        st.error("Give the path of the model.")
     elif go:
         chosen = {"name": name.strip() or None, "license": license_.strip() or None}
         chosen["config"] = None if config == BY_LAYOUT else config

@@ -1,4 +1,4 @@
-"""The measurement this project began from, to be made again: ways to load a model against what a network may do."""
+"""Page: measure ways to load a model against states of the network."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ MODELS = ("demo-voice", "F5TTS_v1_Base")
 
 
 def story() -> None:
-    """What happened, in the words and figures of its source."""
+    """Show what the issue reports."""
     source = measuring.SOURCE
     st.markdown(
         f"[Upstream's issue 75]({source['url']}), October 2024, on an {source['gpu']}: a text of "
-        f"{source['characters']} characters took **more than 2 minutes**, the GPU mostly idle. One line was moved out "
-        "of a loop, and it took **25 seconds**. The line loaded the vocoder, and to load it asked the Hub twice "
-        "whether the cached files were still the newest; the Hub was out of reach, so each question cost a time-out. "
-        "Here it is measured again: real client, real cache, a server on this machine that may fall silent, and a "
-        "fresh process for every bar."
+        f"{source['characters']} characters took **more than 2 minutes** with the GPU mostly idle. After one line had "
+        "been moved out of a loop, it took **25 seconds**. The line loaded the vocoder, and to do so asked the Hub "
+        "twice whether the cached files were still the newest. The Hub could not be reached, so each request cost a "
+        "time-out. This page repeats the measurement with the real client, a real cache, a server on this machine "
+        "that may not answer, and a fresh process for every bar."
     )
 
 
 def choose() -> measuring.LabPlan | None:
-    """The cells, from widgets; None while the choice makes none."""
+    """The plan from the widgets; None if the choice is invalid."""
     strategies = st.pills("Strategies", list(STRATEGIES), selection_mode="multi", default=[BUG, OURS],
                            format_func=lambda name: STRATEGIES[name].title, key="lab_strategies")  # fmt: skip
     explained = "\n".join(f"- **{name}**: {about}" for name, about in measuring.NETWORKS.items())
@@ -47,11 +47,11 @@ def choose() -> measuring.LabPlan | None:
                          key="lab_networks", help=explained)  # fmt: skip
     one, two, three = st.columns(3, gap="medium")
     timeout = one.select_slider("Time-out of the Hub's client, s", [1, 2, 3, 5, 10], CLASS_ROOM_SECONDS,
-                                key="lab_timeout", help="10 s is huggingface_hub's own.")  # fmt: skip
+                                key="lab_timeout", help="The default of huggingface_hub is 10 s.")  # fmt: skip
     runs = two.slider("Runs in each process", 1, 5, 1, key="lab_runs",
-                      help="More than one tells apart what loads once and what loads every time.")  # fmt: skip
-    model = three.selectbox("Model", MODELS, key="lab_model", help="F5TTS_v1_Base has 1.35 GB of weights; random ones "
-                            "stand in if they are not here. Speaking with it takes minutes on a CPU.")  # fmt: skip
+                      help="Several runs show which strategies load every time.")  # fmt: skip
+    model = three.selectbox("Model", MODELS, key="lab_model", help="F5TTS_v1_Base has 1.35 GB of weights; random "
+                            "ones are used if it is absent. Speaking with it takes minutes on a CPU.")  # fmt: skip
     text = st.text_area("Text", TEXT_169, height=80, key="lab_text", max_chars=600)
     try:
         return measuring.LabPlan(strategies, networks, text, model, timeout, runs, max_chunk_bytes=TEXT_169_CHUNK_BYTES)
@@ -61,7 +61,7 @@ def choose() -> measuring.LabPlan | None:
 
 
 def results(document: dict[str, Any]) -> None:
-    """Headline, numbers, and for each strategy its bars beside its code."""
+    """Show the headline, the table, and the bars and code of each strategy."""
     headline(document)
     cells = document["cells"]
     st.html(view.table_html(cells))
@@ -78,7 +78,7 @@ def results(document: dict[str, Any]) -> None:
                               alt=f"Where the time of {strategy.title} went")  # fmt: skip
         right.html(view.code_html(strategy))
     st.subheader("The log")
-    st.caption("Every load, cache hit and network attempt is one line with its seconds. The bug can be found from it.")
+    st.caption("Every load, cache hit and network attempt is one line with its seconds, enough to find the bug.")
     titles = [f"{STRATEGIES[c['strategy']].title}, {c['network']}" for c in cells]
     index = st.selectbox("Process", range(len(cells)), format_func=titles.__getitem__, key="lab_log")
     st.code("\n".join(cells[index]["log"]) or "no log", language=None, height=260)
@@ -87,15 +87,15 @@ def results(document: dict[str, Any]) -> None:
 
 
 def headline(document: dict[str, Any]) -> None:
-    """The ratio of each network beside the source's."""
+    """Show the ratio of each network beside the one in the issue."""
     ratios = {network: ratio for network, ratio in document["ratios"].items() if ratio}
     shown = st.columns(max(3, len(ratios) + 1))
     for column, (network, ratio) in zip(shown, ratios.items(), strict=False):
         column.metric(f"bug / ours, {network}", f"{ratio:.2f} x",
-                      help="All of the bug's process over all of ours, imports included. From the button to the sound, "
-                      f"which is what the source measured: {document['run_ratios'][network]:.2f} x.")  # fmt: skip
+                      help="Total time of the bug's process over ours, imports included. From the request to the "
+                      f"sound, which the issue reports: {document['run_ratios'][network]:.2f} x.")  # fmt: skip
     source = measuring.SOURCE
-    shown[len(ratios)].metric("the source's own", f"> {source['ratio']} x", help=source["words"])
+    shown[len(ratios)].metric("in the issue", f"> {source['ratio']} x", help=source["words"])
     runs = "1 run" if document["runs"] == 1 else f"{document['runs']} runs"
     weights = "random weights" if document["random_weights"] else "its own weights"
     st.caption(
@@ -114,7 +114,7 @@ if plan is not None:
     n_chunks = len(chunk_text(plan.text, plan.max_chunk_bytes))
     cost = sum(measuring.predict(c["strategy"], n_chunks, plan.timeout_seconds, plan.runs)[1] for c in plan.cells
                if c["network"] == "blackhole")  # fmt: skip
-    told = f" About {cost:.0f} s of it will be waiting for a Hub that is silent." if cost else ""
+    told = f" About {cost:.0f} s of it will be waiting for a Hub that does not answer." if cost else ""
     st.caption(f"{len(plan.cells)} {'process' if len(plan.cells) == 1 else 'processes, one after the other'}.{told}")
 if st.button("Measure", type="primary", disabled=busy or plan is None, key="lab_go"):
     watch.remember("lab", job_manager().submit(LabJob(plan)))
@@ -127,7 +127,7 @@ if job is not None:
     elif job.error:
         st.error(job.error)
     else:
-        st.warning("Cancelled. Its processes, its port and its folder are gone.", icon=":material/stop_circle:")
+        st.warning("Cancelled. Its processes, port and folder were removed.", icon=":material/stop_circle:")
 st.divider()
 lessons.calculator()
 st.divider()

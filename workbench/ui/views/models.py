@@ -1,4 +1,4 @@
-"""What is on disk, what is loaded, and whether a run touches the network."""
+"""Page: models on disk and in memory, and evidence that a run uses no network."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MARKS = {"ok": "✓ ok", "warn": "⚠ look", "bad": "✗ bad"}
 
 @dataclass
 class Proof:
-    """The last run that was made under watch."""
+    """Result of the last run with watched sockets: time, attempts, seconds of audio."""
 
     when: str = ""
     heard: tuple[str, ...] = ()
@@ -39,28 +39,28 @@ class Proof:
 
 @st.cache_resource(show_spinner=False)
 def proof() -> Proof:
-    """Of this server."""
+    """The one Proof of this server."""
     return Proof()
 
 
 def prove(job: Job) -> None:
-    """Speak two words while every look-up and connection of this process is noted."""
+    """Speak two words while every look-up and connection of this process is recorded."""
     engine, voice, kept = resources.engine(), resources.default_voice(), proof()
     with watch_network() as heard:
         run = engine.run(
             "Hello there.", voice, SynthesisSettings(nfe_step=5),
-            on_step=lambda at: job.report(at.step / at.n_steps, "speaking, with every socket watched"),
+            on_step=lambda at: job.report(at.step / at.n_steps, "speaking with watched sockets"),
         )  # fmt: skip
     kept.when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     kept.heard, kept.audio_seconds = tuple(heard), run.audio_seconds
 
 
 def network() -> None:
-    """The offline guarantee and its evidence."""
+    """Show the offline guarantee and its evidence."""
     st.subheader("Network")
     kept, loaded = proof(), resources.engine_if_loaded()
     if kept.heard:
-        st.error(f"A run will touch the network: **yes**. Heard in the proof: {kept.heard[0][:200]}")
+        st.error(f"A run will touch the network: **yes**. First attempt: {kept.heard[0][:200]}")
     else:
         st.success("A run will touch the network: **no**", icon=":material/cloud_off:")
     rows = []
@@ -74,20 +74,22 @@ def network() -> None:
             f"{len(kept.heard)} look-ups or connections while {kept.audio_seconds:.1f} s were spoken, {kept.when}"
         )
     rows.append(("measured, below every library (PEP 578)", measured))
-    rows.append(("the one function that may go online", "cache.fetch, behind the download button below"))
+    rows.append(("the only function that uses the network", "cache.fetch, behind the download button below"))
     switches = [f"{name}={os.environ[name]}" for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT") if os.environ.get(name)]
-    rows.append(("switches of the environment", ", ".join(switches) or "none set, none needed"))
+    rows.append(("environment variables", ", ".join(switches) or "none set, none needed"))
     st.dataframe(
         [{"evidence": a, "value": b} for a, b in rows], hide_index=True, alt="Evidence that runs stay offline",
         column_config=widths_of({"evidence": 290, "value": 630}),
     )  # fmt: skip
-    if st.button("Measure it now", icon=":material/network_check:", key="prove", help="Speaks two words under watch."):
+    if st.button(
+        "Measure it now", icon=":material/network_check:", key="prove", help="Speaks two words with watched sockets."
+    ):
         watch.remember("prove", resources.job_manager().start("Proof", prove, lane="auto"))
     watch.watch("prove")
 
 
 def in_memory(names: list[str]) -> None:
-    """Every engine that is loaded, and what loading it again would cost."""
+    """Show every loaded engine and the seconds that loading it again would take."""
     st.subheader("In memory")
     preload_line()
     engines = [engine for name in names if (engine := resources.engine_if_loaded(name)) is not None]
@@ -100,7 +102,7 @@ def in_memory(names: list[str]) -> None:
             "runs since": str(engine.n_runs),
             "loading took": f"{engine.load_seconds:.1f} s",
             "a reload would cost": f"{again:.1f} s",
-            "of loading, the import, paid once a process": f"{engine.load_seconds - again:.1f} s",
+            "of this, the import, once a process": f"{engine.load_seconds - again:.1f} s",
         }
         style.facts(facts)
         st.plotly_chart(
@@ -110,12 +112,12 @@ def in_memory(names: list[str]) -> None:
 
 
 def widths_of(widths: dict[str, int]) -> dict[str, Any]:
-    """Widths of columns, pixels."""
+    """Column configuration from widths in pixels."""
     return {name: st.column_config.Column(width=width) for name, width in widths.items()}
 
 
 def to_fetch(stock: Stock) -> str:
-    """What a download would be, as far as it is known without asking anybody."""
+    """Approximate size of a download, known without a request; empty if there is none."""
     spec = get_model(stock.model)
     if stock.state == "complete" or not spec.repo or spec.not_runnable:
         return ""
@@ -123,7 +125,7 @@ def to_fetch(stock: Stock) -> str:
 
 
 def on_disk() -> None:
-    """The catalogue, what of it is here, and what can be done with the one that is ticked."""
+    """Show the catalogue with the state of each model, and actions for the ticked one."""
     st.subheader("On disk")
     stocks = cache.inventory()
     rows = [
@@ -152,7 +154,7 @@ def on_disk() -> None:
 
 
 def one_model(stock: Stock) -> None:
-    """Files of one model, and the buttons."""
+    """Show the files of one model and its buttons."""
     spec = get_model(stock.model)
     st.markdown(f"**{stock.model}**")
     st.text("\n".join(filter(None, (stock.title, stock.note, spec.license_note, spec.url))))
@@ -170,13 +172,13 @@ def one_model(stock: Stock) -> None:
     cache_actions.fetch(stock, spec)
 
 
-@st.cache_data(show_spinner="Looking around", ttl=120)
+@st.cache_data(show_spinner="Checking", ttl=120)
 def _checks(place: str) -> list[doctor.Check]:
     return doctor.examine(run=False)
 
 
 def environment() -> None:
-    """What the doctor says."""
+    """Show the doctor's checks."""
     opened = st.expander("Environment", icon=":material/stethoscope:", on_change="rerun", key="environment")
     if opened.open:
         rows = [{"": MARKS[c.state], "check": c.name, "found": c.detail} for c in _checks(str(home()))]
