@@ -50,7 +50,7 @@ def ls(
 
 @cache_app.command("verify")
 def verify(model: Name, as_json: Json = False) -> None:
-    """Read every byte of a model and compare its sha256 with the lock file. No network. Exit code 1 if it differs."""
+    """Read every byte of a model and compare its sha256 with the manifest. No network. Exit code 1 if it differs."""
     found = cache.verify(model)
     if as_json:
         print_json({"model": found.model, "ok": found.ok, "seconds": found.seconds, "files": [
@@ -81,7 +81,7 @@ def fetch(
         done = cache.fetch(model, on_progress=report, update=update)
     if as_json:
         print_json({"model": done.model, "revisions": done.revisions, "downloaded_bytes": done.downloaded_bytes,
-                    "seconds": done.seconds, "lock": str(done.lock)})  # fmt: skip
+                    "seconds": done.seconds, "lock": str(done.manifest)})  # fmt: skip
     else:
         say(f"{done.model} is complete.")
 

@@ -1,8 +1,8 @@
-"""The defaults of the whole project, each stated once.
+"""The knobs of the project with their defaults, each stated once; constants are in ``rules``.
 
 Every knob is a dataclass field whose metadata holds its range, unit and help text. Command-line flags, form widgets,
-sweep grids and the table in the documentation are read from it. Names and values are upstream's where upstream has
-them (f5_tts/infer/utils_infer.py, version 1.1.22).
+sweep grids and the table in the documentation are read from it. Names and defaults are upstream's if upstream has the
+knob (f5_tts/infer/utils_infer.py, version 1.1.22).
 """
 
 from __future__ import annotations

@@ -20,10 +20,10 @@ from workbench.engine.cache import (
     read_header,
     resolve,
     verify,
-    write_lock,
+    write_manifest,
 )
-from workbench.engine.cache.manifests import read_lock
-from workbench.engine.cache.paths import hub_root, locks_root, user_hub_root
+from workbench.engine.cache.manifests import read_manifest
+from workbench.engine.cache.paths import hub_root, manifests_root, user_hub_root
 from workbench.engine.catalog import VOCODER_REPO, bundled_folder, get_model
 from workbench.engine.errors import CacheError, ModelError, WeightsError
 from workbench.engine.files.writing import human_bytes
@@ -58,10 +58,10 @@ def put_base(root: Path, content: bytes = b"", commit: str = COMMIT, main: bool 
 
 
 def lock(name: str, revision: str, files: dict[str, bytes], repo: str = HUB) -> None:
-    locks_root().mkdir(parents=True, exist_ok=True)
+    manifests_root().mkdir(parents=True, exist_ok=True)
     table = {n: {"sha256": hashlib.sha256(c).hexdigest(), "size": len(c)} for n, c in files.items()}
     entry = {"repo": repo, "revision": revision, "files": table}
-    (locks_root() / f"{name}.json").write_text(json.dumps({"model": name, "repos": [entry]}))
+    (manifests_root() / f"{name}.json").write_text(json.dumps({"model": name, "repos": [entry]}))
 
 
 def state_of(name: str) -> str:
@@ -126,7 +126,7 @@ def test_pinned_revision_then_main_then_the_newest() -> None:
     assert resolve(spec).revision == NEWER
     lock("F5TTS_v1_Base", COMMIT, {WEIGHTS: tiny_safetensors(1)})
     assert resolve(spec).revision == COMMIT
-    shutil.rmtree(locks_root())
+    shutil.rmtree(manifests_root())
     (base / "refs" / "main").unlink()
     os.utime(base / "snapshots" / COMMIT, (10**9, 10**9))
     assert resolve(spec).revision == NEWER
@@ -255,10 +255,10 @@ def test_two_demo_weights_are_settled_by_the_lock(demo_home: Path) -> None:
 def test_the_bundled_lock_is_that_of_the_bundled_files() -> None:
     report = verify("demo-voice")
     assert report.ok, [f.name for f in report.files if f.status != "ok"]
-    locked = {f.path for f in read_lock(bundled_folder() / "lock.json")[0].files}
+    locked = {f.path for f in read_manifest(bundled_folder() / "lock.json")[0].files}
     present = {p.relative_to(bundled_folder()).as_posix() for p in bundled_folder().rglob("*") if p.is_file()}
     not_for_the_engine = {"README.md", "training.csv", "evaluation.json", "evaluation.png", "recogniser.npz"}
-    assert present - locked <= not_for_the_engine | {"lock.json"}, "files without a checksum: call write_lock()"
+    assert present - locked <= not_for_the_engine | {"lock.json"}, "files without a checksum: call write_manifest()"
 
 
 def test_flipped_bit_is_found_offline(demo_home: Path) -> None:
@@ -316,8 +316,8 @@ def test_inventory_tells_complete_incomplete_absent() -> None:
     ],
 )
 def test_damaged_lock_is_said_to_be_damaged(text: str) -> None:
-    locks_root().mkdir(parents=True)
-    (locks_root() / "F5TTS_v1_Base.json").write_text(text)
+    manifests_root().mkdir(parents=True)
+    (manifests_root() / "F5TTS_v1_Base.json").write_text(text)
     with pytest.raises(CacheError, match="damaged"):
         resolve(get_model("F5TTS_v1_Base"))
     assert state_of("F5TTS_v1_Base") == "incomplete"
@@ -329,19 +329,19 @@ def test_damaged_lock_is_said_to_be_damaged(text: str) -> None:
 def test_a_damaged_lock_names_no_model(tmp_path: Path, content: str) -> None:
     (tmp_path / "lock.json").write_text(content)
     with pytest.raises(CacheError, match=r"lock\.json is damaged"):
-        write_lock(tmp_path)
-    write_lock(tmp_path, model="mine")
+        write_manifest(tmp_path)
+    write_manifest(tmp_path, model="mine")
     assert json.loads((tmp_path / "lock.json").read_text())["model"] == "mine"
 
 
 def test_write_lock_keeps_the_name_and_refuses_what_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(b"1")
-    assert json.loads(write_lock(tmp_path, model="mine").read_text())["model"] == "mine"
+    assert json.loads(write_manifest(tmp_path, model="mine").read_text())["model"] == "mine"
     (tmp_path / "b.bin").write_bytes(b"2")
-    again = json.loads(write_lock(tmp_path).read_text())
+    again = json.loads(write_manifest(tmp_path).read_text())
     assert again["model"] == "mine" and set(again["files"]) == {"a.bin", "b.bin"}
     with pytest.raises(CacheError):
-        write_lock(tmp_path / "a.bin")
+        write_manifest(tmp_path / "a.bin")
 
 
 @pytest.mark.parametrize(
@@ -431,7 +431,7 @@ def test_links_out_of_the_cache_are_not_followed(tmp_path: Path) -> None:
 def test_the_users_own_cache_is_left_alone() -> None:
     put_base(user_hub_root())
     put_vocoder(user_hub_root())
-    with pytest.raises(CacheError, match="your own Hugging Face cache, which is left alone"):
+    with pytest.raises(CacheError, match="your own Hugging Face cache, which is never changed"):
         plan_delete("F5TTS_v1_Base")
 
 

@@ -19,7 +19,7 @@ from workbench.engine.cache import deletion, import_model, inventory, plan_delet
 from workbench.engine.cache.fetch.fetching import fetch
 from workbench.engine.cache.imports import importing
 from workbench.engine.cache.imports.folders import find_in_folder
-from workbench.engine.cache.paths import cache_root, hub_root, locks_root, snapshots, user_hub_root
+from workbench.engine.cache.paths import cache_root, hub_root, manifests_root, snapshots, user_hub_root
 from workbench.engine.catalog import get_model, imported_folder
 from workbench.engine.errors import CacheError, ImportRefused, SettingsError, WeightsError, WorkbenchError
 from workbench.engine.files import places
@@ -156,8 +156,8 @@ def test_an_import_that_runs_is_never_swept(mine: Path, tmp_path: Path) -> None:
 
 
 def test_a_killed_writer_of_a_lock_file_is_swept(mine: Path) -> None:
-    locks_root().mkdir(parents=True)
-    old = locks_root() / ".F5TTS_Base.json.abcdefgh.tmp"
+    manifests_root().mkdir(parents=True)
+    old = manifests_root() / ".F5TTS_Base.json.abcdefgh.tmp"
     old.write_text("{")
     os.utime(old, (0, 0))
     import_model(mine, name="mine")

@@ -17,7 +17,7 @@ from tests.engine.cache.hub_server import COMMIT
 from tests.engine.cache.test_checkpoints import HEADERS
 from workbench.cli.app import app
 from workbench.engine.cache import import_model, inventory, plan_delete, resolve, verify
-from workbench.engine.cache.paths import hub_root, locks_root, user_hub_root
+from workbench.engine.cache.paths import hub_root, manifests_root, user_hub_root
 from workbench.engine.catalog import get_model, imported_folder, list_models
 from workbench.engine.checks.doctor import examine
 from workbench.engine.errors import WorkbenchError
@@ -190,21 +190,21 @@ def test_folders_that_cannot_be_read(whole: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_files_in_the_place_of_the_caches_folders(_own_home: Path) -> None:
-    for path in (imported_folder(), hub_root(), user_hub_root(), locks_root()):
+    for path in (imported_folder(), hub_root(), user_hub_root(), manifests_root()):
         put(path, "a file")
     everything_answers()
 
 
 def test_loops_in_the_place_of_the_caches_folders(_own_home: Path) -> None:
-    for path in (imported_folder(), hub_root(), user_hub_root(), locks_root()):
+    for path in (imported_folder(), hub_root(), user_hub_root(), manifests_root()):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(path.name)
     everything_answers()
 
 
 def test_an_odd_lock_of_a_fetched_model() -> None:
-    put(locks_root() / "F5TTS_v1_Base.json", "[" * 200_000)
-    put(locks_root() / "E2TTS_Base.json", '{"repos": [{"repo": [], "revision": 1e999, "files": []}]}')
+    put(manifests_root() / "F5TTS_v1_Base.json", "[" * 200_000)
+    put(manifests_root() / "E2TTS_Base.json", '{"repos": [{"repo": [], "revision": 1e999, "files": []}]}')
     everything_answers("F5TTS_v1_Base", "E2TTS_Base")
 
 

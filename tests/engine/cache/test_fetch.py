@@ -22,7 +22,7 @@ import pytest
 from tests.engine.cache.hub_server import COMMIT, NEWER, HubServer, tiny_safetensors
 from workbench.engine.cache import Caps, fetch, import_model, inventory, plan_delete, plan_fetch, resolve, verify
 from workbench.engine.cache.fetch import fetching
-from workbench.engine.cache.paths import hub_root, locks_root
+from workbench.engine.cache.paths import hub_root, manifests_root
 from workbench.engine.catalog import VOCODER_REPO, get_model
 from workbench.engine.errors import Cancelled, FetchError, WeightsError
 
@@ -68,7 +68,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
 
 def assert_nothing_claimed() -> None:
     """No lock, no partial file, no link to nothing, and resolve() says that it is missing."""
-    assert not list(locks_root().glob("*.json"))
+    assert not list(manifests_root().glob("*.json"))
     assert not [
         p for p in hub_root().rglob("*") if p.name.endswith(".incomplete") or (p.is_symlink() and not p.exists())
     ]
@@ -105,7 +105,7 @@ def test_fetch_resolves_verifies_and_pins(hub: HubServer) -> None:
     assert seen[-1][1:] == (total, total) and [s[1] for s in seen] == sorted(s[1] for s in seen)
     files = resolve(get_model(NAME))
     assert files.source == "cache" and files.revision == COMMIT and files.weights.read_bytes() == WEIGHTS
-    lock = json.loads(report.lock.read_text())
+    lock = json.loads(report.manifest.read_text())
     assert [len(r["revision"]) for r in lock["repos"]] == [40, 40]
     assert all(len(f["sha256"]) == 64 for r in lock["repos"] for f in r["files"].values())
     assert verify(NAME).ok
@@ -209,7 +209,7 @@ def test_web_page_instead_of_listing(hub: HubServer) -> None:
 
 def test_compression_that_nobody_asked_for(hub: HubServer) -> None:
     hub.faults.encoding = "gzip"  # a few kilobytes could unpack to a full disk
-    failing("compressed, although")
+    failing("compressed, against")
 
 
 def test_endless_answer(hub: HubServer) -> None:
@@ -329,7 +329,7 @@ def test_two_at_once(hub: HubServer) -> None:
     worker = threading.Thread(target=first)
     worker.start()
     assert hub.middle.wait(5)
-    with pytest.raises(FetchError, match=r"Another download .* under way"):
+    with pytest.raises(FetchError, match=r"Another download .* is running"):
         fetch(NAME, caps=PATIENT)
     worker.join(10)
     assert len(outcome) == 1
@@ -361,7 +361,7 @@ def test_imported_model_fetches_the_vocoder_it_lacks(hub: HubServer, tiny_folder
     assert fetch("own", caps=PATIENT).downloaded_bytes == sum(map(len, hub.repos[VOCODER_REPO].values()))
     assert resolve(spec).vocoder_config.is_file() and verify("own").ok
     plan_delete("own").execute()
-    assert not list(locks_root().glob("*"))
+    assert not list(manifests_root().glob("*"))
 
 
 def test_models_that_are_not_on_the_hub(hub: HubServer) -> None:

@@ -16,7 +16,7 @@ import pytest
 from tests.engine.cache.hub_server import HubServer, tiny_safetensors
 from workbench.engine.cache import Caps, fetch
 from workbench.engine.cache.fetch.transfer import Guard
-from workbench.engine.cache.paths import hub_root, locks_root
+from workbench.engine.cache.paths import hub_root, manifests_root
 from workbench.engine.catalog import VOCODER_REPO
 from workbench.engine.errors import Cancelled, FetchError
 
@@ -49,7 +49,7 @@ def test_a_drip_is_no_answer(hub: HubServer, where: str, match: str) -> None:
     with pytest.raises(FetchError, match=match):
         fetch(NAME, caps=QUICK)
     assert time.perf_counter() - began < 5
-    assert not list(locks_root().glob("*")) and not (hub_root() / ".partial").exists()
+    assert not list(manifests_root().glob("*")) and not (hub_root() / ".partial").exists()
 
 
 @contextmanager

@@ -204,7 +204,7 @@ def test_the_name_of_an_entry_makes_the_copy_serve_it(
 
 
 def test_configuration_is_never_guessed(theirs: Path) -> None:
-    refused("Version 0 and version 1 look alike", theirs)
+    refused("Versions 0 and 1 have the same tensors", theirs)
     refused("no configuration 'F6TTS'.*F5TTS_v1_Base", theirs, config="F6TTS")
 
 
@@ -323,7 +323,7 @@ def test_damaged_checkpoints(theirs: Path, config: Path, content: bytes) -> None
 def test_two_candidates_are_not_guessed(theirs: Path, config: Path) -> None:
     shutil.copy(weights_of(theirs), theirs / "model_2.safetensors")
     refused(
-        "holds 2 files that could be meant: model_2.safetensors, model_random.safetensors",
+        "holds 2 files that fit: model_2.safetensors, model_random.safetensors",
         theirs,
         WeightsError,
         config=config,
@@ -341,7 +341,7 @@ def test_names(theirs: Path, config: Path) -> None:
         if name:
             refused("cannot be the name", theirs, CacheError, config=config, name=name)
     import_model(theirs, config=config)
-    with pytest.raises(CacheError, match="already"):
+    with pytest.raises(CacheError, match="is taken"):
         import_model(theirs, config=config)
     with pytest.raises(ModelError):
         get_model("nothing-like-it-at-all")
@@ -398,7 +398,7 @@ def test_archives_that_do_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(archives, "MAX_ENTRIES", 20)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("model.safetensors", b"\0" * 3_000_000)
-    refused("unpacks to more than there is room for", tmp_path / "bomb.zip")
+    refused("unpacks to more than the disk has free", tmp_path / "bomb.zip")
     refused("unpacks to more", _tar(tmp_path / "bomb.tar", _member("model.safetensors", size=3_000_000)))
     refused("more than 20 files", _tar(tmp_path / "many.tar", *[_member(str(n)) for n in range(21)]))
 

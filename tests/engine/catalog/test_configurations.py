@@ -360,5 +360,5 @@ def test_a_folder_a_pipe_and_a_device_are_no_configurations(tmp_path: Path) -> N
 
 def test_a_config_of_another_tool_beside_the_weights_does_not_hide_the_reason(theirs: Path) -> None:
     (theirs / "config.yaml").write_text("trainer: !!python/name:os.system ''\n")
-    with pytest.raises(WorkbenchError, match=r"Nothing says which configuration.*line 1 asks for the type"):
+    with pytest.raises(WorkbenchError, match=r"The configuration of .* is not stated.*line 1 asks for the type"):
         import_model(theirs)

@@ -1,4 +1,4 @@
-"""The offline model cache: what is there, is it whole, where does it lie; import, deletion, and the one download."""
+"""The offline model cache: list, verify, resolve, import, delete and fetch models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workbench.engine.cache.imports.checkpoints import read_checkpoint
 from workbench.engine.cache.imports.importing import ImportReport, import_model
 from workbench.engine.cache.imports.vocab import Vocabulary, read_vocabulary
 from workbench.engine.cache.inventory import Stock, Verification, inventory, verify
-from workbench.engine.cache.manifests import write_lock
+from workbench.engine.cache.manifests import write_manifest
 from workbench.engine.cache.resolving import resolve
 
 __all__ = [
@@ -39,5 +39,5 @@ __all__ = [
     "resolve",
     "sweep_drafts",
     "verify",
-    "write_lock",
+    "write_manifest",
 ]

@@ -1,7 +1,11 @@
-"""Deleting a model: first the plan, with every path and the bytes it frees, then its execution.
+"""Delete a model: first make a plan with every path and the bytes it frees, then execute it.
 
-Only what the model alone needs goes: blobs and a vocoder that others use stay. Links are removed, never followed out of
-the cache, and the user's own Hugging Face cache is not touched at all.
+Only files that no other model uses are removed. Links are removed, never followed out of the cache, and the user's own
+Hugging Face cache is never changed.
+
+Own code, not huggingface_hub's ``scan_cache_dir`` with ``delete_revisions`` or ``delete_files`` (measured with 1.33):
+one broken link or one ref without its snapshot hides a whole repository, one ref that is not UTF-8 ends the scan, a
+revision of SWivid/F5-TTS holds several models, and a link to a file outside of the cache deletes that file.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from pathlib import Path
 from workbench.engine.cache.drafts import sweep_drafts
 from workbench.engine.cache.fetch.fetching import one_at_a_time
 from workbench.engine.cache.inventory import inventory
-from workbench.engine.cache.manifests import fetched_lock
+from workbench.engine.cache.manifests import fetched_manifest
 from workbench.engine.cache.paths import cache_root, hub_root, repo_folder, snapshots
 from workbench.engine.catalog import VOCODER_FILES, ModelSpec, bundled_folder, get_model, imported_folder, list_models
 from workbench.engine.errors import CacheError
@@ -28,7 +32,7 @@ log = logging.getLogger("workbench.cache")
 
 @dataclass(frozen=True)
 class DeletePlan:
-    """Exactly what would be removed: ``paths`` (files and links), ``bytes`` freed by it, and what is kept and why."""
+    """What a deletion removes: ``paths`` (files and links), the ``bytes`` it frees, and what it keeps and why."""
 
     model: str
     paths: tuple[Path, ...]
@@ -37,10 +41,10 @@ class DeletePlan:
     force: bool = False
 
     def execute(self) -> int:
-        """Remove the paths, then the folders this leaves empty. Returns the bytes freed.
+        """Remove the paths, then the folders that are empty afterwards. Returns the bytes freed.
 
         Raises:
-            CacheError: the cache has changed since the plan was made, a download is under way, or a path cannot be
+            CacheError: the cache has changed since the plan was made, a download is running, or a path cannot be
                 removed.
         """
         began = time.perf_counter()
@@ -50,7 +54,7 @@ class DeletePlan:
                 if plan_delete(self.model, force=self.force) != self:
                     raise CacheError(
                         f"The cache has changed since the deletion of {self.model} was planned.",
-                        remedy="Look at the new plan.",
+                        remedy="Make a new plan.",
                     )
                 folder = _own_folder(get_model(self.model))
                 if folder is not None:
@@ -60,7 +64,7 @@ class DeletePlan:
                 _drop_empty({parent for path in self.paths for parent in path.parents})
         except FileExistsError as error:
             raise CacheError(
-                f"{self.model} is being imported or deleted at this moment.", remedy="Wait for that to end."
+                f"{self.model} is being imported or deleted at this moment.", remedy="Wait until that has finished."
             ) from error
         except OSError as error:
             name = Path(error.filename or ".").name
@@ -77,19 +81,19 @@ class DeletePlan:
 
 
 def _own_folder(spec: ModelSpec) -> Path | None:
-    """The folder that is the model's own; None if its files lie in ``cache/hub``, or the folder is a link."""
+    """The model's own folder; None if its files are in ``cache/hub``, or the folder is a link."""
     return spec.folder if spec.folder is not None and spec.folder.is_dir() and not spec.folder.is_symlink() else None
 
 
 def _remove_folder(folder: Path) -> None:
-    """Take the folder out of sight first: it goes whole or stays whole, also if we are killed. Raises OSError."""
+    """Rename the folder to a draft, then remove it: if we are killed, a later sweep ends it. Raises OSError."""
     with claim(folder.with_name(f".{folder.name.lower()}.part")) as draft:
         os.replace(folder, draft / folder.name)
         shutil.rmtree(draft / folder.name)
 
 
 def _drop_empty(folders: set[Path]) -> None:
-    """Remove emptied folders inside the cache, deepest first; a repository without snapshots loses its refs too."""
+    """Remove empty folders inside the cache, deepest first, and the refs of repositories without snapshots."""
     inside = [p for p in folders if cache_root() in p.parents and p not in (hub_root(), imported_folder())]
     for folder in sorted(inside, key=lambda p: -len(p.parts)):
         if folder.name.startswith("models--") and not any((folder / "snapshots").glob("*")):
@@ -103,7 +107,7 @@ def _drop_empty(folders: set[Path]) -> None:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    """All files and links of a model's own folder; links are listed, not entered."""
+    """All files and links of a model's own folder; links are listed, not followed."""
     if folder.is_symlink():
         return [folder]
     return sorted(
@@ -114,7 +118,7 @@ def _in_folder(folder: Path) -> list[Path]:
 
 
 def _in_hub(repo: str, names: tuple[str, ...]) -> list[Path]:
-    """The files called ``names`` in every snapshot of ``repo``, and those of their blobs that nothing else uses."""
+    """The files ``names`` in every snapshot of ``repo``, and their blobs if no other file uses them."""
     base = repo_folder(hub_root(), repo)
     if base.is_symlink():
         return []
@@ -130,11 +134,11 @@ def _in_hub(repo: str, names: tuple[str, ...]) -> list[Path]:
         for b in blobs
         if os.path.dirname(b) == blobs_folder and str(b) not in used and b.is_file()
     ]
-    return sorted(freed) + sorted(pointers)  # what is interrupted between them is found again, by its pointers
+    return sorted(freed) + sorted(pointers)  # blobs first: after an interruption the pointers still lead to the rest
 
 
 def _uses_vocoder(spec: ModelSpec) -> list[str]:
-    """Other models in the cache that take the same vocoder from ``cache/hub``."""
+    """Other models in the cache that use the same vocoder from ``cache/hub``."""
     takers = {s.name for s in list_models() if s.vocoder_repo == spec.vocoder_repo} - {spec.name}
     return [s.model for s in inventory() if s.model in takers and s.state != "absent" and s.source == "cache"]
 
@@ -144,31 +148,29 @@ def _size(path: Path) -> int:
 
 
 def plan_delete(name: str, *, force: bool = False) -> DeletePlan:
-    """What deleting ``name`` would remove. Removes nothing itself: see ``DeletePlan.execute``.
+    """Plan the deletion of ``name``. Removes nothing: see ``DeletePlan.execute``.
 
     Args:
-        force: needed for the demo voice, which is part of the project and tracked by git.
+        force: required for the demo voice, which is part of the project and tracked by git.
 
     Raises:
         ModelError: no such model.
-        CacheError: nothing of it is in the project's cache, or it is the demo voice without ``force``.
+        CacheError: the project's cache holds nothing of it, or it is the demo voice and ``force`` is False.
     """
     spec, kept = get_model(name), []
     paths: list[Path] = []
     if spec.kind == "bundled" and not force:
-        raise CacheError(
-            f"{spec.name} is part of the project and tracked by git.", remedy="Use force to delete it all the same."
-        )
+        raise CacheError(f"{spec.name} is part of the project and tracked by git.", remedy="Use force to delete it.")
     if spec.kind == "bundled":
         paths = _in_folder(bundled_folder())
     elif spec.kind == "imported":
-        lock = fetched_lock(spec.name)
-        paths = _in_folder(spec.folder or imported_folder() / spec.name) + ([lock] if lock.is_file() else [])
+        manifest = fetched_manifest(spec.name)
+        paths = _in_folder(spec.folder or imported_folder() / spec.name) + ([manifest] if manifest.is_file() else [])
     elif spec.repo_files:
         others = {f for s in list_models() if s.repo == spec.repo and s.name != spec.name for f in s.repo_files}
         paths = _in_hub(str(spec.repo), tuple(f for f in spec.repo_files if f not in others))
-        lock = fetched_lock(spec.name)
-        paths += [lock] if lock.is_file() else []
+        manifest = fetched_manifest(spec.name)
+        paths += [manifest] if manifest.is_file() else []
         takers = _uses_vocoder(spec) if spec.vocoder_repo else []
         if paths and spec.vocoder_repo and not takers:
             paths += _in_hub(spec.vocoder_repo, VOCODER_FILES)
@@ -177,7 +179,9 @@ def plan_delete(name: str, *, force: bool = False) -> DeletePlan:
     if not paths and _own_folder(spec) is None:
         stock = next((s for s in inventory() if s.model == spec.name), None)
         where = (
-            "only in your own Hugging Face cache, which is left alone" if stock and stock.source else "not in the cache"
+            "only in your own Hugging Face cache, which is never changed"
+            if stock and stock.source
+            else "not in the cache"
         )
-        raise CacheError(f"{spec.name} is {where}.", remedy="`python -m workbench cache ls` shows what there is.")
+        raise CacheError(f"{spec.name} is {where}.", remedy="`python -m workbench cache ls` lists the models.")
     return DeletePlan(spec.name, tuple(paths), sum(_size(p) for p in paths), tuple(kept), force)

@@ -1,7 +1,9 @@
-"""The header of a safetensors file, read without torch, and cheap checks that a file is whole.
+"""Read the header of a safetensors file without torch, and check cheaply that a file is complete.
 
 Layout: 8 bytes little-endian length, that much JSON, then the tensors' bytes without a gap
-(https://huggingface.co/docs/safetensors). The header says where the data ends, so a cut-off file shows at once.
+(https://huggingface.co/docs/safetensors). The header says where the data ends, so a file that is cut short is noticed
+at once. Own code, not ``safetensors.safe_open``: it accepts headers of 100 MB and does not say how many bytes are
+missing.
 """
 
 from __future__ import annotations
@@ -53,20 +55,20 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Header:
-    """What a safetensors file says of itself."""
+    """Tensors and metadata of a safetensors file."""
 
     tensors: dict[str, TensorInfo]
     metadata: dict[str, str]
     n_bytes: int  # of the whole file
 
     def shape(self, name: str) -> tuple[int, ...] | None:
-        """Shape of the tensor called ``name``, None if there is none."""
+        """Shape of the tensor ``name``; None if the file does not hold it."""
         info = self.tensors.get(name)
         return info.shape if info else None
 
 
 def n_elements(shape: Any) -> int:
-    """Elements of a tensor of ``shape``. Raises ValueError if it is not a list of a few whole numbers."""
+    """Number of elements of a tensor of ``shape``. Raises ValueError if it is not a list of at most 8 whole numbers."""
     if not isinstance(shape, list | tuple) or len(shape) > MAX_AXES:
         raise ValueError("a shape is not a list of a few numbers")
     count = 1
@@ -93,7 +95,7 @@ def _tensor(name: str, entry: Any) -> tuple[TensorInfo, int, int]:
 
 
 def _parse(path: Path, raw: bytes, data_bytes: int) -> Header:
-    """The JSON part; ``data_bytes`` is what follows it in the file."""
+    """Parse the JSON part; ``data_bytes`` is the number of bytes after it in the file."""
     try:
         table = json.loads(raw)
         if not isinstance(table, dict):
@@ -145,7 +147,7 @@ def read_header(path: Path) -> Header:
 
 
 def _disguise(start: bytes) -> str:
-    """What a file really is, by its first bytes, if it is something people mistake for the real thing."""
+    """What the file is instead, by its first bytes: an LFS pointer or a web page; empty if neither."""
     if start.startswith(b"version https://git-lfs"):
         return "is a Git LFS pointer, not the file itself"
     if start.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
@@ -154,7 +156,7 @@ def _disguise(start: bytes) -> str:
 
 
 def _pickle_problem(path: Path, start: bytes) -> str:
-    """A torch checkpoint is a zip whose directory stands at the end, or (before torch 1.6) a bare pickle."""
+    """Why the file cannot be a torch checkpoint: a zip file, or a pickle before torch 1.6; empty if it can."""
     if start.startswith(b"PK"):
         try:
             return "" if zipfile.is_zipfile(path) else "is cut short (a torch file without its end)"
@@ -164,17 +166,17 @@ def _pickle_problem(path: Path, start: bytes) -> str:
 
 
 def _unreadable(path: Path, error: OSError) -> str:
-    """Why the file could not be looked at."""
+    """Why the file cannot be read, as a phrase."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return "is a broken link" if os.path.islink(path) else "is missing"
     return f"cannot be read ({error.strerror or error})"
 
 
 def file_problem(path: Path, size: int | None = None) -> str:
-    """Why ``path`` cannot be the file it should be, empty if it seems whole. Reads a few kilobytes, no hash.
+    """Why ``path`` cannot be used, as a phrase; empty if it looks complete. Reads a few kilobytes, computes no hash.
 
     Args:
-        size: the bytes it must have, if known.
+        size: expected size in bytes, if known.
     """
     try:
         found = path.stat()
@@ -188,7 +190,7 @@ def file_problem(path: Path, size: int | None = None) -> str:
 
 
 def _content_problem(path: Path, start: bytes, actual: int, size: int | None) -> str:
-    """What the size and the first bytes say."""
+    """What is wrong with the size or the first bytes, as a phrase; empty if nothing."""
     if actual == 0:
         return "is empty"
     if _disguise(start):

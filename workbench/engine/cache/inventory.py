@@ -1,4 +1,4 @@
-"""What the cache holds (fast, no hashes) and whether it is what it should be (every byte, offline)."""
+"""List what the cache holds (fast, without hashes) and verify it (reads every byte, offline)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.engine.cache.headers import file_problem
-from workbench.engine.cache.manifests import LOCK_NAME, LockedRepo, locked_repos, read_lock
+from workbench.engine.cache.manifests import MANIFEST_NAME, PinnedRepo, pinned_repos, read_manifest
 from workbench.engine.cache.paths import snapshots
 from workbench.engine.cache.resolving import folder_weights, hub_places
 from workbench.engine.catalog import VOCODER_FILES, ModelSpec, get_model, list_models
@@ -26,9 +26,9 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class CachedFile:
-    """A file that a model needs: where it is or should be, its size (0 if missing), and what is wrong with it.
+    """A file that a model needs: its place, its size in bytes (0 if missing), and what is wrong with it.
 
-    ``sha256`` is what a lock says it must be, "" without one; ``shared`` marks the vocoder, common to many models.
+    ``sha256`` is the value in the manifest, "" without one; ``shared`` marks the vocoder, which many models use.
     """
 
     name: str
@@ -57,18 +57,18 @@ class Stock:
 
     @property
     def bytes(self) -> int:
-        """Size of the files that are there, the vocoder included."""
+        """Bytes of the files that exist, vocoder included."""
         return sum(f.size for f in self.files)
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """One line for each file that is missing or damaged; none for a model that is simply not here."""
+        """One line for each missing or damaged file; none for a model that is absent."""
         return () if self.state == "absent" else tuple(f"{f.name} {f.problem}" for f in self.files if f.problem)
 
 
-def _look(name: str, path: Path, locked: LockedRepo | None, shared: bool = False) -> CachedFile:
-    """The file as it is now."""
-    entry = next((f for f in locked.files if f.path == name), None) if locked else None
+def _look(name: str, path: Path, pins: PinnedRepo | None, shared: bool = False) -> CachedFile:
+    """Size and problem of the file at ``path``."""
+    entry = next((f for f in pins.files if f.path == name), None) if pins else None
     problem = file_problem(path, entry.size if entry else None)
     try:
         size = path.stat().st_size if path.is_file() else 0
@@ -78,13 +78,13 @@ def _look(name: str, path: Path, locked: LockedRepo | None, shared: bool = False
 
 
 def _best_snapshot(
-    repo: str, names: Sequence[str], locked: LockedRepo | None, shared: bool = False
+    repo: str, names: Sequence[str], pins: PinnedRepo | None, shared: bool = False
 ) -> tuple[str, str | None, list[CachedFile]]:
-    """(source, revision, files) of the first snapshot that is whole, else of the one that has most."""
+    """(source, revision, files) of the first complete snapshot, else of the one with most complete files."""
     best: tuple[int, str, str | None, list[CachedFile]] = (-1, "", None, [])
     for source, root in hub_places():
-        for snapshot in snapshots(root, repo, prefer=locked.revision if locked else None):
-            pinned = locked if locked is not None and locked.revision == snapshot.name else None
+        for snapshot in snapshots(root, repo, prefer=pins.revision if pins else None):
+            pinned = pins if pins is not None and pins.revision == snapshot.name else None
             files = [_look(name, snapshot / name, pinned, shared) for name in names]
             present = sum(f.size > 0 for f in files)
             whole = sum(not f.problem for f in files)
@@ -97,10 +97,10 @@ def _best_snapshot(
 
 
 def _folder_files(spec: ModelSpec, folder: Path) -> list[CachedFile]:
-    """The files of a model that lives in a folder: all that its lock names, or what it needs."""
-    locked = next(iter(read_lock(folder / LOCK_NAME)), None)
-    if locked is not None:
-        return [_look(f.path, folder / f.path, locked) for f in locked.files]
+    """The files of a model in a folder: all that its manifest lists, or without one those that it needs."""
+    pins = next(iter(read_manifest(folder / MANIFEST_NAME)), None)
+    if pins is not None:
+        return [_look(f.path, folder / f.path, pins) for f in pins.files]
     try:
         weights = folder_weights(spec, folder, None)
     except WeightsError as error:
@@ -113,19 +113,19 @@ def _stock(spec: ModelSpec) -> Stock:
     source, revision, files, note = "cache", None, [], spec.note
     unusable = spec.not_runnable if spec.folder is not None and os.path.lexists(spec.folder) else ""
     try:
-        locked = locked_repos(spec.name) if spec.vocoder_repo else {}
+        pins = pinned_repos(spec.name) if spec.vocoder_repo else {}
         if spec.folder is not None:
             files = _folder_files(spec, spec.folder)
         elif spec.repo and spec.repo_files:
-            source, revision, files = _best_snapshot(spec.repo, spec.repo_files, locked.get(spec.repo))
+            source, revision, files = _best_snapshot(spec.repo, spec.repo_files, pins.get(spec.repo))
         own = any(f.size for f in files)
         if (spec.vocoder_repo and spec.repo_files) or (spec.kind == "imported" and spec.vocoder_repo):
-            files += _best_snapshot(str(spec.vocoder_repo), VOCODER_FILES, locked.get(str(spec.vocoder_repo)), True)[2]
+            files += _best_snapshot(str(spec.vocoder_repo), VOCODER_FILES, pins.get(str(spec.vocoder_repo)), True)[2]
     except (CacheError, WeightsError) as error:
         unusable = unusable or str(error)
     except OSError as error:
         unusable = unusable or f"It cannot be read: {error.strerror or error}."
-    if unusable:  # it is there, and nothing about its files can be relied on
+    if unusable:  # the model exists, but its description or manifest cannot be used
         own, note = True, unusable
         files = [CachedFile(_DESCRIPTION, spec.folder or Path(), 0, f"is damaged: {unusable}"), *files]
     state = "absent" if not own else "incomplete" if any(f.problem for f in files) else "complete"
@@ -142,7 +142,7 @@ def _stock(spec: ModelSpec) -> Stock:
 
 
 def inventory() -> tuple[Stock, ...]:
-    """Every model of the catalogue and its state on this disk. Reads sizes and headers, no content, no network."""
+    """Every model of the catalogue with its state on this disk. Reads sizes and headers only; uses no network."""
     began = time.perf_counter()
     found = tuple(_stock(spec) for spec in list_models())
     log.info(
@@ -158,7 +158,7 @@ def inventory() -> tuple[Stock, ...]:
 
 @dataclass(frozen=True)
 class Checked:
-    """``status`` is "ok", "damaged", "missing", or "unknown" where nothing says what the content must be."""
+    """One verified file. ``status`` is "ok", "damaged", "missing", or "unknown" if no checksum is known."""
 
     name: str
     path: Path
@@ -169,7 +169,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Verification:
-    """What verify() found, file by file."""
+    """Result of ``verify``, file by file."""
 
     model: str
     files: tuple[Checked, ...]
@@ -177,12 +177,12 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Is every file there, and are its contents what they must be?"""
+        """Whether every file exists and has the expected content."""
         return bool(self.files) and all(f.status == "ok" for f in self.files)
 
 
 def _expected(file: CachedFile) -> str:
-    """The digest that the lock names, else that of the blob's name: the Hub's caches name blobs by their content."""
+    """The sha256 in the manifest, else the digest in the blob's name: the Hub's cache names blobs by content."""
     if file.sha256:
         return file.sha256
     blob = os.path.basename(os.path.realpath(file.path)) if file.path.is_symlink() else ""
@@ -190,7 +190,7 @@ def _expected(file: CachedFile) -> str:
 
 
 def _check(file: CachedFile, on_bytes: Callable[[int], None] | None, cancel: threading.Event | None) -> Checked:
-    """Hash one file and compare."""
+    """Hash one file and compare it with its digest."""
     expected = _expected(file)
     if not file.path.is_file():
         return Checked(file.name, file.path, "missing", expected, "")
@@ -203,7 +203,7 @@ def _check(file: CachedFile, on_bytes: Callable[[int], None] | None, cancel: thr
 
 
 def _check_all(stock: Stock, on_progress: Progress | None, cancel: threading.Event | None) -> tuple[Checked, ...]:
-    """Every file of ``stock``, one after the other."""
+    """Check every file of ``stock``."""
     done, checked = 0, []
 
     for file in stock.files:
@@ -219,7 +219,7 @@ def _check_all(stock: Stock, on_progress: Progress | None, cancel: threading.Eve
 
 
 def verify(name: str, *, on_progress: Progress | None = None, cancel: threading.Event | None = None) -> Verification:
-    """Read every byte of a model's files and compare sha256 with the lock, or with the blobs' names. No network.
+    """Read every byte of a model's files and compare with the manifest or the blobs' names. Uses no network.
 
     Args:
         on_progress: called with (file, bytes done, bytes in all).

@@ -1,6 +1,6 @@
-"""Lock files: which revision, and the sha256 and size of every file.
+"""Manifests: the revision of a model, and the sha256 and size in bytes of every file.
 
-Two kinds. A model that lives in a folder (the demo voice, an import) has ``lock.json`` beside its files:
+There are two kinds. A model in a folder of its own (the demo voice, an import) has ``lock.json`` beside its files:
 ``{"model", "files": {relative: {"sha256", "size"}}}``. A fetched model has ``cache/locks/<name>.json``:
 ``{"model", "repos": [{"repo", "revision", "files": {path: {"sha256", "size"}}}]}``; paths are those of the repository.
 """
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.engine.cache.paths import is_commit, locks_root
+from workbench.engine.cache.paths import is_commit, manifests_root
 from workbench.engine.catalog.plain import first_line, quoted, read_json
 from workbench.engine.errors import CacheError
 from workbench.engine.files.writing import sha256_of, write_json
 
-LOCK_NAME = "lock.json"
+MANIFEST_NAME = "lock.json"
 
 
 @dataclass(frozen=True)
-class LockedFile:
-    """Path within the repository or folder, and what its content must be."""
+class PinnedFile:
+    """Path within the repository or folder, and the sha256 and size (bytes) that its content must have."""
 
     path: str
     sha256: str
@@ -30,62 +30,62 @@ class LockedFile:
 
 
 @dataclass(frozen=True)
-class LockedRepo:
+class PinnedRepo:
     """One repository at one full commit; ``repo`` and ``revision`` are empty for a plain folder."""
 
     repo: str
     revision: str
-    files: tuple[LockedFile, ...]
+    files: tuple[PinnedFile, ...]
 
     def size(self, path: str) -> int | None:
-        """Bytes of the file at ``path``, None if it is not locked."""
+        """Bytes of the file at ``path``; None if the manifest does not name it."""
         return next((f.size for f in self.files if f.path == path), None)
 
 
-def write_lock(
+def write_manifest(
     folder: Path, *, model: str | None = None, about: dict[str, Any] | None = None, files: Iterable[str] | None = None
 ) -> Path:
-    """Hash every file of ``folder`` into its lock.json.
+    """Write ``folder/lock.json`` with the sha256 and size of every file.
 
     Args:
-        model: its name; None keeps that of the present lock, else takes the folder's.
-        about: further entries of the lock (title, licence, ...).
-        files: relative paths to lock; None takes all but hidden files and the lock itself.
+        model: name of the model; None: the name in the present manifest, or that of the folder if there is none.
+        about: further entries of the manifest (title, licence, ...).
+        files: relative paths to list; None: all files except hidden ones and the manifest itself.
 
     Returns:
-        Path of the lock file.
+        Path of the manifest.
 
     Raises:
-        CacheError: ``folder`` is no folder, or its present lock.json, which names the model, is damaged.
+        CacheError: ``folder`` is not a folder, or ``model`` is None and the present manifest is damaged.
     """
     if not folder.is_dir():
         raise CacheError(f"{folder} is not a folder.", remedy="Give the folder that holds the model's files.")
-    lock = folder / LOCK_NAME
+    manifest = folder / MANIFEST_NAME
     if model is None:
-        model = _model_of(lock) if lock.exists() else folder.name
+        model = _model_of(manifest) if manifest.exists() else folder.name
     names = (
         sorted(files)
         if files is not None
         else sorted(
             p.relative_to(folder).as_posix()
             for p in folder.rglob("*")
-            if p.is_file() and not any(part.startswith(".") for part in p.relative_to(folder).parts) and p != lock
+            if p.is_file() and not any(part.startswith(".") for part in p.relative_to(folder).parts) and p != manifest
         )
     )
     table = {n: {"sha256": sha256_of(folder / n), "size": (folder / n).stat().st_size} for n in names}
-    write_json(lock, {"model": model, **(about or {}), "files": table})
-    return lock
+    write_json(manifest, {"model": model, **(about or {}), "files": table})
+    return manifest
 
 
-def _model_of(lock: Path) -> str:
-    """The model that a lock.json names. Raises CacheError."""
+def _model_of(manifest: Path) -> str:
+    """Name of the model in a lock.json. Raises CacheError."""
     try:
-        model = read_json(lock)["model"]
+        model = read_json(manifest)["model"]
         if not isinstance(model, str):
             raise ValueError(f"model is {quoted(model)}")
         return model
     except (OSError, ValueError, KeyError) as error:
-        raise _damaged(lock, error) from error
+        raise _damaged(manifest, error) from error
 
 
 def _damaged(path: Path, error: Exception) -> CacheError:
@@ -93,25 +93,25 @@ def _damaged(path: Path, error: Exception) -> CacheError:
     return CacheError(what, remedy="Remove it and fetch or import the model again.")
 
 
-def _files(table: dict[str, Any]) -> tuple[LockedFile, ...]:
-    """The ``files`` table of a lock. Raises ValueError for anything that would lead out of the folder."""
+def _files(table: dict[str, Any]) -> tuple[PinnedFile, ...]:
+    """The ``files`` table of a manifest. Raises ValueError for a path that leads out of the folder."""
     for name in table:
         if name.startswith("/") or ".." in Path(name).parts or "\\" in name:
             raise ValueError(f"unsafe path {name!r}")
-    return tuple(LockedFile(n, str(e["sha256"]), int(e["size"])) for n, e in sorted(table.items()))
+    return tuple(PinnedFile(n, str(e["sha256"]), int(e["size"])) for n, e in sorted(table.items()))
 
 
-def read_lock(path: Path) -> tuple[LockedRepo, ...]:
-    """The repositories of a lock file of either kind; empty if there is no such file.
+def read_manifest(path: Path) -> tuple[PinnedRepo, ...]:
+    """The repositories that a manifest of either kind lists; empty if the file does not exist.
 
     Raises:
-        CacheError: it is there but cannot be understood.
+        CacheError: the file is damaged or cannot be read.
     """
     try:
-        lock = read_json(path)
-        if "files" in lock:
-            return (LockedRepo("", "", _files(lock["files"])),)
-        repos = tuple(LockedRepo(r["repo"], r["revision"], _files(r["files"])) for r in lock["repos"])
+        manifest = read_json(path)
+        if "files" in manifest:
+            return (PinnedRepo("", "", _files(manifest["files"])),)
+        repos = tuple(PinnedRepo(r["repo"], r["revision"], _files(r["files"])) for r in manifest["repos"])
         for entry in repos:
             if not is_commit(entry.revision):
                 raise ValueError(f"{entry.revision!r} is not a full commit")
@@ -122,11 +122,11 @@ def read_lock(path: Path) -> tuple[LockedRepo, ...]:
         raise _damaged(path, error) from error
 
 
-def fetched_lock(name: str) -> Path:
-    """Lock file of the fetched model ``name``."""
-    return locks_root() / f"{name}.json"
+def fetched_manifest(name: str) -> Path:
+    """Path of the manifest of the fetched model ``name``."""
+    return manifests_root() / f"{name}.json"
 
 
-def locked_repos(name: str) -> dict[str, LockedRepo]:
-    """Repository to what is locked of it, for the fetched model ``name``. Raises CacheError if damaged."""
-    return {entry.repo: entry for entry in read_lock(fetched_lock(name))}
+def pinned_repos(name: str) -> dict[str, PinnedRepo]:
+    """Repository name to its entry in the manifest of the fetched model ``name``. Raises CacheError if damaged."""
+    return {entry.repo: entry for entry in read_manifest(fetched_manifest(name))}

@@ -1,7 +1,6 @@
-"""Where the cache lies, and the Hugging Face layout within it.
+"""Paths of the cache, and of the Hugging Face layout within it.
 
-Every environment variable is read when asked for: huggingface_hub reads them once at import, which makes them useless
-to a process that has already imported it.
+Every call reads the environment anew. huggingface_hub reads it once, at import, and then ignores later changes.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ def cache_root() -> Path:
 
 
 def hub_root() -> Path:
-    """The project's own cache in the Hugging Face layout."""
+    """``cache/hub``: the project's own cache in the Hugging Face layout."""
     return cache_root() / "hub"
 
 
-def locks_root() -> Path:
-    """One lock file for each fetched model."""
+def manifests_root() -> Path:
+    """``cache/locks``: holds one manifest for each fetched model."""
     return cache_root() / "locks"
 
 
 def user_hub_root() -> Path:
-    """The user's own Hugging Face cache, by the rules of huggingface_hub, read now.
+    """The user's own Hugging Face cache, by the rules of huggingface_hub.
 
-    As there, a ``~`` that nobody can expand stays as it is, and such a cache is simply not there.
+    As in huggingface_hub, a ``~`` that cannot be expanded stays as it is; such a cache does not exist.
     """
 
     def folder(value: str) -> Path:
@@ -51,20 +50,20 @@ def repo_folder(root: Path, repo: str) -> Path:
 
 
 def is_commit(revision: str) -> bool:
-    """Is it a full commit, 40 hexadecimal digits?"""
+    """Whether ``revision`` is a full commit: 40 hexadecimal digits."""
     return len(revision) == 40 and all(c in "0123456789abcdef" for c in revision)
 
 
 def snapshots(root: Path, repo: str, *, prefer: str | None = None) -> list[Path]:
     """Snapshot folders of ``repo`` under ``root``: ``prefer``, then what refs/main names, then the newest first.
 
-    What cannot be read is left out.
+    Leaves out folders that cannot be read.
     """
     base = repo_folder(root, repo)
     found: dict[Path, float] = {}
     with suppress(OSError):
         for path in (base / "snapshots").iterdir():
-            with suppress(OSError):  # one that is deleted meanwhile, or that may not be looked at
+            with suppress(OSError):  # deleted meanwhile, or not readable
                 if path.is_dir():
                     found[path] = path.stat().st_mtime
     try:

@@ -1,6 +1,6 @@
-"""From a catalogue entry to files on this disk. Local files only: nothing here can reach the network.
+"""Find the files of a catalogue entry on this disk, without any network.
 
-Order: the folder that was asked for, the project's ``cache/``, the user's own Hugging Face cache.
+Order: the folder given, the project's ``cache/``, the user's own Hugging Face cache.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from workbench.engine.cache.headers import file_problem
 from workbench.engine.cache.imports.folders import find_in_folder
-from workbench.engine.cache.manifests import LOCK_NAME, LockedRepo, locked_repos, read_lock
+from workbench.engine.cache.manifests import MANIFEST_NAME, PinnedRepo, pinned_repos, read_manifest
 from workbench.engine.cache.paths import hub_root, snapshots, user_hub_root
 from workbench.engine.catalog import VOCODER_BYTES, VOCODER_FILES, VOCODER_REPO, ModelFiles, ModelSpec, packaged_vocab
 from workbench.engine.errors import WeightsError
@@ -24,27 +24,27 @@ log = logging.getLogger("workbench.cache")
 
 
 def hub_places() -> tuple[tuple[str, Path], ...]:
-    """(source, root) of the caches in the Hugging Face layout, in the order in which they are asked."""
+    """(source, root) of the caches in the Hugging Face layout, in search order."""
     return ("cache", hub_root()), ("huggingface cache", user_hub_root())
 
 
-def snapshot_problems(snapshot: Path, files: Sequence[str], locked: LockedRepo | None) -> list[str]:
-    """What keeps ``snapshot`` from being whole. Sizes are compared if its revision is the locked one."""
-    pinned = locked if locked is not None and locked.revision == snapshot.name else None
+def snapshot_problems(snapshot: Path, files: Sequence[str], pins: PinnedRepo | None) -> list[str]:
+    """Problems of ``files`` in ``snapshot``, one phrase each. Compares sizes if its revision is the pinned one."""
+    pinned = pins if pins is not None and pins.revision == snapshot.name else None
     found = ((name, file_problem(snapshot / name, pinned.size(name) if pinned else None)) for name in files)
     return [f"{name} {problem}" for name, problem in found if problem]
 
 
-def find_snapshot(repo: str, files: Sequence[str], locked: LockedRepo | None = None) -> tuple[str, Path, list[str]]:
-    """(source, snapshot, problems) of the first place that has all ``files`` of ``repo`` whole.
+def find_snapshot(repo: str, files: Sequence[str], pins: PinnedRepo | None = None) -> tuple[str, Path, list[str]]:
+    """(source, snapshot, problems) of the first snapshot that has all ``files`` of ``repo`` complete.
 
-    The locked revision comes first, then refs/main, then the newest. Source is empty if no place has them;
-    the problems then tell what each place lacks.
+    Order: the pinned revision, refs/main, the newest. If no snapshot is complete, source is "" and problems names
+    what each one lacks.
     """
     problems: list[str] = []
     for source, root in hub_places():
-        for snapshot in snapshots(root, repo, prefer=locked.revision if locked else None):
-            lacking = snapshot_problems(snapshot, files, locked)
+        for snapshot in snapshots(root, repo, prefer=pins.revision if pins else None):
+            lacking = snapshot_problems(snapshot, files, pins)
             if not lacking:
                 return source, snapshot, []
             problems += [f"{text} (in {snapshot})" for text in lacking]
@@ -55,7 +55,7 @@ def find_snapshot(repo: str, files: Sequence[str], locked: LockedRepo | None = N
 
 
 def _missing(spec: ModelSpec, problems: Sequence[str]) -> WeightsError:
-    """The one error for files that are not there, with the remedy that fits the kind of model."""
+    """The error for missing files, with the remedy that fits the kind of model."""
     what = f"The files of {spec.name} are not complete on this machine: {'; '.join(dict.fromkeys(problems))}."
     if spec.kind == "bundled":
         return WeightsError(what, remedy=voice_remedy(spec.folder or shipped_voice()))
@@ -72,31 +72,31 @@ def _missing(spec: ModelSpec, problems: Sequence[str]) -> WeightsError:
     )
 
 
-def _vocoder(spec: ModelSpec, locked: dict[str, LockedRepo]) -> tuple[tuple[Path, Path], list[str]]:
-    """((config, weights), problems) of the vocoder that ``spec`` takes from the Hub."""
+def _vocoder(spec: ModelSpec, pins: dict[str, PinnedRepo]) -> tuple[tuple[Path, Path], list[str]]:
+    """((config, weights), problems) of the vocoder of ``spec`` in the Hub layout."""
     repo = spec.vocoder_repo or VOCODER_REPO
-    _source, snapshot, problems = find_snapshot(repo, VOCODER_FILES, locked.get(repo))
+    _source, snapshot, problems = find_snapshot(repo, VOCODER_FILES, pins.get(repo))
     return (snapshot / VOCODER_FILES[0], snapshot / VOCODER_FILES[1]), [f"vocoder: {p}" for p in problems]
 
 
-def folder_weights(spec: ModelSpec, folder: Path, locked: LockedRepo | None) -> Path:
-    """Weights file of a model that lives in ``folder``: the catalogue's, else the one ``model_*`` file there is."""
+def folder_weights(spec: ModelSpec, folder: Path, pins: PinnedRepo | None) -> Path:
+    """Weights file of a model in ``folder``: the one in the catalogue, else the only ``model_*.safetensors``."""
     if spec.weights:
         return folder / spec.weights
     found = sorted(folder.glob("model_*.safetensors"))
-    if len(found) > 1 and locked is not None:
-        found = [p for p in found if locked.size(p.name) is not None] or found
+    if len(found) > 1 and pins is not None:
+        found = [p for p in found if pins.size(p.name) is not None] or found
     if len(found) > 1:
         raise WeightsError(
             f"{folder} holds {len(found)} weights: {', '.join(p.name for p in found)}.",
-            remedy="Leave one, and write its lock file anew.",
+            remedy="Keep one, and write the manifest again.",
         )
     return found[0] if found else folder / "model_*.safetensors"
 
 
 def _from_own_folder(spec: ModelSpec, folder: Path) -> ModelFiles:
-    """A bundled or imported model, checked against the sizes in its lock.json."""
-    entry = next(iter(read_lock(folder / LOCK_NAME)), None)
+    """Files of a bundled or imported model, checked against the sizes in its lock.json."""
+    entry = next(iter(read_manifest(folder / MANIFEST_NAME)), None)
     files = {"weights": folder_weights(spec, folder, entry), "vocab": folder / (spec.vocab or "vocab.txt")}
     problems: list[str] = []
     if spec.vocoder_repo is None:
@@ -109,7 +109,7 @@ def _from_own_folder(spec: ModelSpec, folder: Path) -> ModelFiles:
         problem = file_problem(path, entry.size(relative) if entry else None)
         problems += [f"{relative} {problem} (in {folder})"] if problem else []
     if spec.vocoder_repo is not None:
-        (files["vocoder_config"], files["vocoder_weights"]), lacking = _vocoder(spec, locked_repos(spec.name))
+        (files["vocoder_config"], files["vocoder_weights"]), lacking = _vocoder(spec, pinned_repos(spec.name))
         problems += lacking
     if problems:
         raise _missing(spec, problems)
@@ -117,11 +117,11 @@ def _from_own_folder(spec: ModelSpec, folder: Path) -> ModelFiles:
 
 
 def _from_given_folder(spec: ModelSpec, folder: Path) -> ModelFiles:
-    """An explicit folder in any layout; the vocoder may come from a cache if the folder has none."""
+    """Files in a given folder of any layout; the vocoder comes from a cache if the folder has none."""
     found = find_in_folder(folder, spec)
     problems, vocoder = [], found.vocoder
     if vocoder is None:
-        vocoder, problems = _vocoder(spec, locked_repos(spec.name))
+        vocoder, problems = _vocoder(spec, pinned_repos(spec.name))
     vocab = found.vocab or (packaged_vocab() if spec.vocab is None else found.weights.parent / Path(spec.vocab).name)
     for path in (found.weights, vocab, *(found.vocoder or ())):
         problem = file_problem(path)
@@ -133,10 +133,10 @@ def _from_given_folder(spec: ModelSpec, folder: Path) -> ModelFiles:
 
 
 def _from_hub_layout(spec: ModelSpec) -> ModelFiles:
-    """A released or community model, in the first cache that has it whole."""
-    locked = locked_repos(spec.name)
-    source, snapshot, problems = find_snapshot(str(spec.repo), spec.repo_files, locked.get(str(spec.repo)))
-    vocoder, lacking = _vocoder(spec, locked)
+    """Files of a released or community model in the first cache that has them complete."""
+    pins = pinned_repos(spec.name)
+    source, snapshot, problems = find_snapshot(str(spec.repo), spec.repo_files, pins.get(str(spec.repo)))
+    vocoder, lacking = _vocoder(spec, pins)
     if problems or lacking:
         raise _missing(spec, problems + lacking)
     vocab = snapshot / spec.vocab if spec.vocab else packaged_vocab()
@@ -144,15 +144,15 @@ def _from_hub_layout(spec: ModelSpec) -> ModelFiles:
 
 
 def resolve(spec: ModelSpec, *, folder: Path | None = None) -> ModelFiles:
-    """Where the files of ``spec`` lie on this disk, each checked to be whole by its size and header.
+    """Paths of the files of ``spec`` on this disk, each checked to be complete by its size and header.
 
     Args:
-        folder: use this folder (or weights file) and no other place for the weights; any layout that
+        folder: take the weights from this folder (or weights file) only; any layout that
             ``folders.find_in_folder`` knows.
 
     Raises:
-        WeightsError: something is missing, cut short or not what it should be: the message names each file,
-            where was looked, and the command that mends it.
+        WeightsError: files are missing, cut short or wrong. The message names each file, the folders searched,
+            and the command that fixes it.
     """
     began = time.perf_counter()
     if spec.not_runnable and folder is None:

@@ -1,9 +1,9 @@
-"""Which models exist, where they come from, under which licence, and how they are built.
+"""The catalogue: which models exist, where they come from, their licences and configurations.
 
 The released models take their configuration from the YAML files that upstream's package carries; the community models
 from the literal ``Config`` lines of upstream's SHARED.md (f5_tts/infer/SHARED.md, version 1.1.22). Version 0 and
 version 1 checkpoints have the same keys and shapes but need different settings, so nothing here is inferred from
-weights. Models that a user imported describe themselves by the config.yaml that the import wrote.
+weights. Imported models are described by the config.yaml that the import wrote.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def template(name: str) -> tuple[str, dict[str, Any], MelConfig]:
 
 
 def list_models() -> tuple[ModelSpec, ...]:
-    """Every model of the catalogue: the demo voice, the released, the community's, then those imported here.
+    """Every model of the catalogue: the demo voice, then released, community and imported models.
 
     An import under the name of an entry takes its place.
     """
@@ -76,7 +76,7 @@ def list_models() -> tuple[ModelSpec, ...]:
 
 
 def get_model(name: str) -> ModelSpec:
-    """The entry called ``name``, or of the Hub repository ``name`` if it has just one.
+    """The entry ``name``, or the only entry of the Hub repository ``name``.
 
     Raises:
         ModelError: no such model; the message lists the nearest names.
@@ -93,5 +93,5 @@ def get_model(name: str) -> ModelSpec:
     near_names = [s.name for s in of_repo] or [names[n] for n in near] or [s.name for s in models]
     raise ModelError(
         f"There is no model {name!r}.",
-        remedy=f"Near it: {', '.join(near_names)}; `python -m workbench models` lists all.",
+        remedy=f"Similar: {', '.join(near_names)}; `python -m workbench models` lists all.",
     )

@@ -1,4 +1,4 @@
-"""Where configurations of acoustic models come from: upstream's packaged YAML files, and files in their layout."""
+"""Read configurations of acoustic models: upstream's packaged YAML files, and files in their layout."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ARCHS: dict[str, dict[str, Field]] = {
         "skip_connect_type": one_of("concat", "add", "none", default="concat"),
     },
 }
-"""Arguments of upstream's backbones that a configuration may set; vocabulary and mel channels follow from elsewhere."""
+"""Arguments of upstream's backbones that a configuration may set, besides vocabulary and mel channels."""
 
 MEL: dict[str, Field] = {
     "target_sample_rate": whole(8_000, 48_000, default=24_000),
@@ -56,7 +56,7 @@ MEL: dict[str, Field] = {
 
 
 def upstream_folder() -> Path:
-    """Where f5_tts is installed, found without importing it. Raises ModelError if it is not."""
+    """Folder of the package f5_tts, found without importing it. Raises ModelError if it is not installed."""
     spec = find_spec("f5_tts")
     places = list(spec.submodule_search_locations or ()) if spec else []
     if not places:
@@ -65,23 +65,23 @@ def upstream_folder() -> Path:
 
 
 def packaged_vocab() -> Path:
-    """The vocabulary of the released models: 2545 tokens, carried by f5_tts itself."""
+    """The vocabulary of the released models, 2545 tokens, which f5_tts contains."""
     return upstream_folder() / "infer" / "examples" / "vocab.txt"
 
 
 def bundled_folder() -> Path:
-    """The demo voice: under ``home()``, else the one that came with the package."""
+    """Folder of the demo voice: the one under ``home()``, else the one shipped with the package."""
     own = home() / "cache" / DEMO_VOICE
     return own if (own / "config.yaml").is_file() else shipped_voice()
 
 
 def imported_folder() -> Path:
-    """Holds one folder for each model that a user imported."""
+    """``cache/imported``: holds one folder for each imported model."""
     return home() / "cache" / "imported"
 
 
 def _check_arch(backbone: str, arch: dict[str, Any], where: str) -> None:
-    """Raise WeightsError for values that are right one by one and cannot run together."""
+    """Raise WeightsError for values that are valid alone but not together."""
     heads = arch.get("heads", _ARCH["heads"].default)
     if (arch.get("pe_attn_head") or 1) > heads:
         raise WeightsError(f"{where}: pe_attn_head is {arch['pe_attn_head']}, with {heads} heads.", remedy=_REMEDY)
@@ -98,7 +98,7 @@ def check_model(model: Any, where: str) -> tuple[str, dict[str, Any], MelConfig]
         where: the file, for the message.
 
     Raises:
-        WeightsError: an unknown argument, a value out of bounds, or one that cannot run here.
+        WeightsError: an unknown argument, or a value that is out of bounds or unsupported.
     """
     if not isinstance(model, dict) or not {"backbone", "arch", "mel_spec"} <= model.keys():
         raise WeightsError(f"{where} is not a model configuration.", remedy=_REMEDY)
@@ -108,16 +108,16 @@ def check_model(model: Any, where: str) -> tuple[str, dict[str, Any], MelConfig]
             f"{where} asks for the backbone {quoted(backbone)}.", remedy=f"{' and '.join(ARCHS)} are known."
         )
     if model.get("tokenizer") == "byte":
-        raise WeightsError(f"{where} asks for the tokenizer byte.", remedy="Models with a vocabulary can be run.")
+        raise WeightsError(f"{where} asks for the tokenizer byte.", remedy="Use a model with a vocabulary.")
     if isinstance(arch, dict) and arch.get("attn_backend") == "flash_attn":
         raise WeightsError(
-            f"{where} asks for attn_backend flash_attn, which is not used here.",
-            remedy="Write attn_backend: torch; the weights are the same and the result too.",
+            f"{where} asks for attn_backend flash_attn, which is not supported here.",
+            remedy="Write attn_backend: torch; weights and result are the same.",
         )
     if isinstance(model["mel_spec"], dict) and model["mel_spec"].get("mel_spec_type") == "bigvgan":
         raise WeightsError(
-            f"{where} asks for the mel spectrogram of BigVGAN, and only Vocos is built here.",
-            remedy="Take the variant of the model for Vocos.",
+            f"{where} asks for the mel spectrogram of BigVGAN; only Vocos is supported here.",
+            remedy="Use the variant of the model for Vocos.",
         )
     arch = read_fields(arch, ARCHS[backbone], f"{where}: arch", _REMEDY)
     _check_arch(backbone, arch, where)
@@ -125,7 +125,7 @@ def check_model(model: Any, where: str) -> tuple[str, dict[str, Any], MelConfig]
     if not mel.hop_length <= mel.win_length <= mel.n_fft:
         raise WeightsError(
             f"{where}: hop_length {mel.hop_length}, win_length {mel.win_length} and n_fft {mel.n_fft} do not fit.",
-            remedy="A window is not longer than n_fft, and a hop not longer than the window.",
+            remedy="The window must not be longer than n_fft, the hop not longer than the window.",
         )
     return backbone, arch, mel
 
@@ -134,23 +134,23 @@ def read_config(path: Path) -> tuple[str, dict[str, Any], MelConfig]:
     """Backbone, its keyword arguments and the mel settings of a YAML file in upstream's layout.
 
     Raises:
-        WeightsError: the file cannot be read, has another layout, or describes what cannot run here.
+        WeightsError: the file cannot be read, has another layout, or describes an unsupported model.
     """
     return check_model(read_yaml(path, "a model configuration", _REMEDY).get("model"), str(path))
 
 
 def describes_a_model(path: Path) -> bool:
-    """Is it meant as a configuration in upstream's layout? Raises WeightsError if it is not plain YAML."""
+    """Whether ``path`` holds a configuration in upstream's layout. Raises WeightsError if it is not plain YAML."""
     model = read_yaml(path, "a model configuration", _REMEDY).get("model")
     return isinstance(model, dict) and "arch" in model
 
 
 @lru_cache(maxsize=16)
 def packaged(config: str) -> tuple[str, dict[str, Any], MelConfig]:
-    """read_config of one of upstream's own files; the package does not change while we run."""
+    """``read_config`` of upstream's file ``config``, read once a process."""
     return read_config(upstream_folder() / "configs" / f"{config}.yaml")
 
 
 def templates() -> tuple[str, ...]:
-    """Names of upstream's configurations, for an import to choose from."""
+    """Names of upstream's configurations."""
     return tuple(sorted(p.stem for p in (upstream_folder() / "configs").glob("*.yaml")))

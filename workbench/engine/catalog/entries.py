@@ -1,4 +1,4 @@
-"""The entries themselves: released, community, bundled, and what was imported on this machine."""
+"""The entries of the catalogue: released, community, bundled and imported models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workbench.engine.files.places import voice_remedy
 from workbench.engine.settings import MelConfig
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""What an imported model may be called."""
+"""Pattern for the name of an imported model."""
 _MAX_WORDS = 4_000  # characters
 
 _V0_BASE = {
@@ -31,7 +31,7 @@ _V0_SMALL = _V0_BASE | {"dim": 768, "depth": 18, "heads": 12}
 
 
 def _released(name: str, title: str, config: str, repo: str, weights: str, size: int, note: str = "") -> ModelSpec:
-    """An entry that takes its configuration from upstream's package and its vocabulary too."""
+    """An entry with configuration and vocabulary from upstream's package."""
     backbone, arch, mel = packaged(config)
     return ModelSpec(
         name,
@@ -49,7 +49,7 @@ def _released(name: str, title: str, config: str, repo: str, weights: str, size:
 
 
 def released() -> tuple[ModelSpec, ...]:
-    """The models of the paper's authors."""
+    """The models released by the authors of the paper."""
     hub, size = "SWivid/F5-TTS", BASE_BYTES
     return (
         _released(
@@ -78,7 +78,7 @@ def released() -> tuple[ModelSpec, ...]:
 def _community(
     name: str, author: str, languages: str, repo: str, weights: str, vocab: str, license: str, **more: Any
 ) -> ModelSpec:
-    """An entry with the literal Config of SHARED.md, which is one and the same for all of a size."""
+    """An entry with the Config of SHARED.md, which is the same for all models of one size."""
     arch = _V0_SMALL if "Small" in name else _V0_BASE
     size = "Small" if "Small" in name else "Base"
     return ModelSpec(
@@ -187,7 +187,7 @@ COMMUNITY = (
 
 
 def bundled() -> ModelSpec:
-    """The demo voice, described by its own config.yaml; with the reason if that cannot be used."""
+    """The demo voice, described by its config.yaml. ``not_runnable`` gives the reason if that file is unusable."""
     folder = bundled_folder()
     common: dict[str, Any] = {"kind": "bundled", "folder": folder, "vocab": "vocab.txt", "vocoder_repo": None}
     try:
@@ -200,7 +200,7 @@ def bundled() -> ModelSpec:
 
 
 def _words(about: dict[str, Any], key: str, default: str) -> str:
-    """A text of a lock.json, what cannot be shown left out. Raises ValueError if it is no text."""
+    """A text in a lock.json without unprintable characters. Raises ValueError for another type."""
     value = about.get(key, default)
     if not isinstance(value, str):
         raise ValueError(f"{key} is {quoted(value)}")
@@ -208,10 +208,10 @@ def _words(about: dict[str, Any], key: str, default: str) -> str:
 
 
 def _imported(folder: Path) -> ModelSpec:
-    """A model that import_model() put there: config.yaml in upstream's layout and lock.json.
+    """The entry of an imported model, from its config.yaml and lock.json.
 
     Raises:
-        OSError, ValueError, WeightsError: one of the two cannot be read, or says what an import never writes.
+        OSError, ValueError, WeightsError: one of the two cannot be read, or holds a value that no import writes.
     """
     about = read_json(folder / "lock.json")
     name, weights = _words(about, "model", ""), _words(about, "weights", "")
@@ -241,7 +241,7 @@ def _imported(folder: Path) -> ModelSpec:
 
 
 def _damaged(folder: Path, reason: str) -> ModelSpec:
-    """The entry of an import whose description cannot be used, under the name of its folder."""
+    """The entry of an import with a damaged description, under the name of its folder."""
     name = folder.name if folder.name.lower() != DEMO_VOICE else f"imported-{folder.name}"
     return ModelSpec(
         name,
@@ -260,7 +260,7 @@ def _damaged(folder: Path, reason: str) -> ModelSpec:
 
 
 def imports() -> list[ModelSpec]:
-    """What a user imported. One whose description is damaged is listed too, with the reason in ``not_runnable``."""
+    """Entries of all imports. One with a damaged description has the reason in ``not_runnable``."""
     try:
         folders = sorted(p for p in imported_folder().iterdir() if not p.name.startswith("."))
     except OSError:

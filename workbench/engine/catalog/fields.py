@@ -1,4 +1,4 @@
-"""What a value of a configuration may be, and a reader that refuses everything else."""
+"""Types and bounds of the values in a configuration, and a reader that refuses other values."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _REQUIRED = object()
 
 @dataclass(frozen=True)
 class Field:
-    """One value: a whole number, a number or a flag by ``kind``, or one of ``choices``. Bounds are inclusive.
+    """One value: an int, float or bool by ``kind``, or one of ``choices``. Bounds are inclusive.
 
-    ``multiple`` is what a whole number must be divisible by; ``optional`` allows null; ``default`` is what the class
-    takes where the file says nothing.
+    ``multiple``: a whole number must be divisible by it; ``optional`` allows null; ``default`` applies if the file does
+    not state the value.
     """
 
     kind: type | None = None
@@ -30,11 +30,11 @@ class Field:
 
     @property
     def required(self) -> bool:
-        """Must a file state it?"""
+        """Whether a file must state the value."""
         return self.default is _REQUIRED
 
     def wanted(self) -> str:
-        """What is allowed, as a phrase."""
+        """The allowed values, as a phrase."""
         if self.kind is bool:
             phrase = "true or false"
         elif self.kind is not None:
@@ -46,7 +46,7 @@ class Field:
         return phrase + (" or null" if self.optional else "")
 
     def allows(self, value: Any) -> bool:
-        """Is ``value`` of the right type and within the bounds?"""
+        """Whether ``value`` has the right type and is within the bounds."""
         if value is None and self.optional:
             return True
         if self.kind is None:
@@ -79,7 +79,7 @@ def one_of(*choices: Any, default: Any = _REQUIRED) -> Field:
 
 
 def read_fields(table: Any, fields: Mapping[str, Field], where: str, remedy: str) -> dict[str, Any]:
-    """The values that ``table`` states, each checked; what it leaves out is left out.
+    """The values that ``table`` states, each checked; adds no defaults.
 
     Args:
         where: name of the part, for the message.

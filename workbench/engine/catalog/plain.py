@@ -1,7 +1,7 @@
-"""YAML and JSON that came from outside, read as plain data: mappings, lists, numbers, words, and nothing else.
+"""Read YAML and JSON from untrusted files as plain data: mappings, lists, numbers and strings.
 
-Size and nesting are limited before a value is made, so a file of a few bytes cannot become a large one in memory.
-What is wrong is said with at most a short line of the file.
+Size and nesting are limited before values are made, so a small file cannot use much memory. Errors quote at most one
+short line of the file.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import Any
 from workbench.engine.errors import WeightsError
 
 MAX_BYTES = 65_536  # upstream's largest configuration has 2,500
-MAX_LOCK_BYTES = 16_000_000  # a lock names each of a repository's files
+MAX_MANIFEST_BYTES = 16_000_000  # a manifest names each of a repository's files
 MAX_DEPTH = 12
 _MAX_EVENTS = 4_000
-_MAX_BRACKETS = 200  # the time that YAML takes grows with the square of those that are open
+_MAX_BRACKETS = 200  # YAML's time grows with the square of the open ones
 _QUOTED = 60  # characters
 
 
 def quoted(value: Any) -> str:
-    """``value`` as Python writes it, cut to a short line; only its type where it is neither word nor number."""
+    """``repr`` of a string, number, bool or None, cut to 60 characters; only the type of any other value."""
     if isinstance(value, str):
         shown = repr(value[: _QUOTED + 1])
     elif isinstance(value, int) and not isinstance(value, bool):
@@ -38,17 +38,17 @@ def quoted(value: Any) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception says, cut to a short line."""
+    """First line of the exception's message, at most 120 characters."""
     text = (str(error).splitlines() or [""])[0]
     return f"{text[:120]}..." if len(text) > 120 else text
 
 
 def read_limited(path: Path, limit: int) -> bytes:
-    """The bytes of a regular file.
+    """Bytes of a regular file.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is a folder, a pipe or a device, or larger than ``limit``.
+        OSError: the file cannot be read.
+        ValueError: it is a folder, a pipe or a device, or has more than ``limit`` bytes.
     """
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -60,7 +60,7 @@ def read_limited(path: Path, limit: int) -> bytes:
 
 
 def _check_plain(value: Any, depth: int = 0) -> None:
-    """Raise ValueError for a type, a number or a nesting that no configuration needs."""
+    """Raise ValueError for another type, a number out of range, or deep nesting."""
     if depth > MAX_DEPTH:
         raise ValueError(f"nested more than {MAX_DEPTH} deep")
     if isinstance(value, dict):
@@ -110,7 +110,7 @@ def _parse_yaml(text: str) -> Any:
 
 
 def _read(path: Path, limit: int, parse: Callable[[str], Any]) -> dict[str, Any]:
-    """The table in ``path``. Raises OSError, or ValueError with one short line."""
+    """The mapping in ``path``. Raises OSError, or ValueError with one short line."""
     try:
         table = parse(read_limited(path, limit).decode("utf-8-sig"))
         _check_plain(table)
@@ -125,20 +125,20 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
         ValueError: too large, nested too deep, not JSON, or not an object; the message is one short line.
     """
-    return _read(path, MAX_LOCK_BYTES, json.loads)
+    return _read(path, MAX_MANIFEST_BYTES, json.loads)
 
 
 def read_yaml(path: Path, what: str, remedy: str) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Args:
-        what: the file must be, such as "a model configuration"; for the message.
+        what: what the file should be, such as "a model configuration"; for the message.
 
     Raises:
-        WeightsError: it cannot be read, or is not plain YAML within the limits.
+        WeightsError: the file cannot be read, or is not plain YAML within the limits.
     """
     try:
         return _read(path, MAX_BYTES, _parse_yaml)

@@ -1,4 +1,4 @@
-"""What a model is, and where its files lie: the two values that the engine passes around."""
+"""Two values that the engine passes around: the description of a model, and the paths of its files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workbench.engine.settings import MelConfig
 DEMO_VOICE = "demo-voice"
 VOCODER_REPO = "charactr/vocos-mel-24khz"
 VOCODER_FILES = ("config.yaml", "pytorch_model.bin")
-# sizes as the Hub's pages round them, for a first idea; plan_fetch() asks for the exact ones
+# bytes, as the Hub's pages round them; plan_fetch() asks for the exact sizes
 VOCODER_BYTES = 54_400_000
 BASE_BYTES = 1_350_000_000
 SMALL_BYTES = 632_000_000
@@ -19,26 +19,26 @@ SMALL_BYTES = 632_000_000
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Everything needed to build and describe a model; no file is touched by it.
+    """Everything needed to build and describe a model. Reads no file.
 
     Attributes:
-        name: what the user types, case ignored.
-        title: for people.
+        name: what the user types; case is ignored.
+        title: shown to users.
         backbone: upstream's class, "DiT" or "UNetT".
         arch: keyword arguments of that class.
         mel: the mel spectrogram the model was trained on.
         license: the stricter one where sources disagree.
         languages: ISO 639-1 codes.
         kind: "bundled", "released", "community" or "imported".
-        repo: Hugging Face repository, None for a model that lives in ``folder``.
+        repo: Hugging Face repository; None for a model in ``folder``.
         weights: file in the repository (or folder); None: the one ``model_*`` file of the folder.
         vocab: file in the repository (or folder); None: the list that f5_tts carries.
         vocoder_repo: Hugging Face repository of the vocoder, None: ``vocos/`` in the folder.
-        folder: where a bundled or imported model lives.
-        about_bytes: size of the weights as the Hub's page rounds it, None if unknown.
-        license_note: what each source says where they disagree.
+        folder: of a bundled or imported model.
+        about_bytes: size of the weights as the Hub's page rounds it; None if unknown.
+        license_note: the licence in each source, if they disagree.
         not_runnable: why the workbench cannot run it; empty if it can.
-        note: anything else worth knowing.
+        note: further remarks.
     """
 
     name: str
@@ -61,20 +61,20 @@ class ModelSpec:
 
     @property
     def url(self) -> str:
-        """Page of the model on the Hub, empty for one that has none."""
+        """The model's page on the Hub; empty if it has none."""
         return f"https://huggingface.co/{self.repo}" if self.repo else ""
 
     @property
     def repo_files(self) -> tuple[str, ...]:
-        """What is needed from ``repo``, as paths within it."""
+        """Files needed from ``repo``, as paths within it."""
         return tuple(f for f in (self.weights, self.vocab) if f) if self.repo else ()
 
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """Where the files of a model lie on this disk. All existed, whole by their size, when this was made.
+    """Paths of a model's files. All existed and were complete when this was made.
 
-    ``source`` is "folder", "cache" or "huggingface cache"; ``revision`` the full commit of the weights if known.
+    ``source`` is "folder", "cache" or "huggingface cache"; ``revision`` is the full commit of the weights or None.
     """
 
     weights: Path

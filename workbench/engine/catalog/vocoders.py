@@ -1,8 +1,7 @@
-"""The configuration of a Vocos: which classes it may name and which values they take.
+"""Read the configuration of a Vocos: the classes it may name, and the bounds of their values.
 
-A configuration names Python classes, and vocos builds whatever is named. Here it is data: three classes, the ones that
-released vocoders for F5-TTS name, each with numbers within bounds. Whoever builds a vocoder builds it from a
-``VocoderConfig``, never from the file.
+A configuration names Python classes, and vocos would build any of them. Here it may name only the three classes of the
+released vocoders, with values within bounds. Vocoders are built from a ``VocoderConfig``, never from the file.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from workbench.engine.settings import MelConfig
 
 _REMEDY = "Use the configuration of charactr/vocos-mel-24khz, with the sizes of your vocoder."
 
-# the padding is centred: every number of frames and samples in the workbench counts on it
+# padding must be centred: all counts of frames and samples in the workbench assume it
 CLASSES: dict[str, tuple[str, dict[str, Field]]] = {
     "feature_extractor": (
         "vocos.feature_extractors.MelSpectrogramFeatures",
@@ -56,7 +55,7 @@ CLASSES: dict[str, tuple[str, dict[str, Field]]] = {
 
 @dataclass(frozen=True)
 class VocoderConfig:
-    """A Vocos on mel spectrograms: the transform on both of its sides, and the sizes between."""
+    """Sizes of a Vocos on mel spectrograms, and the transforms at its input and output."""
 
     dim: int
     intermediate_dim: int
@@ -68,7 +67,7 @@ class VocoderConfig:
     layer_scale_init_value: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """In the layout of Vocos's config.yaml."""
+        """The configuration in the layout of Vocos's config.yaml."""
         transform = {"n_fft": self.n_fft, "hop_length": self.hop_length, "padding": "center"}
         backbone = {"input_channels": self.n_mels, "dim": self.dim, "intermediate_dim": self.intermediate_dim}
         backbone |= {"num_layers": self.num_layers}
@@ -82,7 +81,7 @@ class VocoderConfig:
         return {part: {"class_path": CLASSES[part][0], "init_args": args} for part, args in given.items()}
 
     def check_fits(self, mel: MelConfig, path: Path) -> None:
-        """Raise WeightsError if it was made for another mel spectrogram than the acoustic model's."""
+        """Raise WeightsError if the vocoder expects another mel spectrogram than the acoustic model's."""
         pairs = (
             ("sample_rate", self.sample_rate, mel.target_sample_rate),
             ("n_fft", self.n_fft, mel.n_fft),
@@ -100,11 +99,11 @@ class VocoderConfig:
 
 
 RELEASED = VocoderConfig(dim=512, intermediate_dim=1536, num_layers=8)
-"""charactr/vocos-mel-24khz, which every released model uses."""
+"""Configuration of charactr/vocos-mel-24khz, which every released model uses."""
 
 
 def _part(name: str, table: Any, where: str) -> dict[str, Any]:
-    """The arguments of one of the three classes, those left out filled with the class's defaults."""
+    """The arguments of one of the three classes, with its defaults for those not stated."""
     path, fields = CLASSES[name]
     if not isinstance(table, dict) or table.keys() - {"class_path", "init_args"}:
         raise WeightsError(f"{where}: {name} is not a class_path with its init_args.", remedy=_REMEDY)

@@ -1,4 +1,4 @@
-"""Where the package stands, in a checkout or installed from a wheel, and what follows from it."""
+"""Find the package, in a checkout or installed from a wheel, and the folder of ``cache/`` and ``runs/``."""
 
 from __future__ import annotations
 

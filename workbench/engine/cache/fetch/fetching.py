@@ -1,8 +1,7 @@
-"""fetch(): the one function of the project that may use the network.
+"""fetch(): the only function of the project that uses the network.
 
-It pins the full commit first, downloads with the real huggingface_hub client, checks the sha256 of each file against
-the Hub's listing before it enters ``cache/hub``, and writes the lock file last. Whatever goes wrong, nothing stays that
-is not whole.
+It pins the full commit, downloads with huggingface_hub's client, compares the checksum of each file with the Hub's
+listing before the file enters ``cache/hub``, and writes the manifest last. After a failure no incomplete file is left.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from workbench.engine.cache.drafts import sweep_drafts
-from workbench.engine.cache.fetch.planning import FetchPlan, PlannedFile, endpoint_of, fetchable, locked_plan, make_plan
+from workbench.engine.cache.fetch.planning import FetchPlan, PlannedFile, endpoint_of, fetchable, make_plan, pinned_plan
 from workbench.engine.cache.fetch.transfer import Caps, Guard, Progress
-from workbench.engine.cache.manifests import LockedFile, LockedRepo, fetched_lock
+from workbench.engine.cache.manifests import PinnedFile, PinnedRepo, fetched_manifest
 from workbench.engine.cache.paths import hub_root, repo_folder
 from workbench.engine.errors import Cancelled, FetchError
 from workbench.engine.files.writing import git_id_of, human_bytes, sha256_of, write_json, write_whole
@@ -33,19 +32,19 @@ SPARE_BYTES = 50_000_000  # left free on the disk beyond what is downloaded
 
 @dataclass(frozen=True)
 class FetchReport:
-    """How a fetch ended."""
+    """Result of a fetch: host, bytes downloaded, seconds, path of the manifest, repository to commit."""
 
     model: str
     host: str
     downloaded_bytes: int
     seconds: float
-    lock: Path
+    manifest: Path
     revisions: dict[str, str]
 
 
 @contextmanager
 def _online(address: str, guard: Guard) -> Iterator[None]:
-    """The network, under guard; whatever fails comes out as one FetchError or Cancelled."""
+    """Let huggingface_hub use the network under ``guard``; every failure is raised as FetchError or Cancelled."""
     from workbench.engine.cache.fetch import hubclient
 
     try:
@@ -66,17 +65,17 @@ def plan_fetch(
     update: bool = False,
     cancel: threading.Event | None = None,
 ) -> FetchPlan:
-    """What fetch() would download, from where, and how much. Asks the Hub for the listings only.
+    """Plan what fetch() would download, from which host, and how many bytes. Asks the Hub for file listings only.
 
-    A model that is locked and all here needs no question.
+    A model with a manifest and all its files needs no request.
 
     Raises:
         ModelError: no such model.
-        FetchError: it is not on the Hub, or the Hub cannot be asked; in bounded time, see ``Caps``.
+        FetchError: the model is not on the Hub, or the Hub does not answer within the limits of ``Caps``.
     """
     spec, address = fetchable(name), endpoint_of(endpoint)
     guard = Guard(caps or Caps(), cancel)
-    known = None if update else locked_plan(spec, address)
+    known = None if update else pinned_plan(spec, address)
     if known is not None:
         return known
     with one_at_a_time(), _online(address, guard):
@@ -84,12 +83,12 @@ def plan_fetch(
 
 
 def digest_matches(path: Path, digest: str, cancel: threading.Event | None = None) -> bool:
-    """Is this the file's sha256 (64 digits), or its git blob id (40)?"""
+    """Whether ``digest`` is the file's sha256 (64 digits) or git blob id (40)."""
     return (sha256_of(path, cancel=cancel) if len(digest) == 64 else git_id_of(path)) == digest
 
 
 def _sweep(repos: list[str]) -> None:
-    """Remove what a download leaves that did not end well: the staging folder, links to nothing, empty folders."""
+    """Remove what a failed download leaves: the staging folder, broken links, empty folders."""
     shutil.rmtree(_staging(), ignore_errors=True)
     for base in (repo_folder(hub_root(), repo) for repo in repos):
         for path in sorted(base.rglob("*"), key=lambda p: -len(p.parts)):
@@ -102,12 +101,12 @@ def _sweep(repos: list[str]) -> None:
 
 
 def _staging() -> Path:
-    """Where files lie until they are checked: on the same disk, and no place that anything is resolved from."""
+    """Folder for files that are not checked yet: on the same disk, and never searched for models."""
     return hub_root() / ".partial"
 
 
 def _is_good(path: Path, entry: PlannedFile, cancel: threading.Event | None) -> bool:
-    """Is ``path`` there with the right content? If its content is wrong it is removed."""
+    """Whether ``path`` exists with the right content. Removes it if the content is wrong."""
     if not path.exists():
         return False
     if digest_matches(path, entry.digest, cancel):
@@ -118,7 +117,7 @@ def _is_good(path: Path, entry: PlannedFile, cancel: threading.Event | None) -> 
 
 
 def _link(entry: PlannedFile) -> None:
-    """Put the blob into the snapshot, by a link or, on a disk that has none, by moving it there."""
+    """Link the blob into the snapshot, or move it there on a disk without links."""
     entry.place.parent.mkdir(parents=True, exist_ok=True)
     entry.place.unlink(missing_ok=True)
     try:
@@ -127,11 +126,11 @@ def _link(entry: PlannedFile) -> None:
         os.replace(entry.blob, entry.place)
 
 
-def _get_file(entry: PlannedFile, plan: FetchPlan, guard: Guard) -> LockedFile:
-    """Download one file if it is not here. It enters the cache once its content has been checked, not before.
+def _get_file(entry: PlannedFile, plan: FetchPlan, guard: Guard) -> PinnedFile:
+    """Download one file if the cache lacks it. It enters the cache only after its content has been checked.
 
     Raises:
-        FetchError: the content is not what the Hub lists.
+        FetchError: the checksum differs from the one that the Hub lists.
     """
     from workbench.engine.cache.fetch import hubclient
 
@@ -142,18 +141,18 @@ def _get_file(entry: PlannedFile, plan: FetchPlan, guard: Guard) -> LockedFile:
             if not digest_matches(Path(got), entry.digest, guard.cancel):
                 raise FetchError(
                     f"{entry.path} from {plan.host} is not the file that the Hub lists: its checksum differs.",
-                    remedy="It was deleted. Fetch again; if it happens again, the host or a proxy alters it.",
+                    remedy="It was deleted. Fetch again; if it happens again, the host or a proxy changes the file.",
                 )
             entry.blob.parent.mkdir(parents=True, exist_ok=True)
             os.replace(os.path.realpath(got), entry.blob)
         _link(entry)
     guard.end_file()
     sha256 = entry.digest if len(entry.digest) == 64 else sha256_of(entry.place)
-    return LockedFile(entry.path, sha256, entry.size)
+    return PinnedFile(entry.path, sha256, entry.size)
 
 
 def _check_disk(plan: FetchPlan) -> None:
-    """Raise FetchError if the disk cannot hold what will be downloaded."""
+    """Raise FetchError if the disk has too little free space for the download."""
     free = shutil.disk_usage(hub_root()).free
     if plan.download_bytes + SPARE_BYTES > free:
         raise FetchError(
@@ -165,7 +164,7 @@ def _check_disk(plan: FetchPlan) -> None:
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Holds the cache's fetch lock; a second fetch is told so at once."""
+    """Hold the cache's fetch lock. Raises FetchError at once if another process holds it."""
     import filelock
 
     try:
@@ -174,12 +173,12 @@ def one_at_a_time() -> Iterator[None]:
         lock.acquire()
     except filelock.Timeout as error:
         raise FetchError(
-            f"Another download into {hub_root()} is under way.", remedy="Wait for it to end, or cancel it."
+            f"Another download into {hub_root()} is running.", remedy="Wait until it has finished, or cancel it."
         ) from error
     except OSError as error:
         raise FetchError(
             f"{hub_root()} cannot be written ({error.strerror or error}).",
-            remedy="Free it, or move the cache with WORKBENCH_HOME.",
+            remedy="Check its permissions, or move the cache with WORKBENCH_HOME.",
         ) from error
     try:
         yield
@@ -187,15 +186,15 @@ def one_at_a_time() -> Iterator[None]:
         lock.release()
 
 
-def _write_down(plan: FetchPlan, have: dict[str, list[LockedFile]], revisions: dict[str, str]) -> None:
-    """refs/main, so that other tools find the snapshot offline too, and then the lock file."""
+def _write_down(plan: FetchPlan, have: dict[str, list[PinnedFile]], revisions: dict[str, str]) -> None:
+    """Write refs/main, with which other tools find the snapshot offline, and then the manifest."""
     for repo, revision in revisions.items():
         ref = repo_folder(hub_root(), repo) / "refs" / "main"
         ref.parent.mkdir(parents=True, exist_ok=True)
         write_whole(ref, revision.encode())
-    repos = [LockedRepo(repo, revisions[repo], tuple(files)) for repo, files in have.items()]
+    repos = [PinnedRepo(repo, revisions[repo], tuple(files)) for repo, files in have.items()]
     write_json(
-        fetched_lock(plan.model),
+        fetched_manifest(plan.model),
         {
             "model": plan.model,
             "endpoint": plan.endpoint,
@@ -212,13 +211,13 @@ def _write_down(plan: FetchPlan, have: dict[str, list[LockedFile]], revisions: d
 
 
 def _get_all(plan: FetchPlan, guard: Guard) -> None:
-    """Every file of the plan, and then the lock file."""
+    """Download every file of the plan, then write the manifest."""
     guard.total_bytes = plan.total_bytes
     log.info(
         "fetch",
         extra=pairs(model=plan.model, host=plan.host, bytes=plan.download_bytes, total_bytes=plan.total_bytes),
     )
-    have: dict[str, list[LockedFile]] = {}
+    have: dict[str, list[PinnedFile]] = {}
     for entry in plan.files:
         have.setdefault(entry.repo, []).append(_get_file(entry, plan, guard))
     _write_down(plan, have, {f.repo: f.revision for f in plan.files})
@@ -233,18 +232,18 @@ def fetch(
     caps: Caps | None = None,
     update: bool = False,
 ) -> FetchReport:
-    """Download what ``name`` needs and lacks into ``cache/hub``. The one function here that goes online.
+    """Download the files that ``name`` lacks into ``cache/hub``. The only function that uses the network.
 
     Args:
-        on_progress: called with (file, bytes done, bytes in all), over all files; may raise Cancelled.
-        cancel: set it to stop at the next block of bytes, at the latest after ``caps.read_seconds``.
+        on_progress: called with (file, bytes done, total bytes), counted over all files; may raise Cancelled.
+        cancel: set it to stop at the next block of bytes, at most ``caps.read_seconds`` later.
         endpoint: address of the Hub or a mirror; None reads HF_ENDPOINT now.
-        caps: patience; the defaults end every hopeless case in about 35 s.
-        update: take the newest revision, instead of the one that the lock file pins.
+        caps: time limits; with the defaults an unreachable or silent host ends within about 35 s.
+        update: take the newest revision instead of the one that the manifest pins.
 
     Raises:
         ModelError: no such model.
-        FetchError: anything that went wrong, in one line with its remedy.
+        FetchError: any failure, in one line with its remedy.
         Cancelled: on request.
     """
     began = time.perf_counter()
@@ -253,9 +252,9 @@ def fetch(
     repos = [r for r in (spec.repo, spec.vocoder_repo) if r]
     with one_at_a_time():
         sweep_drafts()
-        shutil.rmtree(_staging(), ignore_errors=True)  # of a download that was killed
+        shutil.rmtree(_staging(), ignore_errors=True)  # left by a killed download
         try:
-            plan = None if update else locked_plan(spec, address)
+            plan = None if update else pinned_plan(spec, address)
             if plan is None or not all(digest_matches(f.place, f.digest, cancel) for f in plan.files):
                 with _online(address, guard):
                     plan = make_plan(spec, address, update, guard)
@@ -270,4 +269,4 @@ def fetch(
     seconds = time.perf_counter() - began
     log.info("fetch done", extra=pairs(model=spec.name, bytes=plan.download_bytes, took=seconds))
     revisions = {f.repo: f.revision for f in plan.files}
-    return FetchReport(spec.name, plan.host, plan.download_bytes, seconds, fetched_lock(spec.name), revisions)
+    return FetchReport(spec.name, plan.host, plan.download_bytes, seconds, fetched_manifest(spec.name), revisions)

@@ -1,7 +1,7 @@
-"""The real huggingface_hub client, put under guard. Imported only when a fetch begins: it takes a second to import.
+"""huggingface_hub's client with our limits. Imported only when a fetch begins: the import takes a second.
 
-The library retries for minutes, lets a listing take for ever, waits as long as a server tells it to, and reads its
-settings at import. Here every request goes through one guarded httpx client for as long as a fetch lasts.
+The library retries for minutes, sets no limit on a listing, sleeps as long as a server asks, and reads its settings at
+import. During a fetch, every request goes through one guarded httpx client.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from workbench.engine.cache.fetch.patience import PatientBackend, PatientClock, 
 from workbench.engine.cache.fetch.transfer import HUB_HOST, Guard
 from workbench.engine.errors import Cancelled, FetchError
 
-# what a broken or hostile answer can make the library raise while it takes it apart
+# what the library can raise while it parses a broken or hostile answer
 FAILURES = (OSError, httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError, AttributeError)
 _RETRIED_STATUS = (408, 500, 502, 503, 504)
 
@@ -50,7 +50,7 @@ class _GuardedBody(httpx.SyncByteStream):
 
 
 class _GuardedClient(httpx.Client):
-    """httpx with our caps on every request, and no token to a host that is not the Hub's."""
+    """httpx client with our limits on every request; sends the token to the Hub's own host only."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
@@ -73,7 +73,7 @@ class _GuardedClient(httpx.Client):
             "write": caps.read_seconds,
             "pool": caps.connect_seconds,
         }
-        request.headers["accept-encoding"] = "identity"  # what is announced is what arrives
+        request.headers["accept-encoding"] = "identity"  # the announced length is that of the file
         if not is_hub(str(request.url)):
             request.headers.pop("authorization", None)
 
@@ -96,8 +96,8 @@ class _GuardedClient(httpx.Client):
             )
         if guard.file and status in (200, 206) and response.headers.get("content-encoding", "identity") != "identity":
             raise FetchError(
-                f"{response.url.host} sent {guard.file} compressed, although that was not asked for.",
-                remedy="Check HF_ENDPOINT; a compressed file cannot be held against its announced size.",
+                f"{response.url.host} sent {guard.file} compressed, against the request.",
+                remedy="Check HF_ENDPOINT; the size of a compressed file cannot be checked.",
             )
         start = response.headers.get("content-range", "bytes 0-").removeprefix("bytes ").partition("-")[0]
         offset = int(start) if status == 206 and start.isdigit() else 0
@@ -112,7 +112,7 @@ class _GuardedClient(httpx.Client):
 
 
 def _check_identity(response: httpx.Response, guard: Guard) -> None:
-    """The library names files and folders after these headers; what does not belong there ends the fetch."""
+    """Raise FetchError for an ETag or commit that is not usable: the library names files and folders after them."""
     etag = response.headers.get("x-linked-etag") or response.headers.get("etag") or ""
     commit = response.headers.get("x-repo-commit")
     if any(c in etag.removeprefix("W/") for c in "/\\\0") or ".." in etag:
@@ -125,7 +125,7 @@ def _check_identity(response: httpx.Response, guard: Guard) -> None:
 
 
 class _Silent:
-    """Stands in for the library's progress bar; the guard counts finer than its blocks of 10 MB."""
+    """Replaces the library's progress bar; the guard counts smaller blocks than its 10 MB."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
@@ -144,13 +144,13 @@ class _Silent:
 
 
 def is_hub(url: str) -> bool:
-    """Is it the Hub itself, over TLS? Only it may see the user's token."""
+    """Whether ``url`` is the Hub itself, over TLS. Only it may receive the user's token."""
     parts = urlsplit(url)
     return parts.scheme == "https" and parts.hostname == HUB_HOST
 
 
 def _plain(error: Exception) -> str:
-    """The error in a few words."""
+    """``error`` as a short phrase."""
     names = {
         httpx.ConnectTimeout: "no connection in time",
         httpx.ReadTimeout: "no answer in time",
@@ -161,7 +161,7 @@ def _plain(error: Exception) -> str:
 
 
 def _explain_answer(error: errors.HfHubHTTPError, host: str) -> FetchError:
-    """The host answered, with a refusal."""
+    """The error for an answer that refuses the request."""
     if isinstance(error, errors.GatedRepoError):
         return FetchError(
             f"{host} gives these files only to those who accepted their terms (gated repository).",
@@ -185,10 +185,10 @@ def _explain_answer(error: errors.HfHubHTTPError, host: str) -> FetchError:
 
 
 def explain(error: Exception, host: str) -> FetchError | Cancelled:
-    """One clear error for whatever ended a fetch."""
+    """The one-line error for the exception that ended a fetch."""
     seen: BaseException | None = error
     while seen is not None and not isinstance(seen, (FetchError, Cancelled)):
-        seen = seen.__cause__  # the library wraps some errors in its own
+        seen = seen.__cause__  # the library wraps some errors
     if isinstance(seen, (FetchError, Cancelled)):
         return seen
     if isinstance(error, errors.HfHubHTTPError):
@@ -208,13 +208,13 @@ def explain(error: Exception, host: str) -> FetchError | Cancelled:
 
 
 def reach(endpoint: str, guard: Guard) -> None:
-    """Find out within ``connect_seconds`` whether the host can be reached at all, address look-up included.
+    """Check within ``connect_seconds``, address look-up included, that the host accepts connections.
 
-    Neither the look-up of a name nor the sum over a host's many addresses has a limit of its own. Behind a proxy the
-    host is the proxy's business.
+    Neither the look-up of a name nor the attempts on all addresses of a host have a limit of their own. Behind a proxy
+    nothing is checked.
 
     Raises:
-        FetchError: refused, unknown, or silent.
+        FetchError: the host refuses, is unknown, or does not answer.
     """
     parts = urlsplit(endpoint)
     if urllib.request.getproxies().get(parts.scheme) and not urllib.request.proxy_bypass(str(parts.hostname)):
@@ -231,18 +231,18 @@ def reach(endpoint: str, guard: Guard) -> None:
         why = error.strerror or str(error) or type(error).__name__
         raise FetchError(
             f"{parts.hostname} (port {port}) cannot be reached: {why}.",
-            remedy="Check the network and HF_ENDPOINT. What is in the cache works without.",
+            remedy="Check the network and HF_ENDPOINT. Models in the cache work without it.",
         ) from error
 
 
 @contextmanager
 def guarded(guard: Guard) -> Iterator[None]:
-    """Every request of huggingface_hub goes through ``guard`` within the block; afterwards all is as before.
+    """Send every request of huggingface_hub through ``guard`` within the block.
 
-    Settings that the library read at import are changed in place and put back. Plain HTTP is used instead of Xet,
-    whose transfers know none of our caps.
+    Changes the settings that the library read at import, and restores them. Uses plain HTTP instead of Xet, whose
+    transfers ignore our limits.
     """
-    talk = logging.getLogger("huggingface_hub")  # it prints each retry; the guard reports what matters
+    talk = logging.getLogger("huggingface_hub")  # it would print each retry
     before = (hub_http._GLOBAL_CLIENT_FACTORY, constants.HF_HUB_DISABLE_XET, talk.level)
     sleepers = [module for module in (hub_http, file_download) if getattr(module, "time", None) is time]
     huggingface_hub.set_client_factory(lambda: _GuardedClient(guard))
@@ -261,7 +261,7 @@ def guarded(guard: Guard) -> Iterator[None]:
 
 
 def list_files(endpoint: str, repo: str, revision: str | None, guard: Guard) -> tuple[str, dict[str, tuple[int, str]]]:
-    """(full commit, path to (size, sha256 or git blob id)) of a model repository, by one request."""
+    """(full commit, path to (bytes, sha256 or git blob id)) of a model repository. Sends one request."""
     api = huggingface_hub.HfApi(endpoint=endpoint, token=None if is_hub(endpoint) else False)
     info = api.model_info(repo, revision=revision, files_metadata=True, timeout=guard.caps.read_seconds)
     table = {}
@@ -273,7 +273,7 @@ def list_files(endpoint: str, repo: str, revision: str | None, guard: Guard) -> 
 
 
 def download(endpoint: str, repo: str, revision: str, path: str, cache_dir: str, guard: Guard) -> str:
-    """One file of ``repo`` into ``cache_dir``; returns where the snapshot holds it."""
+    """Download one file of ``repo`` into ``cache_dir``; returns its path in the snapshot."""
     return huggingface_hub.hf_hub_download(
         repo,
         path,

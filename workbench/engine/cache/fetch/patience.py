@@ -1,6 +1,6 @@
-"""Sockets that hear a cancel and keep to a deadline while they wait: for a connection, for TLS, for an answer's head.
+"""Sockets that can be cancelled and keep a deadline while they connect, negotiate TLS or wait for an answer's head.
 
-A time limit of httpx is one on silence: a host that sends a byte now and then is waited for without end.
+httpx limits only silence: it would wait for ever for a host that sends single bytes.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import httpcore
 
 from workbench.engine.cache.fetch.transfer import Guard
 
-SLICE_SECONDS = 0.2  # between two looks at the cancel event
+SLICE_SECONDS = 0.2  # between two checks of the cancel event
 T = TypeVar("T")
 
 
 def within(seconds: float, guard: Guard, work: Callable[[], T], discard: Callable[[T], None]) -> T:
-    """What ``work`` returns, done in a thread of its own, for it can neither be stopped nor be bounded itself.
+    """Call ``work`` in a thread, since it can neither be stopped nor limited, and return its result.
 
     Raises:
-        TimeoutError: not within ``seconds``; ``discard`` gets what comes too late.
+        TimeoutError: ``work`` took longer than ``seconds``; ``discard`` is called with a late result.
         Cancelled: on request.
     """
     done: list[tuple[T | None, BaseException | None]] = []
@@ -58,13 +58,13 @@ def within(seconds: float, guard: Guard, work: Callable[[], T], discard: Callabl
 
 
 class PatientStream(httpcore.NetworkStream):
-    """A connection whose reads are cut into slices; the guard is told of each."""
+    """A connection that reads in slices and reports the bytes of each to the guard."""
 
     def __init__(self, inner: httpcore.NetworkStream, guard: Guard) -> None:
         self._inner, self._guard = inner, guard
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Raises ReadTimeout after ``timeout`` of silence, or when the head of an answer takes longer in all."""
+        """Read a block. Raises ReadTimeout after ``timeout`` s of silence, or if the head of an answer takes longer."""
         guard = self._guard
         now = time.monotonic()
         until = min(now + (guard.caps.read_seconds if timeout is None else timeout), guard.head_until(now))
@@ -108,7 +108,7 @@ class PatientStream(httpcore.NetworkStream):
 
 
 class PatientBackend(httpcore.NetworkBackend):
-    """Makes the connections of httpcore: the look-up of the name and every address of a host count together."""
+    """Makes httpcore's connections; one limit covers the look-up of the name and all addresses of a host."""
 
     def __init__(self, guard: Guard) -> None:
         self._inner, self._guard = httpcore.SyncBackend(), guard
@@ -138,7 +138,7 @@ class PatientBackend(httpcore.NetworkBackend):
 
 
 class PatientClock:
-    """Stands in for the library's ``time``: it sleeps between its attempts, and would not hear a cancel."""
+    """Replaces the library's ``time``, whose sleep between two attempts cannot be cancelled."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard

@@ -1,4 +1,8 @@
-"""What a download would fetch: pinned to full commits, with the checksum and size that the Hub lists for each file."""
+"""Plan a download: full commits, and the checksum and size that the Hub lists for each file.
+
+Own code, not ``snapshot_download(dry_run=True)``: its result holds no checksum, it sends one more request for each
+file, and it takes every file of the right name in the cache for complete.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from urllib.parse import urlsplit
 
 from workbench.engine.cache.fetch.transfer import HUB_HOST, Guard
 from workbench.engine.cache.headers import file_problem
-from workbench.engine.cache.manifests import locked_repos
+from workbench.engine.cache.manifests import pinned_repos
 from workbench.engine.cache.paths import hub_root, is_commit, repo_folder
 from workbench.engine.catalog import VOCODER_FILES, ModelSpec, get_model
 from workbench.engine.errors import CacheError, FetchError
@@ -18,7 +22,7 @@ from workbench.engine.files.writing import human_bytes
 
 @dataclass(frozen=True)
 class PlannedFile:
-    """One file to have: ``digest`` is its sha256, or its git id if the Hub keeps it outside of LFS."""
+    """One file of the plan, ``size`` in bytes. ``digest`` is its sha256, or its git blob id if it is not in LFS."""
 
     repo: str
     revision: str
@@ -29,18 +33,18 @@ class PlannedFile:
 
     @property
     def place(self) -> Path:
-        """Where the snapshot holds it."""
+        """Its path in the snapshot."""
         return repo_folder(hub_root(), self.repo) / "snapshots" / self.revision / self.path
 
     @property
     def blob(self) -> Path:
-        """Where its content lies, shared by all snapshots."""
+        """Path of its content, which all snapshots share."""
         return repo_folder(hub_root(), self.repo) / "blobs" / self.digest
 
 
 @dataclass(frozen=True)
 class FetchPlan:
-    """What a fetch would do: which files, from which host, how many bytes."""
+    """Plan of a fetch: the files, the host and the bytes."""
 
     model: str
     endpoint: str
@@ -57,11 +61,11 @@ class FetchPlan:
 
     @property
     def download_bytes(self) -> int:
-        """Bytes that are not in the cache yet."""
+        """Bytes that the cache lacks."""
         return sum(f.size for f in self.files if not f.cached)
 
     def describe(self) -> str:
-        """One line for people."""
+        """The plan in one line of text."""
         return (
             f"{self.model}: {human_bytes(self.download_bytes)} to download from {self.host} "
             f"({sum(not f.cached for f in self.files)} of {len(self.files)} files; licence {self.license})."
@@ -69,12 +73,10 @@ class FetchPlan:
 
 
 def endpoint_of(endpoint: str | None) -> str:
-    """The Hub's address: the argument, HF_ENDPOINT read now, or the Hub's own. Raises FetchError if it is none."""
+    """The Hub's address: the argument, else HF_ENDPOINT, else the Hub's own. Raises FetchError if it is no URL."""
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         if os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE"):
-            raise FetchError(
-                f"{name}={os.environ[name]} forbids any download.", remedy=f"Unset {name} and fetch again."
-            )
+            raise FetchError(f"{name}={os.environ[name]} forbids downloads.", remedy=f"Unset {name} and fetch again.")
     address = (endpoint or os.environ.get("HF_ENDPOINT") or f"https://{HUB_HOST}").rstrip("/")
     try:
         parts = urlsplit(address)
@@ -89,52 +91,52 @@ def endpoint_of(endpoint: str | None) -> str:
 
 
 def fetchable(name: str) -> ModelSpec:
-    """The catalogue's entry, if it or its vocoder comes from the Hub."""
+    """The catalogue entry ``name``. Raises FetchError if neither it nor its vocoder comes from the Hub."""
     spec = get_model(name)
     if spec.not_runnable:
-        raise FetchError(f"{spec.name} is not fetched: {spec.not_runnable}")
+        raise FetchError(f"{spec.name} cannot be fetched: {spec.not_runnable}")
     if spec.repo is None and spec.vocoder_repo is None:
         raise FetchError(
-            f"{spec.name} does not come from the Hub: it lives in {spec.folder}.", remedy="There is nothing to fetch."
+            f"{spec.name} does not come from the Hub: it is in {spec.folder}.", remedy="There is nothing to fetch."
         )
     return spec
 
 
 def _wanted(spec: ModelSpec) -> dict[str, tuple[str, ...]]:
-    """Repository to the files needed of it."""
+    """Repository to the files needed from it."""
     own = {spec.repo: spec.repo_files} if spec.repo else {}
     return own | ({spec.vocoder_repo: VOCODER_FILES} if spec.vocoder_repo else {})
 
 
-def locked_plan(spec: ModelSpec, address: str) -> FetchPlan | None:
-    """The plan of a model that is locked and all here by its sizes: nothing to ask and nothing to download."""
+def pinned_plan(spec: ModelSpec, address: str) -> FetchPlan | None:
+    """Plan without downloads of a model whose files all have the sizes in its manifest; None for others."""
     try:
-        locked = locked_repos(spec.name)
+        pins = pinned_repos(spec.name)
     except CacheError:
         return None
     files = []
     for repo, paths in _wanted(spec).items():
-        entries = {f.path: f for f in locked[repo].files} if repo in locked else {}
+        entries = {f.path: f for f in pins[repo].files} if repo in pins else {}
         for path in paths:
             if path not in entries:
                 return None
             entry = entries[path]
-            files.append(PlannedFile(repo, locked[repo].revision, path, entry.size, entry.sha256, True))
+            files.append(PlannedFile(repo, pins[repo].revision, path, entry.size, entry.sha256, True))
     whole = not any(file_problem(f.place, f.size) for f in files)
     return FetchPlan(spec.name, address, tuple(files), spec.license) if whole else None
 
 
 def make_plan(spec: ModelSpec, address: str, update: bool, guard: Guard) -> FetchPlan:
-    """Ask for each repository's listing; the revision of the lock is kept unless ``update``."""
+    """Plan from the listing of each repository. Keeps the pinned revision unless ``update``. Asks the Hub."""
     from workbench.engine.cache.fetch import hubclient
 
     try:
-        locked = {} if update else locked_repos(spec.name)
+        pins = {} if update else pinned_repos(spec.name)
     except CacheError:
-        locked = {}  # a damaged lock is replaced by this very fetch
+        pins = {}  # this fetch replaces the damaged manifest
     files: list[PlannedFile] = []
     for repo, paths in _wanted(spec).items():
-        pinned = locked[repo].revision if repo in locked else None
+        pinned = pins[repo].revision if repo in pins else None
         revision, table = hubclient.list_files(address, repo, pinned, guard)
         if not is_commit(revision):
             raise FetchError(f"{address} names no full commit for {repo} ({revision!r}).", remedy="Check HF_ENDPOINT.")
@@ -143,12 +145,12 @@ def make_plan(spec: ModelSpec, address: str, update: bool, guard: Guard) -> Fetc
             if size < 0 or len(digest) not in (40, 64) or not set(digest) <= set("0123456789abcdef"):
                 raise FetchError(
                     f"{repo} at {revision[:12]} does not list {path} with its checksum.",
-                    remedy="The repository may have changed: look at its page.",
+                    remedy="The repository may have changed: see its page.",
                 )
-            known = next((f.sha256 for f in locked[repo].files if f.path == path), digest) if pinned else digest
+            known = next((f.sha256 for f in pins[repo].files if f.path == path), digest) if pinned else digest
             if len(digest) == 64 and known != digest:
                 raise FetchError(
-                    f"{address} lists another {path} for the pinned revision {revision[:12]} than the lock file holds.",
+                    f"{address} lists another {path} for the pinned revision {revision[:12]} than the manifest.",
                     remedy="A commit never changes: check HF_ENDPOINT.",
                 )
             entry = PlannedFile(repo, revision, path, size, digest, False)

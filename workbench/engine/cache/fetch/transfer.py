@@ -1,4 +1,4 @@
-"""The rules of a download, free of any network library: caps, cancellation, progress, and when to give up."""
+"""Limits, cancellation and progress of a download, without any network library."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ from dataclasses import dataclass, field
 from workbench.engine.errors import Cancelled, FetchError
 
 HUB_HOST = "huggingface.co"
-LISTING_MAX_BYTES = 64_000_000  # no answer of the Hub's API comes near; a runaway one must not fill the memory
+LISTING_MAX_BYTES = 64_000_000  # far above any answer of the Hub's API; an endless answer must not fill the memory
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Caps:
-    """Upper bounds of a download's patience.
+    """Time limits of a download.
 
-    A host that refuses fails at once, one that cannot be reached after ``connect_seconds``, one that accepts and never
-    answers, or drips the head of its answer, after ``read_seconds``; a transfer that breaks off is resumed ``retries``
-    times. The defaults end the worst of these, a host that falls silent in the middle of each of three attempts, in
-    about 35 s.
+    A host that refuses fails at once, one that cannot be reached after ``connect_seconds``, and one that accepts the
+    connection but does not send the whole head of its answer after ``read_seconds``. A broken transfer is resumed
+    ``retries`` times. The worst case, a host that stops sending in each of three attempts, ends in about 35 s.
 
     Attributes:
-        connect_seconds: to find the host's address and reach it.
-        read_seconds: without a single byte, and for all of the head of an answer.
-        retries: broken transfers of one file that are taken up again.
-        slow_seconds, slow_bytes: fewer bytes than this in that time counts as never answering.
+        connect_seconds: limit for looking up the host and connecting.
+        read_seconds: limit for silence, and for the whole head of an answer.
+        retries: how often a broken transfer of one file is resumed.
+        slow_seconds, slow_bytes: a transfer below ``slow_bytes`` in ``slow_seconds`` fails.
     """
 
     connect_seconds: float = 5.0
@@ -40,12 +39,12 @@ class Caps:
 
 @dataclass
 class Guard:
-    """Watches one fetch: every request and every block of bytes passes by here.
+    """Watches one fetch: is called for every request and every block of bytes.
 
     Attributes:
-        total_bytes: of the whole fetch, for ``on_progress``.
-        base_bytes: of the files that are done.
-        file: the one under way, "" for the listing; ``limit`` its size; ``revision`` the only commit wanted.
+        total_bytes: size of the whole fetch, for ``on_progress``.
+        base_bytes: size of the finished files.
+        file: current file, "" for the listing; ``limit`` its size in bytes; ``revision`` the only accepted commit.
     """
 
     caps: Caps
@@ -63,24 +62,24 @@ class Guard:
     _head_until: float | None = None
 
     def begin_file(self, path: str, size: int, revision: str) -> None:
-        """A new file of ``size`` bytes begins; its failures are counted anew."""
+        """Begin a file of ``size`` bytes and reset the count of failures."""
         self.check()
         self.revision = revision
         self.file, self.limit, self.failures, self.received = path, size, 0, 0
 
     def end_file(self) -> None:
-        """The file under way is whole."""
+        """End the current file, which is complete."""
         self.base_bytes += self.limit
         self._report(0)
         self.file, self.revision, self.limit, self.received = "", "", LISTING_MAX_BYTES, 0
 
     def check(self) -> None:
-        """Raise Cancelled if that was asked for."""
+        """Raise Cancelled if ``cancel`` is set."""
         if self.cancel is not None and self.cancel.is_set():
-            raise Cancelled("The download was cancelled; nothing that is not whole was kept.")
+            raise Cancelled("The download was cancelled; no incomplete file was kept.")
 
     def failed(self, why: str) -> None:
-        """A transfer broke off. Raises FetchError once that has happened too often."""
+        """Count a broken transfer. Raises FetchError after more than ``caps.retries``."""
         self.check()
         self.failures += 1
         if self.failures > self.caps.retries:
@@ -91,12 +90,12 @@ class Guard:
             )
 
     def begin_head(self) -> None:
-        """A request is about to be sent; its answer's head has ``read_seconds`` in all. Raises Cancelled."""
+        """Begin a request: the whole head of its answer has ``read_seconds``. Raises Cancelled."""
         self.check()
         self._in_body, self._head_until = False, None
 
     def head_until(self, now: float) -> float:
-        """Until when a read may last: the end of the head's time, which begins with the first read of it."""
+        """Time at which the current read must end; the limit of a head starts with its first read."""
         if self._in_body:
             return math.inf
         if self._head_until is None:
@@ -104,11 +103,11 @@ class Guard:
         return self._head_until
 
     def begin_body(self, offset: int) -> None:
-        """An answer's body begins, at byte ``offset`` of the file when a transfer is resumed."""
+        """Begin the body of an answer, at byte ``offset`` of the file if a transfer is resumed."""
         self.received, self._mark, self._in_body = offset, (time.monotonic(), 0), True
 
     def heard(self, n_bytes: int) -> None:
-        """``n_bytes`` came over the line, whatever they are. Raises Cancelled, or FetchError if that is too slow."""
+        """Count ``n_bytes`` received from the network. Raises Cancelled, or FetchError if the transfer is too slow."""
         self.check()
         if not self._in_body:
             return
@@ -119,12 +118,12 @@ class Guard:
             if arrived < self.caps.slow_bytes:
                 raise FetchError(
                     f"{self.file or 'The list of files'}: only {arrived} bytes in {elapsed:.0f} s.",
-                    remedy="The line or the host is too slow; fetch again later.",
+                    remedy="The connection or the host is too slow; fetch again later.",
                 )
             self._mark = (time.monotonic(), 0)
 
     def got(self, n_bytes: int) -> None:
-        """``n_bytes`` of the body arrived. Raises Cancelled, or FetchError if it is too long."""
+        """Count ``n_bytes`` of the body. Raises Cancelled, or FetchError if the body is too long."""
         self.check()
         self.received += n_bytes
         if self.received > self.limit:

@@ -1,6 +1,6 @@
-"""What the names and shapes in a weights file tell of the model or vocoder, and where a configuration contradicts them.
+"""Derive the sizes of a model or vocoder from the names and shapes in a weights file, and compare a configuration.
 
-They cannot tell version 0 from version 1, whose tensors are alike: a configuration is always named, never inferred.
+Version 0 and version 1 have the same tensors: a configuration is always named, never inferred.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _DEFAULTS = {"depth": 8, "heads": 8, "dim_head": 64, "ff_mult": 4, "conv_layers"
 
 
 def refuse_foreign(header: Header, name: str) -> None:
-    """Raise ImportRefused for weights of another framework or of something that is no F5-TTS at all."""
+    """Raise ImportRefused for weights of another framework or another kind of model."""
     if any(_MLX.search(key) or key.endswith((".scales", ".biases")) for key in header.tensors):
         raise ImportRefused(
             f"{name} holds MLX weights (f5-tts-mlx), whose tensors are named and laid out differently.",
@@ -33,7 +33,7 @@ def refuse_foreign(header: Header, name: str) -> None:
 
 
 def describe(header: Header) -> dict[str, Any]:
-    """Backbone and sizes by the tensors' names and shapes; a value is None where they do not tell."""
+    """Backbone and sizes by the names and shapes of the tensors; None for a value that they do not determine."""
     tensors = {
         key.removeprefix("ema_model.").removeprefix("transformer."): info.shape for key, info in header.tensors.items()
     }
@@ -66,7 +66,7 @@ def describe(header: Header) -> dict[str, Any]:
 
 
 def contradictions(header: Header, backbone: str, arch: dict[str, Any], mel_channels: int) -> list[str]:
-    """Where the tensors differ from what ``backbone(**arch)`` would have, one phrase each; empty if they fit."""
+    """Differences between the tensors and those of ``backbone(**arch)``, one phrase each; empty if they fit."""
     found, given = describe(header), _DEFAULTS | arch
     wanted = {
         "backbone": backbone,
@@ -83,7 +83,7 @@ def contradictions(header: Header, backbone: str, arch: dict[str, Any], mel_chan
 
 
 def vocoder_contradictions(header: Header, config: VocoderConfig) -> list[str]:
-    """Where the tensors differ from those of a Vocos of ``config``, one phrase each; empty if they fit."""
+    """Differences between the tensors and those of a Vocos of ``config``, one phrase each; empty if they fit."""
     wanted = {
         "backbone.embed.weight": (config.dim, config.n_mels, 7),
         "backbone.convnext.0.pwconv1.weight": (config.intermediate_dim, config.dim),

@@ -1,7 +1,7 @@
-"""Unpacking an archive that a stranger may have made.
+"""Unpack an archive from an untrusted source.
 
-Every byte is read, to the end of the compressed stream and of the file, and every checksum that the format has is
-checked: an archive is unpacked whole or refused. What a header announces is bounded before it is believed.
+Reads every byte up to the end of the file and compares every checksum of the format: an archive is unpacked completely
+or refused. Sizes in a header are limited before they are used.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MAX_DEPTH = 32  # folders within folders
 SPARE_BYTES = 50_000_000
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 _BLOCK = 1 << 20
-# what a damaged or hostile archive makes the standard library raise
+# what the standard library raises for a damaged or hostile archive
 _DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
     *(NotImplementedError, RuntimeError, ValueError, ArithmeticError, LookupError, AttributeError, MemoryError),
@@ -44,28 +44,28 @@ _DAMAGE = (
 
 
 def is_archive(path: Path) -> bool:
-    """By its name: a .pt file is a zip archive too, and not meant."""
+    """Whether the suffix is that of an archive. A .pt file is a zip too, but does not count."""
     return path.name.lower().endswith(SUFFIXES)
 
 
 class _Budget:
-    """Counts what comes out of an archive; what its header announces is not to be trusted."""
+    """Limits the entries and bytes that come out of an archive, whatever its header says."""
 
     def __init__(self, path: Path, target: Path, cancel: threading.Event | None) -> None:
         self.path, self.cancel, self.entries = path, cancel, 0
         self.left = min(MAX_UNPACKED_BYTES, shutil.disk_usage(target).free - SPARE_BYTES)
 
     def check(self) -> None:
-        """Raise Cancelled if that was asked for."""
+        """Raise Cancelled if ``cancel`` is set."""
         if self.cancel is not None and self.cancel.is_set():
             raise Cancelled("The import was cancelled; nothing was kept.")
 
     def fits(self, n_bytes: int) -> None:
-        """Refuse a file that announces more than there is room for."""
+        """Raise ImportRefused if ``n_bytes`` exceed the space left."""
         if n_bytes > self.left:
             raise ImportRefused(
-                f"{self.path.name} unpacks to more than there is room for (the disk, or "
-                f"{human_bytes(MAX_UNPACKED_BYTES)}).",
+                f"{self.path.name} unpacks to more than the disk has free, or to more than "
+                f"{human_bytes(MAX_UNPACKED_BYTES)}.",
                 remedy="Unpack it yourself and import the folder.",
             )
 
@@ -95,7 +95,7 @@ class _Budget:
             )
 
     def write(self, source: IO[bytes], place: Path) -> int:
-        """Copy all of ``source`` to ``place``, within the budget. Returns the bytes."""
+        """Copy ``source`` to ``place`` within the budget. Returns the number of bytes."""
         place.parent.mkdir(parents=True, exist_ok=True)
         done = 0
         with source, place.open("wb") as out:
@@ -107,12 +107,12 @@ class _Budget:
 
 
 def _short(name: str) -> str:
-    """The name of a member for a message of one line."""
+    """``name`` quoted, at most 80 characters."""
     return repr(name if len(name) <= 80 else name[:77] + "...")
 
 
 def _check_members(path: Path, archive: zipfile.ZipFile, budget: _Budget) -> None:
-    """Refuse a zip whose directory contradicts itself, before the first byte is unpacked."""
+    """Refuse a zip whose directory is inconsistent, before anything is unpacked."""
     members, names = archive.infolist(), set()
     for info in members:
         budget.entry(info.filename)
@@ -148,30 +148,30 @@ def _unzip(path: Path, target: Path, budget: _Budget) -> None:
             if info.is_dir():
                 (target / info.filename).mkdir(parents=True, exist_ok=True)
                 continue
-            known = ZIP_DECODERS.get(info.compress_type)  # zipfile itself unpacks these without a bound
+            known = ZIP_DECODERS.get(info.compress_type)  # zipfile unpacks these without a limit
             source = Decoded(raw_member(archive, info), known(info), crc=info.CRC) if known else archive.open(info)
             if budget.write(source, target / info.filename) != info.file_size:
                 raise zipfile.BadZipFile(f"{_short(info.filename)} has another length than announced")
 
 
 def _link_target(member: tarfile.TarInfo) -> str:
-    """Where a link of a tar archive points to, as a path within the archive; it may lead out of it."""
+    """Target of a tar link, as a path within the archive; it may lead out of it."""
     start = posixpath.dirname(member.name) if member.issym() else ""
     return posixpath.normpath(posixpath.join(start, member.linkname))
 
 
 def _untar(path: Path, target: Path, budget: _Budget) -> None:
-    """Regular files are written, links to them become second names of the same content.
+    """Write regular files; make a link to one a hard link.
 
-    No symbolic link is ever made, so that nothing can be written through one. The "data" filter of tarfile is not
-    enough: before Python 3.11.13 it could be led out of the folder (CVE-2025-4517).
+    Symbolic links are never created, so nothing can be written through one. The "data" filter of tarfile is not enough:
+    before Python 3.11.13 an archive could lead it out of the folder (CVE-2025-4517).
     """
     links: dict[str, str] = {}
     with opened(path) as plain:
         stream = TarStream(plain, budget.check)
         with tarfile.open(fileobj=stream, mode="r:") as archive:  # type: ignore[call-overload]
             while (member := archive.next()) is not None:
-                archive.members.clear()  # they would all be kept, with what their headers hold
+                archive.members.clear()  # tarfile would keep every member in memory
                 budget.entry(member.name)
                 name = posixpath.normpath(member.name)
                 if member.issym() or member.islnk():
@@ -195,9 +195,9 @@ def _untar(path: Path, target: Path, budget: _Budget) -> None:
 
 
 def _link(target: Path, links: dict[str, str], budget: _Budget) -> None:
-    """Give each linked file its second name."""
+    """Create the links as hard links, or copies on a disk without them."""
     for name, end in links.items():
-        for _ in range(8):  # links to links, as in no known cache; a circle ends here
+        for _ in range(8):  # links to links; a circle ends here
             end = links.get(end, end)
         place, content = target / name, target / end
         if content.is_file() and not place.exists():
@@ -210,10 +210,10 @@ def _link(target: Path, links: dict[str, str], budget: _Budget) -> None:
 
 
 def unpack(path: Path, target: Path, cancel: threading.Event | None = None) -> None:
-    """Unpack ``path`` into the folder ``target``. Nothing there is to be used unless this returns.
+    """Unpack ``path`` into the folder ``target``. Use the files only if this returns.
 
     Raises:
-        ImportRefused: damaged anywhere, too large, or with a path or link that leads out of the folder.
+        ImportRefused: the archive is damaged or too large, or a path or link leads out of the folder.
         Cancelled: on request.
     """
     target.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Do the files that a user has make a model? Everything is settled here before the first byte is copied."""
+"""Check that the files of an import form a model, before anything is copied."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from workbench.engine.settings import MelConfig
 
 @dataclass(frozen=True)
 class Examined:
-    """Everything about the import that was settled before the first byte is copied."""
+    """What the checks found: files, configuration, vocabulary, vocoder, and notes for the user."""
 
     files: FolderFiles
     backbone: str
@@ -45,7 +45,7 @@ class Examined:
 
 
 def known_model(files: FolderFiles) -> ModelSpec | None:
-    """The catalogue's entry that the layout names: ``<Name>.safetensors``, ``<Name>/``, ``models--owner--name``."""
+    """The catalogue entry that the layout names: ``<Name>.safetensors``, ``<Name>/``, ``models--owner--name``."""
     entries = [s for s in list_models() if s.kind in ("released", "community") and not s.not_runnable]
     names = {files.weights.stem.lower(), files.weights.parent.name.lower()}
     for spec in entries:
@@ -57,7 +57,7 @@ def known_model(files: FolderFiles) -> ModelSpec | None:
 
 
 def _configuration(config: str | Path | None, files: FolderFiles) -> tuple[str, dict[str, Any], MelConfig, str]:
-    """(backbone, arch, mel, where that was stated). Raises ImportRefused if nothing states it: it is never guessed."""
+    """(backbone, arch, mel, source of the configuration). Raises ImportRefused if none is stated; never guesses."""
     if config is not None:
         if Path(config).suffix in (".yaml", ".yml"):
             return *read_config(Path(config)), str(config)
@@ -73,7 +73,7 @@ def _configuration(config: str | Path | None, files: FolderFiles) -> tuple[str, 
     if files.config is not None:
         try:
             described = describes_a_model(files.config)
-        except WeightsError as error:  # some other tool's config.yaml; the layout's own name may still tell
+        except WeightsError as error:  # another tool's config.yaml; the layout may still name the model
             described, unusable = False, f" {error.what}"
         if described:
             return *read_config(files.config), f"{files.config.name} beside the weights"
@@ -81,14 +81,14 @@ def _configuration(config: str | Path | None, files: FolderFiles) -> tuple[str, 
     if known is not None:
         return known.backbone, dict(known.arch), known.mel, f"the name {known.name} in the layout"
     raise ImportRefused(
-        f"Nothing says which configuration {files.weights.name} was trained with.{unusable}",
+        f"The configuration of {files.weights.name} is not stated.{unusable}",
         remedy="Name it with "
-        f"config=: {', '.join(templates())}. Version 0 and version 1 look alike and sound wrong if mixed up.",
+        f"config=: {', '.join(templates())}. Versions 0 and 1 have the same tensors; the wrong one sounds wrong.",
     )
 
 
 def _read_weights(path: Path) -> tuple[Header, list[str]]:
-    """Header and notes. Raises WeightsError if cut short, ImportRefused if unsafe or foreign."""
+    """(header, notes). Raises WeightsError if cut short, ImportRefused if unsafe or of another model."""
     problem = file_problem(path)
     if "Git LFS pointer" in problem:
         raise ImportRefused(f"{path} {problem}.", remedy="Run `git lfs pull` in that folder and import again.")
@@ -107,7 +107,7 @@ def _read_weights(path: Path) -> tuple[Header, list[str]]:
 
 
 def _vocoder(given: str | Path | None, files: FolderFiles, mel: MelConfig) -> tuple[Path, Path] | None:
-    """The vocoder's two files, checked against each other and against ``mel``; None: take the one of the Hub."""
+    """(config, weights) of the vocoder, checked against each other and ``mel``; None: take the Hub's vocoder."""
     pair = files.vocoder
     if given is not None:
         pair = find_vocoder_in(user_path(given, "The vocoder"))
@@ -136,7 +136,7 @@ def _vocoder(given: str | Path | None, files: FolderFiles, mel: MelConfig) -> tu
 
 
 def examine(path: Path, config: str | Path | None, vocoder: str | Path | None, name: str | None) -> Examined:
-    """Find the files and check that they belong together."""
+    """Find the files of the import in ``path`` and check that they fit each other."""
     by_name = entry_called(name) if name else None
     files = find_in_folder(path, by_name)
     header, notes = _read_weights(files.weights)
@@ -162,14 +162,14 @@ def examine(path: Path, config: str | Path | None, vocoder: str | Path | None, n
         )
     notes += [f"Configuration: {stated}.", *vocabulary.repairs]
     if files.vocab is None:
-        notes.append("No vocabulary beside the weights; that of f5_tts was taken, which has the right length.")
+        notes.append("No vocabulary beside the weights; the one of f5_tts is used, which has the right length.")
     own = _vocoder(vocoder, files, mel)
-    notes += [] if own else ["No vocoder beside the weights; charactr/vocos-mel-24khz is taken from the caches."]
+    notes += [] if own else ["No vocoder beside the weights; charactr/vocos-mel-24khz from the caches is used."]
     return Examined(files, backbone, arch, mel, vocabulary, own, tuple(notes))
 
 
 def entry_called(name: str) -> ModelSpec | None:
-    """A catalogue entry of that very name, whose own configuration then counts."""
+    """The released or community entry ``name``, whose configuration is then used; None if there is none."""
     try:
         spec = get_model(name)
     except ModelError:

@@ -1,7 +1,7 @@
-"""A torch checkpoint: what it holds, and its tensors' bytes, read without torch and without running anything in it.
+"""Read a torch checkpoint without torch and without running its pickle.
 
-Two formats: a zip file with ``data.pkl`` and one member for each storage (torch 1.6 and later), and before it four
-pickles, a list of storages and their bytes. Both are read here, bounded by the size of the file.
+Two formats: a zip file with ``data.pkl`` and one member for each storage (torch 1.6 and later); before, four pickles, a
+list of storages and their bytes. Memory is bounded by the size of the file.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from workbench.engine.errors import ImportRefused, WeightsError
 PICKLE_MAX_BYTES = 8_000_000  # names and shapes only; the largest training checkpoint known here has 0.3 MB
 DIRECTORY_MAX_BYTES = 4_000_000  # of a zip file: 30,000 members
 LAYERS = ("ema_model_state_dict", "model_state_dict", "state_dict")
-"""Where a checkpoint keeps its weights, in the order in which inference takes them; a bare table is weights itself."""
+"""Keys of the weights in a checkpoint, preferred first; without any of them the table itself holds the weights."""
 
 _MAGIC = 0x1950A86A20F9469CFC6C
-# what damaged zip files make their readers raise
+# what zipfile raises for a damaged file
 _BROKEN = (
     zipfile.BadZipFile,
     ArithmeticError,
@@ -43,9 +43,9 @@ _BROKEN = (
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors of the layer that inference uses, and whether a training's optimizer state takes room beside it.
+    """Tensors that inference uses, and whether the file also holds optimizer state.
 
-    ``places`` says where in the file each tensor is: storage, offset, shape and stride.
+    ``places`` maps each tensor to its storage, offset, shape and stride, in elements.
     """
 
     header: Header
@@ -55,13 +55,13 @@ class Checkpoint:
 
 
 def choose_layer(top: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """(name, table) of the layer that inference takes; the name is empty where the table itself holds the weights."""
+    """(key, table) of the weights for inference; the key is "" if the table itself holds them."""
     layer = next((name for name in LAYERS if isinstance(top.get(name), dict)), "")
     return layer, top[layer] if layer else top
 
 
 def _directory_bytes(file: BinaryIO) -> int:
-    """Size of a zip file's directory as its end says, read before the directory is. Torch always writes ZIP64."""
+    """Size in bytes of a zip file's directory, by its end record. Torch always writes ZIP64."""
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - 22 - 20 - 56 - 65_535))
     tail = file.read()
@@ -74,7 +74,7 @@ def _directory_bytes(file: BinaryIO) -> int:
 
 
 class _Zipped:
-    """The format since torch 1.6."""
+    """The format of torch 1.6 and later."""
 
     def __init__(self, file: BinaryIO) -> None:
         length = _directory_bytes(file)
@@ -95,7 +95,7 @@ class _Zipped:
         self.top, _ = read_pickle(io.BytesIO(self.read("data.pkl", PICKLE_MAX_BYTES)))
 
     def read(self, name: str, limit: int) -> bytes:
-        """A member's bytes, their checksum compared. Raises NotPlain if there are more than ``limit``."""
+        """Bytes of a member, checksum compared. Raises NotPlain if it has more than ``limit``."""
         size = self.archive.getinfo(self.folder + name).file_size
         if size > limit:
             raise NotPlain(f"{name} has {size} bytes")
@@ -113,7 +113,7 @@ class _Plain:
         file.seek(0)
         start = io.BytesIO(file.read(PICKLE_MAX_BYTES))
         if read_pickle(start)[0] != _MAGIC:
-            raise NotPlain("it does not begin as torch begins")
+            raise NotPlain("it does not begin with torch's magic number")
         read_pickle(start)
         system, _ = read_pickle(start)
         if not isinstance(system, dict) or system.get("little_endian") is not True:
@@ -123,10 +123,10 @@ class _Plain:
         self._find(keys, {key: ITEM_BYTES[storage.dtype] for key, storage in storages.items()}, start.tell())
 
     def _find(self, keys: Any, item_bytes: dict[str, int], at: int) -> None:
-        """Find each storage: 8 bytes with its number of elements, then those."""
+        """Find each storage: 8 bytes with its number of elements, then the elements."""
         self.places: dict[str, tuple[int, int]] = {}
         if not isinstance(keys, list) or len(keys) != len(item_bytes):
-            raise NotPlain("its list of storages is not that of its tensors")
+            raise NotPlain("its list of storages does not fit its tensors")
         for key in keys:
             self.file.seek(at)
             size = struct.unpack("<q", self.file.read(8))[0] * item_bytes[key]
@@ -144,7 +144,7 @@ class _Plain:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[_Zipped | _Plain]:
-    """The file in its format. Whatever is wrong with it, here or in the block, is said as one WeightsError."""
+    """Open the file in its format. Raises WeightsError or ImportRefused for damage found here or in the block."""
     problem = file_problem(path)
     if problem:
         raise WeightsError(f"{path} {problem}.", remedy="Fetch or copy the file again.")
@@ -154,7 +154,7 @@ def _opened(path: Path) -> Iterator[_Zipped | _Plain]:
     except Foreign as error:
         raise ImportRefused(
             f"{path} is refused: {error}; reading it could run code.",
-            remedy="Use a .safetensors file, or save the weights anew from a source you trust.",
+            remedy="Use a .safetensors file, or save the weights again from a source you trust.",
         ) from error
     except NotPlain as error:
         raise WeightsError(
@@ -168,7 +168,7 @@ def _opened(path: Path) -> Iterator[_Zipped | _Plain]:
 
 
 def _described(path: Path, top: Any) -> Checkpoint:
-    """The layer that inference uses, its size checked against the file's."""
+    """The tensors for inference, their size checked against that of the file."""
     layer, table = choose_layer(top) if isinstance(top, dict) else ("", {})
     places = {name: value for name, value in table.items() if isinstance(value, StoredTensor)}
     if not places:
@@ -185,21 +185,21 @@ def _described(path: Path, top: Any) -> Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Names and shapes in a ``.pt`` file, without running what it asks for.
+    """Names and shapes of the tensors in a ``.pt`` file, without running its pickle.
 
     Raises:
-        ImportRefused: it asks for a function that plain weights do not need, or holds no weights.
-        WeightsError: it is cut short or not a checkpoint.
+        ImportRefused: the file names a function that plain weights do not need, or holds no weights.
+        WeightsError: the file is cut short or not a checkpoint.
     """
     with _opened(path) as found:
         return _described(path, found.top)
 
 
 def read_storages(path: Path) -> Iterator[tuple[Storage, bytes, dict[str, StoredTensor]]]:
-    """The bytes of each storage that inference needs, one after the other, with the tensors that lie in it.
+    """Yield each storage that inference needs with its bytes and its tensors.
 
     Raises:
-        ImportRefused, WeightsError: as ``read_checkpoint``; the bytes' checksum is wrong, or some are missing.
+        ImportRefused, WeightsError: as ``read_checkpoint``; or a checksum is wrong, or bytes are missing.
     """
     with _opened(path) as found:
         within: dict[Storage, dict[str, StoredTensor]] = {}
@@ -208,5 +208,5 @@ def read_storages(path: Path) -> Iterator[tuple[Storage, bytes, dict[str, Stored
         for storage, places in within.items():
             raw = found.storage(storage.key, storage.n_bytes)
             if len(raw) != storage.n_bytes:
-                raise NotPlain(f"storage {storage.key} has not the {storage.n_bytes} bytes that its tensors need")
+                raise NotPlain(f"storage {storage.key} does not have the {storage.n_bytes} bytes that its tensors need")
             yield storage, raw, places

@@ -1,7 +1,7 @@
-"""Streams that decompress within bounds: what a few bytes may unpack to is never held in memory at once.
+"""Decompress streams in bounded memory, however much a few bytes unpack to.
 
-The standard library's own readers are not enough here: bz2 and lzma pass over garbage behind their end, zipfile
-unpacks both without a bound, tarfile reads a header of any size in one piece and takes a damaged one for the end.
+The standard library is not enough: bz2 and lzma ignore garbage after their end, zipfile unpacks both without a limit,
+and tarfile reads a header of any size at once and treats a damaged one as the end.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _INPUT = 1 << 16
 
 
 class CappedFile(io.BufferedReader):
-    """A file that gives at most ``DIRECTORY_BYTES`` in one piece: zipfile reads a whole directory, however long."""
+    """A file that refuses reads of more than ``DIRECTORY_BYTES``: zipfile reads a directory at once."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(io.FileIO(path))
@@ -45,15 +45,15 @@ class CappedFile(io.BufferedReader):
 
 
 class Decoded(io.RawIOBase):
-    """What ``source`` decompresses to.
+    """The decompressed bytes of ``source``.
 
     Args:
-        new: makes the decompressor of bz2 or lzma; streams that follow one another are joined.
-        crc: if given, ``source`` is one stream and this the CRC-32 of what comes out.
+        new: makes a decompressor of bz2 or lzma; consecutive streams are joined.
+        crc: CRC-32 of the decompressed bytes; ``source`` must then be one stream.
 
     Raises:
-        EOFError: it is cut short.
-        OSError, lzma.LZMAError: damaged, or garbage behind its end.
+        EOFError: cut short.
+        OSError, lzma.LZMAError: damaged, or garbage after the end.
     """
 
     def __init__(self, source: IO[bytes], new: Callable[[], Any], *, crc: int | None = None) -> None:
@@ -68,7 +68,7 @@ class Decoded(io.RawIOBase):
         super().close()
 
     def read(self, size: int = -1) -> bytes:
-        """Up to ``size`` bytes, fewer only at the end; of no size, one block."""
+        """Up to ``size`` bytes, fewer only at the end; one block if ``size`` is negative."""
         wanted, parts = _BLOCK if size < 0 else size, []
         while wanted and not self._ended:
             block = self._decoder.decompress(self._feed(), wanted)
@@ -89,7 +89,7 @@ class Decoded(io.RawIOBase):
         return block
 
     def _next_stream(self) -> None:
-        """At the end of a stream: the next one follows, or nothing but the zeros that pad an xz file."""
+        """After the end of a stream: begin the next one, or end after the zeros that pad an xz file."""
         rest = self._decoder.unused_data or self._source.read(_INPUT)
         if self._crc is not None:
             if rest or self._sum != self._crc:
@@ -109,8 +109,9 @@ def _xz() -> lzma.LZMADecompressor:
 
 
 def _zip_lzma(info: zipfile.ZipInfo) -> Callable[[], Any]:
-    """Reads LZMA as zip has it: version, length of the properties, properties, stream. Of lzma's formats only the old
-    "alone" one has a memory limit, so the member is given the head of that.
+    """Reads LZMA as zip stores it: version, length of the properties, properties, stream.
+
+    Only lzma's format "alone" has a memory limit, so the member gets the head of that format.
     """
 
     class Decoder:
@@ -152,7 +153,7 @@ ZIP_DECODERS: dict[int, Callable[[zipfile.ZipInfo], Callable[[], Any]]] = {
 
 
 def raw_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
-    """The bytes of a member as the archive holds them, still compressed."""
+    """The compressed bytes of a member."""
     raw = copy.copy(info)
     raw.compress_type, raw.file_size, raw.CRC = zipfile.ZIP_STORED, info.compress_size, None  # type: ignore[assignment]
     return archive.open(raw)
@@ -160,7 +161,7 @@ def raw_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """What the tar archive ``path`` holds, decompressed by what its first bytes say: gzip, xz, bzip2 or none."""
+    """The tar archive ``path``, decompressed according to its first bytes: gzip, xz, bzip2 or none."""
     with path.open("rb") as file:
         start = file.read(6)
         file.seek(0)
@@ -176,7 +177,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 class TarStream:
-    """A decompressed tar, read once from front to end, whose headers are bounded before they are read.
+    """A decompressed tar that is read once from start to end; limits the size of its headers.
 
     Args:
         check: called before each read; raises to stop.
@@ -188,7 +189,7 @@ class TarStream:
 
     @contextmanager
     def content(self) -> Iterator[None]:
-        """What is read within the block is a file's content, not a header."""
+        """Reads within the block are a file's content, not a header."""
         self._in_content = True
         try:
             yield
@@ -212,7 +213,7 @@ class TarStream:
         return block
 
     def seek(self, offset: int) -> int:
-        """Forward only, by reading what lies between."""
+        """Move forward by reading; raises ReadError for a step back."""
         if offset < self._at:
             raise tarfile.ReadError("it cannot be read from front to end")
         while self._at < offset:
@@ -221,7 +222,7 @@ class TarStream:
         return self._at
 
     def finish(self) -> None:
-        """Read on to the very end. Raises ReadError unless the end mark was read, and nothing but zeros follows it."""
+        """Read to the end. Raises ReadError unless the end mark was read and only zeros follow it."""
         if len(self._last) != tarfile.BLOCKSIZE or self._last.strip(b"\0"):
             raise tarfile.ReadError("it has no end mark, or a damaged header in the middle")
         while block := self._source.read(_BLOCK):

@@ -1,8 +1,8 @@
-"""Finds a model's files in a folder, in any layout that people have.
+"""Find a model's files in a folder of any known layout.
 
-Known: the Hub's snapshot and whole ``models--*`` folders, ``ckpts/<Name>/`` as the model card tells to make it, ComfyUI
+Known: the Hub's snapshot and whole ``models--*`` folders, ``ckpts/<Name>/`` as on the model card, ComfyUI
 (``<Name>.safetensors`` beside ``<Name>.txt``), AllTalk (weights, ``vocab.txt`` and ``vocos/`` in one folder), this
-project's own (config.yaml beside them), and a bare weights file. Where two files fit, nothing is guessed.
+project's own (config.yaml beside them), and a bare weights file. If two files fit, none is chosen.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NOT_ACOUSTIC = ("duration", "optimizer", "scheduler", "pytorch_model", "bigvgan
 
 @dataclass(frozen=True)
 class FolderFiles:
-    """What was found; ``vocoder`` is (config, weights). None: the folder has no such file."""
+    """Files found in a folder; ``vocoder`` is (config, weights). None: the folder has no such file."""
 
     weights: Path
     vocab: Path | None
@@ -34,7 +34,7 @@ class FolderFiles:
 
 
 def _walk(folder: Path, unread: list[OSError]) -> Iterator[Path]:
-    """Files below ``folder``, links to files included, not deeper than MAX_DEPTH; ``unread`` takes what cannot be."""
+    """Files and links below ``folder``, at most MAX_DEPTH deep; errors of unreadable folders go into ``unread``."""
     seen, base = 0, len(folder.parts)
     for here, folders, files in os.walk(folder, onerror=unread.append):
         folders[:] = sorted(f for f in folders if f not in _SKIPPED and len(Path(here).parts) - base < MAX_DEPTH)
@@ -48,7 +48,7 @@ def _walk(folder: Path, unread: list[OSError]) -> Iterator[Path]:
 
 
 def _roots(folder: Path, spec: ModelSpec | None) -> list[Path]:
-    """Where to search: the best snapshot of a Hub cache (or of one repository of it), else the folder itself."""
+    """Folders to search: the best snapshot of each repository in a Hub cache, else the folder itself."""
     if (folder / "snapshots").is_dir():
         repo = folder.name.removeprefix("models--").replace("--", "/")
         return snapshots(folder.parent, repo)[:1]
@@ -66,7 +66,7 @@ def _is_vocoder_folder(path: Path) -> bool:
 
 
 def _candidates(roots: list[Path]) -> list[Path]:
-    """Every file that could be an acoustic model. Raises OSError if there is none, but a folder that cannot be read."""
+    """Files that could be an acoustic model. Raises OSError if there is none and a folder cannot be read."""
     unread: list[OSError] = []
     found = [
         p
@@ -82,7 +82,7 @@ def _candidates(roots: list[Path]) -> list[Path]:
 
 
 def _same_build(one: ModelSpec, other: ModelSpec) -> bool:
-    """Would weights of the one sound right in the other? What only one of them states is upstream's default."""
+    """Whether both entries have the same architecture. A value that only one states counts as equal."""
     both = one.arch.keys() & other.arch.keys()
     return one.name == other.name or (
         one.backbone == other.backbone and bool(both) and all(one.arch[k] == other.arch[k] for k in both)
@@ -90,7 +90,7 @@ def _same_build(one: ModelSpec, other: ModelSpec) -> bool:
 
 
 def _choose(found: list[Path], spec: ModelSpec | None, folder: Path) -> Path:
-    """The one file meant. Raises WeightsError if none or several fit."""
+    """The weights file of ``spec``, or the only one. Raises WeightsError if none or several fit."""
     if spec is not None:
         others = {s.name.lower() for s in list_models() if not _same_build(s, spec)}
         mine = [p for p in found if not {p.parent.name.lower(), p.stem.lower()} & others]
@@ -112,7 +112,7 @@ def _choose(found: list[Path], spec: ModelSpec | None, folder: Path) -> Path:
     if not found:
         raise WeightsError(f"{folder} holds no weights (.safetensors or .pt).", remedy="Give the folder of one model.")
     names = ", ".join(str(p.relative_to(folder)) if p.is_relative_to(folder) else str(p) for p in found[:5])
-    raise WeightsError(f"{folder} holds {len(found)} files that could be meant: {names}.", remedy="Give the one file.")
+    raise WeightsError(f"{folder} holds {len(found)} files that fit: {names}.", remedy="Give the path of one file.")
 
 
 def _upwards(start: Path, stop: Path) -> Iterator[Path]:
@@ -124,7 +124,7 @@ def _upwards(start: Path, stop: Path) -> Iterator[Path]:
 
 
 def _find_vocab(weights: Path, stop: Path, spec: ModelSpec | None) -> Path | None:
-    """The vocabulary nearest to the weights: by the weights' own name, by the catalogue's, then vocab.txt."""
+    """The vocabulary nearest to the weights: named as the weights, as in the catalogue, or vocab.txt."""
     names = [weights.with_suffix(".txt").name, *([Path(spec.vocab).name] if spec and spec.vocab else []), "vocab.txt"]
     for place in _upwards(weights.parent, stop):
         for name in names:
@@ -147,7 +147,7 @@ def find_vocoder_in(folder: Path) -> tuple[Path, Path] | None:
 
 
 def _find_vocoder(weights: Path, stop: Path) -> tuple[Path, Path] | None:
-    """A Vocos beside the weights or beside the folder."""
+    """(config, weights) of a Vocos beside the weights or the folder; None if there is none."""
     for place in (*_upwards(weights.parent, stop), stop.parent):
         try:
             inside = [p for p in sorted(place.iterdir()) if p.is_dir()]
@@ -165,10 +165,10 @@ def find_in_folder(folder: Path, spec: ModelSpec | None = None) -> FolderFiles:
 
     Args:
         folder: a folder in any known layout, or a weights file.
-        spec: the model that is meant; it settles which of several files to take. None: there must be only one.
+        spec: the model; decides which of several files to take. None: there must be only one.
 
     Raises:
-        WeightsError: nothing there, several fit, or the files are another model's.
+        WeightsError: no weights, several candidates, or files of another model.
     """
     folder = Path(os.path.abspath(user_path(folder)))
     try:
@@ -181,7 +181,7 @@ def find_in_folder(folder: Path, spec: ModelSpec | None = None) -> FolderFiles:
 
 
 def _find(folder: Path, spec: ModelSpec | None) -> FolderFiles:
-    """find_in_folder for a whole path. Raises OSError too."""
+    """As ``find_in_folder``, for an absolute path. Also raises OSError."""
     if folder.is_file():
         weights, stop = folder, folder.parent
     elif folder.is_dir():

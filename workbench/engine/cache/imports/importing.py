@@ -1,7 +1,7 @@
-"""import_model(): takes a folder, an archive or a weights file that the user has, in any layout, into the cache.
+"""import_model(): copy a user's folder, archive or weights file, in any layout, into the cache.
 
-The user's files are copied, never moved or changed. What cannot work is refused with its reason before
-anything is copied.
+The user's files are never moved or changed. A model that cannot work is refused, with the reason, before anything is
+copied.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 from workbench.engine.cache.drafts import sweep_drafts
 from workbench.engine.cache.imports.archives import SUFFIXES, is_archive, unpack
 from workbench.engine.cache.imports.checking import Examined, entry_called, examine, known_model
-from workbench.engine.cache.manifests import write_lock
+from workbench.engine.cache.manifests import write_manifest
 from workbench.engine.catalog import DEMO_VOICE, ModelSpec, get_model, imported_folder
 from workbench.engine.catalog.entries import NAME
 from workbench.engine.errors import CacheError, Cancelled, WorkbenchError
@@ -38,7 +38,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What was imported: its catalogue entry, what was noticed or mended, bytes copied, seconds."""
+    """Result of an import: catalogue entry, notes (what was found or repaired), bytes copied, seconds."""
 
     spec: ModelSpec
     notes: tuple[str, ...]
@@ -47,7 +47,7 @@ class ImportReport:
 
 
 def _name(wanted: str | None, found: Examined, path: Path) -> str:
-    """The name asked for, that of the known model, or one made from the path. Raises CacheError if it cannot be one."""
+    """The given name, else that of the known model, else one made from the path. Raises CacheError if unusable."""
     known = known_model(found.files)
     generic = re.fullmatch(r"model(_\w+)?|vocab|ckpts?", found.files.weights.stem, re.IGNORECASE)
     bare = path.is_file() and not is_archive(path)
@@ -65,7 +65,7 @@ def _name(wanted: str | None, found: Examined, path: Path) -> str:
 
 
 def _copy(source: Path, target: Path, step: Callable[[int], None]) -> None:
-    """Copy the content of ``source``, links followed."""
+    """Copy the content of ``source``, following links; call ``step`` with the size of each block."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with source.open("rb") as read, target.open("wb") as write:
         while block := read.read(READ_BYTES):
@@ -74,7 +74,7 @@ def _copy(source: Path, target: Path, step: Callable[[int], None]) -> None:
 
 
 def _describe(found: Examined, name: str, folder: Path) -> None:
-    """Write the vocabulary as upstream's reader needs it, and config.yaml in upstream's layout."""
+    """Write vocab.txt as upstream's reader needs it, and config.yaml in upstream's layout."""
     import yaml
 
     (folder / "vocab.txt").write_text(found.vocabulary.as_text(), encoding="utf-8", newline="\n")
@@ -91,7 +91,7 @@ def _describe(found: Examined, name: str, folder: Path) -> None:
 def _bring_in(
     found: Examined, name: str, about: dict[str, Any], on_progress: Progress | None, cancel: threading.Event | None
 ) -> int:
-    """Copy into a hidden folder, write the lock, and rename: the model appears whole or not at all. Returns bytes."""
+    """Copy into a hidden folder, write the manifest, and rename in one step. Returns the bytes copied."""
     copies = {found.files.weights: found.files.weights.name}
     if found.own_vocoder:
         copies |= {p: f"vocos/{p.name}" for p in found.own_vocoder}
@@ -115,17 +115,17 @@ def _bring_in(
         for source, relative in copies.items():
             _copy(source, part / relative, step)
         _describe(found, name, part)
-        write_lock(part, model=name, about=about)
+        write_manifest(part, model=name, about=about)
         os.replace(part, root / name)
     return total
 
 
 @contextmanager
 def _reserved(name: str) -> Iterator[Path]:
-    """A draft folder for the model ``name``, which nobody else can import meanwhile.
+    """A draft folder for the model ``name``; nobody else can import under that name meanwhile.
 
     Raises:
-        CacheError: the name is taken, or somebody is importing under it.
+        CacheError: the name is taken, or another import uses it.
     """
     other = "Remove it first, or choose another name with name=."
     with ExitStack() as held:
@@ -134,7 +134,7 @@ def _reserved(name: str) -> Iterator[Path]:
         except FileExistsError as error:
             raise CacheError(
                 f"A model {name} is being imported at this moment.",
-                remedy="Wait for that import to end, or choose another name with name=.",
+                remedy="Wait until that import has finished, or choose another name with name=.",
             ) from error
         taken = next((p for p in imported_folder().iterdir() if p.name.lower() == name.lower()), None)
         if taken is not None:
@@ -144,7 +144,7 @@ def _reserved(name: str) -> Iterator[Path]:
 
 @contextmanager
 def _unpacked(path: Path, cancel: threading.Event | None) -> Iterator[Path]:
-    """The folder or file itself, or what an archive holds, for as long as the block lasts."""
+    """``path`` itself, or for an archive a temporary folder with its content."""
     imported_folder().mkdir(parents=True, exist_ok=True)
     sweep_drafts()
     if not (path.is_file() and is_archive(path)):
@@ -154,13 +154,13 @@ def _unpacked(path: Path, cancel: threading.Event | None) -> Iterator[Path]:
         unpack(path, target, cancel)
         try:
             yield target
-        except WorkbenchError as error:  # people know their archive, not our draft
+        except WorkbenchError as error:  # name the user's archive, not our draft
             what, remedy = (text.replace(str(target), str(path)) for text in (error.what, error.remedy))
             raise type(error)(what, remedy=remedy) from error
 
 
 def _about(name: str, path: Path, found: Examined, license: str | None, languages: tuple[str, ...]) -> dict[str, Any]:
-    """What the lock says of the model beside its files."""
+    """Entries of the manifest besides the files."""
     known = entry_called(name)
     return {
         "title": known.title if known else name,
@@ -184,15 +184,15 @@ def import_model(
     on_progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> ImportReport:
-    """Copy a model that the user has into the cache and make it an entry of the catalogue.
+    """Copy a user's model into the cache and make it an entry of the catalogue.
 
     Args:
-        path: folder or archive in any layout that people have, or a weights file.
-        name: for the catalogue; the name of a catalogue entry makes the copy serve that entry. None: by the layout.
+        path: folder or archive in any known layout, or a weights file.
+        name: name in the catalogue; that of an existing entry makes the copy take its place. None: by the layout.
         config: one of upstream's configurations ("F5TTS_Base"), a catalogue name, or a .yaml file in upstream's layout.
             None: the config.yaml beside the weights, or the name of a known model in the layout.
-        vocoder: folder of a Vocos. None: the one beside the weights, else that of the caches.
-        license, languages: what is known of them.
+        vocoder: folder of a Vocos. None: the one beside the weights, else the one in the caches.
+        license, languages: of the model; None and (): those of the catalogue entry.
 
     Raises:
         ImportRefused: MLX weights, an LFS pointer, an unsafe pickle, another architecture, a wrong vocabulary,

@@ -1,8 +1,8 @@
-"""The object in a torch checkpoint, read from its pickle without pickle.
+"""Read the object in a torch checkpoint without running its pickle.
 
-A pickle is a program. This reader runs the few instructions that ``torch.save`` writes for tables of tensors, over a
-bounded number of bytes, and builds nothing but Python's own tables, lists, words and numbers; a function of torch that
-would rebuild a tensor becomes a note of its place and shape, any other function ends the reading.
+A pickle is a program. This reader interprets the few instructions that ``torch.save`` writes for tables of tensors, in
+a bounded number of bytes, and builds only dicts, lists, strings and numbers. A call that rebuilds a tensor becomes a
+record of its place and shape; any other call ends the reading.
 
 ``torch.load(weights_only=True)`` is no guard here: measured with torch 2.13, 26 bytes make it allocate 1.4 GB
 (``bytearray(1500000000)``), and a tuple nested three million deep as a key ends the process.
@@ -52,16 +52,16 @@ _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 class NotPlain(Exception):
-    """The pickle is damaged, or does what ``torch.save`` does not do for plain weights. One short line."""
+    """The pickle is damaged, or ``torch.save`` would not write it for plain weights. The message is one short line."""
 
 
 class Foreign(NotPlain):
-    """It names a function or class that plain weights do not need."""
+    """The pickle names a function or class that plain weights do not need."""
 
 
 @dataclass(frozen=True)
 class Storage:
-    """A block of elements: where it is kept, of which type, and how many."""
+    """A block of elements: key, type ("F32", ...) and number of elements."""
 
     key: str
     dtype: str
@@ -96,7 +96,7 @@ class _Name:
 
 
 class _Ignored:
-    """Takes the place of an object that weights do not need."""
+    """Replaces an object that weights do not need."""
 
 
 _IGNORED_VALUE = _Ignored()
@@ -104,7 +104,7 @@ _MARK = object()
 
 
 def _name(argument: str) -> Any:
-    """What a GLOBAL instruction names. Raises Foreign."""
+    """The function or class that a GLOBAL instruction names. Raises Foreign."""
     module, _, name = argument.partition(" ")
     known = (module, name) in (_REBUILD, _PARAMETER, _TABLE) or (module, name) in _IGNORED
     if not known and not (module == "torch" and name in STORAGES):
@@ -114,7 +114,7 @@ def _name(argument: str) -> Any:
 
 
 def _storage(given: Any) -> Storage:
-    """The block that ("storage", type, key, location, size) names; the format before torch 1.6 adds a view, None."""
+    """The storage for ("storage", type, key, location, size); the format before torch 1.6 appends None."""
     if not isinstance(given, tuple) or len(given) not in (5, 6) or given[0] != "storage":
         raise NotPlain("a storage is described in another way")
     kind, key, size = given[1], given[2], given[4]
@@ -128,7 +128,7 @@ def _storage(given: Any) -> Storage:
 
 
 def _tensor(given: tuple[Any, ...]) -> StoredTensor:
-    """The tensor that ``_rebuild_tensor_v2(storage, offset, shape, stride, ...)`` would make, checked to lie within."""
+    """The tensor of ``_rebuild_tensor_v2(storage, offset, shape, stride, ...)``. Raises NotPlain if it does not fit."""
     if len(given) < 4 or not isinstance(given[0], Storage):
         raise NotPlain("a tensor is described in another way")
     storage, offset, shape, stride = given[:4]
@@ -155,7 +155,7 @@ class _Machine:
         self.storages: dict[str, Storage] = {}
 
     def since_mark(self) -> list[Any]:
-        """Take off everything above the last mark, and the mark."""
+        """Pop the last mark and everything above it; returns what was above."""
         for at in range(len(self.stack) - 1, -1, -1):
             if self.stack[at] is _MARK:
                 found = self.stack[at + 1 :]
@@ -164,7 +164,7 @@ class _Machine:
         raise NotPlain("a mark is missing")
 
     def put(self, pairs: list[Any]) -> None:
-        """Names and values into the table on top. Only words are kept as names: nothing else names a weight."""
+        """Put keys and values into the dict on top. Keeps string keys only: weights have no others."""
         table = self.stack[-1]
         if not isinstance(table, dict | _Ignored) or len(pairs) % 2:
             raise NotPlain("a value is put into something that is no table")
@@ -172,14 +172,14 @@ class _Machine:
             table.update((k, v) for k, v in zip(pairs[::2], pairs[1::2], strict=True) if isinstance(k, str))
 
     def extend(self, items: list[Any]) -> None:
-        """Items into the list on top."""
+        """Append ``items`` to the list on top."""
         if not isinstance(self.stack[-1], list | _Ignored):
             raise NotPlain("a value is put into something that is no list")
         if isinstance(self.stack[-1], list):
             self.stack[-1].extend(items)
 
     def call(self) -> None:
-        """Replace a function and its arguments by what stands for the result."""
+        """Pop a function and its arguments; push the record that represents the result."""
         given, function = self.stack.pop(), self.stack.pop()
         if not isinstance(function, _Name) or not isinstance(given, tuple):
             raise NotPlain("something is called that is no function")
@@ -244,15 +244,15 @@ class _Machine:
 
 
 def read_pickle(stream: io.BytesIO) -> tuple[Any, dict[str, Storage]]:
-    """The object that the pickle at the position of ``stream`` describes; the position is then behind it.
+    """Read the pickle at the position of ``stream`` and move the position to its end.
 
     Returns:
-        (object, storages by their keys). The object is made of dict, list, tuple, str, int, float, bool, None,
-        ``StoredTensor``, and stand-ins for what weights do not need.
+        (object, key to storage). The object consists of dict, list, tuple, str, int, float, bool, None,
+        ``StoredTensor``, and placeholders for objects that weights do not need.
 
     Raises:
-        NotPlain: damaged, or not what ``torch.save`` writes.
-        Foreign: it asks for a function that plain weights do not need.
+        NotPlain: the pickle is damaged, or ``torch.save`` does not write such a one.
+        Foreign: it names a function that plain weights do not need.
     """
     machine = _Machine()
     try:

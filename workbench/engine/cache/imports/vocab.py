@@ -1,7 +1,7 @@
-"""Reading a vocabulary, and what can be wrong with one.
+"""Read and check a vocabulary.
 
-Upstream takes ``line[:-1]`` of each line as the token (f5_tts/model/utils.py, get_tokenizer): without a final newline
-the last token loses its last character, silently. Here tokens are parsed, so that the endings do not matter.
+Differs from upstream, which takes ``line[:-1]`` as the token (f5_tts/model/utils.py, get_tokenizer): without a final
+newline its last token silently loses a character. Here line ends are parsed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ MAX_BYTES = 4_000_000
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Tokens in their order, and what was mended on the way, one line each."""
+    """Tokens in order, and the repairs made while reading, one line each."""
 
     tokens: tuple[str, ...]
     repairs: tuple[str, ...]
 
     def as_text(self) -> str:
-        """As upstream's reader needs it: a newline after each token, the last one too."""
+        """The vocabulary as upstream's reader needs it: a newline after every token."""
         return "".join(f"{token}\n" for token in self.tokens)
 
 
@@ -31,7 +31,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
     """The tokens of ``path``. Accepts Windows line ends, and a last line without its end.
 
     Raises:
-        WeightsError: it cannot be read, is not UTF-8 text, or larger than any vocabulary.
+        WeightsError: the file cannot be read, is not UTF-8 text, or has more than 4 MB.
     """
     try:
         text = read_limited(path, MAX_BYTES).decode("utf-8-sig")
@@ -54,9 +54,9 @@ def read_vocabulary(path: Path) -> Vocabulary:
 
 
 def refuse_unusable(vocabulary: Vocabulary, path: Path) -> None:
-    """Raise ImportRefused for a token that stands twice, or another entry 0 than the space.
+    """Raise ImportRefused if a token occurs twice, or if entry 0 is not the space.
 
-    Upstream speaks entry 0 in place of an unknown character.
+    Upstream speaks entry 0 for an unknown character.
     """
     seen: set[str] = set()
     twice = next((t for t in vocabulary.tokens if t in seen or seen.add(t)), None)  # type: ignore[func-returns-value]
