@@ -40,7 +40,7 @@ def cepstra(mel: np.ndarray, n_coefficients: int = 13) -> np.ndarray:
 
 
 def distortion(mel_a: np.ndarray, mel_b: np.ndarray) -> float:
-    """Mel-cepstral distortion in dB, frame by frame, of two natural-log mels of one length [frames, n_mels]."""
+    """Mel-cepstral distortion in dB, frame by frame, of two natural-log mels of equal length [frames, n_mels]."""
     return float(np.linalg.norm(cepstra(mel_a) - cepstra(mel_b), axis=1).mean())
 
 
