@@ -70,7 +70,7 @@ def test_two_threads_on_the_page(open_page: Any, tiny_engine: Any, monkeypatch: 
     at.button(key="lab_threads").click().run()
     until(at, lambda page: "Sizes of tensors must match" in html_of(page))
     assert "the other&#x27;s words" in html_of(at)
-    assert any("behind the lock" in c.value for c in at.caption)
+    assert any("with the lock" in c.value for c in at.caption)
     assert "text_uncond" in at.code[0].value
 
 
