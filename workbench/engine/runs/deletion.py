@@ -11,7 +11,7 @@ from pathlib import Path
 from workbench.engine.errors import OutputError, RunError
 from workbench.engine.files.leftovers import sweep
 from workbench.engine.logs import pairs
-from workbench.engine.runs.paths import checked_id, folder_bytes, runs_root
+from workbench.engine.runs.paths import LEFTOVERS, checked_id, folder_bytes, runs_root
 
 log = logging.getLogger("workbench.runs")
 
@@ -66,7 +66,7 @@ def _remove(folder: Path) -> None:
 
 def sweep_leftovers() -> list[Path]:
     """Remove what programs that were killed left in runs/: drafts, and runs half deleted. Returns what was removed."""
-    found = [path for pattern in (".*.part", ".*.deleted") for path in sweep(runs_root(), pattern)]
+    found = [path for end in LEFTOVERS for path in sweep(runs_root(), f".*{end}")]
     if found:
         log.info("swept %d leftovers in runs/", len(found))
     return found

@@ -7,10 +7,9 @@ and the rows of plan and chunks belong together. Fields that an older program di
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
-import threading
-from collections import OrderedDict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
@@ -26,8 +25,6 @@ from workbench.engine.settings import MelConfig, SynthesisSettings
 FORMAT_VERSION = 1
 MAX_BYTES = 16 * 2**20  # of run.json: some 100,000 ODE steps; a hostile one of this size takes 600 MB to parse
 ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6,16}")
-_KEPT_BYTES = 24 * 2**20  # of parsed documents, counted as JSON: a thousand runs of usual length
-_KEPT_MAX_BYTES = 2 * 2**20  # a longer document is parsed anew each time
 
 
 def _iso(value: str) -> str:
@@ -46,11 +43,14 @@ def _id_or_nothing(value: str) -> str:
 
 def _complete(value: dict[str, Any]) -> dict[str, Any]:
     """All knobs, those that are missing at their defaults. Raises ValueError for an unknown or wrong one."""
+    wrong = (SettingsError, TypeError, OverflowError)
+    with contextlib.suppress(*wrong):
+        return SynthesisSettings(**value).as_dict()
     chosen = SynthesisSettings()
-    for name, wanted in value.items():
+    for name, wanted in value.items():  # one by one, to say which
         try:
             chosen = chosen.replace(**{name: wanted})
-        except (SettingsError, TypeError, OverflowError) as error:
+        except wrong as error:
             raise ValueError(f"{_plain(name)} is unknown, or out of its range") from error
     return chosen.as_dict()
 
@@ -237,13 +237,9 @@ def _check_rows(document: RunDocument) -> None:
 
 # Reading -------------------------------------------------------------------------------------------------------------
 
-_Key = tuple[str, int, int, int]
-_kept: OrderedDict[_Key, tuple[int, RunDocument | str]] = OrderedDict()
-_lock = threading.Lock()
-
 
 def read_document_of(folder: Path) -> RunDocument:
-    """run.json of ``folder``, parsed once for each version of the file. Treat it as read-only: it is shared.
+    """run.json of ``folder``, checked.
 
     Raises:
         RunError: it is missing, cannot be read, or is damaged.
@@ -252,47 +248,16 @@ def read_document_of(folder: Path) -> RunDocument:
     try:
         if not path.is_file():  # a pipe or a device would be read for ever
             raise damaged(folder.name, "run.json is missing")
-        stat = path.stat()
-        key = (str(path), stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        found = _find(key)
-        if found is None:
-            with path.open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
-            found = _parsed(content, folder.name)
-            _keep(key, len(content), found)
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise damaged(folder.name, f"run.json: {error.strerror or error}") from error
-    if isinstance(found, str):
-        raise damaged(folder.name, found)
-    return found
-
-
-def _parsed(content: bytes, run_id: str) -> RunDocument | str:
     if len(content) > MAX_BYTES:
-        return f"run.json is larger than {MAX_BYTES >> 20} MB"
+        raise damaged(folder.name, f"run.json is larger than {MAX_BYTES >> 20} MB")
     try:
-        return parse(content, run_id)
+        return parse(content, folder.name)
     except ValueError as error:
-        return str(error)
-
-
-def _find(key: _Key) -> RunDocument | str | None:
-    with _lock:
-        if key not in _kept:
-            return None
-        _kept.move_to_end(key)
-        return _kept[key][1]
-
-
-def _keep(key: _Key, n_bytes: int, found: RunDocument | str) -> None:
-    cost = 1_000 if isinstance(found, str) else n_bytes  # what is wrong is one line, however long the file
-    if cost > _KEPT_MAX_BYTES:
-        return
-    with _lock:
-        _kept[key] = (cost, found)
-        total = sum(size for size, _ in _kept.values())
-        while total > _KEPT_BYTES:
-            total -= _kept.popitem(last=False)[1][0]
+        raise damaged(folder.name, str(error)) from error
 
 
 def damaged(run_id: str, reason: str) -> RunError:

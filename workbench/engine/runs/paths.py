@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from pathlib import Path
 
 from workbench.engine.errors import RunError
@@ -11,6 +12,11 @@ from workbench.engine.files.places import home
 from workbench.engine.runs.document import ID
 
 log = logging.getLogger("workbench.runs")
+
+_LOCAL = {"apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "hfs", "ntfs", "overlay", "tmpfs", "xfs", "zfs"}
+LEFTOVERS = (".part", ".deleted")  # ends of the hidden names of drafts and of runs half deleted
+# Two changes within one tick of the file system's clock cannot be told apart: files as young as that have no stamp yet.
+_TICK_NS, _COARSE_TICK_NS = 100_000_000, 2_100_000_000
 
 
 def runs_root() -> Path:
@@ -63,3 +69,64 @@ def folder_bytes(folder: Path) -> int:
     except OSError:
         log.debug("cannot be counted: %s", folder.name)
     return total
+
+
+def look(root: Path) -> tuple[dict[str, str], bool]:
+    """What lies in ``root``, without reading any file.
+
+    Returns:
+        Id to stamp of every folder and link with a run's name, the newest first, and whether there are drafts or half
+        deleted runs. Equal stamps, equal files; "" is equal to nothing: the files may still change unseen.
+
+    Raises:
+        RunError: ``root`` cannot be read. One that does not exist is empty.
+    """
+    try:
+        with os.scandir(root) as entries:
+            seen = list(entries)
+    except FileNotFoundError:
+        return {}, False
+    except OSError as error:
+        raise RunError(
+            f"The folder of runs {root} cannot be read: {error.strerror}.",
+            remedy="Is it yours? WORKBENCH_HOME names another.",
+        ) from error
+    found = [entry for entry in seen if ID.fullmatch(entry.name) and (entry.is_symlink() or entry.is_dir())]
+    found.sort(key=lambda entry: entry.name, reverse=True)
+    now = time.time_ns()
+    stamps = {entry.name: _stamp(entry.path, entry.is_symlink(), now) for entry in found}
+    return stamps, any(entry.name[0] == "." and entry.name.endswith(LEFTOVERS) for entry in seen)
+
+
+def _stamp(folder: str, is_link: bool, now: int) -> str:
+    """Times and sizes of the files of the run in ``folder`` that lists show, and of the folder, as text.
+
+    Inodes are left out, since some file systems number anew with every mount; the time of an inode's last change
+    stands in for them. It cannot be set back, as that of the content can.
+    """
+    parts = ["link" if is_link else "folder"]
+    for path in (folder, f"{folder}/run.json", f"{folder}/notes.json"):
+        try:
+            found = os.stat(path)
+        except OSError:
+            parts.append("-")
+            continue
+        for at in (found.st_mtime_ns, found.st_ctime_ns):
+            if abs(now - at) < (_TICK_NS if at % 1_000_000 else _COARSE_TICK_NS):
+                return ""
+        size = 0 if path is folder else found.st_size
+        parts.append(f"{found.st_mtime_ns}.{found.st_ctime_ns}.{size}")
+    return " ".join(parts)
+
+
+def is_on_this_machine(folder: Path) -> bool:
+    """Whether ``folder`` lies on a file system that no other machine writes to; False where that is not known."""
+    import psutil
+
+    place = os.path.realpath(folder)
+    try:
+        mounts = psutil.disk_partitions(all=True)
+    except (OSError, RuntimeError):
+        return False
+    above = [m for m in mounts if place == m.mountpoint or place.startswith(m.mountpoint.rstrip("/\\") + os.sep)]
+    return max(above, key=lambda m: len(m.mountpoint)).fstype.lower() in _LOCAL if above else False

@@ -7,23 +7,22 @@ note, a star) lies in a file of its own; run.json never changes.
 from __future__ import annotations
 
 import logging
-import os
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workbench.engine.errors import OutputError, RunError
 from workbench.engine.files.leftovers import claim
 from workbench.engine.logs import pairs
+from workbench.engine.runs import index
 from workbench.engine.runs.deletion import delete_run, is_link, sweep_leftovers
-from workbench.engine.runs.document import ID, RunDocument, read_document_of
+from workbench.engine.runs.document import RunDocument, read_document_of
 from workbench.engine.runs.files import read_run, read_wave, write_files
-from workbench.engine.runs.notes import MAX_CHARACTERS, read_notes, write_notes
+from workbench.engine.runs.notes import MAX_CHARACTERS, write_notes
 from workbench.engine.runs.paths import checked_id, folder_bytes, run_folder, runs_root, version_of
-from workbench.engine.timing import rtf
+from workbench.engine.runs.summary import RunSummary, summary_of
 
 if TYPE_CHECKING:  # it imports torch, which listing runs does not need
     from workbench.engine.speech.results import Run
@@ -51,52 +50,6 @@ __all__ = [
     "sweep_leftovers",
     "version_of",
 ]
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """A run as lists show it, read without its arrays.
-
-    Attributes:
-        id, created_at, model, voice, text, device, dtype: as in ``results.Run``.
-        seconds: of audio.
-        total_seconds: of processing, loading apart.
-        rtf: real-time factor.
-        first_audio_seconds: from the start of the run to the first chunk's samples.
-        n_chunks: chunks.
-        settings: name to value.
-        note, star: what a person added.
-        n_bytes: on disk.
-        envelope: peaks of the waveform, 0 to 1, for a sparkline.
-        has_trajectory: the ODE's states were kept.
-        sweep: name of the sweep it was made in, or "".
-        parent: id of the run it was made from by speaking one chunk again, or "".
-        remade_chunk: index of that chunk.
-        is_link: its folder is a symbolic link; deleting the run removes the link alone.
-    """
-
-    id: str
-    created_at: str
-    model: str
-    voice: str
-    text: str
-    seconds: float
-    total_seconds: float
-    rtf: float
-    first_audio_seconds: float
-    n_chunks: int
-    settings: dict[str, Any] = field(hash=False)
-    device: str = "cpu"
-    dtype: str = "fp32"
-    note: str = ""
-    star: bool = False
-    n_bytes: int = 0
-    envelope: tuple[float, ...] = ()
-    has_trajectory: bool = False
-    sweep: str = ""
-    parent: str = ""
-    remade_chunk: int | None = None
-    is_link: bool = False
 
 
 # Writing -------------------------------------------------------------------------------------------------------------
@@ -158,7 +111,7 @@ def load_wave(run_id: str, index: int) -> tuple[np.ndarray, int]:
 
 
 def read_document(run_id: str) -> RunDocument:
-    """run.json of ``run_id``, checked, without reading any array. Treat it as read-only: it is shared.
+    """run.json of ``run_id``, checked, without reading any array.
 
     Raises:
         RunError: not an id, no such run, or damaged.
@@ -181,69 +134,23 @@ def broken_runs() -> list[tuple[str, str]]:
 
 
 def scan() -> tuple[list[RunSummary], list[tuple[str, str]]]:
-    """``list_runs`` and ``broken_runs`` in one reading. Whatever else lies in runs/ is left alone.
+    """``list_runs`` and ``broken_runs`` in one look. Whatever else lies in runs/ is left alone.
 
     Raises:
         RunError: the folder of runs itself cannot be read.
     """
-    sweep_leftovers()
-    good, broken = [], []
-    for name in _names():
-        try:
-            good.append(summarise(name))
-        except RunError as error:
-            if os.path.lexists(runs_root() / name):  # else it was deleted just now
-                broken.append((name, str(error)))
-    return good, broken
-
-
-def _names() -> list[str]:
-    """Names in runs/ that are ids, of folders and of links, the newest first."""
-    try:
-        with os.scandir(runs_root()) as entries:
-            found = [e.name for e in entries if ID.fullmatch(e.name) and (e.is_symlink() or e.is_dir())]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise RunError(
-            f"The folder of runs {runs_root()} cannot be read: {error.strerror}.",
-            remedy="Is it yours? WORKBENCH_HOME names another.",
-        ) from error
-    return sorted(found, reverse=True)
+    found = index.entries()
+    good = [entry.summary for entry in found.values() if entry.summary is not None]
+    return good, [(run_id, entry.problem) for run_id, entry in found.items() if entry.summary is None]
 
 
 def summarise(run_id: str) -> RunSummary:
-    """The summary of one run.
+    """The summary of one run, from its folder.
 
     Raises:
         RunError: not an id, no such run, or its run.json is damaged. The arrays are not looked at.
     """
-    folder = run_folder(run_id)
-    document, notes = read_document_of(folder), read_notes(folder)
-    return RunSummary(
-        id=run_id,
-        created_at=document["created_at"],
-        model=document["model"],
-        voice=document["voice"],
-        text=document["text"],
-        seconds=document["audio_seconds"],
-        total_seconds=document["total_seconds"],
-        rtf=rtf(document["total_seconds"], document["audio_seconds"]),
-        first_audio_seconds=document["time_to_first_audio_seconds"],
-        n_chunks=len(document["chunks"]),
-        settings=dict(document["settings"]),
-        device=document["device"],
-        dtype=document["dtype"],
-        note=notes.get("note", ""),
-        star=notes.get("star", False),
-        n_bytes=folder_bytes(folder),
-        envelope=tuple(document["envelope"]),
-        has_trajectory=document["has_trajectory"],
-        sweep=document["sweep"],
-        parent=document["parent"],
-        remade_chunk=document["remade_chunk"],
-        is_link=folder.is_symlink(),
-    )
+    return summary_of(run_folder(run_id))
 
 
 # Changing ------------------------------------------------------------------------------------------------------------

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from typing import Any
-
 import numpy as np
 import streamlit as st
 
-from workbench.engine.errors import RunError
-from workbench.engine.runs.store import RunSummary, list_runs, read_document
+from workbench.engine.runs.index import chunk_rows
+from workbench.engine.runs.store import list_runs
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech import costs
 from workbench.engine.speech.voices import Voice
 from workbench.ui import resources
 from workbench.ui.parts import forms
 
+MEASURED_RUNS = 200  # the newest; their chunks are enough to price all sizes
 UNMEASURED = costs.CostModel(0.0, 1.0, 0.0)  # one unit per frame: the work, where its speed is not known
 SCANNED = sorted({int(s) for s in np.geomspace(forms.CHUNK_BYTES_LOW, forms.CHUNK_BYTES_HIGH, 44)})
 
@@ -36,14 +33,14 @@ def measured_points(model: str) -> list[costs.Point]:
         return []
     engine = resources.engine_if_loaded(model)
     device, dtype = (engine.loaded.device, engine.loaded.dtype) if engine else (runs[0].device, runs[0].dtype)
-    return costs.points_of(_documents(runs[:200]), model, device, dtype)
-
-
-def _documents(runs: Sequence[RunSummary]) -> Iterator[dict[str, Any]]:
-    """run.json of each that can still be read."""
-    for run in runs:
-        with suppress(RunError):  # deleted since it was listed
-            yield read_document(run.id)
+    runs = [run for run in runs if (run.device, run.dtype) == (device, dtype)][:MEASURED_RUNS]
+    rows = chunk_rows([run.id for run in runs])
+    documents = (
+        {"id": run.id, "model": run.model, "device": run.device, "dtype": run.dtype, "parent": run.parent,
+         "settings": run.settings, "plans": rows.get(run.id, ()), "chunks": rows.get(run.id, ())}
+        for run in runs
+    )  # fmt: skip
+    return costs.points_of(documents, model, device, dtype)
 
 
 def numbers(option: costs.Option, unit: str) -> None:

@@ -26,13 +26,13 @@ from workbench.ui import resources, style
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import compare_view, run_tools, sources
 
+TABLE_ROWS = 500  # a row with its waveform has 1 KB, and the table goes to the browser whole
 
-def matches(run: RunSummary, query: str) -> bool:
-    """Every word of ``query`` occurs in what is known of the run; ``nfe_step=7`` finds a setting."""
-    known = [run.id, run.text, run.note, run.voice, run.model, run.device, run.sweep, run.created_at]
-    known += [f"{name}={value}" for name, value in run.settings.items()]
-    haystack = " ".join(known).casefold()
-    return all(word in haystack for word in query.casefold().split())
+
+def first_rows(runs: Sequence[RunSummary]) -> list[RunSummary]:
+    """As many of ``runs`` as a table draws at once, the one that the address names among them."""
+    wanted = st.query_params.get("run")
+    return [*runs[:TABLE_ROWS], *(run for run in runs[TABLE_ROWS:] if run.id == wanted)]
 
 
 def origin() -> str:
@@ -215,10 +215,12 @@ if every:
         "Search", key="runs_query", live=True, placeholder="words of text or note, a voice, nfe_step=7", max_chars=200
     )
     starred = only.toggle("Starred only", key="runs_starred")
-    shown = [run for run in every if matches(run, query) and (run.star or not starred)]
-    st.caption(f"{len(shown)} of {len(every)} runs. Tick one to open it, two or more to compare.")
+    shown = [run for run in every if run.matches(query) and (run.star or not starred)]
+    rows = first_rows(shown)
+    cut = f" The newest {TABLE_ROWS} are in the table: search for older ones." if len(shown) > TABLE_ROWS else ""
+    st.caption(f"{len(shown)} of {len(every)} runs. Tick one to open it, two or more to compare.{cut}")
     try:
-        chosen = table(shown) if shown else []
+        chosen = table(rows) if rows else []
         if chosen:
             actions(chosen)
         if len(chosen) == 1:
