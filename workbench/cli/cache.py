@@ -12,7 +12,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from workbench.cli.info import random_model
-from workbench.cli.output import console, print_json, say, table
+from workbench.cli.output import confirm, console, print_json, say, table
 from workbench.engine import cache
 from workbench.engine.cache.paths import cache_root
 from workbench.engine.errors import CacheError
@@ -76,7 +76,7 @@ def fetch(
     plan = cache.plan_fetch(model, update=update)
     say(plan.describe(), stderr=True)
     if plan.download_bytes and not yes and sys.stdin.isatty():
-        _confirm("Download it?")
+        confirm("Download it?")
     with _bytes_bar(plan.download_bytes, as_json) as report:
         done = cache.fetch(model, on_progress=report, update=update)
     if as_json:
@@ -84,13 +84,6 @@ def fetch(
                     "seconds": done.seconds, "lock": str(done.manifest)})  # fmt: skip
     else:
         say(f"{done.model} is complete.")
-
-
-def _confirm(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise CacheError(f"{question} Nobody is there to answer.", remedy="Add --yes.")
-    if not typer.confirm(question, err=True):
-        raise typer.Exit(1)
 
 
 @contextmanager
@@ -150,7 +143,7 @@ def rm(
         say(f"kept: {reason}", stderr=as_json)
     say(f"{len(plan.paths)} files and links of {plan.model}, {human_bytes(plan.bytes)}", stderr=as_json)
     if not dry_run and not yes:
-        _confirm("Remove them?")
+        confirm("Remove them?")
     freed = 0 if dry_run else plan.execute()
     if as_json:
         print_json({"model": plan.model, "paths": [str(p) for p in plan.paths], "bytes": plan.bytes,

@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from workbench.engine import logs
+from workbench.engine.errors import WorkbenchError
 from workbench.engine.timing import Progress as Step
 from workbench.engine.visible import visible, visible_json
 
@@ -42,6 +44,14 @@ def _has_width(stderr: bool) -> bool:
 def say(line: str, *, stderr: bool = False) -> None:
     """Print ``line`` for people, wrapped where there is a width."""
     console(stderr=stderr).print(_text(line), soft_wrap=not _has_width(stderr))
+
+
+def confirm(question: str) -> None:
+    """Ask on the terminal; exit code 1 unless the answer is yes. Raises WorkbenchError where nobody can answer."""
+    if not sys.stdin.isatty():
+        raise WorkbenchError(f"{question} Nobody is there to answer.", remedy="Add --yes.")
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(1)
 
 
 def print_json(document: Any) -> None:

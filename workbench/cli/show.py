@@ -11,7 +11,7 @@ def run(document: dict[str, Any]) -> None:
     """A row for each chunk, then the totals."""
     columns = ("chunk", "text", "bytes", "planned s", "real s", "text s", "ODE s", "vocoder s", "RTF")
     rows = [
-        (c["index"], _short(c["text"]), c["n_bytes"], c["planned_seconds"], c["audio_seconds"], c["text_seconds"],
+        (c["index"], short(c["text"]), c["n_bytes"], c["planned_seconds"], c["audio_seconds"], c["text_seconds"],
          c["ode_seconds"], c["vocoder_seconds"], c["rtf"])
         for c in document["chunks"]
     ]  # fmt: skip
@@ -29,7 +29,8 @@ def run(document: dict[str, Any]) -> None:
         f"first audio {document['time_to_first_audio_seconds']:.2f} s  total {document['total_seconds']:.2f} s  "
         f"audio {document['audio_seconds']:.2f} s  RTF {document['rtf']:.2f}"
     )
-    say(f"wrote {document['out']}")
+    if "out" in document:
+        say(f"wrote {document['out']}")
 
 
 def plan(document: dict[str, Any]) -> None:
@@ -53,5 +54,6 @@ def plan(document: dict[str, Any]) -> None:
         say(f"voice {document['voice']}: {warning}")
 
 
-def _short(text: str, width: int = 40) -> str:
+def short(text: str, width: int = 40) -> str:
+    """The beginning of ``text``, with … where something was left out."""
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,181 @@
+"""``workbench runs``: the runs that are kept: list, show, delete, export, and questions in SQL."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from workbench.cli import output, show
+from workbench.cli.output import console, print_json, say, table
+from workbench.engine.cache.paths import human_bytes
+from workbench.engine.errors import SettingsError, WorkbenchError
+from workbench.engine.files import outputs
+from workbench.engine.runs import index, store, tables
+from workbench.engine.visible import visible
+
+runs_app = typer.Typer(no_args_is_help=True, help="Runs that are kept: list, show, delete, export, ask.")
+
+LISTED = 50  # rows of a table, unless another number is asked for
+RunId = Annotated[str, typer.Argument(metavar="ID", help="Id of a run, see `workbench runs ls`.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+@runs_app.command("ls")
+def ls(
+    search: Annotated[
+        str, typer.Option("--search", help="Only runs with these words: of text, note, nfe_step=7.")
+    ] = "",
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=0, help=f"List this many at most. Default: {LISTED}, with --json all.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the runs, the newest first, and the folders that cannot be read."""
+    every, broken = store.scan()
+    found = [run for run in every if run.matches(search)]
+    shown = found[: len(found) if as_json else LISTED] if limit is None else found[:limit]
+    if as_json:
+        print_json({
+            "root": str(store.runs_root()), "n_runs": len(every), "n_found": len(found),
+            "runs": [_document(run) for run in shown],
+            "broken": [{"id": run_id, "reason": reason} for run_id, reason in broken]})  # fmt: skip
+        return
+    columns = ("id", "★", "audio s", "total s", "RTF", "chunks", "NFE", "seed", "voice", "model", "text")
+    rows = [
+        (r.id, "★" if r.star else "", r.seconds, r.total_seconds, r.rtf, r.n_chunks, r.settings.get("nfe_step"),
+         r.settings.get("seed"), r.voice, r.model, show.short(" ".join(r.text.split())))
+        for r in shown
+    ]  # fmt: skip
+    title = f"{len(shown)} of {len(found)} runs in {store.runs_root()}"
+    console().print(table(title, columns, rows, right=columns[2:8]))
+    for _, reason in broken:
+        say(reason)
+
+
+def _document(run: store.RunSummary) -> dict[str, Any]:
+    found = asdict(run)
+    del found["envelope"]
+    return found
+
+
+@runs_app.command("show")
+def show_(run_id: RunId, as_json: Json = False) -> None:
+    """Show a run: a row for each chunk, then the totals."""
+    run = store.load_run(run_id, trajectories=False)
+    summary = store.summarise(run_id)
+    document = run.as_dict() | {"note": summary.note, "star": summary.star, "folder": str(store.run_folder(run_id))}
+    if as_json:
+        print_json(document)
+        return
+    show.run(document)
+    if summary.note:
+        say(f"note: {summary.note}")
+
+
+@runs_app.command("rm")
+def rm(
+    run_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of runs, also of damaged ones.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete runs for good, each whatever becomes of the others."""
+    chosen = list(dict.fromkeys(run_ids))
+    n_bytes = sum(store.folder_bytes(store.run_folder(run_id)) for run_id in chosen)
+    if not yes:
+        output.confirm(f"Delete {len(chosen)} {'run' if len(chosen) == 1 else 'runs'}, {human_bytes(n_bytes)}?")
+    freed, deleted, problems = 0, [], []
+    for run_id in chosen:
+        try:
+            freed += store.delete_run(run_id)
+            deleted.append(run_id)
+        except WorkbenchError as error:
+            problems.append(str(error))
+    if as_json:
+        print_json({"deleted": deleted, "freed_bytes": freed, "problems": problems})
+    elif deleted:
+        say(f"Deleted {len(deleted)}, {human_bytes(freed)} are free again.")
+    if problems:
+        raise WorkbenchError(" ".join(problems))
+
+
+def _formats() -> dict[str, tuple[str, Callable[[Any], bytes | str]]]:
+    """Name of an export to the suffix of its file and the function that makes its content."""
+    from workbench.engine.runs import exports
+
+    return {
+        "wav": (".wav", exports.wav),
+        "flac": (".flac", exports.flac),
+        "csv": (".csv", exports.timings_csv),
+        "textgrid": (".TextGrid", exports.text_grid),
+        "trace": (".json", exports.trace_json),
+        "zip": (".zip", exports.everything_zip),
+    }
+
+
+@runs_app.command("export")
+def export(
+    run_id: RunId,
+    kind: Annotated[str, typer.Option("--as", help="wav, flac, csv, textgrid, trace or zip.")] = "wav",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File. Default: named after the run.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a run in the format of other tools."""
+    from workbench.engine.runs.exports import file_stem
+
+    formats = _formats()
+    if kind.lower() not in formats:
+        raise SettingsError(f"There is no export {kind!r}.", remedy=f"Choose one of {', '.join(formats)}.")
+    suffix, make = formats[kind.lower()]
+    store.run_folder(run_id)
+    path = out or Path(f"f5tts-{run_id}{suffix}")
+    outputs.check_place(path)
+    before = outputs.stamp(path) if out else None  # a name that was given may be overwritten
+    run = store.load_run(run_id, trajectories=False)
+    content = make(run)
+    written = outputs.save(path, content.encode() if isinstance(content, str) else content, before)
+    if as_json:
+        print_json({"id": run_id, "as": kind.lower(), "out": str(written), "bytes": written.stat().st_size})
+    else:
+        say(f"wrote {written}")
+
+
+@runs_app.command("sql")
+def sql(
+    question: Annotated[
+        str | None, typer.Argument(metavar="SELECT", help="One SELECT over runs and chunks. None: list their columns.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option("--time-limit", min=0.0, help="Give up after so many seconds.")
+    ] = tables.QUERY_SECONDS,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+) -> None:
+    """Ask the index of all runs. It is only read; every setting is a column.
+
+    For instance: workbench runs sql "SELECT nfe_step, count(*), avg(rtf) FROM runs GROUP BY nfe_step"
+    """
+    if as_json and as_csv:
+        raise SettingsError("--json and --csv exclude each other.", remedy="Give one of them.")
+    if question is None:
+        columns, rows = ["table", "column"], [(name, c) for name, all_ in tables.columns().items() for c in all_]
+    else:
+        columns, rows = index.ask(question, seconds)
+    rows = [tuple(value.hex() if isinstance(value, bytes) else value for value in row) for row in rows]
+    if as_json:
+        print_json({"columns": columns, "rows": rows})
+    elif as_csv:
+        sheet = io.StringIO()
+        csv.writer(sheet, lineterminator="\n").writerows([columns, *rows])
+        # a program is given the texts as they are; a terminal nothing that steers it
+        lines = sheet.getvalue().splitlines() if sys.stdout.isatty() else ()
+        print("\n".join(map(visible, lines)) if lines else sheet.getvalue(), end="\n" if lines else "")
+    else:
+        numbers = [c for k, c in enumerate(columns) if rows and all(isinstance(row[k], (int, float)) for row in rows)]
+        console().print(table(f"{len(rows)} rows", columns, rows, right=numbers))
