@@ -15,7 +15,6 @@ from workbench.cli.info import random_model
 from workbench.cli.output import confirm, console, print_json, say, table
 from workbench.engine import cache
 from workbench.engine.cache.paths import cache_root
-from workbench.engine.errors import CacheError
 from workbench.engine.files.writing import human_bytes
 
 cache_app = typer.Typer(no_args_is_help=True, help="The offline model cache.")

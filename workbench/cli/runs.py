@@ -14,9 +14,9 @@ import typer
 
 from workbench.cli import output, show
 from workbench.cli.output import console, print_json, say, table
-from workbench.engine.cache.paths import human_bytes
 from workbench.engine.errors import SettingsError, WorkbenchError
 from workbench.engine.files import outputs
+from workbench.engine.files.writing import human_bytes
 from workbench.engine.runs import index, store, tables
 from workbench.engine.visible import visible
 
@@ -127,7 +127,6 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a run in the format of other tools."""
-    from workbench.engine.runs.exports import file_stem
 
     formats = _formats()
     if kind.lower() not in formats:

@@ -187,6 +187,9 @@ def ask(connection: sqlite3.Connection, sql: str, seconds: float = QUERY_SECONDS
     connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
     try:
         connection.execute("PRAGMA query_only = ON")
+        connection.execute(
+            "SELECT 1 FROM json_each('[]'), json_tree('[]')"
+        )  # else nobody would be allowed to set them up
         connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY)
         cursor = connection.execute(sql)
         rows = cursor.fetchmany(QUERY_MAX_ROWS + 1)
@@ -200,7 +203,7 @@ def ask(connection: sqlite3.Connection, sql: str, seconds: float = QUERY_SECONDS
                 "Only SELECT is allowed.", remedy="The index is made from the folders of the runs."
             ) from error
         raise RunError(
-            f"The question cannot be answered: {error}.", remedy="One SELECT over runs and chunks."
+            f"The question cannot be answered: {str(error).rstrip('.')}.", remedy="One SELECT over runs and chunks."
         ) from error
     if cursor.description is None:
         raise RunError("There is no question.", remedy="For instance: SELECT id, rtf FROM runs WHERE nfe_step = 7.")
