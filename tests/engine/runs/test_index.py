@@ -408,7 +408,7 @@ print(sorted(path.name for path in store.runs_root().iterdir() if path.name.star
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions of Unix")
 @pytest.mark.parametrize("indexed", [True, False])
-def test_a_folder_that_is_read_only_is_listed(indexed: bool, monkeypatch: Any) -> None:
+def test_a_folder_that_is_read_only_is_listed(indexed: bool, settled: None, monkeypatch: Any) -> None:
     home = Path(tempfile.mkdtemp())  # pytest's own folders are closed to all but their owner
     monkeypatch.setenv("WORKBENCH_HOME", str(home))
     many_runs.write_runs(home / "runs", 5)
