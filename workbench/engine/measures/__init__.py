@@ -1,0 +1,18 @@
+"""Measures of runs, chunks, sounds and pairs: one file for each kind; whoever shows numbers iterates over them.
+
+To add one, write a module here with a function under ``@measure``; tables, CSV and pages show it. Modules are
+registered in the order of their names, the measures of one in the order they are written in.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+
+from workbench.engine.measures.registry import CHUNK, PAIR, RUN, SOUND, Measure, every, get, row, values
+from workbench.engine.measures.subjects import Pair, Sound, Times
+
+__all__ = ["CHUNK", "PAIR", "RUN", "SOUND", "Measure", "Pair", "Sound", "Times", "every", "get", "row", "values"]
+
+for _found in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name):
+    import_module(f"{__name__}.{_found.name}")
