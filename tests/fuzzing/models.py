@@ -126,7 +126,7 @@ def _speak(name: str, folder: Path | None = None) -> None:
 
     engine = load_engine(name, folder=folder, device="cpu", dtype="fp32")
     run = engine.run(seeds.TEXT, seeds.voice(), SynthesisSettings(nfe_step=1))
-    exports.wav(run)
+    exports.get("wav").make(run)
 
 
 def _lists(source: Source) -> None:

@@ -6,16 +6,25 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import re
+import shlex
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
-from workbench.engine.runs import exports
+from workbench.engine import measures
+from workbench.engine.errors import RunError
+from workbench.engine.runs import exports, store
+from workbench.engine.runs.exports.readme import command
+from workbench.engine.runs.exports.textgrid import chunk_intervals
 from workbench.engine.settings import SynthesisSettings
+from workbench.engine.signal.audio import to_bytes
+from workbench.engine.speech.voices import make_voice
 from workbench.engine.timing import Sample
 
 TEXT = "He said stop, now. The second one follows it, at once. A third ends the text."
@@ -31,15 +40,25 @@ def run(tiny_engine: Any, voice: Any) -> Any:
     return dataclasses.replace(made, utilisation=(Sample(0.1, 50.0, 40.0, 10**9), Sample(0.2, 60.0, 50.0, 2 * 10**9)))
 
 
-@pytest.mark.parametrize("make", [exports.wav, exports.flac])
-def test_sound_is_the_speech_at_its_level(run: Any, make: Any) -> None:
-    wave, rate = soundfile.read(io.BytesIO(make(run)), dtype="float32")
+def made(name: str, run: Any) -> str:
+    return exports.get(name).make(run).decode()
+
+
+def unzipped(run: Any) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(exports.get("zip").make(run))) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.mark.parametrize("name", ["wav", "flac"])
+def test_sound_is_the_speech_at_its_level(run: Any, name: str) -> None:
+    wave, rate = soundfile.read(io.BytesIO(exports.get(name).make(run)), dtype="float32")
     assert rate == run.sample_rate and len(wave) == len(run.wave)
     assert np.abs(wave - np.clip(run.wave, -1, 1)).max() < 1 / 2**14
 
 
 def test_timings_have_a_row_per_chunk_whose_stages_add_up(run: Any) -> None:
-    rows = list(csv.DictReader(io.StringIO(exports.timings_csv(run))))
+    rows = list(csv.DictReader(io.StringIO(made("csv", run))))
     assert [row["text"] for row in rows] == [c.chunk.text for c in run.chunks]
     for row, start in zip(rows, run.starts, strict=True):
         stages = sum(float(row[name]) for name in ("text_seconds", "ode_seconds", "vocoder_seconds"))
@@ -48,7 +67,7 @@ def test_timings_have_a_row_per_chunk_whose_stages_add_up(run: Any) -> None:
 
 
 def test_the_text_grid_covers_the_sound_without_gaps(run: Any) -> None:
-    grid = exports.text_grid(run)
+    grid = made("textgrid", run)
     low = [float(v) for v in re.findall(r"^ {12}xmin = (\S+)$", grid, re.M)]
     high = [float(v) for v in re.findall(r"^ {12}xmax = (\S+)$", grid, re.M)]
     texts = re.findall(r'^ {12}text = "(.*)"$', grid, re.M)
@@ -60,7 +79,7 @@ def test_the_text_grid_covers_the_sound_without_gaps(run: Any) -> None:
 
 
 def test_the_trace_holds_every_span_and_sample(run: Any) -> None:
-    events = json.loads(exports.trace_json(run))["traceEvents"]
+    events = json.loads(made("trace", run))["traceEvents"]
     spans = [e for e in events if e["ph"] == "X"]
     assert len(spans) == len(run.spans) and min(e["ts"] for e in spans) == 0
     assert {e["name"] for e in spans} >= {"ode", "ode.step", "vocoder", "text"}
@@ -73,31 +92,113 @@ def test_the_trace_holds_every_span_and_sample(run: Any) -> None:
     assert memory == pytest.approx([1000, 2000]) and not any(e["name"] == "gpu" for e in events)
 
 
+def test_every_measure_of_a_chunk_is_a_column(run: Any) -> None:
+    for row in csv.DictReader(io.StringIO(made("csv", run))):
+        for one in measures.every(measures.CHUNK, measures.SOUND):
+            assert one.needs or row[one.name] == "" or np.isfinite(float(row[one.name])), one.name
+        assert float(row["rtf"]) == pytest.approx(float(row["total_seconds"]) / float(row["audio_seconds"]), rel=1e-4)
+        assert float(row["peak_dbfs"]) < 1
+
+
+@pytest.mark.parametrize("one", exports.every(), ids=lambda one: one.name)
+def test_each_export_has_content_and_a_name_that_is_safe(run: Any, one: exports.Export) -> None:
+    assert len(one.make(run)) > 100
+    assert re.fullmatch(r"f5tts-[0-9A-Za-z-]+(\.[A-Za-z]+)+", one.file_name(run)) and one.label and one.about
+    odd = dataclasses.replace(run, id="../x\n<b>")
+    assert re.fullmatch(r"f5tts-[0-9A-Za-z_-]+(\.[A-Za-z]+)+", one.file_name(odd))
+
+
+def test_an_export_that_is_not_there_is_named() -> None:
+    with pytest.raises(RunError, match=r"no export 'mp3'.*Known: wav, flac"):
+        exports.get("mp3")
+
+
+def test_two_exports_cannot_share_a_name() -> None:
+    with pytest.raises(ValueError, match="share a name"):
+        exports.export("wav", ".other", "audio/wav", "x", "x")(lambda run: b"")
+    with pytest.raises(ValueError, match="share a name"):
+        exports.export("other", ".x", "audio/wav", "x", "x", member="speech.wav")(lambda run: b"")
+
+
 def test_the_zip_holds_everything_under_safe_names(run: Any) -> None:
-    with zipfile.ZipFile(io.BytesIO(exports.everything_zip(run))) as archive:
-        assert archive.testzip() is None
-        names = set(archive.namelist())
-        mel = np.load(io.BytesIO(archive.read("mel.npy")), allow_pickle=False)
-        document = json.loads(archive.read("run.json"))
+    files = unzipped(run)
     chunks = {f"chunks/{i + 1:03d}.wav" for i in range(len(run.chunks))}
-    assert names == chunks | {
-        *(
-            "speech.wav",
-            "speech.flac",
-            "timings.csv",
-            "chunks.TextGrid",
-            "trace.json",
-            "run.json",
-            "text.txt",
-            "mel.npy",
-        )
-    }
-    assert np.array_equal(mel, run.mel) and document["text"] == TEXT
-    assert re.fullmatch(r"[0-9A-Za-z-]+", exports.file_stem(run))
+    others = {one.member: one for one in exports.every() if one.name != "zip"}
+    assert set(files) == chunks | set(others) | {"run.json", "text.txt", "mel.npy", "README.txt"}
+    assert set(others) == {"speech.wav", "speech.flac", "timings.csv", "chunks.TextGrid", "trace.json"}
+    for name, one in others.items():
+        assert files[name] == one.make(run)
+    mel = np.load(io.BytesIO(files["mel.npy"]), allow_pickle=False)
+    assert np.array_equal(mel, run.mel) and json.loads(files["run.json"])["text"] == TEXT
+    wave, _ = soundfile.read(io.BytesIO(files["chunks/002.wav"]), dtype="float32")
+    assert len(wave) == len(run.chunks[1].wave)
+
+
+def test_the_zip_holds_the_reference_that_was_saved_with_the_run(run: Any, voice: Any) -> None:
+    assert "reference.wav" not in unzipped(run)
+    recording = to_bytes(voice.audio, 24_000)
+    path = store.save_run(run) / "reference.wav"
+    path.write_bytes(recording)
+    files = unzipped(run)
+    assert files["reference.wav"] == recording and files["reference.txt"].decode() == run.ref_text
+    assert "--ref-audio=reference.wav" in files["README.txt"].decode()
+    path.write_bytes(b"not a recording")
+    assert "reference.wav" not in unzipped(run)
+    path.unlink()
+    os.mkfifo(path)  # reading it would wait for ever
+    assert "reference.wav" not in unzipped(run)
+
+
+def test_the_readme_names_every_file_and_its_command_is_the_run(run: Any) -> None:
+    files = unzipped(run)
+    readme = files["README.txt"].decode()
+    for name in set(files) - {"README.txt"}:
+        assert name in readme or name.startswith("chunks/")
+    (line,) = (line for line in readme.splitlines() if line.startswith("    python"))
+    assert shlex.split(line) == command(run, own_reference=False)
+
+
+@pytest.mark.parametrize("own_reference", [True, False])
+def test_the_command_of_the_readme_gives_the_same_samples(
+    tiny_engine: Any, voice: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_reference: bool
+) -> None:
+    """It is run in the unpacked folder, with the tiny engine in place of the model it names."""
+    from workbench.cli import main
+
+    words = "It's \"own\" text; others call me -- 'mother' nature."
+    speaker = make_voice(to_bytes(voice.audio, 24_000), words) if own_reference else voice
+    settings = SynthesisSettings(
+        nfe_step=3, max_chunk_bytes=40, seed=11, cfg_strength=0.0, use_epss=False, sway_sampling_coef=None
+    )
+    run = tiny_engine.run('He\'s "here" -- all of it, now.\nThe second line.', speaker, settings)
+    run = dataclasses.replace(run, model="demo-voice")
+    if own_reference:
+        (store.save_run(run) / "reference.wav").write_bytes(to_bytes(speaker.audio, 24_000))
+    for name, content in unzipped(run).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        "workbench.engine.speech.synthesis.load_engine", lambda *given, **named: asked.append(given) or tiny_engine
+    )
+    monkeypatch.chdir(tmp_path)
+    (line,) = (line for line in (tmp_path / "README.txt").read_text().splitlines() if line.startswith("    python"))
+    with pytest.raises(SystemExit) as ended:
+        main(shlex.split(line)[3:])
+    assert not ended.value.code and asked
+    again, _ = soundfile.read(tmp_path / "again.wav", dtype="int16")
+    first, _ = soundfile.read(tmp_path / "speech.wav", dtype="int16")
+    assert np.array_equal(again, first)
+
+
+def test_the_readme_says_which_chunks_were_made_again(run: Any) -> None:
+    changed = dataclasses.replace(run, chunks=(run.chunks[0], dataclasses.replace(run.chunks[1], seed=77)))
+    assert "chunks 2 (seed 77)" in unzipped(changed)["README.txt"].decode()
+    assert "Made again" not in unzipped(run)["README.txt"].decode()
 
 
 def test_borders_of_chunks_lie_in_the_middle_of_their_fades(run: Any) -> None:
-    found = exports.chunk_intervals(run)
+    found = chunk_intervals(run)
     assert len(run.chunks) > 1
     for (_, end, _), start, before, first in zip(found, run.starts[1:], run.chunks, run.starts, strict=False):
         middle = (start + first + len(before.wave)) / 2 / run.sample_rate

@@ -14,31 +14,21 @@ from workbench.ui.runs import run_live
 if TYPE_CHECKING:
     from workbench.engine.speech.results import Run
 
-# label, ending, type, function of engine.exports, what it is
-_FILES = (
-    ("WAV", ".wav", "audio/wav", "wav", "The speech, 16 bit, at its true level"),
-    ("FLAC", ".flac", "audio/flac", "flac", "The same, half the size"),
-    ("CSV", ".csv", "text/csv", "timings_csv", "One row per chunk: sizes and seconds of each stage"),
-    ("TextGrid", ".TextGrid", "text/plain", "text_grid", "The chunks as intervals, for Praat"),
-    ("Trace", ".trace.json", "application/json", "trace_json", "For chrome://tracing and ui.perfetto.dev"),
-    ("All, as zip", ".zip", "application/zip", "everything_zip", "Everything, each chunk apart, and the mel"),
-)
-
 
 def downloads(run: Run) -> None:
     """A button per format; each file is made when its button is pressed."""
     from workbench.engine.runs import exports
 
     with st.container(horizontal=True, gap="small"):
-        for label, suffix, mime, make, about in _FILES:
+        for made in exports.every():
             st.download_button(
-                label,
-                data=lambda make=getattr(exports, make): make(run),
-                file_name=exports.file_stem(run) + suffix,
-                mime=mime,
-                help=about,
+                made.label,
+                data=lambda made=made: made.make(run),
+                file_name=made.file_name(run),
+                mime=made.mime,
+                help=made.about,
                 on_click="ignore",
-                key=f"download_{suffix}",
+                key=f"download_{made.name}",
             )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from workbench import figures
+from workbench.engine import measures
 from workbench.engine.signal import spectra
 from workbench.ui.parts.theme import is_dark
 
@@ -35,9 +36,9 @@ def _loading(run_id: str, dark: bool, _run: Run) -> figures.Figure:
 
 @st.cache_data(show_spinner=False, max_entries=8)
 def _wav(run_id: str, _run: Run) -> bytes:
-    from workbench.engine.runs.exports import wav
+    from workbench.engine.runs import exports
 
-    return wav(_run)
+    return exports.get("wav").make(_run)
 
 
 def show_run(run: Run, remade_chunk: int | None = None) -> None:
@@ -66,20 +67,16 @@ def _chart(figure: Any, key: str, alt: str) -> None:
 def _numbers(run: Run, remade: int | None) -> None:
     cells = [
         ("Speech", f"{run.audio_seconds:.2f} s", "Length of the joined audio."),
-        (
-            "First audio after",
-            f"{run.time_to_first_audio_seconds:.2f} s",
-            "Until the first chunk's samples were there.",
-        ),
+        ("First audio after", f"{run.time_to_first_audio_seconds:.2f} s", measures.get("first_audio_seconds").help),
         ("Whole run", f"{run.total_seconds:.2f} s", "From the first chunk's text to the joined audio, loading apart."),
-        ("RTF", f"{run.rtf:.2f}", "Processing time over audio time; below 1 is faster than real time."),
+        ("RTF", f"{run.rtf:.2f}", measures.get("rtf").help),
         ("Load, once", f"{run.load_seconds:.1f} s", "Paid once per server, before the first run; not by this one."),
     ]
     if remade is not None:
         own = run.chunks[remade]
         cells[1:4] = [
             (f"Chunk {remade + 1} remade in", f"{run.total_seconds:.2f} s", "The others were kept as they were."),
-            ("RTF of the chunk", f"{own.rtf:.2f}", "Processing time over audio time of this chunk alone."),
+            ("RTF of the chunk", f"{own.rtf:.2f}", measures.get("rtf").help),
         ]
     with st.container(horizontal=True, gap="medium"):
         for label, value, about in cells:

@@ -171,7 +171,7 @@ def actions(runs: Sequence[RunSummary]) -> None:
         if len(runs) == 1:
             run_id = runs[0].id
             st.download_button(
-                "Everything (zip)", lambda: exports.everything_zip(load_run(run_id, trajectories=False)),
+                "Everything (zip)", lambda: exports.get("zip").make(load_run(run_id, trajectories=False)),
                 file_name=f"f5tts-{run_id}.zip", mime="application/zip", on_click="ignore",
                 icon=":material/folder_zip:", key="zip",
             )  # fmt: skip

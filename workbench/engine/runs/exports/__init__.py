@@ -1,0 +1,16 @@
+"""A run in the formats of other tools: sound, CSV, Praat TextGrid, a trace for Perfetto, and all of it in a zip.
+
+To add one, write a module here with a function of a run under ``@export``; page, zip and command line offer it.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+
+from workbench.engine.runs.exports.registry import Export, every, export, get
+
+__all__ = ["Export", "every", "export", "get"]
+
+for _found in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name):
+    import_module(f"{__name__}.{_found.name}")

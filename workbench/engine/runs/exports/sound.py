@@ -1,0 +1,19 @@
+"""The speech as a sound file."""
+
+from __future__ import annotations
+
+from workbench.engine.runs.exports.registry import export
+from workbench.engine.signal.audio import to_bytes
+from workbench.engine.speech.results import Run
+
+
+@export("wav", ".wav", "audio/wav", "WAV", "The speech, 16 bit, at its true level", member="speech.wav")
+def wav(run: Run) -> bytes:
+    """The speech, 16 bit, at its true level."""
+    return to_bytes(run.wave, run.sample_rate, ".wav")
+
+
+@export("flac", ".flac", "audio/flac", "FLAC", "The same, without loss in half the space", member="speech.flac")
+def flac(run: Run) -> bytes:
+    """The speech, without loss, in half the space."""
+    return to_bytes(run.wave, run.sample_rate, ".flac")

@@ -1,0 +1,42 @@
+"""The chunks as a TextGrid for Praat."""
+
+from __future__ import annotations
+
+from workbench.engine.runs.exports.registry import export
+from workbench.engine.speech.results import Run
+
+
+def chunk_intervals(run: Run) -> list[tuple[float, float, str]]:
+    """(from, to, text) of each chunk in seconds, without gaps: a border is in the middle of its cross-fade.
+
+    A pause is an interval without text.
+    """
+    rate, total = run.sample_rate, len(run.wave)
+    intervals, end = [], 0.0
+    for index, (start, result) in enumerate(zip(run.starts, run.chunks, strict=True)):
+        if start > end:
+            intervals.append((end / rate, start / rate, ""))
+        low, high = max(float(start), end), start + len(result.wave)
+        if index + 1 < len(run.starts) and run.starts[index + 1] < high:
+            high = (run.starts[index + 1] + high) / 2
+        intervals.append((low / rate, high / rate, result.chunk.text))
+        end = high
+    return [*intervals, (end / rate, total / rate, "")] if end < total else intervals
+
+
+@export(
+    "textgrid", ".TextGrid", "text/plain", "TextGrid", "The chunks as intervals, for Praat", member="chunks.TextGrid"
+)
+def text_grid(run: Run) -> str:
+    """The chunks as a TextGrid in Praat's long text format, one interval tier. Opens beside the WAV in Praat."""
+    intervals = chunk_intervals(run)
+    end = f"{run.audio_seconds:.6f}"
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {end}"]
+    lines += ["tiers? <exists>", "size = 1", "item []:", "    item [1]:", '        class = "IntervalTier"']
+    lines += ['        name = "chunks"', "        xmin = 0", f"        xmax = {end}"]
+    lines += [f"        intervals: size = {len(intervals)}"]
+    for i, (low, high, text) in enumerate(intervals, 1):
+        shown = " ".join(text.split()).replace('"', '""')  # Praat doubles a quote inside of a string
+        lines += [f"        intervals [{i}]:", f"            xmin = {low:.6f}", f"            xmax = {high:.6f}"]
+        lines += [f'            text = "{shown}"']
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,39 @@
+"""One row per chunk: what was planned, what it took, and what can be measured in it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from workbench.engine import measures
+from workbench.engine.runs.exports.registry import export
+from workbench.engine.speech.results import Run
+
+_FACTS = (
+    *("index", "n_bytes", "seed", "start_seconds", "planned_seconds", "audio_seconds", "total_seconds"),
+    "n_evaluations",
+    "pause_seconds",
+)
+
+
+@export("csv", ".csv", "text/csv", "CSV", "One row per chunk: sizes, seconds of each stage, level and pitch",
+        member="timings.csv")  # fmt: skip
+def timings_csv(run: Run) -> str:
+    """One row per chunk: its facts, then every measure of a chunk and of a sound that needs no package, its text."""
+    measured = [m.name for m in measures.every(measures.CHUNK, measures.SOUND) if not m.needs]
+    sheet = io.StringIO()
+    writer = csv.DictWriter(sheet, [*_FACTS, *measured, "text"], lineterminator="\n")
+    writer.writeheader()
+    for result, start in zip(run.chunks, run.starts, strict=True):
+        row = result.as_dict()
+        found = {name: row[name] for name in (*_FACTS, "text") if name in row}
+        found |= {"start_seconds": start / run.sample_rate}
+        found |= measures.values(measures.CHUNK, measures.Times.of_chunk(row), light=True)
+        found |= measures.values(measures.SOUND, measures.Sound.of_chunk(result, run.mel_config), light=True)
+        writer.writerow({name: _rounded(value) for name, value in found.items()})
+    return sheet.getvalue()
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, 6) if isinstance(value, float) else value
