@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.cli.output import console, say, table
+from workbench.engine import measures
 
 
 def run(document: dict[str, Any]) -> None:
     """A row for each chunk, then the totals."""
-    columns = ("chunk", "text", "bytes", "planned s", "real s", "text s", "ODE s", "vocoder s", "RTF")
+    measured = measures.every(measures.CHUNK)
+    columns = ("chunk", "text", "bytes", "planned s", "real s", *(f"{m.label} {m.unit}".strip() for m in measured))
     rows = [
-        (c["index"], short(c["text"]), c["n_bytes"], c["planned_seconds"], c["audio_seconds"], c["text_seconds"],
-         c["ode_seconds"], c["vocoder_seconds"], c["rtf"])
+        (c["index"], short(c["text"]), c["n_bytes"], c["planned_seconds"], c["audio_seconds"],
+         *_measured(c, measured))
         for c in document["chunks"]
     ]  # fmt: skip
     settings = document["settings"]
@@ -26,11 +28,19 @@ def run(document: dict[str, Any]) -> None:
     say("")
     say(
         f"load {document['load_seconds']:.2f} s ({loads['acoustic']} acoustic model, {loads['vocoder']} vocoder)  "
-        f"first audio {document['time_to_first_audio_seconds']:.2f} s  total {document['total_seconds']:.2f} s  "
-        f"audio {document['audio_seconds']:.2f} s  RTF {document['rtf']:.2f}"
+        f"total {document['total_seconds']:.2f} s  audio {document['audio_seconds']:.2f} s"
     )
+    times = measures.Times.of_run(document)
+    found = [(m, m.value(times)) for m in measures.every(measures.RUN)]
+    say("  ".join(f"{m.label} {m.shown(value)}" for m, value in found if value is not None))
     if "out" in document:
         say(f"wrote {document['out']}")
+
+
+def _measured(chunk: dict[str, Any], wanted: list[measures.Measure]) -> list[str]:
+    times = measures.Times.of_chunk(chunk)
+    found = ((m, m.value(times)) for m in wanted)
+    return ["-" if value is None else f"{value:.{m.digits}f}" for m, value in found]
 
 
 def plan(document: dict[str, Any]) -> None:

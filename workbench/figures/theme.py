@@ -18,6 +18,7 @@ STAGE_COLOURS = {
     "vocoder": "#e08a1e",
     "cross_fade": "#c74f8b",
     "save": "#8b8b8b",
+    "other": "#8b8b8b",
 }
 STAGE_TITLES = {
     "import": "import",
@@ -33,6 +34,7 @@ STAGE_TITLES = {
     "vocoder": "vocoder",
     "cross_fade": "cross-fade",
     "save": "save",
+    "other": "other",
 }
 # neighbours differ in hue and lightness; for the chunks of a text and the runs of a comparison
 CHUNK_COLOURS = ("#2f72c4", "#e08a1e", "#2a9d78", "#c74f8b", "#8a63c9", "#5c9fb0")

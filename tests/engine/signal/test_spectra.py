@@ -195,7 +195,9 @@ def test_runs_are_compared_by_what_differs(tiny_engine: Any, voice: Any, _own_ho
     assert {row["setting"] for row in rows} == {"seed", "speed"}
     assert next(row for row in rows if row["setting"] == "speed")[c.id] == 0.5
     same_length = compare_mels(a.mel, b.mel)
-    assert not same_length.warped and same_length.mcd_decibels > 0 and same_length.change.shape == a.mel.shape
+    assert (
+        not same_length.warped and same_length.measured["mcd_decibels"] > 0 and same_length.change.shape == a.mel.shape
+    )
     longer = compare_mels(a.mel, c.mel)
     assert longer.warped and longer.b.shape == a.mel.shape
     assert sum(stage_seconds(a).values()) == pytest.approx(a.total_seconds, rel=0.2)

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.engine.signal.alignment import align, distortion
+from workbench.engine import measures
 from workbench.engine.signal.spectra import difference, mel_decibels
-from workbench.engine.timing import total
 
 if TYPE_CHECKING:
     from workbench.engine.runs.store import RunSummary
     from workbench.engine.speech.results import Run
 
 AUDIBLE_DECIBELS = 80.0  # below the loudest; what lies deeper does not count as different
-STAGES = ("reference_mel", "text", "ode", "vocoder", "cross_fade")
 
 
 def differing(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
@@ -33,8 +31,7 @@ def differing(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
 
 def stage_seconds(run: Run) -> dict[str, float]:
     """Seconds of each stage of the run, loading apart, and what none of them explains as "other"."""
-    spans = [s for s in run.spans if s.start_seconds >= 0]
-    return {stage: total(spans, stage) for stage in STAGES if any(s.name == stage for s in spans)}
+    return dict(measures.Times.of_run(run.as_dict()).stages)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,26 +41,27 @@ class MelComparison:
     Attributes:
         a, b: dB [frames, n_mels], on a's frames.
         change: b - a, dB, where either is audible.
-        mcd_decibels: mel-cepstral distortion; along the alignment if there was one.
+        measured: name to value of every measure of a pair.
         warped: b was time-aligned to a, because their lengths differ.
     """
 
     a: np.ndarray
     b: np.ndarray
     change: np.ndarray
-    mcd_decibels: float
+    measured: dict[str, float | None]
     warped: bool
 
 
 def compare_mels(a: np.ndarray, b: np.ndarray) -> MelComparison:
-    """Compare natural-log mels [frames, n_mels]; time-aligned (``alignment.align``) where their lengths differ.
+    """Compare natural-log mels [frames, n_mels]; time-aligned where their lengths differ (``measures.Pair``).
 
-    Equal lengths are compared frame by frame: runs of one plan, with another seed or number of steps, share their time.
+    Raises:
+        AudioError: one of them is empty.
     """
+    pair = measures.Pair(a, b)
+    found = pair.alignment
+    measured = measures.values(measures.PAIR, pair)
     in_db_a, in_db_b = mel_decibels(a), mel_decibels(b)
     floor = max(in_db_a.max(), in_db_b.max()) - AUDIBLE_DECIBELS
-    if len(a) == len(b):
-        return MelComparison(in_db_a, in_db_b, difference(in_db_a, in_db_b, floor), distortion(a, b), False)
-    found = align(a, b)
-    warped = found.b_on_a(in_db_b)
-    return MelComparison(in_db_a, warped, difference(in_db_a, warped, floor), found.mcd_decibels, True)
+    on_a = in_db_b if found is None else found.b_on_a(in_db_b)
+    return MelComparison(in_db_a, on_a, difference(in_db_a, on_a, floor), measured, found is not None)

@@ -1,11 +1,14 @@
-"""Tables of chunks as HTML: numbers aligned, one row per chunk, every text escaped."""
+"""Tables: of chunks as HTML, numbers aligned, every text escaped; of measures as data frames."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import streamlit as st
+
+from workbench.engine import measures
 from workbench.engine.speech.text import Chunk
 from workbench.figures.theme import chunk_colour
 
@@ -103,3 +106,23 @@ def _foot(plan: Sequence[Chunk], results: Sequence[ChunkResult], total_seconds: 
     else:
         cells += [("", "")] * 7
     return _row(cells)
+
+
+# Measures ------------------------------------------------------------------------------------------------------------
+
+
+def measured(rows: Sequence[dict[str, Any]], alt: str) -> None:
+    """A table of ``rows`` from ``measures.row``, without the columns nobody has a number in; headings say what is what.
+
+    Args:
+        rows: heading to value.
+        alt: what the table shows, in words.
+    """
+    used = {heading for row in rows for heading, value in row.items() if value is not None}
+    known = {m.title: m for m in measures.every()}
+    columns = {
+        heading: st.column_config.NumberColumn(format=f"%.{known[heading].digits}f", help=known[heading].help)
+        for heading in used & set(known)
+    }
+    shown = [{heading: value for heading, value in row.items() if heading in used} for row in rows]
+    st.dataframe(shown, hide_index=True, column_config=columns, alt=alt)

@@ -8,11 +8,12 @@ from typing import Any
 import streamlit as st
 
 from workbench import figures
+from workbench.engine import measures
 from workbench.engine.runs import comparison
 from workbench.engine.runs.comparison import MelComparison
-from workbench.engine.runs.store import RunSummary, load_run, run_folder, version_of
-from workbench.engine.signal import audio, spectra
-from workbench.figures.theme import STAGE_TITLES
+from workbench.engine.runs.store import RunSummary, load_run, read_document, run_folder, version_of
+from workbench.engine.signal import spectra
+from workbench.ui.parts import tables
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import sources
 
@@ -27,8 +28,8 @@ def _compared(first: str, second: str, versions: tuple[int, ...]) -> MelComparis
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _stage_seconds(run_id: str, version: tuple[int, ...]) -> dict[str, float]:
-    return comparison.stage_seconds(load_run(run_id, trajectories=False))
+def _times(run_id: str, version: tuple[int, ...]) -> measures.Times:
+    return measures.Times.of_run(read_document(run_id))
 
 
 def _version(run_id: str) -> tuple[int, ...]:
@@ -72,28 +73,33 @@ def _players(runs: Sequence[RunSummary]) -> None:
     ):
         with column:
             source = sources.of_run(run.id, None)
-            level = audio.decibels(audio.rms(source.wave))
-            st.markdown(f"**{letter}** · {source.seconds:.2f} s · {level:.1f} dBFS")
+            st.markdown(f"**{letter}** · {source.seconds:.2f} s")
             st.audio(sources.sound(source.key, source), alt=f"Run {letter}")
             st.text(sources.run_label(run))
+            st.caption(_heard(source))
+
+
+def _heard(source: sources.Source) -> str:
+    """Every measure of a sound that is quickly made, in one line."""
+    sound = sources.measurable(source.key, source)
+    quick = [m for m in measures.every(measures.SOUND) if not m.needs]
+    return " · ".join(f"{m.label} {m.shown(m.value(sound))}" for m in quick)
 
 
 def _timings(runs: Sequence[RunSummary]) -> None:
     st.subheader("Where the time went")
-    totals = {LETTERS[k]: _stage_seconds(run.id, _version(run.id)) for k, run in enumerate(runs)}
+    times = {LETTERS[k]: _times(run.id, _version(run.id)) for k, run in enumerate(runs)}
+    stages = {letter: found.stages for letter, found in times.items()}
     st.plotly_chart(
-        figures.stages_by_run(totals, dark=is_dark()), theme=None, key="compare_stages", config=figures.CONFIG,
+        figures.stages_by_run(stages, dark=is_dark()), theme=None, key="compare_stages", config=figures.CONFIG,
         alt="Seconds of each stage, one bar per run; the numbers are in the table below",
     )  # fmt: skip
-    rows = []
-    for letter, run in zip(LETTERS, runs, strict=False):
-        stages = {f"{STAGE_TITLES[name]} (s)": round(totals[letter].get(name, 0.0), 3) for name in comparison.STAGES}
-        rows.append(
-            {"run": letter, "audio (s)": round(run.seconds, 2), "total (s)": round(run.total_seconds, 2),
-             "RTF": round(run.rtf, 3), "first audio (s)": round(run.first_audio_seconds, 2), "chunks": run.n_chunks}
-            | stages
-        )  # fmt: skip
-    st.dataframe(rows, hide_index=True, alt="Timings, one row per run")
+    rows = [
+        {"run": letter, "audio (s)": round(run.seconds, 2), "total (s)": round(run.total_seconds, 2),
+         "chunks": run.n_chunks} | measures.row(measures.RUN, times[letter])
+        for letter, run in zip(LETTERS, runs, strict=False)
+    ]  # fmt: skip
+    tables.measured(rows, "Timings, one row per run")
 
 
 def _mels(runs: Sequence[RunSummary]) -> None:
@@ -120,7 +126,8 @@ def _mels(runs: Sequence[RunSummary]) -> None:
     )
     if len({run.text for run in runs if run.id in (first, second)}) > 1:
         how += " Their texts differ, so the distortion says little about the voice."
-    st.markdown(f"Mel-cepstral distortion **{found.mcd_decibels:.2f} dB**. {how}")
+    distances = [(m.label, m.shown(found.measured[m.name])) for m in measures.every(measures.PAIR)]
+    st.markdown(" · ".join(f"{label[:1].upper()}{label[1:]} **{value}**" for label, value in distances) + f". {how}")
     st.plotly_chart(
         figures.stack(panels, dark=is_dark(), panel_pixels=150), theme=None, key="compare_mels", config=figures.CONFIG,
         alt=f"Mels of run {a} and run {b}, and their difference",

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from workbench.engine.measures import Sound
 from workbench.engine.runs.store import RunSummary, list_runs, load_run, run_folder, version_of
 from workbench.engine.settings import MelConfig
 from workbench.engine.signal import audio, spectra
-from workbench.engine.signal.pitch import Pitch, pitch
+from workbench.engine.signal.pitch import Pitch
 from workbench.engine.speech.voices import list_voices
 from workbench.ui import style
 from workbench.ui.resources import bundled_voice
@@ -34,7 +35,7 @@ class Source:
         title: for people; plain text that may hold anything.
         wave: float32 [n_samples].
         config: mel settings; the sample rate is its.
-        model: mel in dB as the model made it (or is given it), None for a file.
+        mel: natural-log mel as the model made it (or is given it), None for a file.
         model_title: what that mel is.
         borders: of chunks, as ``spectra.chunk_borders``.
     """
@@ -43,9 +44,14 @@ class Source:
     title: str
     wave: np.ndarray
     config: MelConfig
-    model: np.ndarray | None = None
+    mel: np.ndarray | None = None
     model_title: str = ""
     borders: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def model(self) -> np.ndarray | None:
+        """``mel`` in dB."""
+        return measurable(self.key, self).model_decibels
 
     @property
     def sample_rate(self) -> int:
@@ -72,12 +78,10 @@ def _of_run(run_id: str, chunk: int | None, version: tuple[int, ...]) -> Source:
     made = "Mel, as the model made it"
     if chunk is not None and 0 <= chunk < len(run.chunks):
         one = run.chunks[chunk]
-        mel = spectra.mel_decibels(one.mel)
-        return Source(f"run:{run_id}:{chunk}", f"{title}, chunk {chunk + 1}", one.wave, run.mel_config, mel, made)
+        return Source(f"run:{run_id}:{chunk}", f"{title}, chunk {chunk + 1}", one.wave, run.mel_config, one.mel, made)
     lengths = [len(c.wave) for c in run.chunks]
     borders = tuple(spectra.chunk_borders(run.starts, lengths, run.sample_rate))
-    mel = spectra.mel_decibels(run.mel)
-    return Source(f"run:{run_id}", title, run.wave, run.mel_config, mel, made, borders)
+    return Source(f"run:{run_id}", title, run.wave, run.mel_config, run.mel, made, borders)
 
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT)
@@ -89,8 +93,7 @@ def of_voice(name: str) -> Source:
     """
     voice = bundled_voice(name)
     title = "Mel, as the model is given it"
-    mel = spectra.mel_decibels(voice.mel)
-    return Source(f"voice:{voice.id}", f"reference {name}", voice.audio, voice.mel_config, mel, title)
+    return Source(f"voice:{voice.id}", f"reference {name}", voice.audio, voice.mel_config, voice.mel, title)
 
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT)
@@ -110,10 +113,16 @@ def of_file(name: str, content: bytes) -> Source:
     return _of_digest(hashlib.sha256(content).hexdigest(), shown, content)
 
 
+@st.cache_resource(show_spinner=False, max_entries=_KEPT)
+def measurable(key: str, _source: Source) -> Sound:
+    """The source as the measures take it; what they compute is kept with it."""
+    return Sound(_source.wave, _source.config, _source.mel)
+
+
 @st.cache_resource(show_spinner="Analysing the audio", max_entries=_KEPT)
 def heard_mel(key: str, _source: Source) -> np.ndarray:
     """Mel of the audio, dB."""
-    return spectra.decoded_mel(_source.wave, _source.config)
+    return measurable(key, _source).heard_decibels
 
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT)
@@ -125,7 +134,7 @@ def fourier(key: str, _source: Source) -> np.ndarray:
 @st.cache_resource(show_spinner=False, max_entries=_KEPT)
 def pitch_of(key: str, _source: Source) -> Pitch:
     """Fundamental frequency of the audio."""
-    return pitch(_source.wave, _source.sample_rate, hop_length=_source.config.hop_length)
+    return measurable(key, _source).pitch
 
 
 @st.cache_data(show_spinner=False, max_entries=_KEPT)

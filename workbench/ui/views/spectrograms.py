@@ -8,9 +8,11 @@ import numpy as np
 import streamlit as st
 
 from workbench import figures
+from workbench.engine import measures
 from workbench.engine.errors import WorkbenchError
-from workbench.engine.signal import audio, spectra
+from workbench.engine.signal import spectra
 from workbench.ui import style
+from workbench.ui.parts import tables
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import sources
 from workbench.ui.runs.sources import Source
@@ -112,26 +114,18 @@ def choose_span(found: list[Source], box: list[dict[str, list[float]]], key: str
         st.rerun()
 
 
-def measures(found: list[Source]) -> None:
+def numbers(found: list[Source]) -> None:
     """Numbers of each source, side by side."""
     rows = []
     for letter, source in zip("AB", found, strict=False):
-        voiced = sources.pitch_of(source.key, source).hz
-        voiced = voiced[np.isfinite(voiced)]
         row = {
             "": letter,
             "source": source.title,
             "length (s)": round(source.seconds, 2),
             "mel frames": source.config.frames_of(len(source.wave)),
-            "level (dBFS)": round(audio.decibels(audio.rms(source.wave)), 1),
-            "peak (dBFS)": round(audio.decibels(float(np.abs(source.wave).max())), 1),
-            "median F0 (Hz)": round(float(np.median(voiced))) if len(voiced) else None,
         }
-        if source.model is not None:
-            heard = sources.heard_mel(source.key, source)
-            row["vocoder changed (dB, mean)"] = round(spectra.mean_change(source.model, heard), 1)
-        rows.append(row)
-    st.dataframe(rows, hide_index=True, alt="Length, level and pitch of each source")
+        rows.append(row | measures.row(measures.SOUND, sources.measurable(source.key, source)))
+    tables.measured(rows, "Length, level and pitch of each source")
 
 
 st.title("Spectrograms")
@@ -152,6 +146,6 @@ if chosen:
         choose_span(chosen, event["selection"]["box"], name)
     else:
         style.empty("Choose a panel to see.")
-    measures(chosen)
+    numbers(chosen)
 else:
     style.empty("Choose something to look into: a run, a reference, or a file of your own.")
