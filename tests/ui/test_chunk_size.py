@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import pytest
 
 from tests.ui.helpers import html_of, until
+from workbench.engine.ids import new_id
 from workbench.engine.runs import store
-from workbench.engine.settings import SynthesisSettings
+from workbench.engine.settings import SynthesisSettings, describe
 from workbench.engine.speech.voices import list_voices, load_voice
+from workbench.ui.runs import sweep
 from workbench.ui.runs.sweep import SIZES
 
 LONG = ("The boat was heavy, and the water was low; it went by without a sound. " * 29)[:2000]
@@ -67,6 +70,29 @@ def test_the_sweep_runs_and_is_drawn(open_page: Any) -> None:
     curves = json.loads(at.get("plotly_chart")[0].proto.spec)
     measured = next(t for t in curves["data"] if t["name"] == "measured")
     assert sorted(measured["x"] if isinstance(measured["x"], list) else [SIZES[0], SIZES[2]]) == [SIZES[0], SIZES[2]]
+
+
+def test_what_was_measured_with_other_settings_is_not_compared(tiny_engine: Any) -> None:
+    speaker = load_voice(list_voices()[0].name)
+    chosen = SynthesisSettings(nfe_step=2, max_chunk_bytes=40)
+    run = tiny_engine.run("The boat was heavy.", speaker, chosen)
+
+    def save(**changes: Any) -> None:
+        store.save_run(dataclasses.replace(run, id=new_id(), **changes))
+
+    ignored = {"max_chunk_bytes": 90, "seed": 7, "keep_trajectory": True}
+    save(settings=chosen)
+    save(settings=chosen.replace(**ignored), total_seconds=5.0, time_to_first_audio_seconds=3.0)
+    other = {"ode_method": "midpoint", "use_epss": False}
+    for knob in describe(SynthesisSettings):
+        if knob["name"] not in ignored:
+            save(settings=chosen.replace(**{knob["name"]: other.get(knob["name"], knob["high"])}))
+    save(settings=chosen.replace(max_chunk_bytes=None))
+    for name in ("text", "voice", "model"):
+        save(settings=chosen, **{name: "another"})
+    assert len(store.list_runs()) == 6 + len(describe(SynthesisSettings)) - len(ignored)
+    found = sweep.measured(run.text, speaker, chosen.replace(max_chunk_bytes=200), run.model)
+    assert sorted(found) == [(40, run.total_seconds, run.time_to_first_audio_seconds), (90, 5.0, 3.0)]
 
 
 def test_the_slider_answers_in_a_third_of_a_second(open_page: Any, tiny_engine: Any) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -53,6 +55,33 @@ def test_however_many_ask_the_model_is_loaded_once(monkeypatch: pytest.MonkeyPat
         found = list(pool.map(ask, range(5)))
     assert len(loads) == 1 and all(engine is tiny_engine for engine in found)
     assert resources.engine_if_loaded() is tiny_engine
+
+
+def test_two_engines_stay_in_memory_and_a_third_takes_the_place_of_the_older(
+    monkeypatch: pytest.MonkeyPatch, tiny_engine: Any
+) -> None:
+    from workbench.engine.speech.synthesis import Engine
+
+    loads: list[str] = []
+    made: list[weakref.ref[Any]] = []
+
+    def load(model: str, *args: Any, **kwargs: Any) -> Any:
+        loads.append(model)
+        engine = Engine(tiny_engine.loaded)
+        made.append(weakref.ref(engine))
+        return engine
+
+    monkeypatch.setattr("workbench.engine.speech.synthesis.load_engine", load)
+    for model in ("one", "two", "one", "two"):
+        resources.engine(model)
+    assert loads == ["one", "two"]
+    resources.engine("three")
+    gc.collect()
+    assert [engine() is not None for engine in made] == [False, True, True]
+    assert resources.engine_if_loaded("one") is None and resources.engine_if_loaded("two") is not None
+    assert loads == ["one", "two", "three"]  # asking loads nothing
+    resources.engine("one")
+    assert loads[-1] == "one"
 
 
 def test_a_failed_load_is_tried_again_by_the_next(monkeypatch: pytest.MonkeyPatch, tiny_engine: Any) -> None:

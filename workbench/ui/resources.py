@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import streamlit as st
 
@@ -86,9 +87,9 @@ def _engine(model: str, device: str, dtype: str) -> Engine:
 
 
 @st.cache_resource(show_spinner=False)
-def _in_memory() -> dict[tuple[str, str, str], bool]:
-    """Which engines have been loaded: asking the cache itself would load them."""
-    return {}
+def _in_memory() -> WeakValueDictionary[tuple[str, str, str], Engine]:
+    """Engines that are loaded, until the cache releases them: asking the cache itself would load them."""
+    return WeakValueDictionary()
 
 
 def engine(model: str | None = None, device: str = "auto", dtype: str = "auto") -> Engine:
@@ -100,14 +101,14 @@ def engine(model: str | None = None, device: str = "auto", dtype: str = "auto") 
     # all arguments are spelled out: the cache takes f() and f("demo-voice") for different entries
     key = (model or default_model(), device, dtype)
     found = _engine(*key)
-    _in_memory()[key] = True
+    _in_memory()[key] = found
     return found
 
 
 def engine_if_loaded(model: str | None = None, device: str = "auto", dtype: str = "auto") -> Engine | None:
     """The engine of ``model`` if it is in memory, else None: for pages that must not wait."""
     key = (model or default_model(), device, dtype)
-    return _engine(*key) if _in_memory().get(key) else None
+    return _in_memory().get(key)
 
 
 @st.cache_data(show_spinner=False, ttl=60)
