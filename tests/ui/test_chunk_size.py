@@ -83,7 +83,7 @@ def test_what_was_measured_with_other_settings_is_not_compared(tiny_engine: Any)
     ignored = {"max_chunk_bytes": 90, "seed": 7, "keep_trajectory": True}
     save(settings=chosen)
     save(settings=chosen.replace(**ignored), total_seconds=5.0, time_to_first_audio_seconds=3.0)
-    other = {"ode_method": "midpoint", "use_epss": False}
+    other = {"ode_method": "midpoint", "use_epss": False, "numbers": "off"}
     for knob in describe(SynthesisSettings):
         if knob["name"] not in ignored:
             save(settings=chosen.replace(**{knob["name"]: other.get(knob["name"], knob["high"])}))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -105,20 +104,6 @@ def rm(
         raise WorkbenchError(" ".join(problems))
 
 
-def _formats() -> dict[str, tuple[str, Callable[[Any], bytes | str]]]:
-    """Name of an export to the suffix of its file and the function that makes its content."""
-    from workbench.engine.runs import exports
-
-    return {
-        "wav": (".wav", exports.wav),
-        "flac": (".flac", exports.flac),
-        "csv": (".csv", exports.timings_csv),
-        "textgrid": (".TextGrid", exports.text_grid),
-        "trace": (".json", exports.trace_json),
-        "zip": (".zip", exports.everything_zip),
-    }
-
-
 @runs_app.command("export")
 def export(
     run_id: RunId,
@@ -127,18 +112,15 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a run in the format of other tools."""
+    from workbench.engine.runs import exports
 
-    formats = _formats()
-    if kind.lower() not in formats:
-        raise SettingsError(f"There is no export {kind!r}.", remedy=f"Choose one of {', '.join(formats)}.")
-    suffix, make = formats[kind.lower()]
+    wanted = exports.get(kind.lower())
     store.run_folder(run_id)
-    path = out or Path(f"f5tts-{run_id}{suffix}")
+    path = out or Path(f"f5tts-{run_id}{wanted.suffix}")
     outputs.check_place(path)
     before = outputs.stamp(path) if out else None  # a name that was given may be overwritten
     run = store.load_run(run_id, trajectories=False)
-    content = make(run)
-    written = outputs.save(path, content.encode() if isinstance(content, str) else content, before)
+    written = outputs.save(path, wanted.make(run), before)
     if as_json:
         print_json({"id": run_id, "as": kind.lower(), "out": str(written), "bytes": written.stat().st_size})
     else:
