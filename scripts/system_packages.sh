@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# What the tests need from the system: Chromium drives the pages, espeak-ng speaks the corpus of the demo voice.
+# What the tests need from the system: Chromium drives the pages.
 # Installs what is missing where it may; says what is missing where it may not.
 set -euo pipefail
 
 missing=()
 command -v chromium >/dev/null || [ -n "${CHROMIUM:-}" ] || missing+=(chromium)
-command -v espeak-ng >/dev/null || missing+=(espeak-ng)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 root=()

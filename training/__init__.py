@@ -1,0 +1,1 @@
+"""What is trained here; it uses the workbench, and nothing in the workbench uses it."""

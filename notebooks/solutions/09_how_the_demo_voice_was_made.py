@@ -8,4 +8,4 @@ answer_1 = count(network.build_cfm()) / count(cfm)
 answer_2 = lambda x, n: 2 * (x - n)
 
 # %% exercise-3
-answer_3 = np.exp(last["phone_loss"])
+answer_3 = np.exp(last["phone"])

@@ -1,1 +1,1 @@
-"""The recipe that trained the bundled demo voice: corpus, recogniser, acoustic model, vocoder, evaluation, export."""
+"""The recipe that trained the bundled voice, from texts to evaluation; README.md tells the story."""

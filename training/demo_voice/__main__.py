@@ -1,6 +1,6 @@
 """``python -m training.demo_voice``: the recipe of the bundled voice."""
 
-from training.demo_voice.cli import app
+from training.demo_voice.cli import main
 
 if __name__ == "__main__":
-    app()
+    main()

@@ -1,118 +1,96 @@
-"""Training the acoustic model: the schedule, the steps, the checkpoints (module `learning` has the losses)."""
+"""Training the acoustic model: the schedule, the steps, the checkpoints (module `flow` has the losses)."""
 
 from __future__ import annotations
 
 import copy
-import json
+import math
 import random
 import time
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-import torch.distributed as dist
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from training.demo_voice import network
+from training.demo_voice import export, network
 from training.demo_voice.corpus import Corpus
-from training.demo_voice.critic import Critic
+from training.demo_voice.flow import MEL_FLOOR, Learner, losses
 from training.demo_voice.harmonics import Adversary
-from training.demo_voice.learning import Learner, losses
-from training.demo_voice.optim import make_optimizers, share_gradients, update_average
+from training.demo_voice.optim import make_optimizers, set_rates, update_average
 from training.demo_voice.records import Curve, save_state
-from training.demo_voice.rows import RowPlan, make_batch
-from training.demo_voice.samples import Samples
-from training.demo_voice.texts import CorpusError
+from training.demo_voice.rows import Composer, batch
 
-_OWN = ("own_flow", "own_phone", "own_critic", "own_harmonics", "own_adversary")
-COLUMNS = (
-    "step",
-    "seconds",
-    "flow",
-    "flow_near_0",
-    "phone_loss",
-    "phone_accuracy",
-    "spelling",
-    "lr",
-    "frames_per_second",
-    *_OWN,
-)
-
-OWN_DROP = 1 / 3  # of the rows on states of the model's own: without text and reference, as the other half of guidance
+_SHOWN = ("flow", "flow_near_0", "phone", "accuracy", "harmonics", "adversary")
+COLUMNS = ("step", "seconds", "million_frames", "rate", *_SHOWN, "frames_per_second", "seconds_left")
 
 
 @dataclass(frozen=True)
 class AcousticPlan:
-    """The schedule, in steps only: a process that is stopped and continued loses nothing.
+    """The schedule, in steps only: a training that is stopped and continued loses nothing.
+
+    The defaults are those of the tenth voice on one H100. On two cores: `frames` 4,480.
 
     Attributes:
-        curriculum: (last step, {row length in frames: weight}).
-        batch_frames: frames of one step of one process.
-        low_time_share: (share of rows with t < 0.05 at the start, at the end).
-        no_reference_share: likewise, of rows generated whole: every frame of them teaches something.
-        drift_frames: likewise, how far speech may drift from the even spread of its text (rows.RowPlan).
-        phone_weight: likewise, weight of the phone loss.
-        own_share: likewise, share of the steps on states that the model itself gets to, in rows of `own_lengths` frames
-            (few, because each length is compiled anew).
-        critic_weight: weight of the critic's loss; 0 does without a critic.
-        harmonics_weight: likewise, of the adversary's (module `harmonics`).
-        decay_from: share of the steps after which the learning rate falls linearly to 3 %.
+        frames: of one step. lengths: of the rows, and the share of the frames that each has.
+        flat: share of the steps before the learning rate falls; it warms up over `warmup` steps.
+        text_share: of the AdamW rate, for the text layers, which can read already when training begins with a voice.
+        low_share, phone_weight: rows near t = 0 and weight of the phone loss, at the start and at the end.
+        harmonics_weight: of the adversary (module `harmonics`); 0 does without.
+        workers: processes that put rows together; 0 does it between the steps.
     """
 
-    steps: int = 6000
-    batch_frames: int = 1344
-    muon_lr: float = 4e-3
-    adam_lr: float = 1.5e-3
-    warmup: int = 60
-    decay_from: float = 0.6
-    low_time_share: tuple[float, float] = (0.6, 0.35)
-    no_reference_share: tuple[float, float] = (0.5, 0.12)
-    drift_frames: tuple[float, float] = (12.0, 40.0)
+    steps: int = 7448
+    frames: int = 49_152
+    lengths: tuple[tuple[int, float], ...] = ((320, 0.12), (512, 0.28), (768, 0.32), (1120, 0.18), (1664, 0.10))
+    muon_lr: float = 3e-3
+    adam_lr: float = 8e-4
+    text_share: float = 0.4
+    warmup: int = 150
+    flat: float = 0.35
+    low_share: tuple[float, float] = (0.5, 0.25)
     phone_weight: tuple[float, float] = (1.0, 0.3)
-    own_share: tuple[float, float] = (0.0, 0.25)
-    own_lengths: tuple[int, ...] = (320, 448)
-    critic_weight: float = 0.2
-    harmonics_weight: float = 0.1
-    spelling_weight: float = 0.1
-    read_block: int = 4
-    curriculum: tuple[tuple[int, dict[int, float]], ...] = (
-        (400, {160: 1, 224: 1}),
-        (1600, {160: 1, 224: 2, 320: 2, 448: 1}),
-        (3500, {224: 2, 320: 3, 448: 3, 640: 2}),
-        (10**9, {224: 1, 320: 2, 448: 3, 640: 3, 1120: 1.5, 2240: 0.5}),
-    )
+    harmonics_weight: float = 0.0
+    average: float = 0.9985
+    read_block: int = 5
+    workers: int = 0
     seed: int = 1
 
 
-def read_plan(path: Path) -> dict[str, Any]:
-    """Fields of `AcousticPlan` from JSON. Raises CorpusError when it cannot be read or names another field."""
-    try:
-        found = dict(json.loads(path.read_text(encoding="utf-8")))
-        unknown = set(found) - {f.name for f in fields(AcousticPlan)}
-    except (OSError, ValueError, TypeError) as error:
-        raise CorpusError(
-            f"{path} is no plan: {error}", remedy="write a JSON object of AcousticPlan's fields"
-        ) from error
-    if unknown:
-        raise CorpusError(f"{path}: AcousticPlan has no {', '.join(sorted(unknown))}", remedy="see acoustic.py")
-    if "curriculum" in found:  # JSON has no whole numbers as keys, and no tuples
-        found["curriculum"] = tuple((last, {int(n): w for n, w in rows.items()}) for last, rows in found["curriculum"])
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
-
-
-def row_length(plan: AcousticPlan, step: int, rng: random.Random) -> int:
-    """Length of the rows of a step, from the curriculum."""
-    weights = next(lengths for last, lengths in plan.curriculum if step <= last)
-    return int(rng.choices(list(weights), list(weights.values()))[0])
-
-
 def rate_scale(plan: AcousticPlan, step: int) -> float:
-    """Learning rate as a share of its peak: warm-up, plateau, linear fall."""
-    done = step / plan.steps
-    fall = 1.0 if done < plan.decay_from else 1 - 0.97 * (done - plan.decay_from) / (1 - plan.decay_from)
-    return min(1.0, step / plan.warmup) * max(0.03, fall)
+    """Learning rate as a share of its peak: warm-up, plateau, half a cosine to almost nothing."""
+    done = min(1.0, step / plan.steps)
+    fall = 1.0 if done < plan.flat else 0.5 * (1 + math.cos(math.pi * (done - plan.flat) / (1 - plan.flat)))
+    return min(1.0, step / plan.warmup) * max(0.004, fall)
+
+
+class Rows(IterableDataset):
+    """Endless batches of rows, each of one length; every worker draws others."""
+
+    def __init__(self, composer: Composer, plan: AcousticPlan, first: int) -> None:
+        self.composer, self.plan, self.first = composer, plan, first
+
+    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
+        info = get_worker_info()
+        rng = random.Random(f"{self.plan.seed} {self.first} {info.id if info else 0}")
+        lengths, shares = zip(*self.plan.lengths, strict=True)
+        while True:
+            n = rng.choices(lengths, shares)[0]
+            yield batch(self.composer, max(1, self.plan.frames // n), n, rng)
+
+
+def begin(arch: dict[str, Any], folder: Path | None) -> Any:
+    """A fresh `CFM` of `arch`, or one with the weights of the voice in `folder`, grown to its depth."""
+    cfm = network.build_cfm(arch)
+    if folder is None:
+        network.open_gates(cfm.transformer)
+    else:
+        known = export.load_exported(folder)[0].transformer.state_dict()
+        cfm.transformer.load_state_dict(network.grown(known, arch["depth"]))
+    return cfm
 
 
 @dataclass
@@ -122,143 +100,127 @@ class Training:
     plan: AcousticPlan
     folder: Path
     corpus: Corpus
-    spelling: Any  # endless batches for the spelling loss (letters.batches), or None
-    learner: Learner
-    rank: int = 0
-    critic: Critic | None = None
-    samples: Samples | None = None
+    cfm: Any
+    device: torch.device = torch.device("cpu")
+    compiled: bool = False
     step: int = 0
     seconds: float = 0.0
+    learner: Learner = field(init=False)
     average: nn.Module = field(init=False)
     optimizers: list[torch.optim.Optimizer] = field(init=False)
     adversary: Adversary = field(init=False)
     its_optimizer: torch.optim.Optimizer = field(init=False)
 
     def __post_init__(self) -> None:
+        network.seed_everything(self.plan.seed)
+        self.learner = Learner(self.cfm.transformer, self.plan.read_block).to(self.device)
         self.average = copy.deepcopy(self.learner.transformer).eval()
-        self.optimizers = make_optimizers(self.learner, self.plan.muon_lr, self.plan.adam_lr)
-        with torch.random.fork_rng(devices=[]):  # the same in all processes
-            torch.manual_seed(self.plan.seed)
-            self.adversary = Adversary().to(self.device)
+        self.optimizers = make_optimizers(self.learner, self.plan.text_share)
+        self.adversary = Adversary().to(self.device)
         self.its_optimizer = torch.optim.AdamW(self.adversary.parameters(), 3e-4, betas=(0.5, 0.9))
+        self.mel = torch.from_numpy(self.corpus.mel).to(self.device)
+        self.phone = torch.from_numpy(self.corpus.phone).to(self.device)
 
     @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.learner.parameters()).device
+    def path(self) -> Path:
+        """The checkpoint."""
+        return self.folder / "acoustic.pt"
+
+    def _parts(self) -> dict[str, Any]:
+        parts = {"learner": self.learner, "average": self.average, "adversary": self.adversary}
+        named = zip(("muon", "adam", "its_optimizer"), [*self.optimizers, self.its_optimizer], strict=True)
+        return parts | dict(named)
 
     def resume(self) -> bool:
-        """Continue from `acoustic.pt` when it is there."""
-        path = self.folder / "acoustic.pt"
-        if not path.exists():
+        """Continue from the checkpoint when it is there."""
+        if not self.path.exists():
             return False
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.learner.load_state_dict(state["learner"])
-        self.average.load_state_dict(state["average"])
+        state = torch.load(self.path, map_location=self.device, weights_only=True)
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
         self.step, self.seconds = state["step"], state["seconds"]
-        self.optimizers[1].load_state_dict(state["adam"])
-        if "adversary" in state:  # else of an earlier version
-            self.adversary.load_state_dict(state["adversary"])
-            self.its_optimizer.load_state_dict(state["its_optimizer"])
         return True
 
     def save(self) -> None:
-        """Write the checkpoint (first process only)."""
-        if self.rank == 0:
-            state = {
-                "learner": self.learner.state_dict(),
-                "average": self.average.state_dict(),
-                "plan": asdict(self.plan),
-            }
-            state |= {"step": self.step, "seconds": self.seconds, "adam": self.optimizers[1].state_dict()}
-            state |= {"adversary": self.adversary.state_dict(), "its_optimizer": self.its_optimizer.state_dict()}
-            save_state(self.folder / "acoustic.pt", state)
+        """Write the checkpoint."""
+        state = {name: part.state_dict() for name, part in self._parts().items()}
+        more = {"step": self.step, "seconds": self.seconds, "plan": asdict(self.plan), "arch": self.arch}
+        save_state(self.path, state | more)
+
+    @property
+    def arch(self) -> dict[str, Any]:
+        """What `DiT` was built of."""
+        t = self.cfm.transformer
+        text = t.text_embed
+        sizes = {"dim": t.dim, "depth": t.depth, "heads": t.transformer_blocks[0].attn.heads}
+        return network.ARCH | sizes | {"text_dim": text.text_embed.embedding_dim, "conv_layers": len(text.text_blocks)}
 
     def _between(self, ends: tuple[float, float]) -> float:
         return ends[0] + (ends[1] - ends[0]) * min(1.0, self.step / self.plan.steps)
 
-    def one_step(self, n_frames: int, rng: random.Random, own_steps: int = 0) -> dict[str, float]:
-        """One update on rows of `n_frames`; returns the losses, those on states of the model's own as `own_…`."""
-        plan = self.plan
-        n_rows, free = max(1, plan.batch_frames // n_frames), self._between(plan.no_reference_share)
-        drift = self._between(plan.drift_frames)
-        rows = RowPlan(free=free, drift_frames=drift)
-        batch = make_batch(self.corpus, n_rows, n_frames, replace(rows, drop=0.0) if own_steps else rows, rng)
-        if own_steps:
-            batch.drop = torch.rand(n_rows) < OWN_DROP
-        batch = batch.to(self.device)
-        low = self._between(plan.low_time_share)
+    def one_step(self, rows: dict[str, Tensor]) -> dict[str, float]:
+        """One update on a batch of rows; returns the losses."""
+        plan, b = self.plan, {k: v.to(self.device, non_blocking=True) for k, v in rows.items()}
+        mel, phones = self.mel[b["index"]].float(), self.phone[b["index"]].long()
+        level = (
+            (torch.rand(len(mel), 1, 1, device=self.device) - 0.6).mul(0.8).clamp(min=-0.25)
+        )  # references differ in it
+        mel = (mel + level).clamp(min=MEL_FLOOR)
         adversary = self.adversary if plan.harmonics_weight else None
-        found = losses(self.learner, batch, low, plan.read_block, self.critic, own_steps, adversary)
-        total = found["flow"] + self._between(plan.phone_weight) * found["phone"]
-        if "critic" in found:
-            total = total + plan.critic_weight * found["critic"]
-        if "harmonics" in found:  # the adversary is to know speech before anybody listens to it
+        found = losses(self.learner, b, mel, phones, self._between(plan.low_share), adversary)
+        total = found["flow"] + self._between(plan.phone_weight) * found.get("phone", 0.0)
+        if adversary is not None:  # it is to know speech before anybody listens to it
             total = total + plan.harmonics_weight * min(1.0, self.step / (3 * plan.warmup)) * found["harmonics"]
-        its_loss = found.get("adversary")
-        if own_steps:
-            found = {f"own_{k}": v for k, v in found.items()}
-        if self.spelling is not None:
-            found["spelling"] = self._spelling_loss()
-            total = total + plan.spelling_weight * found["spelling"]
         self.learner.zero_grad(set_to_none=True)
         total.backward()
-        params = [p for p in self.learner.parameters() if p.grad is not None]  # the same in all processes
-        share_gradients(params)
-        nn.utils.clip_grad_norm_(params, 1.0)
-        for optimizer, peak in zip(self.optimizers, (plan.muon_lr, plan.adam_lr), strict=True):
-            optimizer.param_groups[0]["lr"] = peak * rate_scale(plan, self.step)
+        nn.utils.clip_grad_norm_(self.learner.parameters(), 1.0)
+        scale = rate_scale(plan, self.step)
+        set_rates(self.optimizers, (plan.muon_lr * scale, plan.adam_lr * scale))
+        for optimizer in self.optimizers:
             optimizer.step()
-        if its_loss is not None:
-            self._teach_adversary(its_loss)
-        update_average(self.average, self.learner.transformer, self.step)
+        if adversary is not None:
+            self.its_optimizer.zero_grad(set_to_none=True)
+            found["adversary"].backward()
+            self.its_optimizer.step()
+        update_average(self.average, self.learner.transformer, self.step, plan.average)
         return {k: float(v.detach()) for k, v in found.items()}
 
-    def _teach_adversary(self, loss: Tensor) -> None:
-        self.its_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        share_gradients(list(self.adversary.parameters()))
-        self.its_optimizer.step()
-
-    def _kind_of_step(self, shared: random.Random) -> tuple[int, int]:
-        """Row length, and the steps to a state of the model's own, 0 for a state of the data."""
-        if shared.random() < self._between(self.plan.own_share):
-            return shared.choice(self.plan.own_lengths), shared.randint(2, 3)
-        return row_length(self.plan, self.step, shared), 0
-
-    def _spelling_loss(self) -> Tensor:
-        ids, n_chars, n_frames, flat, n_targets = (part.to(self.device) for part in next(self.spelling))
-        encoded = network.encode_characters(self.learner.transformer.text_embed, ids, n_chars, n_frames)
-        logits = self.learner.spelling_head(encoded[:, : ids.shape[1]])
-        log_probs = logits.view(len(ids), ids.shape[1] * 2, -1).log_softmax(-1)
-        return F.ctc_loss(log_probs.transpose(0, 1), flat, n_chars * 2, n_targets, zero_infinity=True)
-
-    def run(self, report_every: int = 25, save_every: int = 50, sample_every: int = 200) -> None:
-        """Train to the end of the plan."""
-        shared = random.Random(self.plan.seed * 7919 + self.step)  # same row length in all processes
-        own = random.Random(self.plan.seed * 104729 + self.step * 64 + self.rank)
-        torch.manual_seed(self.plan.seed * 15485863 + self.step * 64 + self.rank)
-        curve = Curve(self.folder / "acoustic.csv", COLUMNS) if self.rank == 0 else None
-        sums: dict[str, list[float]] = {}
-        frames, since = 0, time.perf_counter()
-        world = dist.get_world_size() if dist.is_initialized() else 1
+    def run(self, report_every: int = 50, save_seconds: float = 100.0) -> None:
+        """Train to the end of the plan, one line a report."""
+        if self.compiled:
+            self.learner.compile_blocks()
+        torch.manual_seed(self.plan.seed * 15485863 + self.step)
+        rows = Rows(Composer(self.corpus), self.plan, self.step)
+        pinned = self.device.type == "cuda"
+        source = iter(DataLoader(rows, batch_size=None, num_workers=self.plan.workers, pin_memory=pinned))
+        curve, sums = Curve(self.folder / "acoustic.csv", COLUMNS), {}
+        since = saved = time.monotonic()
+        first, seen = self.step, 0
         while self.step < self.plan.steps:
             self.step += 1
-            n_frames, own_steps = self._kind_of_step(shared)
-            for name, value in self.one_step(n_frames, own, own_steps).items():
+            drawn = next(source)
+            for name, value in self.one_step({k: torch.as_tensor(v) for k, v in drawn.items()}).items():
                 sums.setdefault(name, []).append(value)
-            frames += world * n_frames * max(1, self.plan.batch_frames // n_frames)
-            if self.step % report_every == 0:
-                spent = time.perf_counter() - since
+            seen += drawn["index"].shape[0] * drawn["index"].shape[1]
+            if self.step % report_every == 0 or self.step == self.plan.steps:
+                spent = time.monotonic() - since
                 self.seconds += spent
-                means = {k: sum(v) / len(v) for k, v in sums.items()}
-                if curve:
-                    rate = self.optimizers[0].param_groups[0]["lr"]
-                    shown = [means.get(k, 0.0) for k in ("flow", "flow_near_0", "phone", "accuracy", "spelling")]
-                    more = [means.get(k, 0.0) for k in _OWN]
-                    curve.add(self.step, self.seconds, *shown, rate, frames / spent, *more)
-                sums, frames, since = {}, 0, time.perf_counter()
-            if self.step % save_every == 0 or self.step == self.plan.steps:
+                means = [float(np.mean(sums[k])) if k in sums else 0.0 for k in _SHOWN]
+                left = (self.plan.steps - self.step) * spent / max(1, self.step - first)
+                million = self.step * self.plan.frames / 1e6
+                curve.add(
+                    self.step, self.seconds, million, rate_scale(self.plan, self.step), *means, seen / spent, left
+                )
+                sums, first, seen, since = {}, self.step, 0, time.monotonic()
+            if time.monotonic() - saved > save_seconds or self.step == self.plan.steps:
                 self.save()
-            if self.samples and (self.step % sample_every == 0 or self.step == self.plan.steps):
-                self.samples.write(self.average, self.step)
+                saved = time.monotonic()
+
+
+def train(plan: AcousticPlan, work: Path, start: Path | None, device: torch.device, compiled: bool) -> None:
+    """Train in `work/acoustic`, from its checkpoint, else from the voice in `start`, else from nothing."""
+    cfm = begin(network.ARCH, start)
+    training = Training(plan, work / "acoustic", Corpus.load(work), cfm, device, compiled)
+    training.resume()
+    with network.plain_attention(1200 if device.type == "cpu" else 0):
+        training.run()

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.demo_voice.corpus import HOP, SAMPLE_RATE_HZ
+from training.demo_voice.speaking import HOP, SAMPLE_RATE_HZ
 
 WINDOW = 4096
 _LINE = WINDOW // HOP  # bins from one multiple of the frame rate to the next

@@ -1,188 +1,195 @@
-"""How well the demo voice speaks what it never saw: one JSON document and one page of plots.
+"""How well the voice speaks what it never heard: every case spoken by the engine, heard by the ears, one JSON document.
 
-Truth is espeak-ng's own reading of the held-out sentences by the held-out voices. Everything is measured on the
-decoded audio, after the vocoder, as a listener would get it.
+Each reading is one line of `rows.jsonl` as soon as it has been heard, so that an evaluation that is stopped goes on
+where it was. Truth is the teacher's own reading of the same words in the same voice, where the teacher is at hand.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from dataclasses import dataclass, field
-from itertools import pairwise
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from training.demo_voice import artefacts, metrics
-from training.demo_voice.corpus import SAMPLE_RATE_HZ, SILENCE, Utterance
-from training.demo_voice.espeak import Speaker
-from training.demo_voice.held_out import Case
-from training.demo_voice.recogniser import Recogniser
-from training.demo_voice.records import log
-from training.demo_voice.speaking import SamplerSettings, decode, generate_mel
+from training.demo_voice import artefacts, phonemes, sets, speaking, teacher
+from training.demo_voice.ears import Ears, error_rates
+from training.demo_voice.sets import Case
+from workbench.engine.catalog import bundled_folder
+from workbench.engine.settings import SynthesisSettings
 from workbench.engine.signal.alignment import align
+from workbench.engine.signal.audio import to_bytes
 from workbench.engine.signal.mel import mel_spectrogram
-from workbench.engine.signal.pitch import pitch
+from workbench.engine.signal.pitch import Pitch, pitch
+from workbench.engine.speech.voices import Voice, make_voice
+
+log = logging.getLogger("training.demo_voice")
+MEANS = (
+    "own", "others", "nearest", "voiced", "pitch_hz", "pitch_spread", "overall", "speech", "background", "p808",
+    "pitch_correlation", "pitch_ratio", "copy_distance",
+)  # fmt: skip
+_FEWEST_VOICED = 10
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One wave f32 [n_samples] at 24 kHz of a case, and the teacher's own reading of it, where there is one."""
+
+    case: Case
+    wave: np.ndarray
+    truth: np.ndarray | None = None
 
 
 @dataclass
-class Spoken:
-    """What was measured on one case."""
+class Teaching:
+    """The teacher at hand: reads any text in any of the evaluation's voices, each once."""
 
-    kind: str
-    text: str
-    phones: int = 0
-    errors: int = 0
-    true_errors: int = 0
-    vocoded_errors: int = 0
-    words: metrics.WordCount = metrics.WordCount(0, 0, 0)
-    mcd: dict[str, float] = field(default_factory=dict)
-    pitch_correlation: float = float("nan")
-    pitch_ratio: float = float("nan")
-    voiced: dict[str, float] = field(default_factory=dict)
-    voice_found: bool = False
-    copy_distance: float = 0.0
-    waves: dict[str, np.ndarray] = field(default_factory=dict)
-    mel: np.ndarray | None = None
+    teacher: teacher.Teacher
+    styles: dict[str, np.ndarray]
+    kept: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
 
+    @classmethod
+    def load(cls, folder: Path) -> Teaching:
+        """From the teacher's folder. Raises TeacherError when its files are not there."""
+        return cls(teacher.load(folder, "cpu"), teacher.load_styles(folder))
 
-def _median(values: list[float] | np.ndarray) -> float:
-    """Median of what is not NaN, NaN where nothing is voiced."""
-    known = np.asarray(values, float)
-    known = known[np.isfinite(known)]
-    return float(np.median(known)) if len(known) else float("nan")
+    def read(self, name: str, text: str) -> np.ndarray:
+        """`text` in the voice `name` of `sets`, f32 [n_samples]."""
+        if (name, text) not in self.kept:
+            who = speaking.Speaker.pure((sets.REFERENCES | sets.UNSEEN)[name][0])
+            tokens = phonemes.tokens([text], who.british)[0]
+            self.kept[name, text] = speaking.say(self.teacher, self.styles, who, tokens)
+        return self.kept[name, text]
 
 
-def _voiced(hz: np.ndarray) -> float:
-    """Share of the frames that have a pitch: a hoarse voice has few."""
-    return float(np.isfinite(hz).mean())
+def voices(folder: Path | None, teaching: Teaching | None) -> dict[str, Voice]:
+    """The references of the voice in `folder`, and with a teacher those that the model never heard."""
+    folder = folder or bundled_folder()
+    files = {name: folder / "voices" / f"{name.lower()}.flac" for name in sets.REFERENCES}
+    found = {name: make_voice(path, sets.REFERENCES[name][1], name=name) for name, path in files.items()}
+    for name, (_, text) in sets.UNSEEN.items() if teaching else ():
+        wave = teaching.read(name, text)  # type: ignore[union-attr]
+        found[name] = make_voice(to_bytes(wave, speaking.SAMPLE_RATE_HZ), text, name=name)
+    return found
 
 
-def _or_none(value: float) -> float | None:
-    return value if np.isfinite(value) else None  # JSON has no NaN
+def readings(
+    engine: Any, wanted: Iterable[Case], known: dict[str, Voice], teaching: Teaching | None
+) -> Iterable[Reading]:
+    """Each case spoken by the engine; those of `teacher` and `copy` by the teacher, the second through the vocoder."""
+    for case in wanted:
+        if case.part in ("teacher", "copy"):
+            truth = teaching.read(case.voice, case.text)  # type: ignore[union-attr]
+            yield Reading(case, truth if case.part == "teacher" else engine.decode(mel_spectrogram(truth)), truth)
+            continue
+        settings = SynthesisSettings(nfe_step=case.nfe_step)
+        if case.max_chunk_bytes:
+            settings = settings.replace(max_chunk_bytes=case.max_chunk_bytes)
+        wave = engine.run(case.text, known[case.voice], settings).wave
+        compared = teaching is not None and case.part.startswith(("voice", "unseen"))
+        yield Reading(case, wave, teaching.read(case.voice, case.text) if compared else None)  # type: ignore[union-attr]
 
 
-def word_phones(utterance: Utterance) -> list[list[int]]:
-    """Phones of each word, from espeak-ng's word events; a phone that one falls into is the word's with more of it."""
-    labels = utterance.phones
-    starts = [frame for frame, _ in utterance.words[1:]]
-    words: list[list[int]] = [[] for _ in range(len(starts) + 1)]
-    for first, end in pairwise([0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]):
-        if labels[first] != SILENCE:
-            words[bisect_right(starts, (first + end - 1) / 2)].append(int(labels[first]))
-    return words
+def measure(reading: Reading, ears: Ears, prints: dict[str, np.ndarray]) -> dict[str, Any]:
+    """One row: what was heard, whose voice it is, how pleasant, its pitch. `prints` are the references' voices."""
+    wave, case = reading.wave, reading.case
+    voice, track = ears.voice(wave), pitch(wave, speaking.SAMPLE_RATE_HZ)
+    group = sets.UNSEEN if case.voice in sets.UNSEEN else sets.REFERENCES
+    likeness = {name: float(voice @ prints[name]) for name in group}
+    own = likeness.pop(case.voice)
+    row = asdict(case) | {"key": case.key, "heard": ears.hear(wave), "seconds": len(wave) / speaking.SAMPLE_RATE_HZ}
+    row |= {"own": own, "others": float(np.mean(list(likeness.values()))), "nearest": own > max(likeness.values())}
+    row |= pitch_figures(track) | ears.pleasant(wave) | {"clicks": artefacts.clicks(wave)}
+    if reading.truth is not None and case.part != "teacher":
+        row |= contour(track, wave, reading.truth)
+        if case.part == "copy":
+            a, b = mel_spectrogram(wave), mel_spectrogram(reading.truth)
+            n = min(len(a), len(b))
+            row["copy_distance"] = float(np.abs(a[:n] - b[:n]).mean())
+    return row
 
 
-def measure(
-    case: Case,
-    other: np.ndarray,
-    prints: dict[Speaker, np.ndarray],
-    cfm: Any,
-    vocoder: Any,
-    ear: Recogniser,
-    how: SamplerSettings,
-) -> Spoken:
-    """Speak one case and measure it. `other` is another sentence's mel (chance); `prints` the held-out voices."""
-    truth = metrics.collapse(case.truth.phones.tolist(), SILENCE)
-    wave = decode(vocoder, generate_mel(cfm, case.reference, case.truth.text, how))
-    mel = mel_spectrogram(wave)
-    heard = ear.phones(mel)
-    copied = decode(vocoder, case.truth.mel)
-    copy = mel_spectrogram(copied)
-    n = min(len(copy), len(case.truth.mel))
-    aligned = align(mel, case.truth.mel)
-    spoken_pitch, true_pitch = pitch(wave, SAMPLE_RATE_HZ).hz, pitch(case.truth.audio, SAMPLE_RATE_HZ).hz
-    distances = {speaker: float(np.abs(metrics.voice_print(mel) - p).mean()) for speaker, p in prints.items()}
-    return Spoken(
-        kind=case.kind,
-        text=case.truth.text,
-        phones=len(truth),
-        errors=metrics.edit_distance(heard, truth),
-        true_errors=metrics.edit_distance(ear.phones(case.truth.mel), truth),
-        vocoded_errors=metrics.edit_distance(ear.phones(copy), truth),
-        words=metrics.count_words(heard, word_phones(case.truth)),
-        mcd={
-            "generated": aligned.mcd_decibels,
-            "chance": align(other, case.truth.mel).mcd_decibels,
-            "floor": align(case.other_tempo, case.truth.mel).mcd_decibels,
-        },
-        pitch_correlation=metrics.pitch_correlation(spoken_pitch, true_pitch, aligned.path),
-        pitch_ratio=_median(spoken_pitch) / _median(true_pitch),
-        voiced={
-            "generated": _voiced(spoken_pitch),
-            "copy_synthesis": _voiced(pitch(copied, SAMPLE_RATE_HZ).hz),
-            "true": _voiced(true_pitch),
-        },
-        voice_found=min(distances, key=distances.__getitem__) == case.speaker,
-        copy_distance=float(np.abs(copy[:n] - case.truth.mel[:n]).mean()),
-        waves={"generated": wave, "copy_synthesis": copied, "true": case.truth.audio},
-        mel=mel,
-    )
+def pitch_figures(track: Pitch) -> dict[str, float]:
+    """Share of voiced frames; median in Hz and spread in semitones, left out where too little is voiced."""
+    hz = track.hz[np.isfinite(track.hz)]
+    found = {"voiced": len(hz) / max(len(track.hz), 1)}
+    if len(hz) >= _FEWEST_VOICED:
+        found |= {"pitch_hz": float(np.median(hz)), "pitch_spread": float(np.std(12 * np.log2(hz)))}
+    return found
 
 
-def _clicks_per_minute(waves: list[np.ndarray]) -> float:
-    return sum(map(artefacts.clicks, waves)) / (sum(map(len, waves)) / SAMPLE_RATE_HZ / 60)
+def contour(track: Pitch, wave: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Correlation of the logarithm of the pitch with the teacher's, and their ratio, along a warping of the mels."""
+    path = align(mel_spectrogram(wave), mel_spectrogram(truth)).path
+    theirs = pitch(truth, speaking.SAMPLE_RATE_HZ).hz
+    path = path[(path[:, 0] < len(track.hz)) & (path[:, 1] < len(theirs))]
+    a, b = np.log2(track.hz[path[:, 0]]), np.log2(theirs[path[:, 1]])
+    both = np.isfinite(a) & np.isfinite(b)
+    if both.sum() < _FEWEST_VOICED or a[both].std() < 1e-6 or b[both].std() < 1e-6:
+        return {}
+    correlation = float(np.corrcoef(a[both], b[both])[0, 1])
+    return {"pitch_correlation": correlation, "pitch_ratio": float(2 ** np.median(a[both] - b[both]))}
 
 
-def blemishes(spoken: list[Spoken]) -> dict[str, Any]:
-    """Ring and clicks of the generated, the vocoded and the true waves."""
-    waves = {k: [s.waves[k] for s in spoken] for k in spoken[0].waves}
-    return {
-        "ring_decibels": {k: _or_none(artefacts.ring_decibels(w)) for k, w in waves.items()},
-        "clicks_per_minute": {k: _clicks_per_minute(w) for k, w in waves.items()},
-    }
+def summary(rows: list[dict[str, Any]], spelling: Callable[[str], str]) -> dict[str, Any]:
+    """Figures of some rows: errors over all words together, means of the rest."""
+    wanted, heard = ([spelling(row[key]) for row in rows] for key in ("text", "heard"))
+    words, characters = error_rates(wanted, heard)
+    right = float(np.mean([a == b for a, b in zip(wanted, heard, strict=True)]))
+    found: dict[str, Any] = {"readings": len(rows), "wer": words, "cer": characters, "texts_right": right}
+    for name in MEANS:
+        values = [row[name] for row in rows if name in row and np.isfinite(row[name])]
+        if values:
+            found[name] = float(np.mean(values))
+    return found | {"clicks": sum(row["clicks"] for row in rows)}
 
 
-def summary(spoken: list[Spoken]) -> dict[str, Any]:
-    """The main figures of a list of cases."""
-    phones, words = sum(s.phones for s in spoken), sum(s.words.words for s in spoken)
-    mcd = {k: float(np.mean([s.mcd[k] for s in spoken])) for k in ("generated", "chance", "floor")}
-    return {
-        "sentences": len(spoken),
-        "phone_error_rate": sum(s.errors for s in spoken) / phones,
-        "phone_error_rate_of_true_speech": sum(s.true_errors for s in spoken) / phones,
-        "phone_error_rate_of_vocoded_true_speech": sum(s.vocoded_errors for s in spoken) / phones,
-        "skipped_words": sum(s.words.skipped for s in spoken) / words,
-        "repeated_words": sum(s.words.repeated for s in spoken) / words,
-        "mcd_decibels": mcd,
-        "mcd_from_chance_to_floor": (mcd["chance"] - mcd["generated"]) / (mcd["chance"] - mcd["floor"]),
-        "pitch_correlation": _or_none(_median([s.pitch_correlation for s in spoken])),
-        "pitch_ratio": _or_none(_median([s.pitch_ratio for s in spoken])),
-        "voiced_frames": {k: float(np.mean([s.voiced[k] for s in spoken])) for k in spoken[0].voiced},
-        "own_voice_is_nearest": float(np.mean([s.voice_found for s in spoken])),
-        "copy_synthesis_log_mel_distance": float(np.mean([s.copy_distance for s in spoken])),
-    }
+def document(rows: list[dict[str, Any]], spelling: Callable[[str], str]) -> dict[str, Any]:
+    """The whole result: each part, and within it each kind of text and each voice."""
+    parts: dict[str, Any] = {}
+    for part in dict.fromkeys(row["part"] for row in rows):
+        mine = [row for row in rows if row["part"] == part]
+        parts[part] = summary(mine, spelling)
+        for key in ("kind", "voice"):
+            groups = sorted({row[key] for row in mine})
+            if len(groups) > 1:
+                parts[part][f"by_{key}"] = {g: summary([r for r in mine if r[key] == g], spelling) for g in groups}
+    return {"cfg_strength": SynthesisSettings().cfg_strength, "recogniser": "Whisper base", "parts": parts}
 
 
 def evaluate(
-    cases: list[Case], cfm: Any, vocoder: Any, ear: Recogniser, how: SamplerSettings = SamplerSettings()
-) -> tuple[dict[str, Any], list[Spoken]]:
-    """Measure all cases: the document (overall, by kind, by voice) and the single measurements."""
-    prints = {c.speaker: metrics.voice_print(c.reference.mel) for c in cases}
-    spoken = []
-    for case in cases:
-        others = [c for c in cases if c.speaker == case.speaker and c is not case] or [
-            c for c in cases if c is not case
-        ]
-        other = min(others, key=lambda c: abs(len(c.truth.mel) - len(case.truth.mel)))
-        spoken.append(measure(case, other.truth.mel, prints, cfm, vocoder, ear, how))
-        log.info("%d of %d: %d phones, %d wrong: %s", len(spoken), len(cases), spoken[-1].phones, spoken[-1].errors,
-                 case.truth.text[:50])  # fmt: skip
-    document = summary(spoken) | blemishes(spoken)
-    document["nfe_step"], document["cfg_strength"] = how.nfe_step, how.cfg_strength
-    document["by_kind"] = {k: _brief([s for s in spoken if s.kind == k]) for k in dict.fromkeys(s.kind for s in spoken)}
-    document["by_voice"] = {
-        speaker.variant: _brief([s for s, c in zip(spoken, cases, strict=True) if c.speaker == speaker])
-        for speaker in prints
-    }
-    return document, spoken
+    engine: Any, ears: Ears, work: Path, wanted: list[Case], teaching: Teaching | None, folder: Path | None = None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Speak and hear all cases that `work/rows.jsonl` does not hold yet.
 
+    Args:
+        folder: of the voice, where the references are; None is the bundled one.
 
-def _brief(spoken: list[Spoken]) -> dict[str, float]:
-    whole = summary(spoken)
-    keys = ("sentences", "phone_error_rate", "skipped_words", "repeated_words", "mcd_from_chance_to_floor")
-    voiced = whole["voiced_frames"]
-    return {k: whole[k] for k in keys} | {
-        "voiced_frames": voiced["generated"],
-        "voiced_frames_of_true_speech": voiced["true"],
-    }
+    Returns:
+        The document and the rows of `wanted`.
+    """
+    if teaching:
+        sentences = [c for c in wanted if c.part == f"voice_{min(c.nfe_step for c in wanted)}"]
+        wanted = [Case(part, c.kind, c.text, c.voice, 0) for part in ("teacher", "copy") for c in sentences] + wanted
+    path = work / "rows.jsonl"
+    work.mkdir(parents=True, exist_ok=True)
+    done = {row["key"]: row for row in map(json.loads, path.read_text("utf-8").splitlines())} if path.exists() else {}
+    known, began = voices(folder, teaching), time.monotonic()
+    prints = {name: ears.voice(voice.audio) for name, voice in known.items()}
+    left = [case for case in wanted if case.key not in done]
+    with path.open("a", encoding="utf-8") as file:
+        for k, reading in enumerate(readings(engine, left, known, teaching)):
+            row = measure(reading, ears, prints)
+            done[row["key"]] = row
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.flush()
+            pace = (time.monotonic() - began) / (k + 1)
+            log.info(
+                "%d of %d  %s  %s  %.0f s left", k + 1, len(left), row["part"], row["heard"], pace * (len(left) - k - 1)
+            )
+    rows = [done[case.key] for case in wanted]
+    return document(rows, ears.spelling), rows

@@ -11,34 +11,17 @@ import torch
 import yaml
 from torch import Tensor
 
-from training.demo_voice import network, vocoder
-from training.demo_voice.corpus import SAMPLE_RATE_HZ, record
-from training.demo_voice.espeak import Espeak, Speaker
+from training.demo_voice import network, phonemes, speaking, vocoder
+from training.demo_voice.sets import REFERENCES
+from training.demo_voice.teacher import Teacher
 from training.demo_voice.texts import CorpusError
-from workbench.engine.catalog import check_model, check_vocoder, read_config, read_vocoder
-from workbench.engine.model.weights import read_state, vocos_of
+from workbench.engine.catalog import VocoderConfig, check_model, check_vocoder, read_vocoder
 from workbench.engine.settings import MelConfig
 from workbench.engine.signal.audio import write_audio
 
-VOICES: tuple[tuple[str, Speaker, str], ...] = (
-    ("Nora", Speaker("steph", 60, 52, 192), "The lake was calm and bright, and two white boats drifted by."),
-    ("Arthur", Speaker("", 38, 46, 176), "The morning train was late again, so we walked to the river."),
-    ("Clara", Speaker("f1", 52, 48, 198), "My sister keeps a small garden, full of herbs and yellow roses."),
-    ("Victor", Speaker("m8", 30, 40, 179), "Every good story begins with a question nobody dares to answer."),
-)
-"""Name, espeak-ng speaker and words of the reference voices that are bundled; the first, the clearest, is the default.
-
-Rates are such that a character takes five mel frames. Attention takes time with the square of all frames, the
-reference's among them, so references are short.
-"""
-
 
 def export_acoustic(average: dict[str, Tensor], folder: Path, name: str, arch: dict[str, Any] | None = None) -> Path:
-    """Write config.yaml, vocab.txt and `model_<name>.safetensors` (fp16, keys under `ema_model.`).
-
-    Raises:
-        WeightsError: `arch` is not one that can be imported and run.
-    """
+    """Write config.yaml, vocab.txt and `model_<name>.safetensors` (fp16, keys under `ema_model.`)."""
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,54 +56,33 @@ def export_acoustic(average: dict[str, Tensor], folder: Path, name: str, arch: d
     return path
 
 
-def between(average: dict[str, Tensor], folder: Path, share: float = 0.5) -> dict[str, Tensor]:
-    """Weights on the straight line from those of the voice in `folder`, where their training began, to these.
-
-    Two ends of one training make other mistakes, and between them the loss is lower than at either: 9.2 and 12.7 % of
-    the phones wrong at the ends of the last training, 7.9 % half-way (LOG.md; Wortsman et al., Model soups, 2022).
-
-    Args:
-        share: 0 is the voice in `folder`, 1 the new weights.
-
-    Raises:
-        CorpusError: that voice is of another shape.
-    """
-    began = load_exported(folder)[0].transformer.state_dict()
-    if {k: v.shape for k, v in began.items()} != {k: v.shape for k, v in average.items()}:
-        raise CorpusError(
-            f"the voice in {folder} has other layers than this training", remedy="name the one that it began with"
-        )
-    return {k: torch.lerp(began[k], v, share) if v.is_floating_point() else v for k, v in average.items()}
-
-
-def export_vocoder(average: dict[str, Tensor], folder: Path) -> Path:
-    """Write vocos/config.yaml and vocos/model.safetensors (fp32: it is small, and heard last)."""
+def export_vocoder(average: dict[str, Tensor], folder: Path, config: VocoderConfig | None = None) -> Path:
+    """Write vocos/config.yaml and vocos/model.safetensors (fp16)."""
     from safetensors.torch import save_file
 
     (folder / "vocos").mkdir(parents=True, exist_ok=True)
-    config = check_vocoder(vocoder.CONFIG.as_dict()).as_dict()
-    (folder / "vocos" / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    checked = check_vocoder((config or vocoder.CONFIG).as_dict()).as_dict()
+    (folder / "vocos" / "config.yaml").write_text(yaml.safe_dump(checked, sort_keys=False), encoding="utf-8")
     path = folder / "vocos" / "model.safetensors"
-    save_file({k: v.contiguous() for k, v in average.items() if not k.startswith("feature_extractor.")}, path)
+    save_file({k: v.half().contiguous() for k, v in average.items() if not k.startswith("feature_extractor.")}, path)
     path.chmod(0o644)
     return path
 
 
-def export_voices(folder: Path, espeak: Espeak) -> None:
-    """Speak and write the bundled reference recordings and voices.json."""
-    import numpy as np
-
+def export_voices(
+    folder: Path, teacher: Teacher, styles: dict[str, Any], phonemize: phonemes.Phonemizer | None = None
+) -> None:
+    """Have the teacher speak the bundled references, and write them and voices.json."""
     (folder / "voices").mkdir(parents=True, exist_ok=True)
     for old in (folder / "voices").glob("*.flac"):
         old.unlink()
     entries = []
-    for name, speaker, text in VOICES:
-        espeak.use(speaker)
-        spoken = record(espeak, text, {})
-        wave = np.concatenate([spoken.audio, np.zeros(SAMPLE_RATE_HZ // 20, np.float32)])
-        file = f"voices/{name.lower()}.flac"
-        write_audio(folder / file, wave, SAMPLE_RATE_HZ)
-        entries.append({"name": name, "file": file, "text": text, "seconds": round(len(wave) / SAMPLE_RATE_HZ, 2)})
+    for name, (voice, text) in REFERENCES.items():
+        who = speaking.Speaker.pure(voice)
+        wave = speaking.say(teacher, styles, who, phonemes.tokens([text], who.british, phonemize)[0])
+        file, rate = f"voices/{name.lower()}.flac", speaking.SAMPLE_RATE_HZ
+        write_audio(folder / file, wave, rate)
+        entries.append({"name": name, "file": file, "text": text, "seconds": round(len(wave) / rate, 2)})
     (folder / "voices" / "voices.json").write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
 
 
@@ -139,15 +101,58 @@ def write_lock(folder: Path) -> dict[str, Any]:
 
 def load_exported(folder: Path) -> tuple[Any, Any]:
     """CFM and Vocos from an exported folder, in eval mode, exactly as saved."""
-    _, arch, _ = read_config(folder / "config.yaml")
-    cfm = network.build_cfm(arch)
-    weights = read_state(next(iter(sorted(folder.glob("model_*.safetensors")))))
+    from safetensors.torch import load_file
+
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    cfm = network.build_cfm(config["model"]["arch"])
+    weights = load_file(next(iter(sorted(folder.glob("model_*.safetensors")))))
     cfm.load_state_dict({k.removeprefix("ema_model."): v.float() for k, v in weights.items()})
     return cfm.eval(), load_vocoder(folder)
 
 
 def load_vocoder(folder: Path) -> Any:
     """Vocos from an exported folder, in eval mode, exactly as saved."""
-    vocos = vocos_of(read_vocoder(folder / "vocos" / "config.yaml"))
-    vocos.load_state_dict(read_state(folder / "vocos" / "model.safetensors"), strict=False)
+    from safetensors.torch import load_file
+
+    vocos = vocoder.build_vocos(read_vocoder(folder / "vocos" / "config.yaml"))
+    weights = load_file(folder / "vocos" / "model.safetensors")
+    vocos.load_state_dict({k: v.float() for k, v in weights.items()}, strict=False)
     return vocos.eval()
+
+
+def acoustic_of(work: Path, folder: Path) -> Any:
+    """The CFM of the work folder's checkpoint, averaged, in eval mode; else that of the voice in `folder`."""
+    path = work / "acoustic" / "acoustic.pt"
+    if not path.exists():
+        return load_exported(folder)[0]
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    cfm = network.build_cfm(state["arch"])
+    cfm.transformer.load_state_dict(state["average"])
+    return cfm.eval()
+
+
+def assemble(
+    work: Path,
+    folder: Path,
+    name: str,
+    teacher: Teacher,
+    styles: dict[str, Any],
+    phonemize: phonemes.Phonemizer | None = None,
+) -> dict[str, Any]:
+    """Write the checkpoints of a work folder as a voice, and prove that it loads; returns its lock.
+
+    Raises:
+        CorpusError: one of the two is not trained yet.
+    """
+    states = {}
+    for part in ("acoustic", "vocoder"):
+        path = work / part / f"{part}.pt"
+        if not path.exists():
+            raise CorpusError(f"{path} is missing.", remedy=f"Run: python -m training.demo_voice {part} --work {work}")
+        states[part] = torch.load(path, map_location="cpu", weights_only=True)
+    export_acoustic(states["acoustic"]["average"], folder, name, states["acoustic"]["arch"])
+    export_vocoder(states["vocoder"]["average"], folder, check_vocoder(states["vocoder"]["config"]))
+    export_voices(folder, teacher, styles, phonemize)
+    lock = write_lock(folder)
+    load_exported(folder)
+    return lock

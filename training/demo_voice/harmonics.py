@@ -1,10 +1,10 @@
 """Harmonics that are decided: an adversary that looks at nothing else.
 
 Where the pitch of new words is not known, the mel of least squared distance is the mean over all pitches, and that has
-no harmonics: low voices came out hoarse. The distance of states of the model's own is therefore taken between
-envelopes, and whether there are harmonics as speech has them is for an adversary to say. It compares the fine structure
-of the guess with that of the recording under one and the same envelope, the guess's, so that nothing but the fine
-structure can tell them apart (least squares: Mao et al., ICCV 2017).
+no harmonics: low voices come out hoarse. Whether there are harmonics as speech has them is for an adversary to say. It
+compares the fine structure of the guess with that of the recording under one and the same envelope, the guess's, so
+that nothing but the fine structure can tell them apart (least squares: Mao et al., ICCV 2017). The ninth voice was
+trained with it; the tenth was not, and has fewer voiced frames: `acoustic --harmonics 0.1` brings it back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 BANDS = 48  # up to 2.2 kHz; above, a mel band is wider than a voice's harmonics are apart
 _SMOOTH = 11  # bands, 230 Hz at the bottom
-STRICT = 0.15  # share of the plain distance beside that of the envelopes
 FROM_TIME = 0.15  # earlier a guess cannot but be a mean
 
 
@@ -24,12 +23,6 @@ def parts(mel: Tensor) -> tuple[Tensor, Tensor]:
     low = mel[..., :BANDS]
     smooth = F.avg_pool1d(low, _SMOOTH, 1, _SMOOTH // 2, count_include_pad=False)
     return low - smooth, torch.cat([smooth, mel[..., BANDS:]], -1)
-
-
-def loose_distance(guess: Tensor, mel: Tensor) -> Tensor:
-    """Mean square [b, n] of the difference of two mels, most of it between their envelopes."""
-    apart = guess - mel
-    return (1 - STRICT) * parts(apart)[1].square().mean(-1) + STRICT * apart.square().mean(-1)
 
 
 class Adversary(nn.Module):

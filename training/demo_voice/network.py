@@ -25,7 +25,7 @@ from workbench.engine.settings import MelConfig
 
 ARCH: dict[str, Any] = {
     "dim": 256,
-    "depth": 8,
+    "depth": 10,
     "heads": 4,
     "dim_head": 64,
     "ff_mult": 2,
@@ -58,15 +58,6 @@ def build_cfm(arch: dict[str, Any] | None = None, mel: MelConfig = MelConfig()) 
     backbone = DiT(**(arch or ARCH), dropout=0.0, text_num_embeds=len(CHARACTERS), mel_dim=mel.n_mel_channels)
     vocab = {character: i for i, character in enumerate(CHARACTERS)}
     return CFM(transformer=backbone, mel_spec_kwargs=dataclasses.asdict(mel), vocab_char_map=vocab)
-
-
-def tie_capitals(text_embed: Any) -> None:
-    """Start every capital with the vector of its small letter: they mostly sound the same."""
-    with torch.no_grad():
-        weight = text_embed.text_embed.weight
-        for character in CHARACTERS:
-            if character.isupper():
-                weight[CHARACTERS.index(character) + 1] = weight[CHARACTERS.index(character.lower()) + 1]
 
 
 def tokens(text: str) -> list[int]:
@@ -184,6 +175,39 @@ def plain_attention(longest: int = 1200) -> Iterator[None]:
         yield
     finally:
         F.scaled_dot_product_attention = fused
+
+
+def open_gates(transformer: Any, value: float = 0.3) -> None:
+    """Start the blocks' gates at `value` instead of upstream's zero: attention gets a gradient from the first step."""
+    dim = transformer.dim
+    with torch.no_grad():
+        for block in transformer.transformer_blocks:
+            block.attn_norm.linear.bias[2 * dim : 3 * dim] = value
+            block.attn_norm.linear.bias[5 * dim :] = value
+
+
+def grown(state: dict[str, Tensor], depth: int) -> dict[str, Tensor]:
+    """Weights of a `DiT` in a deeper one: new blocks are copies whose gates are shut, so nothing changes at first."""
+    head = "transformer_blocks."
+    old = 1 + max(int(k.split(".")[1]) for k in state if k.startswith(head))
+    places = [round((k + 1) * old / (depth - old + 1)) for k in range(depth - old)]  # behind these many
+    order = [(i, fresh) for i in range(old) for fresh in (False, *[True] * places.count(i + 1))]
+    out = {k: v for k, v in state.items() if not k.startswith(head)}
+    for new, (i, fresh) in enumerate(order):
+        for k, v in state.items():
+            if k.startswith(f"{head}{i}."):
+                out[k.replace(f"{head}{i}.", f"{head}{new}.", 1)] = _shut(k, v) if fresh else v
+    return out
+
+
+def _shut(name: str, v: Tensor) -> Tensor:
+    """A parameter of a block as it is, but for the rows that make its gates."""
+    if ".attn_norm.linear." not in name:
+        return v
+    v, dim = v.clone(), v.shape[0] // 6
+    v[2 * dim : 3 * dim] = 0
+    v[5 * dim :] = 0
+    return v
 
 
 def seed_everything(seed: int) -> random.Random:

@@ -2,13 +2,12 @@
 
 Muon (Keller Jordan, 2024, https://kellerjordan.github.io/posts/muon/) replaces the momentum of a matrix by the nearest
 orthogonal one. `torch.optim.Muon` does it one matrix at a time; here equal shapes go through one batched product, in
-the precision that is the faster one on this machine, and each process takes its share of them.
+the precision that is the faster one on this machine.
 """
 
 from __future__ import annotations
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from workbench.engine.model.devices import cpu_prefers_bf16
@@ -52,44 +51,35 @@ class Muon(torch.optim.Optimizer):
                 self._step_shape(shape, params, group)
 
     def _step_shape(self, shape: torch.Size, params: list[Tensor], group: dict) -> None:
-        world = dist.get_world_size() if dist.is_initialized() else 1
-        rank = dist.get_rank() if world > 1 else 0
-        mine = params[rank::world]
-        out = torch.zeros(-(-len(params) // world), *shape, device=params[0].device)
-        if mine:
-            momenta = []
-            for p in mine:
-                buffer = self.state[p].setdefault("momentum", torch.zeros_like(p))
-                buffer.lerp_(p.grad, 1 - group["momentum"])
-                momenta.append(p.grad.lerp(buffer, group["momentum"]))
-            out[: len(mine)] = orthogonalize(torch.stack(momenta)) * (0.2 * max(shape) ** 0.5)
-        parts = [out]
-        if world > 1:
-            parts = [torch.empty_like(out) for _ in range(world)]
-            dist.all_gather(parts, out)
-        for r in range(world):
-            for p, update in zip(params[r::world], parts[r], strict=False):
-                p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(update, alpha=group["lr"])
+        momenta = []
+        for p in params:
+            buffer = self.state[p].setdefault("momentum", torch.zeros_like(p))
+            buffer.lerp_(p.grad, 1 - group["momentum"])
+            momenta.append(p.grad.lerp(buffer, group["momentum"]))
+        updates = orthogonalize(torch.stack(momenta)) * (0.2 * max(shape) ** 0.5)
+        for p, update in zip(params, updates, strict=True):
+            p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(update, alpha=group["lr"])
 
 
-def make_optimizers(model: nn.Module, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices of the transformer blocks, AdamW for all else (the text layers come trained)."""
-    matrices, rest = [], []
+def make_optimizers(model: nn.Module, text_share: float = 1.0) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the transformer blocks, AdamW for all else.
+
+    Each group has a `share` of the learning rate that the schedule sets; that of the text layers is `text_share`.
+    """
+    matrices, text, rest = [], [], []
     for name, p in model.named_parameters():
         is_matrix = p.ndim == 2 and "transformer_blocks" in name and "attn_norm" not in name
-        (matrices if is_matrix else rest).append(p)
-    return [Muon(matrices, muon_lr), torch.optim.AdamW(rest, adam_lr, betas=(0.9, 0.98), weight_decay=0.0)]
+        (matrices if is_matrix else text if "text_embed" in name else rest).append(p)
+    groups = [{"params": rest, "share": 1.0}, {"params": text, "share": text_share}]
+    adam = torch.optim.AdamW([g for g in groups if g["params"]], 1e-3, betas=(0.9, 0.98), weight_decay=0.0)
+    return [Muon(matrices, 1e-3), adam]
 
 
-def share_gradients(params: list[Tensor]) -> None:
-    """Average the gradients of all processes; nothing to do in a single one."""
-    if not dist.is_initialized():
-        return
-    flat = torch.cat([p.grad.flatten() for p in params])
-    dist.all_reduce(flat)
-    flat /= dist.get_world_size()
-    for p, grad in zip(params, flat.split([p.numel() for p in params]), strict=True):
-        p.grad.copy_(grad.view_as(p))
+def set_rates(optimizers: list[torch.optim.Optimizer], rates: tuple[float, ...]) -> None:
+    """Set the learning rate of each optimizer; a group takes its share of it."""
+    for optimizer, rate in zip(optimizers, rates, strict=True):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group.get("share", 1.0)
 
 
 def update_average(average: nn.Module, model: nn.Module, step: int, decay: float = 0.998) -> None:

@@ -1,64 +1,67 @@
-"""One page that shows an evaluation: errors by kind, distance from truth, the training, a mel and its truth."""
+"""One page that shows an evaluation: words, pleasantness, likeness and pitch by part, chunk size and kind of text."""
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from training.demo_voice.evaluate import Spoken
-from training.demo_voice.held_out import Case
+_ROWS = (
+    ("wer", "words wrong, %", 100.0),
+    ("overall", "DNSMOS, overall", 1.0),
+    ("own", "similarity to the own reference", 1.0),
+    ("voiced", "voiced frames, %", 100.0),
+    ("pitch_spread", "pitch spread, semitones", 1.0),
+)
+_LABELS = {"teacher": "teacher", "copy": "teacher through the vocoder"}
 
 
-def page(path: Path, document: dict[str, Any], cases: list[Case], spoken: list[Spoken], curve: Path) -> None:
-    """Draw the page as PNG. `curve` is the acoustic training's CSV; left out when it is not there."""
+def label(part: str) -> str:
+    """How a part is named on the page: `voice_7` is "voice, 7 steps", `chunks_40` "chunks of 40 bytes"."""
+    name, _, number = part.partition("_")
+    if name == "chunks":
+        return f"chunks of {number} bytes"
+    words = {"voice": "voice", "unseen": "unseen voices", "brief": "1 to 3 words"}.get(name, name)
+    return _LABELS.get(part, f"{words}, {number} steps")
+
+
+def page(path: Path, document: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    """Draw the page as PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 11), layout="constrained")
+    figure = Figure(figsize=(11, 12), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(3, 2)
-    _errors(axes[0, 0], document)
-    _distances(axes[0, 1], spoken)
-    _training(axes[1, 0], curve, ("phone_loss", "spelling"), "loss")
-    _training(axes[1, 1], curve, ("phone_accuracy",), "phones right near t = 0")
-    longest = int(np.argmax([len(s.mel) for s in spoken if s.mel is not None][:20]))
-    for axis, mel, title in (
-        (axes[2, 0], spoken[longest].mel, "generated, then decoded"),
-        (axes[2, 1], cases[longest].truth.mel, "espeak-ng"),
-    ):
-        axis.imshow(
-            mel.T, origin="lower", aspect="auto", vmin=-10, vmax=2, extent=(0, len(mel) * 256 / 24000, 0, mel.shape[1])
-        )
-        axis.set_title(f"{title}: {spoken[longest].text[:32]}...", fontsize=10)
-        axis.set(xlabel="seconds", ylabel="mel band")
-    figure.savefig(path, dpi=90)
+    axes = figure.subplots(4, 2)
+    parts = {part: found for part, found in document["parts"].items() if not part.startswith("chunks")}
+    for axis, (name, title, scale) in zip(axes.flat, _ROWS, strict=False):
+        shown = {label(part): scale * found[name] for part, found in parts.items() if name in found}
+        axis.barh(list(shown), list(shown.values()), color="#4c78a8")
+        axis.invert_yaxis()
+        axis.set_title(title, fontsize=10)
+        axis.tick_params(labelsize=8)
+    _by_chunk_size(axes[2, 1], document)
+    _by_kind(axes[3, 0], document)
+    _contours(axes[3, 1], rows)
+    figure.savefig(path, dpi=100)
 
 
-def _errors(axis: Any, document: dict[str, Any]) -> None:
-    kinds = document["by_kind"]
-    axis.bar(list(kinds), [100 * k["phone_error_rate"] for k in kinds.values()])
-    axis.axhline(100 * document["phone_error_rate"], color="black", linewidth=0.8)
-    true = document["phone_error_rate_of_true_speech"]
-    title = f"phone error {document['phone_error_rate']:.1%} (true speech {true:.1%})"
-    axis.set(title=title, ylabel="%")
+def _by_chunk_size(axis: Any, document: dict[str, Any]) -> None:
+    sizes = {int(p.removeprefix("chunks_")): f["wer"] for p, f in document["parts"].items() if p.startswith("chunks_")}
+    axis.plot(sorted(sizes), [100 * sizes[s] for s in sorted(sizes)], "o-", color="#4c78a8")
+    axis.set_title("words wrong by chunk size in bytes, %", fontsize=10)
+    axis.set_ylim(bottom=0)
 
 
-def _distances(axis: Any, spoken: list[Spoken]) -> None:
-    for name in ("floor", "generated", "chance"):
-        axis.hist([s.mcd[name] for s in spoken], bins=15, alpha=0.6, label=name)
-    axis.legend()
-    axis.set(title="mel-cepstral distortion from espeak-ng's reading", xlabel="dB", ylabel="sentences")
+def _by_kind(axis: Any, document: dict[str, Any]) -> None:
+    part = next((p for p in document["parts"] if p.startswith("voice_")), None)
+    kinds = document["parts"].get(part, {}).get("by_kind", {})
+    axis.bar(list(kinds), [100 * found["wer"] for found in kinds.values()], color="#4c78a8")
+    axis.set_title(f"words wrong by kind of text, % ({label(part) if part else 'no voice'})", fontsize=10)
 
 
-def _training(axis: Any, curve: Path, columns: tuple[str, ...], label: str) -> None:
-    axis.set(title="training", xlabel="step", ylabel=label)
-    if not curve.exists():
-        return
-    with curve.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    for column in columns:
-        axis.plot([int(r["step"]) for r in rows], [float(r[column]) for r in rows], label=column)
-    axis.legend()
+def _contours(axis: Any, rows: list[dict[str, Any]]) -> None:
+    found = [row["pitch_correlation"] for row in rows if row["part"].startswith("voice") and "pitch_correlation" in row]
+    axis.hist(found, bins=np.linspace(-0.5, 1, 16), color="#4c78a8")
+    axis.set_title("pitch contour: correlation with the teacher's, texts", fontsize=10)

@@ -1,4 +1,4 @@
-"""What the acoustic model makes of recordings that it has half heard: mels like the generated ones, with their audio.
+"""What the acoustic model makes of speech that it has half heard: mels like the generated ones, with their audio.
 
 A vocoder that has only met mels of recordings takes the blurred harmonics of generated ones for noise. From a state on
 the way from noise to the recording's mel, the model goes on by itself: words, rhythm and pitch stay the recording's,
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,65 +17,65 @@ from torch import Tensor
 
 from training.demo_voice import network
 from training.demo_voice.corpus import Corpus
-from training.demo_voice.learning import away_from
-from training.demo_voice.records import log
-from training.demo_voice.rows import MEL_FLOOR, SPACE
-from workbench.engine.signal.mel import mel_spectrogram
+from training.demo_voice.flow import half_precision, masked_frames
+from training.demo_voice.rows import Composer, RowPlan, batch
+from workbench.engine.settings import SynthesisSettings
 
-_GAP = 5  # silent frames after a reference, as at inference
-FROM = (0.2, 0.45)  # time of the state: before, the pitch is not the recording's, behind, no mistake is the model's
-STEPS = (2, 6)
-_MOST_FRAMES = 400
+FROM = (0.15, 0.5)  # of the way: before, the pitch is not the recording's; behind, no mistake is the model's
+STEPS = 6
+_LENGTHS = (512, 704, 960)
+_FEWEST_FRAMES = 70
 
 
-@torch.inference_mode()
+@torch.no_grad()
+def retraced(transformer: Any, mel: Tensor, b: dict[str, Tensor], start: Tensor, steps: int = STEPS) -> Tensor:
+    """`mel` [b, n, 100] with the masked frames as the model makes them from `start` [b] on, guided."""
+    rows, n, device = mel.shape[0], mel.shape[1], mel.device
+    masked = masked_frames(b, n)[..., None]
+    cond = mel.masked_fill(masked, 0.0)
+    full, none = torch.full_like(b["n_chars"], n), torch.zeros(rows, dtype=torch.bool, device=device)
+    guidance = SynthesisSettings().cfg_strength
+    swayed = 1 - torch.cos(torch.linspace(0, math.pi / 2, steps + 1, device=device))
+    grid = start[:, None] + (1 - start[:, None]) * swayed
+    with half_precision(device):
+        texts = [
+            network.upsample(
+                network.encode_characters(transformer.text_embed, b["ids"], b["n_chars"], full, drop), b["n_chars"], n
+            )
+            for drop in (none, ~none)
+        ]
+        x = (1 - start)[:, None, None] * torch.randn_like(mel) + start[:, None, None] * mel
+        for k in range(steps):
+            t = grid[:, k]
+            told, _ = network.velocity(transformer, x, cond, texts[0], t, 0)
+            free, _ = network.velocity(transformer, x, torch.zeros_like(cond), texts[1], t, 0)
+            x = x + (grid[:, k + 1] - t)[:, None, None] * (told + guidance * (told - free)).float()
+    return torch.where(masked, x, mel)
+
+
 def retrace(
-    transformer: Any, reference: Tensor, mel: Tensor, ids: tuple[list[int], list[int]], start: float, n_steps: int
-) -> Tensor:
-    """`mel` as the model speaks it from time `start` on, guided, in steps as sway sampling makes them.
+    transformer: Any, corpus: Corpus, mel: Tensor, batches: int, frames: int, seed: int
+) -> tuple[Tensor, np.ndarray]:
+    """The last utterance of each row of so many batches of `frames` frames, as the model makes it.
 
     Args:
-        transformer: upstream's `DiT`. reference, mel: log mels f32 [frames, 100] of one voice.
-        ids: characters of both.
+        mel: the corpus's f16 [F, 100], on the model's device.
 
     Returns:
-        Log mel f32, of the shape of `mel`.
+        Mels f16 end to end, and (first frame there, first frame in the corpus, frames) of each stretch i64 [k, 3].
     """
-    n_ref, n_frames = len(reference) + _GAP, len(reference) + _GAP + len(mel)
-    whole = torch.cat([reference, torch.full((_GAP, mel.shape[1]), MEL_FLOOR), mel])[None]
-    cond = whole.clone()
-    cond[:, n_ref:] = 0
-    tokens, n_chars = network.pad_tokens([[*ids[0], SPACE, *ids[1]]])
-    dropped = torch.tensor([False, True])
-    encoded = network.encode_characters(
-        transformer.text_embed, tokens.expand(2, -1), n_chars.expand(2), torch.tensor([n_frames] * 2), dropped
-    )
-    text = network.upsample(encoded, n_chars.expand(2), n_frames)
-    both = torch.cat([cond, torch.zeros_like(cond)])
-    x = (1 - start) * torch.randn_like(whole) + start * whole
-    first = math.acos(1 - start)
-    times = [1 - math.cos(first + (math.pi / 2 - first) * k / n_steps) for k in range(n_steps + 1)]
-    for now, until in pairwise(times):
-        told, free = network.velocity(transformer, x.expand(2, -1, -1), both, text, torch.full((2,), now), 0)[0]
-        x = x + (until - now) * away_from(free, told)[None]
-    return x[0, n_ref:]
-
-
-def retraced(
-    transformer: Any, data: Corpus, kept: Sequence[tuple[int, np.ndarray]], count: int, seed: int
-) -> list[tuple[np.ndarray, Tensor]]:
-    """Audio f32 and retraced mel [frames, 100] of up to `count` of the utterances in `kept` (`corpus.kept_audio`)."""
-    rng = random.Random(seed)
-    mates = {i: [k for k in group if k != i] for group in data.groups for i in group}
-    known = [(i, wave) for i, wave in kept if mates[i] and len(data.mel[i]) <= _MOST_FRAMES]
-    torch.manual_seed(seed)
-    found = []
-    for i, wave in rng.sample(known, min(count, len(known))):
-        other = rng.choice(mates[i])
-        reference, mel = torch.from_numpy(data.mel[other].astype(np.float32)), torch.from_numpy(mel_spectrogram(wave))
-        ids = data.ids[other].tolist(), data.ids[i].tolist()
-        made = retrace(transformer, reference, mel, ids, rng.uniform(*FROM), rng.randint(*STEPS))
-        found.append((wave, made.clone()))  # a tensor of inference mode cannot be trained on
-        if len(found) % 100 == 0:
-            log.info("retraced %d of %d", len(found), min(count, len(known)))
-    return found
+    composer = Composer(corpus, RowPlan(drop=0.0, free=0.0, span=0.0, brief=0.05, tiny=0.0))
+    rng, mels, table, at = random.Random(seed), [], [], 0
+    for _ in range(batches):
+        n = rng.choice(_LENGTHS)
+        drawn = batch(composer, max(1, frames // n), n, rng)
+        b = {k: torch.as_tensor(v).to(mel.device) for k, v in drawn.items()}
+        start = FROM[0] + torch.rand(len(drawn["last"]), device=mel.device) * (FROM[1] - FROM[0])
+        made = retraced(transformer, mel[b["index"]].float(), b, start).half()
+        for k, (place, i) in enumerate(drawn["last"]):
+            size = min(int(corpus.end[i] - corpus.start[i]), n - int(place))
+            if size >= _FEWEST_FRAMES and place >= drawn["begin"][k]:
+                mels.append(made[k, place : place + size])
+                table.append((at, int(corpus.first[i] + corpus.start[i]), size))
+                at += size
+    return torch.cat(mels), np.array(table, np.int64)

@@ -1,234 +1,240 @@
-"""Training rows put together as inference does it: a reference, then new words, in one voice.
+"""Training rows out of whole utterances: a reference, then new words, in one voice, every frame as the teacher said it.
 
-A reference keeps its rhythm. New words are re-timed: rhythm inside a few words stays as it was spoken, slow drift
-against their text is taken out (module `placing` says when each character is due), because finding each frame's
-character is what a small model learns last. Every row of a batch is filled to exactly one length, so that no padding
-mask is needed.
+Nothing is re-timed or padded. Utterances are chosen such that a row comes out at exactly the wanted length: the silence
+that the teacher leaves around an utterance takes up the difference. A row is a list of frame numbers, so mels stay
+where they are (on the GPU) and a batch is a few hundred kilobytes.
 """
 
 from __future__ import annotations
 
+import bisect
 import math
 import random
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from training.demo_voice import network
-from training.demo_voice.corpus import SILENCE, Corpus
-from training.demo_voice.placing import spoken_frames
+from training.demo_voice.corpus import Corpus
+from training.demo_voice.texts import CorpusError
 from workbench.engine.rules import SHORT_TEXT_BYTES, SHORT_TEXT_SPEED
 
-MEL_FLOOR = float(np.log(1e-5))
 SPACE = 0
-_GAP = (2, 8)  # silent frames after an utterance; inference leaves about five
-_BEFORE, _AFTER = (3, 6), (8, 12)  # silent frames around the new words: what a cross-fade of 0.15 s lays together
-_SLOWEST = 1.6  # times as long as it was spoken; what upstream's rule for a few bytes gives beyond that is silence
-_SLOPES = (0.45, 2.0)  # how much faster or slower re-timed speech may get
-_SHORT_CHARS = SHORT_TEXT_BYTES + 1  # a little above upstream's bound, for more such rows to choose from
-_BRIEF_CHARS = 24
+_BRIEF_CHARACTERS = 26
+_FEWEST_UTTERANCES = 12  # of a speaker, for a choice, where there are speakers with so many
+_CANDIDATES = 12
+_SHORTEST_REFERENCE = 90  # frames
+_MOST_DRAWS = 5000
 
 
 @dataclass(frozen=True)
 class RowPlan:
-    """How rows are drawn.
+    """Shares of the rows.
 
     Attributes:
-        frames_per_char: tempo of a share `usual` of the rows; the others have any of `tempo`.
-        speeds: new words are slower or faster than their reference by up to this in a share `unlike` of the rows.
-        short: share of the rows that end in a few characters at `SHORT_TEXT_SPEED`, as upstream speaks short texts.
-        brief: share of the rows that end in one to four words at the tempo of the reference.
-        drift_frames: width of the window in which rhythm stays as spoken.
-        natural: share of the reference utterances whose rhythm stays as it is.
-        drop: share of rows without text and reference, for guidance. free: share without reference.
-        span: share with upstream's training mask, a random span.
+        drop: without text and reference, for guidance. free: without reference only. span: with upstream's random span.
+        brief: of the others, those that end in a few words. tiny: in a word or two, with the time that upstream gives.
+        longest_reference: frames.
     """
 
-    frames_per_char: float = 5.0
-    usual: float = 0.3
-    tempo: tuple[float, float] = (4.2, 6.8)
-    unlike: float = 0.2
-    speeds: tuple[float, float] = (0.7, 1.4)
-    short: float = 0.1
-    brief: float = 0.25
-    drift_frames: float = 30.0
-    natural: float = 0.7
-    drop: float = 0.1
-    free: float = 0.12
-    span: float = 0.05
+    drop: float = 0.12
+    free: float = 0.16
+    span: float = 0.08
+    brief: float = 0.2
+    tiny: float = 0.08
+    longest_reference: int = 640
 
 
-@dataclass
-class Batch:
-    """Rows of one length.
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One row of n frames.
 
     Attributes:
-        mel: f32 [b, n, 100]. phones: i64 [b, n].
-        ids: [b, c] padded with -1. n_chars: [b].
-        masked: bool [b, n], frames to be generated; `cond` is the mel elsewhere.
-        drop: bool [b], rows without text and reference, for guidance.
+        index: frame numbers in the corpus i64 [n]. ids: characters. begin, end: frames that are to be generated.
+        last: (frame in the row, number) of the last utterance.
     """
 
-    mel: Tensor
-    phones: Tensor
-    ids: Tensor
-    n_chars: Tensor
-    masked: Tensor
-    drop: Tensor
-
-    def to(self, device: torch.device | str) -> Batch:
-        """The same batch on another device."""
-        return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+    index: np.ndarray
+    ids: list[int]
+    begin: int
+    end: int
+    drop: bool
+    last: tuple[int, int]
 
 
-def source_frames(n_frames: int, n_chars: int, words: np.ndarray, length: int, drift_frames: float) -> np.ndarray:
-    """Where in an utterance each frame of its re-timed copy comes from.
+Piece = tuple[int, int, int]
+"""Number of an utterance, silent frames before and behind it."""
 
-    Args:
-        n_frames: frames of the utterance. n_chars: its characters, which are to fill `length` frames evenly.
-        words: [k, 2], frame and character at which each word begins.
-        length: frames of the copy. drift_frames: drift slower than this is removed; infinite keeps the timing.
+
+class Composer:
+    """Draws rows of a corpus."""
+
+    def __init__(self, corpus: Corpus, plan: RowPlan = RowPlan()) -> None:
+        self.corpus, self.plan = corpus, plan
+        self.length = corpus.end - corpus.start
+        self.characters = np.array([len(ids) for ids in corpus.ids])
+        self.pace = self.length / np.maximum(self.characters, 4)
+        self.by_length: dict[int, np.ndarray] = {}
+        speakers, counts = np.unique(corpus.speaker, return_counts=True)
+        for s in speakers[counts >= min(_FEWEST_UTTERANCES, counts.max())]:
+            mine = np.flatnonzero(corpus.speaker == s)
+            self.by_length[int(s)] = mine[np.argsort(self.length[mine], kind="stable")]
+        self.lengths = {s: self.length[mine].tolist() for s, mine in self.by_length.items()}
+        self.speakers = list(self.by_length)
+        self.weights = [len(mine) ** 0.8 for mine in self.by_length.values()]
+
+    def row(self, n: int, rng: random.Random) -> Row:
+        """A row of `n` frames; drawn again until one fits.
+
+        Raises:
+            CorpusError: the utterances are too few or too long for it.
+        """
+        for _ in range(_MOST_DRAWS):
+            found = self._drawn(n, rng)
+            if found is not None:
+                return found
+        raise CorpusError(f"No row of {n} frames can be put together.", remedy="Have the teacher speak more shards.")
+
+    def _drawn(self, n: int, rng: random.Random) -> Row | None:
+        plan, draw, speaker = self.plan, rng.random(), rng.choices(self.speakers, self.weights)[0]
+        drop = rng.random() < plan.drop
+        if drop or draw < plan.free:
+            return self._filled(n, speaker, [], rng, drop=drop)
+        if draw < plan.free + plan.span:
+            row = self._filled(n, speaker, [], rng)
+            return row and _with_span(row, rng)
+        draw = rng.random()
+        if draw < plan.tiny:
+            return self._ending(n, speaker, rng, tiny=True)
+        if draw < plan.tiny + plan.brief:
+            return self._ending(n, speaker, rng, tiny=False)
+        reference = self._reference(n, speaker, rng)
+        return reference and self._filled(n, speaker, [reference], rng)
+
+    def _reference(self, n: int, speaker: int, rng: random.Random) -> Piece | None:
+        lengths, highest = self.lengths[speaker], min(int(0.68 * n), self.plan.longest_reference)
+        first, last = bisect.bisect_left(lengths, min(110, highest // 2)), bisect.bisect_right(lengths, highest - 14)
+        if last <= first:
+            return None
+        return int(self.by_length[speaker][rng.randrange(first, last)]), rng.randint(1, 7), rng.randint(3, 12)
+
+    def _filled(self, n: int, speaker: int, pieces: list[Piece], rng: random.Random, drop: bool = False) -> Row | None:
+        """The rest of the row with utterances until one fits exactly; what stands in `pieces` is the reference."""
+        n_reference, pieces = len(pieces), list(pieces)
+        left = n - sum(int(self.length[i]) + before + after for i, before, after in pieces)
+        taken = {i for i, _, _ in pieces}
+        pace = float(self.pace[pieces[0][0]]) if pieces else 0.0
+        lengths, mine = self.lengths[speaker], self.by_length[speaker]
+        for k in range(12):
+            low, high = (4, 20) if k == 0 else (6, 26)
+            fits = None
+            if left < 1100 and (left < 420 or rng.random() < 0.5):
+                fits = self._fitting(speaker, left, low, high, pace, rng, taken)
+            if fits is not None:
+                spare = left - int(self.length[fits])
+                before = min(rng.randint(2, 7), spare // 2)
+                return self._built(n, [*pieces, (fits, before, spare - before)], n_reference, drop)
+            room = bisect.bisect_right(lengths, left - 60)
+            if room == 0:
+                return None
+            i = int(mine[rng.randrange(room)])
+            if i not in taken:
+                pieces.append((i, rng.randint(2, 7), rng.randint(5, 22)))
+                taken.add(i)
+                left -= int(self.length[i]) + pieces[-1][1] + pieces[-1][2]
+                pace = pace or float(self.pace[i])
+        return None
+
+    def _fitting(
+        self, speaker: int, room: int, low: int, high: int, pace: float, rng: random.Random, without: set[int]
+    ) -> int | None:
+        """An utterance that leaves `low` to `high` of `room` frames to silence, best with about this pace."""
+        lengths, mine = self.lengths[speaker], self.by_length[speaker]
+        near = mine[bisect.bisect_left(lengths, room - high) : bisect.bisect_right(lengths, room - low)].tolist()
+        if len(near) > _CANDIDATES:
+            near = rng.sample(near, _CANDIDATES)
+        found = [i for i in near if i not in without]
+        if not found:
+            return None
+        if not pace:
+            return rng.choice(found)
+        return min(found, key=lambda i: abs(math.log(self.pace[i] / pace)) - 0.12 * math.log(1 - rng.random()))
+
+    def _ending(self, n: int, speaker: int, rng: random.Random, *, tiny: bool) -> Row | None:
+        """A reference that fills the row but for a few words at its end."""
+        mine = self.by_length[speaker]
+        if tiny:
+            few = [int(k) for k in mine[: len(mine) // 4 + 1] if self.characters[k] < SHORT_TEXT_BYTES]
+        else:
+            few = [
+                int(k)
+                for k in mine[: len(mine) // 3 + 1]
+                if SHORT_TEXT_BYTES <= self.characters[k] <= _BRIEF_CHARACTERS
+            ]
+        if not few:
+            return None
+        k = rng.choice(few)
+        if tiny:
+            time = float(np.median(self.pace[mine])) * self.characters[k] / SHORT_TEXT_SPEED * rng.uniform(0.85, 1.15)
+            silence = max(round(time) - int(self.length[k]), 6)
+            before = min(rng.randint(3, 12), silence // 2)
+            ending = (k, before, silence - before)
+        else:
+            ending = (k, rng.randint(1, 5), rng.randint(2, 10))
+        room = n - int(self.length[k]) - ending[1] - ending[2]
+        if room < _SHORTEST_REFERENCE:
+            return None
+        i = self._fitting(speaker, room, 4, 18, 0.0 if tiny else float(self.pace[k]), rng, {k})
+        if i is None:
+            return None
+        spare = room - int(self.length[i])
+        head = min(rng.randint(1, 6), spare // 2)
+        return self._built(n, [(i, head, spare - head), ending], 1, drop=False)
+
+    def _built(self, n: int, pieces: list[Piece], n_reference: int, drop: bool) -> Row:
+        spans, ids, at, begin = [], [], 0, 0
+        for k, (i, before, after) in enumerate(pieces):
+            spans.append(self._span(i, before, after))
+            ids += ([SPACE] if k else []) + self.corpus.ids[i]
+            last = (at + before, i)
+            at += len(spans[-1])
+            begin = at if k < n_reference else begin
+        return Row(np.concatenate(spans), ids, begin, n, drop, last)
+
+    def _span(self, i: int, before: int, after: int) -> np.ndarray:
+        """Frame numbers of an utterance with so much of its silence around it; where that ends, to and fro in it."""
+        n, lead = int(self.corpus.frames[i]), max(1, int(self.corpus.start[i]))
+        at = np.arange(self.corpus.start[i] - before, self.corpus.end[i] + after)
+        at = np.where(at < 0, (-at) % lead, at)
+        room = max(1, n - int(self.corpus.end[i]))
+        k = (at - n) % (2 * room)
+        back = np.where(k < room, n - 1 - k, n - 2 * room + k)
+        return self.corpus.first[i] + np.where(at >= n, np.clip(back, 0, n - 1), at)
+
+
+def _with_span(row: Row, rng: random.Random) -> Row:
+    """Upstream's own training mask: 0.7 to 1 of the row, anywhere."""
+    size = int(len(row.index) * rng.uniform(0.7, 1.0))
+    begin = rng.randint(0, len(row.index) - size)
+    return Row(row.index, row.ids, begin, begin + size, row.drop, row.last)
+
+
+def batch(composer: Composer, n_rows: int, n: int, rng: random.Random) -> dict[str, np.ndarray]:
+    """Arrays of so many rows of `n` frames.
 
     Returns:
-        f64 [length], positions in 0..n_frames.
+        `index` i64 [b, n], `ids` i64 [b, characters] padded with -1, `n_chars`, `begin`, `end` i64 [b], `drop` bool
+        [b], `last` i64 [b, 2].
     """
-    from scipy.ndimage import gaussian_filter1d
-
-    grid = np.arange(length + 1, dtype=np.float64)
-    if np.isinf(drift_frames) or len(words) < 2:
-        return grid[:-1] * (n_frames / length)
-    spoken = np.concatenate([[0.0], words[1:, 0] * (length / n_frames), [length]])
-    even = np.concatenate([[0.0], words[1:, 1] * (length / n_chars), [length]])
-    drift = np.interp(grid, spoken, spoken - even)
-    slow = gaussian_filter1d(drift, drift_frames, mode="constant") if drift_frames > 0 else drift
-    steps = np.clip(np.diff(grid - slow), *_SLOPES)
-    moved = np.concatenate([[0.0], np.cumsum(steps)])
-    return np.interp(grid[:-1], moved * (length / moved[-1]), grid) * (n_frames / length)
-
-
-def resample(mel: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Rows of `mel` [n, 100] at fractional positions, by linear interpolation, f32."""
-    low = np.clip(positions.astype(int), 0, len(mel) - 1)
-    high = np.minimum(low + 1, len(mel) - 1)
-    weight = (positions - low)[:, None].astype(np.float32)
-    return mel[low].astype(np.float32) * (1 - weight) + mel[high].astype(np.float32) * weight
-
-
-def fill(corpus: Corpus, group: list[int], n_chars: int, rng: random.Random, without: int = -1) -> list[int]:
-    """Utterances of `group` with at most `n_chars` characters together, a space after each but the last."""
-    chosen, left = [], n_chars + 1
-    for i in rng.sample(group, len(group)):
-        if i != without and len(corpus.ids[i]) + 1 <= left:
-            chosen.append(i)
-            left -= len(corpus.ids[i]) + 1
-    return chosen
-
-
-def pick(corpus: Corpus, n_chars: int, rng: random.Random) -> list[int]:
-    """Utterances of one group with about `n_chars` characters together."""
-    best: list[int] = []
-    best_miss = 10**9
-    for _ in range(40):
-        chosen = fill(corpus, rng.choice(corpus.groups), n_chars, rng)
-        left = n_chars + 1 - sum(len(corpus.ids[i]) + 1 for i in chosen)
-        if chosen and left < best_miss:
-            best, best_miss = chosen, left
-        if best_miss <= max(1, n_chars // 60):
-            break
-    return best
-
-
-@dataclass
-class Row:
-    """One row: mel f32 [n, 100], phones i64 [n], ids, frames to generate bool [n]."""
-
-    mel: np.ndarray
-    phones: np.ndarray
-    ids: list[int]
-    masked: np.ndarray
-
-    def place(self, corpus: Corpus, i: int, at: np.ndarray, before: int, after: int, drift: float) -> None:
-        """Put utterance `i` where its characters are due, `at` f64 [n_chars + 1], between so many silent frames."""
-        start, end = round(at[0]), round(at[-1])
-        # a word or two needs its time: in a sixth less, every eighth phone of such rows could not be told any more
-        before, after = min(before, (end - start) // 40), min(after, (end - start) // 24)
-        after = max(after, end - start - before - round(_SLOWEST * len(corpus.mel[i])))
-        start += before
-        length = max(1, end - start - after)
-        char = np.interp(np.arange(start, start + length + 1), at, np.arange(len(at)))
-        even = (char[:-1] - char[0]) * (length / (char[-1] - char[0]))  # of the copy whose characters are spread evenly
-        copy = source_frames(len(corpus.mel[i]), len(corpus.ids[i]), corpus.words[i], length, drift)
-        source = np.interp(even, np.arange(length), copy)
-        nearest = np.minimum(np.round(source).astype(int), len(corpus.phones[i]) - 1)
-        self.mel[start : start + length] = resample(corpus.mel[i], source)
-        self.phones[start : start + length] = corpus.phones[i][nearest]
-
-
-def choose(corpus: Corpus, n_frames: int, plan: RowPlan, rng: random.Random) -> tuple[list[int], int, float]:
-    """Utterances of a row, how many of them are its reference, and how many frames a character of the new words gets
-    for one of the reference."""
-    usual = rng.random() < plan.usual
-    n_chars = round(n_frames / (plan.frames_per_char if usual else rng.uniform(*plan.tempo)))
-    draw = rng.random()
-    if draw < plan.short + plan.brief:
-        longest, slow = (_SHORT_CHARS, 1 / SHORT_TEXT_SPEED) if draw < plan.short else (_BRIEF_CHARS, 1.0)
-        for group in (rng.choice(corpus.groups) for _ in range(20)):
-            last = min(group, key=lambda i: (len(corpus.ids[i]) > longest, rng.random()))
-            left = n_chars - round(len(corpus.ids[last]) * slow) - 1
-            if len(corpus.ids[last]) <= longest and (before := fill(corpus, group, left, rng, without=last)):
-                return [*before, last], len(before), slow
-    chosen = pick(corpus, n_chars, rng)
-    while not chosen:
-        chosen = pick(corpus, n_frames // 4, rng)
-    ends = np.cumsum([len(corpus.ids[i]) + 1 for i in chosen])
-    n_ref = rng.choice([k + 1 for k, end in enumerate(ends[:-1]) if end < 0.7 * ends[-1]] or [min(1, len(chosen) - 1)])
-    slow = math.exp(rng.uniform(*np.log(plan.speeds))) if rng.random() < plan.unlike else 1.0
-    return chosen, n_ref, slow
-
-
-def compose(corpus: Corpus, n_frames: int, plan: RowPlan, rng: random.Random) -> Row:
-    """One row of `n_frames`."""
-    chosen, n_ref, slow = choose(corpus, n_frames, plan, rng)
-    masked, draw = np.ones(n_frames, bool), rng.random()
-    if draw < plan.free + plan.span:
-        n_ref = 0
-    if plan.free <= draw < plan.free + plan.span:  # a span of 70..100 %
-        length = int(n_frames * rng.uniform(0.7, 1.0))
-        start = rng.randint(0, n_frames - length)
-        masked[:start] = masked[start + length :] = False
-    row = Row(np.full((n_frames, 100), MEL_FLOOR, np.float32), np.full(n_frames, SILENCE, np.int64), [], masked)
-    ends = np.cumsum([len(corpus.ids[i]) + 1 for i in chosen])
-    ends[-1] -= 1
-    n_ref_chars, n_chars = int(ends[n_ref - 1]) if n_ref else 0, int(ends[-1])
-    ref_frames = round(n_frames * n_ref_chars / (n_ref_chars + slow * (n_chars - n_ref_chars)))
-    masked[:ref_frames] = False
-    due = np.concatenate([
-        np.linspace(0, ref_frames, n_ref_chars + 1)[:-1],
-        spoken_frames(n_ref_chars, ref_frames, n_chars, n_frames),
-    ])  # fmt: skip
-    for k, i in enumerate(chosen):
-        first, last = int(ends[k - 1]) if k else 0, int(ends[k])
-        at = due[first : last + 1].copy()
-        at[-1] = ref_frames if k == n_ref - 1 else at[-1]  # new words may begin after a pause
-        drift = float("inf") if k < n_ref and rng.random() < plan.natural else plan.drift_frames
-        before = rng.randint(*_BEFORE) if k == n_ref else 0
-        row.place(corpus, i, at, before, rng.randint(*(_AFTER if k == len(chosen) - 1 else _GAP)), drift)
-        row.ids += ([SPACE] if k else []) + corpus.ids[i].tolist()
-    return row
-
-
-def make_batch(corpus: Corpus, n_rows: int, n_frames: int, plan: RowPlan, rng: random.Random) -> Batch:
-    """Compose `n_rows` rows of `n_frames`."""
-    mels, phones, ids, masks, drops = [], [], [], [], []
-    for _ in range(n_rows):
-        gone = rng.random() < plan.drop
-        row = compose(corpus, n_frames, replace(plan, free=1.0) if gone else plan, rng)
-        mels.append(torch.from_numpy(row.mel))
-        phones.append(torch.from_numpy(row.phones))
-        ids.append(row.ids)
-        drops.append(gone)
-        masks.append(torch.from_numpy(row.masked))
-    padded, n_chars = network.pad_tokens(ids)
-    return Batch(torch.stack(mels), torch.stack(phones), padded, n_chars, torch.stack(masks), torch.tensor(drops))
+    rows = [composer.row(n, rng) for _ in range(n_rows)]
+    ids = np.full((n_rows, max(len(r.ids) for r in rows)), -1, np.int64)
+    for k, row in enumerate(rows):
+        ids[k, : len(row.ids)] = row.ids
+    return {
+        "index": np.stack([r.index for r in rows]).astype(np.int64),
+        "ids": ids,
+        "n_chars": np.array([len(r.ids) for r in rows]),
+        "begin": np.array([r.begin for r in rows]),
+        "end": np.array([r.end for r in rows]),
+        "drop": np.array([r.drop for r in rows]),
+        "last": np.array([r.last for r in rows]),
+    }

@@ -1,68 +1,101 @@
-"""Speaking with a model during training and evaluation: upstream's own `CFM.sample`, upstream's own duration rule."""
+"""One utterance by the teacher: the style of a speaker, the phone of every mel frame, the silence around it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
 
-from training.demo_voice import network
-from training.demo_voice.corpus import HOP, SAMPLE_RATE_HZ, Utterance
-from workbench.engine import upstream
-from workbench.engine.rules import SHORT_TEXT_BYTES, SHORT_TEXT_SPEED
-from workbench.engine.signal.mel import mel_spectrogram
+from training.demo_voice.teacher import FRAME, Teacher, alphabet
 
-_TAIL_SAMPLES = SAMPLE_RATE_HZ // 20  # the 50 ms of silence that upstream leaves after a reference
+HOP, SAMPLE_RATE_HZ = 256, 24_000
+LEVEL = 0.11  # root mean square of what is spoken
+LEAD_FRAMES, TAIL_FRAMES = 14, 40  # of the teacher's own silence, kept around an utterance
+_LOUD = 0.02  # of the louder frames' level: speech
+_BEFORE, _AFTER = "ˈˌ", "ːʰʲ̃"  # signs that belong to the sound behind them, before them
+
+Mix = tuple[str, str, float]
+"""Two of the teacher's voices and the share of the second."""
 
 
 @dataclass(frozen=True)
-class SamplerSettings:
-    """Upstream's knobs for one evaluation."""
+class Speaker:
+    """A voice of the teacher, or a blend of two: timbre and prosody are halves of a style vector and mixed apart.
 
-    nfe_step: int = 32
-    cfg_strength: float = 2.0
-    sway_sampling_coef: float = -1.0
-    seed: int = 0
+    Attributes:
+        pace: speed that its utterances are spoken at, on average.
+    """
 
+    timbre: Mix
+    prosody: Mix
+    british: bool
+    pace: float = 1.0
 
-def duration_frames(ref_frames: int, ref_text: str, gen_text: str) -> int:
-    """Total frames by upstream's rule (`infer_batch_process`), slow below ten bytes as there."""
-    speed = SHORT_TEXT_SPEED if len(gen_text.encode()) < SHORT_TEXT_BYTES else 1.0
-    return ref_frames + int(ref_frames / len(ref_text.encode()) * len(gen_text.encode()) / speed)
-
-
-def generate_mel(cfm: Any, reference: Utterance, text: str, settings: SamplerSettings) -> np.ndarray:
-    """Speak `text` in the voice of `reference`: log mel f32 [frames, 100] of the new part alone."""
-    wave = np.concatenate([reference.audio, np.zeros(_TAIL_SAMPLES, np.float32)])
-    ref_frames = len(wave) // HOP
-    ref_text = reference.text + " "
-    upstream.install()
-    from f5_tts.model.utils import convert_char_to_pinyin
-
-    with torch.inference_mode():
-        out, _ = cfm.sample(
-            cond=torch.from_numpy(mel_spectrogram(wave))[None, :ref_frames],
-            text=convert_char_to_pinyin([ref_text + text]),
-            duration=duration_frames(ref_frames, ref_text, text),
-            steps=settings.nfe_step,
-            cfg_strength=settings.cfg_strength,
-            sway_sampling_coef=settings.sway_sampling_coef,
-            seed=settings.seed,
-        )
-    return out[0, ref_frames:].float().numpy()
+    @classmethod
+    def pure(cls, name: str, pace: float = 1.0) -> Speaker:
+        """One of the teacher's own voices."""
+        return cls((name, name, 0.0), (name, name, 0.0), name[0] == "b", pace)
 
 
-def decode(vocoder: Any, mel: np.ndarray) -> np.ndarray:
-    """Wave f32 [n_samples] at 24 kHz of a log mel [frames, 100]."""
-    with torch.inference_mode():
-        return vocoder.decode(torch.from_numpy(np.ascontiguousarray(mel.T))[None])[0].numpy()
+def style(speaker: Speaker, styles: dict[str, np.ndarray], n_tokens: int) -> np.ndarray:
+    """Style vector f32 [256] for an utterance of so many tokens, the zeros around it among them."""
+    row, halves = min(max(n_tokens - 3, 0), 399), []
+    for half, (a, b, share) in ((slice(0, 128), speaker.timbre), (slice(128, 256), speaker.prosody)):
+        halves.append(styles[a][row, half] * (1 - share) + styles[b][row, half] * share)
+    return np.concatenate(halves).astype(np.float32)
 
 
-def model_of_checkpoint(path: str, arch: dict[str, Any] | None = None) -> Any:
-    """Upstream's CFM with the averaged weights of a training checkpoint."""
-    cfm = network.build_cfm(arch)
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    cfm.transformer.load_state_dict(state["average"])
-    return cfm.eval()
+def frame_phones(tokens: list[int], durations: np.ndarray, n_frames: int) -> np.ndarray:
+    """Token of each mel frame i16 [n_frames]: stress marks count as the sound behind, length marks as that before."""
+    table = alphabet()
+    behind, ahead = ({table[c] for c in signs if c in table} for signs in (_BEFORE, _AFTER))
+    labels = list(tokens)
+    for k in range(len(labels) - 2, -1, -1):
+        if labels[k] in behind:
+            labels[k] = labels[k + 1]
+    for k in range(1, len(labels)):
+        if labels[k] in ahead:
+            labels[k] = labels[k - 1]
+    at = np.searchsorted(np.cumsum(durations) * FRAME, np.arange(n_frames) * HOP, side="right")
+    return np.array(labels, np.int16)[np.minimum(at, len(labels) - 1)]
+
+
+def frame_levels(wave: np.ndarray) -> np.ndarray:
+    """Root mean square of each whole frame of 256 samples [n_samples // 256]."""
+    n = len(wave) // HOP
+    return np.sqrt(np.square(wave[: n * HOP]).reshape(n, HOP).mean(1))
+
+
+@dataclass(frozen=True)
+class Trimmed:
+    """An utterance with some of its own silence around it, at a level; all counts are frames of 256 samples.
+
+    Attributes:
+        wave: f32 [frames * 256]. first: its first frame in the whole. start, end: of the speech in it.
+    """
+
+    wave: np.ndarray
+    first: int
+    start: int
+    end: int
+
+
+def trimmed(wave: np.ndarray, level: float = LEVEL) -> Trimmed:
+    """Cut the silence around speech to `LEAD_FRAMES` and `TAIL_FRAMES`, and bring it to a level."""
+    loudness = frame_levels(wave)
+    loud = np.flatnonzero(loudness > _LOUD * np.quantile(loudness, 0.95))
+    start, end = (int(loud[0]), int(loud[-1]) + 1) if len(loud) else (0, len(loudness))
+    first, last = max(0, start - LEAD_FRAMES), min(len(loudness), end + TAIL_FRAMES)
+    spoken = wave[start * HOP : end * HOP]
+    gain = min(level / max(float(np.sqrt(np.mean(spoken**2))), 1e-6), 0.95 / max(float(np.abs(spoken).max()), 1e-6))
+    return Trimmed((wave[first * HOP : last * HOP] * gain).astype(np.float32), first, start - first, end - first)
+
+
+def say(
+    teacher: Teacher, styles: dict[str, np.ndarray], speaker: Speaker, tokens: list[int], speed: float = 1.0
+) -> np.ndarray:
+    """One utterance f32 [n_samples] with 6 frames of silence before and 8 behind it, for references and tests."""
+    full = [0, *tokens, 0]
+    wave, _ = teacher(full, style(speaker, styles, len(full)), speed)
+    found = trimmed(wave)
+    return found.wave[max(0, found.start - 6) * HOP : (found.end + 8) * HOP]

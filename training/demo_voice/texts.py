@@ -17,7 +17,7 @@ from pathlib import Path
 from workbench.engine.errors import WorkbenchError
 
 CHARACTERS = " abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,'!?:;-\"()"
-EVALUATION_FILE, DEVELOPMENT_FILE = "held_out.txt", "development.txt"
+EVALUATION_FILE, DEVELOPMENT_FILE, BRIEF_FILE = "held_out.txt", "development.txt", "brief.txt"
 _WORDNET, _SCOWL = Path("/usr/share/wordnet"), Path("/usr/share/dict/scowl")
 _PLAIN = re.compile(r"[A-Za-z0-9 .,'!?:;-]+")
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
@@ -44,7 +44,7 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[a-z0-9']+", text.lower()))
 
 
-@lru_cache(2)
+@lru_cache(3)
 def held_out_sentences(file: str = EVALUATION_FILE) -> tuple[tuple[str, str], ...]:
     """(kind, sentence) of a set that is never trained on, `file` beside this module."""
     lines = (Path(__file__).parent / file).read_text(encoding="utf-8").splitlines()
@@ -53,7 +53,7 @@ def held_out_sentences(file: str = EVALUATION_FILE) -> tuple[tuple[str, str], ..
 
 @lru_cache(1)
 def _held_out_runs() -> frozenset[tuple[str, ...]]:
-    files = (EVALUATION_FILE, DEVELOPMENT_FILE)
+    files = (EVALUATION_FILE, DEVELOPMENT_FILE, BRIEF_FILE)
     rows = [words_of(sentence) for file in files for _, sentence in held_out_sentences(file)]
     return frozenset(words[i : i + 5] for words in rows for i in range(max(1, len(words) - 4)) if len(words) > 1)
 
@@ -66,7 +66,7 @@ def is_held_out(text: str) -> bool:
 
 def _read(path: Path, package: str) -> list[str]:
     if not path.exists():
-        raise CorpusError(f"{path} is missing", remedy=f"apt-get install {package}")
+        raise CorpusError(f"{path} is missing.", remedy=f"Run: apt-get install {package}")
     return path.read_text(encoding="latin1").splitlines()
 
 
@@ -88,7 +88,7 @@ def bible_sentences() -> list[str]:
     try:
         done = subprocess.run(["bible", "-f", "Gen1:1-Rev22:21"], capture_output=True, text=True, check=True)
     except FileNotFoundError as error:
-        raise CorpusError("the program `bible` is missing", remedy="apt-get install bible-kjv") from error
+        raise CorpusError("The program `bible` is missing.", remedy="Run: apt-get install bible-kjv") from error
     verses = [line.split(" ", 1)[1] for line in done.stdout.splitlines() if " " in line]
     return _tidy([clause for verse in verses for clause in re.split(r"(?<=[.:;?!])\s+", verse)], 2, 40)
 
@@ -111,7 +111,7 @@ def word_list(name: str, sizes: tuple[int, ...]) -> list[str]:
         if path.exists():
             found += [w for w in _read(path, "scowl") if re.fullmatch(r"[A-Za-z]+('[a-z]+)?", w) and 2 <= len(w) <= 16]
     if not found:
-        raise CorpusError(f"SCOWL's list {name} is missing", remedy="apt-get install scowl")
+        raise CorpusError(f"SCOWL's list {name} is missing.", remedy="Run: apt-get install scowl")
     return sorted(set(found))
 
 

@@ -257,7 +257,7 @@ def test_the_bundled_lock_is_that_of_the_bundled_files() -> None:
     assert report.ok, [f.name for f in report.files if f.status != "ok"]
     locked = {f.path for f in read_manifest(bundled_folder() / "lock.json")[0].files}
     present = {p.relative_to(bundled_folder()).as_posix() for p in bundled_folder().rglob("*") if p.is_file()}
-    not_for_the_engine = {"README.md", "training.csv", "evaluation.json", "evaluation.png", "recogniser.npz"}
+    not_for_the_engine = {"README.md", "evaluation.json", "evaluation.png"}
     assert present - locked <= not_for_the_engine | {"lock.json"}, "files without a checksum: call write_manifest()"
 
 

@@ -113,7 +113,7 @@ def test_the_demo_voice_is_found_from_any_home() -> None:
 def test_a_home_with_its_own_demo_voice_uses_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = tmp_path / "cache" / "demo-voice"
     own.mkdir(parents=True)
-    (own / "config.yaml").write_text((bundled_folder() / "config.yaml").read_text().replace("depth: 8", "depth: 2"))
+    (own / "config.yaml").write_text((bundled_folder() / "config.yaml").read_text().replace("depth: 10", "depth: 2"))
     monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
     assert get_model("demo-voice").folder == own
 
