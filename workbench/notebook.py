@@ -119,7 +119,8 @@ class StepBar:
     open_bars: set[Any] = set()  # noqa: RUF012  those of the cell that runs; an interrupted one leaves its bar behind
 
     def __init__(self, title: str = "speaking") -> None:
-        self.title, self._bar = title, None
+        self.title = title
+        self._bar: Any = None
 
     def __call__(self, progress: Progress) -> None:
         total = progress.n_chunks * progress.n_steps
@@ -173,12 +174,12 @@ def figure_bundle(fig: go.Figure) -> dict[str, Any]:
     return _OfflineRenderer(figures.CONFIG).to_mimebundle(fig.to_dict())
 
 
-class _OfflineRenderer(PlotlyRenderer):
+class _OfflineRenderer(PlotlyRenderer):  # type: ignore[misc]  # plotly has no types
     """Plotly's mime type, on white paper: the ink of the app's figures is made for it, whatever Jupyter's theme."""
 
     def to_mimebundle(self, fig_dict: dict[str, Any]) -> dict[str, Any]:
         fig_dict["layout"] = {**fig_dict.get("layout", {}), "paper_bgcolor": _PAPER}
-        bundle = super().to_mimebundle(fig_dict)
+        bundle: dict[str, Any] = super().to_mimebundle(fig_dict)
         for content in bundle.values():
             content["config"].pop("plotlyServerURL", None)
         return bundle
@@ -236,7 +237,7 @@ def display_run(run: Any) -> None:
     from IPython.display import display
 
     for bundle in run_parts(run):
-        display(bundle, raw=True)
+        display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
 
 def timeline_bundle(timeline: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,7 +34,7 @@ def models(as_json: Json = False) -> None:
     from workbench.engine.catalog import list_models
 
     state = {stock.model: stock for stock in inventory()}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for spec in list_models():
         stock = state[spec.name]
         rows.append({

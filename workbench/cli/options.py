@@ -27,7 +27,7 @@ def _reader(kind: type) -> Callable[[str], Any]:
     return read
 
 
-def _option(field: dataclasses.Field) -> inspect.Parameter:
+def _option(field: dataclasses.Field[Any]) -> inspect.Parameter:
     """One optional flag. Its default is "not given", so that 0 and false are values like others."""
     meta = field.metadata
     shown = "unset" if field.default is None else field.default
@@ -36,7 +36,7 @@ def _option(field: dataclasses.Field) -> inspect.Parameter:
     kind = _TYPES[str(field.type).split(" | ")[0]]
     dashed = field.name.replace("_", "-")
     names = [f"--{dashed}/--no-{dashed}"] if kind is bool else [f"--{dashed}"]
-    read = {"parser": _reader(kind), "metavar": kind.__name__.upper()} if kind in (int, float) else {}
+    read: dict[str, Any] = {"parser": _reader(kind), "metavar": kind.__name__.upper()} if kind in (int, float) else {}
     option = typer.Option(*names, help=f"{meta['help']}{span}{choices} (default: {shown})", show_default=False, **read)
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]

@@ -77,8 +77,8 @@ def guarded() -> Iterator[None]:
         for stream in (out, err):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
-        sys.stdout = _Guarded(out, _tell)  # type: ignore[assignment]
-        sys.stderr = _Guarded(err, lambda error: _forget(sys.__stderr__))  # type: ignore[assignment]
+        sys.stdout = _Guarded(out, _tell)
+        sys.stderr = _Guarded(err, lambda error: _forget(sys.__stderr__))
         try:
             yield
         finally:

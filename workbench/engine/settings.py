@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from workbench.engine.errors import SettingsError
 from workbench.engine.visible import quoted
@@ -33,7 +33,7 @@ def knob(
     )
 
 
-_KINDS = {
+_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "int": (int, "a whole number"),
     "float": ((int, float), "a number"),
     "bool": (bool, "true or false"),
@@ -56,7 +56,7 @@ def allowed(meta: Mapping[str, Any]) -> str:
     return f"between {number(meta['low'])} and {number(meta['high'])}{unit}"
 
 
-def _check(owner: str, knob_field: dataclasses.Field, value: Any) -> None:
+def _check(owner: str, knob_field: dataclasses.Field[Any], value: Any) -> None:
     """Raise SettingsError, naming field, value and range, if ``value`` has the wrong type or is out of range."""
     meta, name = knob_field.metadata, knob_field.name
     if value is None:
@@ -74,24 +74,25 @@ def _check(owner: str, knob_field: dataclasses.Field, value: Any) -> None:
         raise SettingsError(f"{name} is {quoted(value)}, which is unknown.", remedy=f"Choose {allowed(meta)}.")
 
 
+@dataclass(frozen=True)
 class _Checked:
     """Range checks on construction, and ``replace`` for a changed copy."""
 
     def __post_init__(self) -> None:
-        for knob_field in dataclasses.fields(self):  # type: ignore[arg-type]
+        for knob_field in dataclasses.fields(self):
             _check(type(self).__name__, knob_field, getattr(self, knob_field.name))
 
-    def replace(self, **changes: Any) -> Any:
+    def replace(self, **changes: Any) -> Self:
         """A copy with ``changes``. Raises SettingsError for an unknown name, listing those that exist."""
-        names = [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
+        names = [f.name for f in dataclasses.fields(self)]
         unknown = [name for name in changes if name not in names]
         if unknown:
             raise SettingsError(f"There is no setting {quoted(unknown[0])}.", remedy=f"Known: {', '.join(names)}.")
-        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+        return dataclasses.replace(self, **changes)
 
     def as_dict(self) -> dict[str, Any]:
         """Name to value, ready for JSON."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload]
+        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True)

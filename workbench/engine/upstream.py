@@ -53,7 +53,7 @@ def _install_torchaudio() -> str:
         del sys.modules[name]
     sys.modules["torchaudio._extension"] = _extension_stand_in()
     torchaudio = importlib.import_module("torchaudio")
-    torchaudio._workbench_pure = True
+    torchaudio.__dict__["_workbench_pure"] = True
     return "pure"
 
 
@@ -61,10 +61,12 @@ def _extension_stand_in() -> types.ModuleType:
     """What ``torchaudio._extension`` says of itself on a machine where nothing native was built."""
     module = types.ModuleType("torchaudio._extension")
     module.__path__ = []  # a package, so that submodule imports fail with ImportError
-    module._IS_TORCHAUDIO_EXT_AVAILABLE = False
-    module._IS_ALIGN_AVAILABLE = False
-    module._check_cuda_version = lambda: None
-    module.fail_if_no_align = lambda function: function
+    module.__dict__.update(
+        _IS_TORCHAUDIO_EXT_AVAILABLE=False,
+        _IS_ALIGN_AVAILABLE=False,
+        _check_cuda_version=lambda: None,
+        fail_if_no_align=lambda function: function,
+    )
     return module
 
 
@@ -80,12 +82,11 @@ def _install_lazy_model_package() -> None:
     package = types.ModuleType("f5_tts.model")
     package.__path__ = [str(folder)]
     package.__file__ = str(folder / "__init__.py")
-    package.__all__ = list(_UPSTREAM_NAMES)
 
     def lookup(name: str) -> object:
         if name not in _UPSTREAM_NAMES:
             raise AttributeError(f"module 'f5_tts.model' has no attribute {name!r}")
         return getattr(importlib.import_module(f"f5_tts.model.{_UPSTREAM_NAMES[name]}"), name)
 
-    package.__getattr__ = lookup  # PEP 562
+    package.__dict__.update(__all__=list(_UPSTREAM_NAMES), __getattr__=lookup)  # PEP 562
     sys.modules["f5_tts.model"] = package

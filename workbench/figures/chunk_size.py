@@ -94,7 +94,7 @@ def cost_fit(points: Sequence[Point], cost: CostModel | None, n_passes: int, *, 
         parts = (
             ("fixed", np.full_like(frames, cost.fixed), "dot"),
             ("+ linear", cost.fixed + cost.linear * frames, "dash"),
-            ("+ quadratic = fit", cost.seconds(frames), "solid"),
+            ("+ quadratic = fit", np.array([cost.seconds(n) for n in frames]), "solid"),
         )
         for name, values, dash in parts:
             line = {"color": stage_colour("vocoder"), "width": 2 if dash == "solid" else 1.2, "dash": dash}

@@ -80,6 +80,7 @@ def _add_bar(fig: go.Figure, cell: Mapping[str, Any], row: int) -> None:
 
 def _add_load(fig: go.Figure, cell: Mapping[str, Any], row: int, dark: bool) -> None:
     samples, colours = cell["utilisation"], ink(dark)
+    lines: list[tuple[str, str, str, str | None]]
     lines = [("this process, CPU", "process_cpu_percent", colours.series[0], "tozeroy")]
     if any(s.get("gpu_percent") is not None for s in samples):
         lines.append(("GPU", "gpu_percent", colours.series[1], None))

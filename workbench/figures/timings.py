@@ -104,7 +104,7 @@ def _add_steps(fig: go.Figure, spans: Sequence[Span], rows: Mapping[int | None, 
 def _add_load(fig: go.Figure, samples: Sequence[Sample], dark: bool) -> None:
     x = [s.seconds for s in samples]
     first, second, third = ink(dark).series
-    lines = [
+    lines: list[tuple[str, list[float | None], str, str]] = [
         ("CPU, machine", [s.cpu_percent for s in samples], third, "dot"),
         ("CPU, this process", [s.process_cpu_percent for s in samples], first, "solid"),
     ]
@@ -119,6 +119,7 @@ def _add_load(fig: go.Figure, samples: Sequence[Sample], dark: bool) -> None:
 
 def _add_memory(fig: go.Figure, samples: Sequence[Sample], dark: bool) -> None:
     x = [s.seconds for s in samples]
+    lines: list[tuple[str, list[float | None], str]]
     lines = [("memory", [s.memory_bytes / 1e9 for s in samples], ink(dark).series[0])]
     if any(s.gpu_memory_bytes is not None for s in samples):
         on_gpu = [s.gpu_memory_bytes / 1e9 if s.gpu_memory_bytes is not None else None for s in samples]

@@ -44,8 +44,8 @@ class Workload:
 
         from workbench.engine import cache
         from workbench.engine.catalog import get_model
-        from workbench.engine.model import loading
         from workbench.engine.model.devices import choose_device
+        from workbench.engine.rules import WINDOW_FRAMES
         from workbench.engine.settings import SynthesisSettings
         from workbench.engine.speech.text import plan_chunks
         from workbench.engine.speech.voices import load_voice
@@ -61,7 +61,7 @@ class Workload:
         self.files = cache.resolve(self.spec)
         self.voice = load_voice(mel_config=self.spec.mel)
         _ = self.voice.mel
-        window = loading.WINDOW_FRAMES[self.spec.backbone]
+        window = WINDOW_FRAMES[self.spec.backbone]
         self.chunks = plan_chunks(
             self.text, self.voice.ref_text, len(self.voice.audio), self.settings, self.spec.mel, window
         )

@@ -120,6 +120,8 @@ class Keeper:
                 encoding="utf-8", errors="replace",
             )  # fmt: skip
         child, log, expired = self._child, deque[str](maxlen=LOG_LINES), threading.Event()
+        orders, events, complaints = child.stdin, child.stdout, child.stderr
+        assert orders and events and complaints  # pipes, as asked for above
 
         def expire() -> None:
             expired.set()
@@ -128,11 +130,11 @@ class Keeper:
         seconds = self.order["limit_seconds"] if order["task"] == "cell" else PREPARE_SECONDS
         limit = threading.Timer(seconds, expire)
         limit.start()
-        reader = threading.Thread(target=lambda: log.extend(map(str.rstrip, child.stderr)), daemon=True)
+        reader = threading.Thread(target=lambda: log.extend(map(str.rstrip, complaints)), daemon=True)
         reader.start()
         report, error = {}, {}
         try:
-            for line in child.stdout:
+            for line in events:
                 event = json.loads(line)
                 if event["event"] == "report":
                     report = event["report"]
@@ -145,7 +147,7 @@ class Keeper:
             child.kill()
             child.wait()
             reader.join(2)
-            for pipe in (child.stdin, child.stdout, child.stderr):
+            for pipe in (orders, events, complaints):
                 pipe.close()
         return report, {} if report else error or self._why(child.returncode, expired.is_set(), log), list(log)
 

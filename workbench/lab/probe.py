@@ -96,7 +96,8 @@ class Probe:
         import torch
         import vocos.pretrained
 
-        httpx.HTTPTransport.handle_request = self._request(httpx.HTTPTransport.handle_request, httpx.TimeoutException)
+        request = self._request(httpx.HTTPTransport.handle_request, httpx.TimeoutException)
+        httpx.HTTPTransport.handle_request = request  # type: ignore[method-assign]
         download = self._download(huggingface_hub.hf_hub_download, local_files_only)
         huggingface_hub.hf_hub_download = vocos.pretrained.hf_hub_download = download
         vocos.pretrained.torch = _Torch(torch, self._read(torch.load))

@@ -101,7 +101,9 @@ def sample(cfm: Any, chunk: _Chunk) -> torch.Tensor:
     n_mels = cfm.num_channels
     cond = torch.zeros(1, _FRAMES, n_mels, device=cfm.device)
     with torch.inference_mode():
-        return cfm.sample(cond, [list(chunk.text)], chunk.frames, steps=STEPS, cfg_strength=2.0, seed=chunk.seed)[0]
+        made = cfm.sample(cond, [list(chunk.text)], chunk.frames, steps=STEPS, cfg_strength=2.0, seed=chunk.seed)
+    mel: torch.Tensor = made[0]
+    return mel
 
 
 class _Meeting:
@@ -141,7 +143,8 @@ def two_threads(cfm: Any, first: _Chunk, second: _Chunk, lock: Any = None) -> tu
     Returns:
         Mel or exception of each thread, and the seconds of both.
     """
-    meeting, results = _Meeting(cfm), [None, None]
+    meeting = _Meeting(cfm)
+    results: list[Any] = [None, None]
 
     def at_work(index: int, chunk: _Chunk) -> None:
         try:

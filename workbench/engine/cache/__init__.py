@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from workbench.engine.cache.deletion import DeletePlan, plan_delete
 from workbench.engine.cache.drafts import sweep_drafts
-from workbench.engine.cache.fetch.fetching import FetchPlan, FetchReport, fetch, plan_fetch
+from workbench.engine.cache.fetch.fetching import FetchReport, fetch, plan_fetch
+from workbench.engine.cache.fetch.planning import FetchPlan
 from workbench.engine.cache.fetch.transfer import Caps
 from workbench.engine.cache.headers import Header, TensorInfo, file_problem, read_header
 from workbench.engine.cache.imports.architecture import contradictions

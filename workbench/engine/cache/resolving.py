@@ -113,13 +113,15 @@ def _from_own_folder(spec: ModelSpec, folder: Path) -> ModelFiles:
         problems += lacking
     if problems:
         raise _missing(spec, problems)
-    return ModelFiles(**files, source="cache")
+    vocoder = files["vocoder_config"], files["vocoder_weights"]
+    return ModelFiles(files["weights"], files["vocab"], *vocoder, source="cache")
 
 
 def _from_given_folder(spec: ModelSpec, folder: Path) -> ModelFiles:
     """Files in a given folder of any layout; the vocoder comes from a cache if the folder has none."""
     found = find_in_folder(folder, spec)
-    problems, vocoder = [], found.vocoder
+    vocoder = found.vocoder
+    problems: list[str] = []
     if vocoder is None:
         vocoder, problems = _vocoder(spec, pinned_repos(spec.name))
     vocab = found.vocab or (packaged_vocab() if spec.vocab is None else found.weights.parent / Path(spec.vocab).name)

@@ -51,7 +51,8 @@ class Field:
             return True
         if self.kind is None:
             return any(type(value) is type(choice) and value == choice for choice in self.choices)
-        if type(value) is not self.kind and not (self.kind is float and type(value) is int):
+        given = type(value)
+        if given is not self.kind and not (self.kind is float and given is int):
             return False
         return self.kind is bool or (
             self.low <= value <= self.high and (self.kind is float or value % self.multiple == 0)

@@ -90,11 +90,13 @@ def _parse_yaml(text: str) -> Any:
     try:
         depth, documents = 0, 0
         for number, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
+            assert event.start_mark is not None  # only events made by hand have none
             line = event.start_mark.line + 1
             if isinstance(event, yaml.AliasEvent):
                 raise ValueError(f"line {line} repeats another part by an alias, which is refused")
-            if getattr(event, "tag", None) is not None:
-                raise ValueError(f"line {line} asks for the type {quoted(event.tag)}")
+            tag = getattr(event, "tag", None)
+            if tag is not None:
+                raise ValueError(f"line {line} asks for the type {quoted(tag)}")
             documents += isinstance(event, yaml.DocumentStartEvent)
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH or number > _MAX_EVENTS:

@@ -69,8 +69,8 @@ class VocoderConfig:
     def as_dict(self) -> dict[str, Any]:
         """The configuration in the layout of Vocos's config.yaml."""
         transform = {"n_fft": self.n_fft, "hop_length": self.hop_length, "padding": "center"}
-        backbone = {"input_channels": self.n_mels, "dim": self.dim, "intermediate_dim": self.intermediate_dim}
-        backbone |= {"num_layers": self.num_layers}
+        backbone: dict[str, float] = {"input_channels": self.n_mels, "dim": self.dim}
+        backbone |= {"intermediate_dim": self.intermediate_dim, "num_layers": self.num_layers}
         if self.layer_scale_init_value is not None:
             backbone |= {"layer_scale_init_value": self.layer_scale_init_value}
         given = {

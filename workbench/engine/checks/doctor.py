@@ -57,8 +57,8 @@ def _licences() -> Iterator[Check]:
             about = metadata(name)
         except PackageNotFoundError:
             continue
-        terms = about.get("License-Expression") or about.get("License") or "see its files"
-        yield Check(f"licence of {name}", "ok", f"{terms.splitlines()[0]}; it comes with {through}")
+        terms = about.get_all("License-Expression") or about.get_all("License") or ["see its files"]
+        yield Check(f"licence of {name}", "ok", f"{terms[0].splitlines()[0]}; it comes with {through}")
 
 
 def _files() -> Check:

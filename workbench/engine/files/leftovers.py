@@ -30,8 +30,9 @@ def _lock(owner: Path) -> Any | None:
             lock.acquire()
         except filelock.Timeout:
             return None
+        held = lock._context.lock_file_fd
         with suppress(OSError):
-            if os.path.samestat(os.fstat(lock._context.lock_file_fd), owner.stat()):
+            if held is not None and os.path.samestat(os.fstat(held), owner.stat()):
                 return lock
         lock.release()  # swept away between its opening and its locking: that lock holds nothing off
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from workbench.engine.errors import Cancelled, JobError, WorkbenchError
 from workbench.engine.ids import new_id
@@ -144,6 +144,9 @@ def _unforeseen(error: BaseException) -> str:
     return str(JobError(f"This failed: {said}.", remedy="The server's log has the details."))
 
 
+AnyJob = TypeVar("AnyJob", bound=Job)
+
+
 class JobManager:
     """Takes jobs, hands each to its lane's worker, and remembers them. Safe to use from any thread."""
 
@@ -153,7 +156,7 @@ class JobManager:
         self._lanes: dict[str, queue.Queue[Job]] = {}
         self._workers: dict[str, threading.Thread] = {}
 
-    def submit(self, job: Job) -> Job:
+    def submit(self, job: AnyJob) -> AnyJob:
         """Queue ``job`` and return it.
 
         Raises:

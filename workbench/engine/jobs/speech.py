@@ -17,8 +17,9 @@ from workbench.engine.speech.text import Chunk
 
 if TYPE_CHECKING:
     from workbench.engine.speech.results import ChunkResult, Run
-    from workbench.engine.speech.synthesis import Engine, Progress
+    from workbench.engine.speech.synthesis import Engine
     from workbench.engine.speech.voices import Voice
+    from workbench.engine.timing import Progress
 
 
 log = logging.getLogger("workbench.jobs")
@@ -81,7 +82,8 @@ class SpeechJob(Job):
     @property
     def run(self) -> Run | None:
         """The finished run."""
-        return self.result
+        finished: Run | None = self.result
+        return finished
 
     @property
     def chunk_now(self) -> int:
@@ -150,10 +152,10 @@ class SpeechJob(Job):
 
     def _speak(self, engine: Engine) -> Run:
         if self.base is None:
-            callbacks = {"on_step": self._on_step, "on_chunk": self._on_chunk}
-            return engine.run(self.text or "", self.voice, self.settings, run_id=self.id, **callbacks)
-        changed = {"text": self.text, "seed": self.seed}
-        return engine.remake(self.base, self.voice, self.chunk_index, **changed, on_step=self._on_step, run_id=self.id)
+            return engine.run(self.text or "", self.voice, self.settings, run_id=self.id,
+                              on_step=self._on_step, on_chunk=self._on_chunk)  # fmt: skip
+        return engine.remake(self.base, self.voice, self.chunk_index, text=self.text, seed=self.seed,
+                             on_step=self._on_step, run_id=self.id)  # fmt: skip
 
     def _on_step(self, progress: Progress) -> None:
         self._pace.step(progress.step, self.plan[progress.chunk_index].duration_frames if self.plan else 1)

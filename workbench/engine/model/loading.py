@@ -74,7 +74,8 @@ class Loaded:
         """Upstream's tokens of ``text``: characters, and pinyin for Chinese."""
         from f5_tts.model.utils import convert_char_to_pinyin
 
-        return convert_char_to_pinyin([text])[0]
+        tokens: list[str] = convert_char_to_pinyin([text])[0]
+        return tokens
 
     def unknown(self, text: str) -> list[str]:
         """Tokens of ``text`` that the vocabulary lacks, each once. Upstream silently speaks them as a space."""

@@ -40,6 +40,7 @@ def time_grid(chosen: SynthesisSettings) -> torch.Tensor:
     """
     from f5_tts.model.utils import get_epss_timesteps
 
+    grid: torch.Tensor
     if chosen.use_epss:
         grid = get_epss_timesteps(chosen.nfe_step, device="cpu", dtype=torch.float32)
     else:
@@ -96,8 +97,10 @@ class Flow:
         self.n_evaluations += 1
         common = {"x": x.to(self.dtype), "cond": self.cond, "text": self.text, "time": t, "mask": None, "cache": True}
         if self.cfg_strength < CFG_OFF:
-            return self.transformer(**common, drop_audio_cond=False, drop_text=False).float()
-        guided, free = self.transformer(**common, cfg_infer=True).float().chunk(2, dim=0)
+            velocity: torch.Tensor = self.transformer(**common, drop_audio_cond=False, drop_text=False)
+            return velocity.float()
+        both: torch.Tensor = self.transformer(**common, cfg_infer=True)
+        guided, free = both.float().chunk(2, dim=0)
         return guided + (guided - free) * self.cfg_strength
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def read_run(folder: Path, *, trajectories: bool = True) -> Run:
         raise damaged(folder.name, str(error)) from error
     return Run(
         **{key: document[key] for key in _PLAIN},  # type: ignore[literal-required]
-        settings=SynthesisSettings(**document["settings"]),
+        settings=SynthesisSettings().replace(**document["settings"]),
         chunks=chunks,
         spans=tuple(Span(**span) for span in document["spans"]),
         mel_config=MelConfig(**document["mel_config"]),
@@ -114,7 +114,8 @@ def envelope(wave: np.ndarray, points: int = ENVELOPE_POINTS) -> list[float]:
 
 
 def _write_arrays(folder: Path, run: Run) -> None:
-    arrays, states = {}, {}
+    arrays: dict[str, Any] = {}
+    states: dict[str, Any] = {}
     for i, result in enumerate(run.chunks):
         arrays[f"wave_{i}"], arrays[f"mel_{i}"] = result.wave, result.mel
         if result.trajectory is not None:
@@ -132,7 +133,7 @@ def _read_chunks(folder: Path, document: RunDocument, trajectories: bool) -> tup
 
     plans, rows = document["plans"], document["chunks"]
     mel = document["mel_config"]
-    chunks = [Chunk(**(plan | {"warnings": tuple(plan["warnings"])})) for plan in plans]
+    chunks = [_chunk({**plan}) for plan in plans]
     with Arrays(folder / "chunks.npz", 2 * len(rows)) as arrays:
         waves = [_read_samples(arrays, document, i) for i in range(len(rows))]
         mels = [arrays.read(f"mel_{i}", np.float32, (None, mel["n_mel_channels"])) for i in range(len(rows))]
@@ -156,7 +157,8 @@ def _read_flows(folder: Path, document: RunDocument) -> list[Trajectory | None]:
     """The trajectory of each chunk, None where none was kept. At least one was."""
     from workbench.engine.signal.trajectory import Trajectory
 
-    n_chunks, n_steps = len(document["chunks"]), document["settings"]["nfe_step"]
+    n_chunks = len(document["chunks"])
+    n_steps = cast(int, document["settings"]["nfe_step"])  # checked when the document was read
     n_mels = document["mel_config"]["n_mel_channels"]
     found: list[Trajectory | None] = []
     with Arrays(folder / "trajectories.npz", 3 * n_chunks) as arrays:
@@ -170,6 +172,10 @@ def _read_flows(folder: Path, document: RunDocument) -> list[Trajectory | None]:
     if not any(found):
         raise ValueError("trajectories.npz holds no states")
     return found
+
+
+def _chunk(plan: dict[str, Any]) -> Chunk:
+    return Chunk(**plan | {"warnings": tuple(plan["warnings"])})
 
 
 def _timing(row: Any) -> ChunkTiming:

@@ -36,7 +36,8 @@ def cepstra(mel: np.ndarray, n_coefficients: int = 13) -> np.ndarray:
     Scaled so that the Euclidean distance of two frames is in dB.
     """
     transformed = scipy.fft.dct(np.asarray(mel, np.float64), norm="ortho", axis=1)[:, 1 : n_coefficients + 1]
-    return transformed * DECIBELS_PER_NEPER / np.sqrt(mel.shape[1])
+    scaled: np.ndarray = transformed * DECIBELS_PER_NEPER / np.sqrt(mel.shape[1])
+    return scaled
 
 
 def distortion(mel_a: np.ndarray, mel_b: np.ndarray) -> float:

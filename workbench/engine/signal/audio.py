@@ -60,7 +60,8 @@ def resample(wave: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
     """``wave`` [n_samples] resampled from ``rate`` to ``new_rate`` Hz, float32."""
     if rate == new_rate:
         return np.ascontiguousarray(wave, dtype=np.float32)
-    return soxr.resample(wave, rate, new_rate, quality="HQ").astype(np.float32)
+    resampled: np.ndarray = soxr.resample(wave, rate, new_rate, quality="HQ")
+    return resampled.astype(np.float32)
 
 
 def levels(wave: np.ndarray, sample_rate: int, window_seconds: float = 0.01) -> np.ndarray:
@@ -70,7 +71,8 @@ def levels(wave: np.ndarray, sample_rate: int, window_seconds: float = 0.01) -> 
     counts = np.full(len(padded) // size, size, dtype=np.float64)
     counts[-1:] = size - (len(padded) - len(wave))
     power = np.square(padded).reshape(-1, size).sum(axis=1) / counts
-    return 10 * np.log10(np.maximum(power, 1e-20))
+    dbfs: np.ndarray = 10 * np.log10(np.maximum(power, 1e-20))
+    return dbfs
 
 
 def trim_edges(wave: np.ndarray, sample_rate: int, threshold_dbfs: float = rules.REFERENCE_EDGE_DBFS) -> np.ndarray:

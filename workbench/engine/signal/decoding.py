@@ -23,7 +23,7 @@ _UNKNOWN_FRAMES = 2**62  # libsndfile counts a stream without a length as 2**63 
 _ANOTHER = "Use another file."
 
 
-class _Forward(soundfile.SoundFile):
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
     """A sound file that is read from start to end.
 
     ``SoundFile.read`` seeks after every block, which is impossible in GSM 6.10, G.72x, DWVW and XI, and slow in

@@ -42,7 +42,7 @@ def mel_spectrogram(wave: np.ndarray, config: MelConfig = MelConfig()) -> np.nda
     wave = np.pad(wave, (0, max(0, config.n_fft // 2 + 1 - len(wave))))  # fewer samples cannot be mirrored at the ends
     transform = _transform(config)  # built outside: tensors made in inference mode cannot be used in training
     with torch.inference_mode():
-        mel = transform(torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32))[None])
+        mel: torch.Tensor = transform(torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32))[None])
         return mel.clamp(min=1e-5).log()[0].T[:n_frames].contiguous().numpy()
 
 

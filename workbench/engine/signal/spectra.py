@@ -6,6 +6,7 @@ Takes and returns arrays; figures are made in ``workbench.figures``. A minute of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import scipy.fft
@@ -43,7 +44,7 @@ def stft_decibels(wave: np.ndarray, n_fft: int = 1024, hop_length: int = 256) ->
     if not len(wave):
         raise AudioError("There are no samples to analyse.", remedy="Choose a longer span.")
     window = np.hanning(n_fft + 1)[:-1].astype(np.float32)
-    mode = "reflect" if len(wave) > n_fft // 2 else "constant"
+    mode: Literal["reflect", "constant"] = "reflect" if len(wave) > n_fft // 2 else "constant"
     padded = np.pad(np.asarray(wave, np.float32), n_fft // 2, mode=mode)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
     found = np.empty((len(frames), n_fft // 2 + 1), np.float32)
@@ -60,7 +61,8 @@ def difference(a: np.ndarray, b: np.ndarray, floor: float = FLOOR_DECIBELS) -> n
         floor: dB; lower values count as the floor, since they cannot be heard.
     """
     n_frames = min(len(a), len(b))
-    return np.maximum(b[:n_frames], floor) - np.maximum(a[:n_frames], floor)
+    found: np.ndarray = np.maximum(b[:n_frames], floor) - np.maximum(a[:n_frames], floor)
+    return found
 
 
 def level_offset(model: np.ndarray, decoded: np.ndarray, loud_decibels: float = 30.0) -> float:
@@ -96,7 +98,7 @@ def chunk_borders(starts: Sequence[int], lengths: Sequence[int], sample_rate: in
 # Frequency axes ------------------------------------------------------------------------------------------------------
 
 
-def to_mel(hz: np.ndarray) -> np.ndarray:
+def to_mel(hz: np.ndarray | float) -> np.ndarray:
     """Hz on the mel scale of the models (HTK's formula)."""
     return 2595 * np.log10(1 + np.asarray(hz, float) / 700)
 
@@ -130,7 +132,8 @@ def on_axis(decibels: np.ndarray, bands_hz: np.ndarray, rows_hz: np.ndarray) -> 
     at = np.interp(rows_hz, bands_hz, np.arange(len(bands_hz)))
     low = np.minimum(at.astype(int), len(bands_hz) - 2)
     part = (at - low).astype(np.float32)
-    return decibels[:, low] * (1 - part) + decibels[:, low + 1] * part
+    rows: np.ndarray = decibels[:, low] * (1 - part) + decibels[:, low + 1] * part
+    return rows
 
 
 # Reduction for drawing ------------------------------------------------------------------------------------------------

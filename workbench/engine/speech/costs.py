@@ -7,7 +7,7 @@ device and number of evaluations: seconds = fixed + linear * frames + quadratic 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +89,7 @@ class Prediction:
         return self.total_seconds / self.audio_seconds if self.audio_seconds else float("inf")
 
 
-def points_of(documents: Iterable[dict[str, Any]], model: str, device: str, dtype: str) -> list[Point]:
+def points_of(documents: Iterable[Mapping[str, Any]], model: str, device: str, dtype: str) -> list[Point]:
     """The chunks of saved runs (``runs.read_document``) made by one model on one device."""
     found = []
     for run in documents:

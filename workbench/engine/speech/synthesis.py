@@ -51,7 +51,7 @@ class Engine:
     ``default_on_step`` makes the ``on_step`` of runs that have none; notebooks put a progress bar there.
     """
 
-    default_on_step: ClassVar[Callable[[], OnStep | None]] = staticmethod(lambda: None)
+    default_on_step: ClassVar[staticmethod[[], OnStep | None]] = staticmethod(lambda: None)
 
     def __init__(self, loaded: Loaded) -> None:
         self.loaded = loaded
@@ -202,7 +202,8 @@ class Engine:
         """The vocoder alone: float32 [n_samples] of a natural-log ``mel`` [frames, n_mels], at the mel's own level."""
         with self._turn, torch.inference_mode():
             on_device = torch.from_numpy(np.array(mel, dtype=np.float32)).to(self.loaded.device)
-            return self.loaded.vocoder.decode(on_device.T[None])[0].cpu().numpy()
+            wave: np.ndarray = self.loaded.vocoder.decode(on_device.T[None])[0].cpu().numpy()
+        return wave
 
     def _as_one_chunk(self, words: str, voice: Voice, settings: SynthesisSettings, old: Chunk) -> Chunk:
         prepared = self.prepare(words, voice, settings).check()

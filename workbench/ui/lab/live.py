@@ -81,4 +81,4 @@ def _short(cell: dict[str, Any]) -> str:
 
 def end_seconds(cells: list[dict[str, Any]]) -> float:
     """Seconds at which the last span of ``cells`` ends."""
-    return max(s["start_seconds"] + s["seconds"] for c in cells for s in c["spans"])
+    return max(float(s["start_seconds"] + s["seconds"]) for c in cells for s in c["spans"])

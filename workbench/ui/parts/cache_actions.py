@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -20,14 +22,14 @@ LANE = "files"  # for jobs that read or write the cache; synthesis runs beside t
 BY_LAYOUT = "from the files beside the weights"
 
 
-def _start(key: str, title: str, work: object) -> None:
+def _start(key: str, title: str, work: Callable[[Job], Any]) -> None:
     try:
-        watch.remember(key, resources.job_manager().start(title, work, lane=LANE))  # type: ignore[arg-type]
+        watch.remember(key, resources.job_manager().start(title, work, lane=LANE))
     except WorkbenchError as error:
         st.error(str(error))
 
 
-def _reporter(job: Job, verb: str) -> object:
+def _reporter(job: Job, verb: str) -> Callable[[str, int, int], None]:
     """A progress callback that reports to the job and raises Cancelled on request."""
 
     def report(name: str, done: int, total: int) -> None:
@@ -150,10 +152,9 @@ def import_form() -> None:
     if go and not path.strip():
         st.error("Give the path of the model.")
     elif go:
-        chosen = {"name": name.strip() or None, "license": license_.strip() or None}
-        chosen["config"] = None if config == BY_LAYOUT else config
         _start("import", "Import", lambda job: cache.import_model(
-            path.strip(), on_progress=_reporter(job, "copying"), **chosen))  # fmt: skip
+            path.strip(), name=name.strip() or None, license=license_.strip() or None,
+            config=None if config == BY_LAYOUT else config, on_progress=_reporter(job, "copying")))  # fmt: skip
     job = watch.watch("import")
     if job is not None and job.state == DONE:
         for note in job.result.notes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -61,14 +62,14 @@ def knob(name: str, *, key: str | None = None, disabled: bool = False) -> Any:
         if name == "target_rms":  # its range begins at a thousandth, which no step of a hundredth meets
             return st.number_input(title(name), low, high, default, step=0.01, format="%.3f", **common)
         return st.slider(title(name), low, high, default, step=float(row["step"]), **common)
-    number = int if kind == "int" else float
-    default = None if row["default"] is None else number(row["default"])
+    number: Callable[[Any], Any] = int if kind == "int" else float
+    preset = None if row["default"] is None else number(row["default"])
     placeholder = {"fix_duration": "from the text", "sway_sampling_coef": "uniform grid"}.get(name)
     return st.number_input(
         title(name),
         number(row["low"]),
         number(row["high"]),
-        default,
+        preset,
         step=number(row["step"] or 1),
         placeholder=placeholder,
         **common,

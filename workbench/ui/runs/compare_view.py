@@ -108,8 +108,8 @@ def _mels(runs: Sequence[RunSummary]) -> None:
     first, second = runs[0].id, runs[1].id
     if len(runs) > 2:
         one, two = st.columns(2)
-        first = one.selectbox("From", list(names), format_func=names.get, key="mel_from")
-        second = two.selectbox("To", [i for i in names if i != first], format_func=names.get, key="mel_to")
+        first = one.selectbox("From", list(names), format_func=names.__getitem__, key="mel_from")
+        second = two.selectbox("To", [i for i in names if i != first], format_func=names.__getitem__, key="mel_to")
     found = _compared(first, second, _version(first) + _version(second))
     config = sources.of_run(first, None).config
     hz, rate = spectra.mel_hz(config), config.frames_per_second

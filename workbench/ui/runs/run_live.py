@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
@@ -38,7 +38,8 @@ def current_id() -> str | None:
 def current_job() -> SpeechJob | None:
     """The job of this page, if the server still has it; a run of an earlier server is on disk only."""
     job = resources.job_manager().get(st.session_state.get("run_id"))
-    return job if hasattr(job, "chunks") else None  # not isinstance: the class may have been reloaded
+    # not isinstance: the class may have been reloaded
+    return cast(SpeechJob, job) if hasattr(job, "chunks") else None
 
 
 def show(run_id: str) -> None:
@@ -89,7 +90,8 @@ def _strip(job: SpeechJob | None) -> None:
         status_line(_status(job) if job else idle, _COLOURS.get(job.state if job else "", _GREY))
         st.progress(job.fraction if job and (active or job.state == DONE) else 0.0)
     with button:
-        if st.button("Cancel", key="cancel", disabled=not active or job.is_stopping, width="stretch"):
+        stoppable = job is not None and active and not job.is_stopping
+        if st.button("Cancel", key="cancel", disabled=not stoppable, width="stretch") and job is not None:
             job.cancel()
     if job and job.error:
         st.error(job.error)

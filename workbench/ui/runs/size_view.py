@@ -46,7 +46,10 @@ def measured_points(model: str) -> list[costs.Point]:
 def numbers(option: costs.Option, unit: str) -> None:
     """The chosen size in six numbers."""
     p = option.prediction
-    form = (lambda v: f"{v:.2f} s") if unit == "s" else (lambda v: f"{v:,.0f} frames")
+
+    def form(value: float) -> str:
+        return f"{value:.2f} s" if unit == "s" else f"{value:,.0f} frames"
+
     cells = (
         ("Chunks", f"{option.n_chunks}", "How often the model is called."),
         ("Per chunk", form(p.total_seconds / option.n_chunks), "Mean cost of a chunk."),

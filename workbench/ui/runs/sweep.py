@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
@@ -46,7 +46,7 @@ def start(
 def jobs() -> list[SpeechJob]:
     """The jobs of this session's last sweep that the server still has."""
     found = (resources.job_manager().get(job_id) for job_id in st.session_state.get("sweep_jobs", ()))
-    return [job for job in found if job is not None]
+    return [cast(SpeechJob, job) for job in found if job is not None]
 
 
 def measured(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> list[tuple[int, float, float]]:

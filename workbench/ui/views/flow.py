@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -14,6 +16,7 @@ from workbench.engine.rules import EPSS_STEPS
 from workbench.engine.runs.store import RunSummary, list_runs, load_run, run_folder, version_of
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.signal import audio
+from workbench.engine.signal.trajectory import Trajectory
 from workbench.engine.speech.results import ChunkResult, Run
 from workbench.ui import style
 from workbench.ui.parts import watch
@@ -46,11 +49,17 @@ def _run_with_states(run_id: str, version: tuple[int, ...]) -> Run:
     return load_run(run_id)
 
 
+def states_of(chunk: ChunkResult) -> Trajectory:
+    """The states of a chunk that kept them."""
+    assert chunk.trajectory is not None
+    return chunk.trajectory
+
+
 @st.cache_resource(show_spinner=False, max_entries=6)
 def moving_picture(run_id: str, index: int, dark: bool, colours: str, decibels: float) -> object:
     """The figure; tens of pictures, so it is kept."""
     run = run_with_states(run_id)
-    states = run.chunks[index].trajectory
+    states = states_of(run.chunks[index])
     grid = grid_of(run.settings.nfe_step, run.settings.sway_sampling_coef, run.settings.use_epss)
     return figures.animation(
         states.states, states.times, steps_kept(grid, states.times), run.mel_config, dark=dark, colour_map=colours,
@@ -66,7 +75,7 @@ def steps_kept(grid: np.ndarray, times: np.ndarray) -> list[int]:
 def decode(job: Job, model: str, chunk: ChunkResult, position: int) -> bytes:
     """WAV of the state at ``position``, on the scale of the finished chunk; louder than it is lowered to its level."""
     job.doing = "decoding"
-    loaded, states = engine(model), chunk.trajectory.states
+    loaded, states = engine(model), states_of(chunk).states
     finished, wave = loaded.decode(states[-1]), loaded.decode(states[position])
     target = audio.rms(chunk.wave)
     wave = wave * (target / max(audio.rms(finished), 1e-9))
@@ -82,8 +91,8 @@ def listen(run: Run, chunk: ChunkResult, steps: list[int]) -> None:
     wanted = f"listen_{name}_{step}"
     if two.button("Decode it", icon=":material/volume_up:", width="stretch", key="decode"):
         position = steps.index(step)
-        job = job_manager().start("Vocoder", lambda job: decode(job, run.model, chunk, position), lane=LANE)
-        watch.remember(wanted, job)
+        work = partial(decode, model=run.model, chunk=chunk, position=position)
+        watch.remember(wanted, job_manager().start("Vocoder", work, lane=LANE))
     job = watch.watch(wanted)
     if job is not None and job.state == DONE:
         st.audio(job.result, autoplay=True, alt=f"The state after ODE step {step}, through the vocoder")
@@ -101,8 +110,8 @@ def make_one(expanded: bool) -> None:
         steps = one.slider("ODE steps", 4, 64, 16, key="flow_steps", help="Each is kept: frames x 100 numbers.")
         if two.button("Make it", type="primary", width="stretch", key="flow_make"):
             chosen = SynthesisSettings(nfe_step=steps, keep_trajectory=True)
-            job = SpeechJob(engine, text, default_voice(), chosen, title="Run with its trajectory")
-            watch.remember("flow", job_manager().submit(job))
+            made = SpeechJob(engine, text, default_voice(), chosen, title="Run with its trajectory")
+            watch.remember("flow", job_manager().submit(made))
     job = watch.watch("flow")
     if job is not None and job.state == DONE and st.session_state.get("flow_shown") != job.id:
         st.session_state["flow_shown"] = job.id
@@ -125,9 +134,9 @@ def trajectory(runs: list[RunSummary]) -> None:
         config=figures.CONFIG, alt="Mel of the chunk at each step of the ODE, from noise to speech",
     )  # fmt: skip
     grid = grid_of(run.settings.nfe_step, run.settings.sway_sampling_coef, run.settings.use_epss)
-    listen(run, chunk, steps_kept(grid, chunk.trajectory.times))
+    listen(run, chunk, steps_kept(grid, states_of(chunk).times))
     st.subheader("Distance travelled")
-    moved = chunk.trajectory.distances
+    moved = states_of(chunk).distances
     st.plotly_chart(
         figures.distances(grid, moved, chunk.timing.step_seconds, dark=is_dark()), theme=None, key="flow_distances",
         config=figures.CONFIG, alt="Distance and speed of each step of the ODE",

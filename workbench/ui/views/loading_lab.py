@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
 
@@ -95,7 +95,7 @@ def headline(document: dict[str, Any]) -> None:
                       help="Total time of the bug's process over ours, imports included. From the request to the "
                       f"sound, which the issue reports: {document['run_ratios'][network]:.2f} x.")  # fmt: skip
     source = measuring.SOURCE
-    shown[len(ratios)].metric("in the issue", f"> {source['ratio']} x", help=source["words"])
+    shown[len(ratios)].metric("in the issue", f"> {source['ratio']} x", help=str(source["words"]))
     runs = "1 run" if document["runs"] == 1 else f"{document['runs']} runs"
     weights = "random weights" if document["random_weights"] else "its own weights"
     st.caption(
@@ -116,12 +116,12 @@ if plan is not None:
                if c["network"] == "blackhole")  # fmt: skip
     told = f" About {cost:.0f} s of it will be waiting for a Hub that does not answer." if cost else ""
     st.caption(f"{len(plan.cells)} {'process' if len(plan.cells) == 1 else 'processes, one after the other'}.{told}")
-if st.button("Measure", type="primary", disabled=busy or plan is None, key="lab_go"):
+if st.button("Measure", type="primary", disabled=busy or plan is None, key="lab_go") and plan is not None:
     watch.remember("lab", job_manager().submit(LabJob(plan)))
     st.rerun()
 if job is not None:
     if job.is_active:
-        live(job)
+        live(cast(LabJob, job))
     elif job.state == DONE:
         results(job.result)
     elif job.error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -10,6 +11,7 @@ import streamlit as st
 from workbench import figures
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.files.writing import human_bytes
+from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs import exports
 from workbench.engine.runs.store import (
     NOTE_MAX_CHARACTERS,
@@ -181,7 +183,7 @@ def unsaved() -> None:
     """Finished runs that are in memory alone."""
     for job in resources.job_manager().unsaved():
         st.text(f"{job.id}: {job.title}")
-        run_tools.unsaved(job)
+        run_tools.unsaved(cast(SpeechJob, job))
         st.page_link("views/synthesize.py", label="Open and download", icon=":material/open_in_new:",
                      query_params={"run": job.id})  # fmt: skip
 

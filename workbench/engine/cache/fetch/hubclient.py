@@ -282,5 +282,5 @@ def download(endpoint: str, repo: str, revision: str, path: str, cache_dir: str,
         endpoint=endpoint,
         etag_timeout=guard.caps.read_seconds,
         token=None if is_hub(endpoint) else False,
-        tqdm_class=_Silent,
-    )  # type: ignore[arg-type]
+        tqdm_class=_Silent,  # type: ignore[arg-type]  # all of tqdm that is called
+    )

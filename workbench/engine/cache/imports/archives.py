@@ -36,6 +36,8 @@ MAX_DEPTH = 32  # folders within folders
 SPARE_BYTES = 50_000_000
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 _BLOCK = 1 << 20
+# of the zip format: size of the fixed part of a member and of the end record, and the signature of the latter
+_ZIP_MEMBER_BYTES, _ZIP_END_BYTES, _ZIP_END = 30, 22, b"PK\x05\x06"
 # what the standard library raises for a damaged or hostile archive
 _DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
@@ -94,7 +96,7 @@ class _Budget:
                 remedy="Unpack it yourself and import the folder of one model.",
             )
 
-    def write(self, source: IO[bytes], place: Path) -> int:
+    def write(self, source: IO[bytes] | Decoded, place: Path) -> int:
         """Copy ``source`` to ``place`` within the budget. Returns the number of bytes."""
         place.parent.mkdir(parents=True, exist_ok=True)
         done = 0
@@ -134,14 +136,14 @@ def _check_members(path: Path, archive: zipfile.ZipFile, budget: _Budget) -> Non
     starts = sorted(members, key=lambda info: info.header_offset)
     ends = [info.header_offset for info in starts[1:]] + [archive.start_dir]
     for info, end in zip(starts, ends, strict=True):
-        if info.header_offset + zipfile.sizeFileHeader + len(info.orig_filename) + info.compress_size > end:
+        if info.header_offset + _ZIP_MEMBER_BYTES + len(info.orig_filename) + info.compress_size > end:
             raise zipfile.BadZipFile(f"{_short(info.filename)} overlaps another part")
 
 
 def _unzip(path: Path, target: Path, budget: _Budget) -> None:
     with CappedFile(path) as file, zipfile.ZipFile(file) as archive:
-        file.seek(-zipfile.sizeEndCentDir - len(archive.comment), os.SEEK_END)
-        if file.read(4) != zipfile.stringEndArchive:
+        file.seek(-_ZIP_END_BYTES - len(archive.comment), os.SEEK_END)
+        if file.read(4) != _ZIP_END:
             raise zipfile.BadZipFile("something follows its end")
         _check_members(path, archive, budget)
         for info in archive.infolist():
@@ -149,6 +151,7 @@ def _unzip(path: Path, target: Path, budget: _Budget) -> None:
                 (target / info.filename).mkdir(parents=True, exist_ok=True)
                 continue
             known = ZIP_DECODERS.get(info.compress_type)  # zipfile unpacks these without a limit
+            source: IO[bytes] | Decoded
             source = Decoded(raw_member(archive, info), known(info), crc=info.CRC) if known else archive.open(info)
             if budget.write(source, target / info.filename) != info.file_size:
                 raise zipfile.BadZipFile(f"{_short(info.filename)} has another length than announced")

@@ -89,14 +89,15 @@ def _configuration(config: str | Path | None, files: FolderFiles) -> tuple[str, 
 
 def _read_weights(path: Path) -> tuple[Header, list[str]]:
     """(header, notes). Raises WeightsError if cut short, ImportRefused if unsafe or of another model."""
+    notes: list[str] = []
     problem = file_problem(path)
     if "Git LFS pointer" in problem:
         raise ImportRefused(f"{path} {problem}.", remedy="Run `git lfs pull` in that folder and import again.")
     if path.suffix == ".safetensors":
-        header, notes = read_header(path), []
+        header = read_header(path)
     else:
         checkpoint = read_checkpoint(path)
-        header, notes = checkpoint.header, []
+        header = checkpoint.header
         if checkpoint.has_optimizer:
             notes.append(
                 f"A training checkpoint: much of its {human_bytes(path.stat().st_size)} is optimizer state that "
