@@ -13,7 +13,7 @@ fits. ``regex`` brings grapheme clusters (``\\X``) and the scripts of Unicode.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import regex
 
@@ -73,7 +73,7 @@ _MAY_HOLD_ADDRESS = regex.compile(r"@|://|www\.|mailto:|[\w\-]\.\p{Ll}{2}")
 _GAP = r"(?:[^\S\n]|\n(?![^\S\n]*\n))*"  # spaces, and a line end that is not a blank line
 
 
-def _any_of(words: list[str]) -> str:
+def _any_of(words: Iterable[str]) -> str:
     return "|".join(regex.escape(word).replace("\\ ", r"\s?") for word in sorted(words, key=len, reverse=True))
 
 
@@ -164,7 +164,8 @@ def ends(text: str, glued: bytearray) -> list[int]:
 
     Upstream's, less those that are glued, and those of other scripts. Closing quotes that follow an end go with it.
     """
-    found, last = [], len(text)
+    found: list[int] = []
+    last = len(text)
     for end in _END.finditer(text):
         at = end.end()
         while at < last and glued[at] and (text[at] in _CLOSING):

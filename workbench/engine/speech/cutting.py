@@ -36,7 +36,7 @@ class Measure:
         for low, high, words in spoken:
             sizes[low:high] = 0
             sizes[high - 1] = len(words.encode("utf-8"))
-        self._until = [0, *np.cumsum(sizes).tolist()]
+        self._until: list[int] = [0, *np.cumsum(sizes).tolist()]
         self._text = text
 
     def bytes(self, low: int, high: int) -> int:
@@ -70,7 +70,8 @@ def cut(
     glued, measure = borders.glue(text), Measure(text, spoken)
     for low, high, _ in spoken:
         glued[low + 1 : high] = b"\x01" * (high - low - 1)
-    ends, pieces = borders.ends(text, glued), []
+    ends = borders.ends(text, glued)
+    pieces: list[tuple[int, int]] = []
     starts = sorted({*_paragraph_starts(text, measure), *keep} - {len(text)})
     for low, high in itertools.pairwise([*starts, len(text)]):
         inner = ends[bisect.bisect_right(ends, low) : bisect.bisect_left(ends, high)]

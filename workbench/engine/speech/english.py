@@ -11,7 +11,7 @@ from functools import lru_cache
 import regex
 from num2words import num2words
 
-Saying = Callable[[regex.Match], str | None]
+Saying = Callable[[regex.Match[str]], str | None]
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),
@@ -78,19 +78,19 @@ def digits(figure: str) -> str:
 def year(figure: str) -> str:
     """ "1984" as nineteen eighty-four, "1905" as nineteen oh five, "2005" as two thousand and five."""
     number = int(figure)
-    return num2words(number, to="year") if 1000 <= number <= 2999 else cardinal(figure)
+    return str(num2words(number, to="year")) if 1000 <= number <= 2999 else cardinal(figure)
 
 
 def ordinal(figure: str) -> str:
     """ "22" as twenty-second."""
-    return num2words(int(figure.replace(",", "")), to="ordinal").replace(",", "")
+    return str(num2words(int(figure.replace(",", "")), to="ordinal")).replace(",", "")
 
 
 def _counted(figure: str, names: tuple[str, str]) -> str:
     return f"{cardinal(figure)} {names[0] if figure.strip() == '1' else names[1]}"
 
 
-def _money(m: regex.Match) -> str:
+def _money(m: regex.Match[str]) -> str:
     names = _MONEY[m["sign"]]
     amount, scale = m["figure"], m["scale"]
     if scale:
@@ -104,7 +104,7 @@ def _money(m: regex.Match) -> str:
     return _counted(whole, names[:2]) + (f" and {minor}" if minor else "")
 
 
-def _time(m: regex.Match) -> str | None:
+def _time(m: regex.Match[str]) -> str | None:
     hour, minute = int(m["hour"]), int(m["minute"])
     if hour > 24 or minute > 59:
         return None
@@ -117,13 +117,13 @@ def _time(m: regex.Match) -> str | None:
     return spoken + (half or (" o'clock" if 1 <= hour <= 12 else " hundred hours"))
 
 
-def _telephone(m: regex.Match) -> str:
+def _telephone(m: regex.Match[str]) -> str:
     groups = regex.findall(r"\d+", m.group())
     said = ", ".join(digits(group) for group in groups)
     return f"plus {said}" if m.group().startswith("+") else said
 
 
-def _date(m: regex.Match) -> str | None:
+def _date(m: regex.Match[str]) -> str | None:
     month, day = int(m["month"]), int(m["day"])
     if month > 12 >= day:
         month, day = day, month
@@ -132,7 +132,7 @@ def _date(m: regex.Match) -> str | None:
     return f"{_MONTHS[month - 1]} {ordinal(str(day))}, {year(m['year'])}"
 
 
-def _fraction(m: regex.Match) -> str | None:
+def _fraction(m: regex.Match[str]) -> str | None:
     top, bottom = int(m["top"]), int(m["bottom"])
     if not 0 < top < bottom <= 100 or bottom == 1:
         return None
@@ -143,7 +143,7 @@ def _fraction(m: regex.Match) -> str | None:
     return f"{whole}{cardinal(str(top))} {name}"
 
 
-def _range(m: regex.Match) -> str | None:
+def _range(m: regex.Match[str]) -> str | None:
     low, high = m["low"], m["high"]
     if (
         all(len(f) == 4 and 1100 <= int(f) <= 2099 for f in (low, high) if f.isdigit())
@@ -155,7 +155,7 @@ def _range(m: regex.Match) -> str | None:
     return f"{cardinal(low)} to {_counted(high, unit) if unit else cardinal(high)}"
 
 
-def _plain(m: regex.Match) -> str:
+def _plain(m: regex.Match[str]) -> str:
     figure = m["figure"]
     sign, after = "minus " if m["sign"] else "", " " if m["letter"] is not None else ""
     number = int(figure) if figure.isdigit() else 0
@@ -164,7 +164,7 @@ def _plain(m: regex.Match) -> str:
     return sign + cardinal(figure) + after
 
 
-def _decade(m: regex.Match) -> str:
+def _decade(m: regex.Match[str]) -> str:
     said = year(m["decade"]) if len(m["decade"]) == 4 else cardinal(m["decade"])
     return said.removesuffix("y") + "ies" if said.endswith("y") else said + "s"
 
@@ -238,7 +238,7 @@ _SAYINGS = {f"rule{i}": saying for i, (_, saying) in enumerate(_RULES)}
 LONGEST_FIGURE = 60  # characters; what is longer is no number but a row of digits
 
 
-def _rule(m: regex.Match) -> str:
+def _rule(m: regex.Match[str]) -> str:
     return next(name for name in _SAYINGS if m[name] is not None)
 
 

@@ -109,7 +109,7 @@ def _chinese(written: str) -> str | None:
     return said if said != written and not regex.search(r"\d", said) else None
 
 
-def _other(m: regex.Match, language: str) -> str | None:
+def _other(m: regex.Match[str], language: str) -> str | None:
     mark, point, percent, minus = _OTHERS[language]
     whole, part = regex.sub(r"\D", "", m["whole"]), m["part"]
     if m["group"] == mark or (m["mark"] and m["mark"] != mark and not (m["mark"] == "." and language in ("es", "ar"))):
@@ -122,7 +122,7 @@ def _other(m: regex.Match, language: str) -> str | None:
 def _words(figure: str, language: str) -> str:
     if len(figure) > 12 or (len(figure) > 1 and int(figure[0]) == 0):
         return _one_by_one(figure, language)
-    return num2words(int(figure), lang=language)
+    return str(num2words(int(figure), lang=language))
 
 
 def _one_by_one(figure: str, language: str) -> str:

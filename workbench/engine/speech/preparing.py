@@ -178,7 +178,7 @@ def _lacking(
 
 def _unread(text: str, unknown: Callable[[str], list[str]]) -> dict[int, str]:
     """Chinese characters with a reading that the model lacks; all of a run where it depends on the neighbours."""
-    found = {}
+    found: dict[int, str] = {}
     for run in _HAN.finditer(text):
         if unknown(run.group()):
             single = {run.start() + i: c for i, c in enumerate(run.group()) if unknown(c)}

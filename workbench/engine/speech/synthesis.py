@@ -190,8 +190,10 @@ class Engine:
             max_chunk_bytes=None, fix_duration=None if text is not None else run.settings.fix_duration
         )
         new = old if words == old.text else self._as_one_chunk(words, voice, chosen, old)
-        silence = {"pause_seconds": old.pause_seconds, "lead_seconds": old.lead_seconds}
-        new = dataclasses.replace(new, index=index, seed=old.seed if seed is None else seed, **silence)
+        seed = old.seed if seed is None else seed
+        new = dataclasses.replace(
+            new, index=index, seed=seed, pause_seconds=old.pause_seconds, lead_seconds=old.lead_seconds
+        )
         timeline = Timeline(self.loaded.synchronize)
         result = next(self.synthesize(words, voice, run.settings, chunks=[new], on_step=on_step, timeline=timeline))
         results = [result if i == index else chunk for i, chunk in enumerate(run.chunks)]

@@ -16,7 +16,7 @@ def chunk_intervals(run: Run) -> list[tuple[float, float, str]]:
     for index, (start, result) in enumerate(zip(run.starts, run.chunks, strict=True)):
         if start > end:
             intervals.append((end / rate, start / rate, ""))
-        low, high = max(float(start), end), start + len(result.wave)
+        low, high = max(float(start), end), float(start + len(result.wave))
         if index + 1 < len(run.starts) and run.starts[index + 1] < high:
             high = (run.starts[index + 1] + high) / 2
         intervals.append((low / rate, high / rate, result.chunk.text))
