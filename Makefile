@@ -1,22 +1,27 @@
 # Each target does all of its set-up: virtual environment, installs, run.
 #   make app        the workbench in the browser, with the demo voice
-#   make test       every test and check, in a real browser too; the notebooks apart
+#   make test       lint and every test, in a real browser too; the notebooks apart
+#   make test-fast  what is quick to tell: no browser, no servers, no training
 #   make test-notebooks   every notebook, from top to bottom, and JupyterLab in a real browser
+#   make lint       style, who imports whom, types, and imports against requirements
+#   make lock       renew requirements.lock from the direct pins, in an environment of its own
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PORT   ?= 8501
+INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: app test test-notebooks notebooks lint format screenshots clean
+.PHONY: app test test-fast test-notebooks notebooks lint format lock screenshots clean
 
 app: $(VENV)/.app
 	$(BIN)/python -m workbench app --port $(PORT)
 
-test: $(VENV)/.dev
+test: lint
 	bash scripts/system_packages.sh
-	$(BIN)/ruff check .
-	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not notebook" $(ARGS)
+
+test-fast: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not browser and not notebook and not slow" $(ARGS)
 
 test-notebooks: $(VENV)/.dev
 	bash scripts/system_packages.sh
@@ -30,10 +35,19 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
+	$(BIN)/deptry workbench
+	$(BIN)/deptry --config tests/deptry.toml workbench tests training scripts
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+lock:
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python $(INSTALL) -r requirements-dev.txt
+	$(VENV)-lock/bin/python scripts/lock.py > requirements.lock
+	rm -rf $(VENV)-lock
 
 screenshots: $(VENV)/.dev
 	bash scripts/system_packages.sh
@@ -48,11 +62,11 @@ $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.app: $(VENV)/.made requirements.txt pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+$(VENV)/.app: $(VENV)/.made requirements.txt requirements.lock pyproject.toml
+	$(BIN)/python $(INSTALL) -r requirements.txt -c requirements.lock
+	$(BIN)/python $(INSTALL) --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.app requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python $(INSTALL) -r requirements-dev.txt -c requirements.lock
 	@touch $@
