@@ -178,8 +178,9 @@ def _import_everything() -> None:
 
     upstream.install()
     for name in ("torch", "f5_tts.model.cfm", "f5_tts.model.backbones.dit", "f5_tts.model.backbones.unett", "vocos",
-                 "huggingface_hub.file_download", "torchdiffeq", "workbench.engine.speech.synthesis"):  # fmt: skip
+                 "huggingface_hub.file_download", "torchdiffeq"):  # fmt: skip
         importlib.import_module(name)
+    from workbench.engine.speech import synthesis  # noqa: F401
 
 
 def _report(work: Workload, total: float, connects: list[str], monitor: Monitor, offset: float) -> dict[str, Any]:
