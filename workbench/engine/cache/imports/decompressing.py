@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 MEMORY_BYTES = 256 << 20  # for a dictionary of xz; its highest preset needs 65 MiB
 DIRECTORY_BYTES = 4 << 20  # of a zip: 10,000 entries with long names
@@ -26,6 +26,14 @@ HEADER_BYTES = 1 << 20  # of one header of a tar, e.g. a long name
 HEADERS_BYTES = 32 << 20  # of all of them: 10,000 entries with three blocks each take 15 MB
 _BLOCK = 1 << 20
 _INPUT = 1 << 16
+
+
+class Readable(Protocol):
+    """What bytes are read from, front to end."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """Up to ``size`` bytes."""
+        ...
 
 
 class CappedFile(io.BufferedReader):
@@ -36,7 +44,7 @@ class CappedFile(io.BufferedReader):
 
     def read(self, size: int | None = -1) -> bytes:
         whole = size is None or size < 0
-        if not whole and size > DIRECTORY_BYTES:  # type: ignore[operator]
+        if size is not None and size > DIRECTORY_BYTES:
             raise zipfile.BadZipFile("its directory is too long")
         block = super().read(DIRECTORY_BYTES + 1 if whole else size)
         if whole and len(block) > DIRECTORY_BYTES:
@@ -160,18 +168,18 @@ def raw_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[Readable]:
     """The tar archive ``path``, decompressed according to its first bytes: gzip, xz, bzip2 or none."""
     with path.open("rb") as file:
         start = file.read(6)
         file.seek(0)
         if start.startswith(b"\x1f\x8b"):
             with gzip.GzipFile(fileobj=file) as plain:
-                yield plain  # type: ignore[misc]
+                yield plain
         elif start.startswith(b"BZh"):
-            yield Decoded(file, bz2.BZ2Decompressor)  # type: ignore[misc]
+            yield Decoded(file, bz2.BZ2Decompressor)
         elif start == b"\xfd7zXZ\0":
-            yield Decoded(file, _xz)  # type: ignore[misc]
+            yield Decoded(file, _xz)
         else:
             yield file
 
@@ -183,7 +191,7 @@ class TarStream:
         check: called before each read; raises to stop.
     """
 
-    def __init__(self, source: IO[bytes], check: Callable[[], None]) -> None:
+    def __init__(self, source: Readable, check: Callable[[], None]) -> None:
         self._source, self._check = source, check
         self._at, self._headers, self._in_content, self._last = 0, 0, False, b""
 

@@ -6,6 +6,7 @@ newline its last token silently loses a character. Here line ends are parsed.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +59,7 @@ def refuse_unusable(vocabulary: Vocabulary, path: Path) -> None:
 
     Upstream speaks entry 0 for an unknown character.
     """
-    seen: set[str] = set()
-    twice = next((t for t in vocabulary.tokens if t in seen or seen.add(t)), None)  # type: ignore[func-returns-value]
+    twice = next((token for token, times in Counter(vocabulary.tokens).items() if times > 1), None)
     if twice is not None:
         raise ImportRefused(
             f"{path} has the token {quoted(twice)} more than once.", remedy="Each token needs its own line."
