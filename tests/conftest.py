@@ -33,6 +33,27 @@ TINY_SPEC = ModelSpec("tiny", "Tiny random model", "DiT", TINY_ARCH, MelConfig()
 REF_TEXT = "Some call me nature, others call me mother nature."
 
 
+# what `make test-fast` leaves out, beside browser and notebooks: servers, trainings, processes that start many others
+SLOW = (
+    *("demo_voice", "lab/test_lab.py", "test_docs.py", "test_fuzz.py", "test_wheel.py"),
+    *("ui/test_chunk_size.py", "ui/test_inspection_pages.py", "ui/test_runs_page.py"),
+    *("ui/test_served_app.py", "ui/test_synthesize.py"),
+)
+SLOW_SECONDS = 240  # a test among these, on a busy machine; else pytest-timeout's in pyproject.toml
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow."""
+    here = Path(__file__).parent
+    slow = [here / place for place in SLOW]
+    assert all(place.exists() for place in slow), "SLOW names what is no longer here"
+    for item in items:
+        if any(place == item.path or place in item.path.parents for place in slow):
+            item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
+
+
 class NetworkForbidden(AssertionError):
     """A test tried to leave this machine."""
 

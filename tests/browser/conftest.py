@@ -27,6 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.timeout(300))  # seconds; a page may wait for a busy machine
             if not Path(CHROMIUM).exists():
                 item.add_marker(pytest.mark.skip(reason="no Chromium; set CHROMIUM to one"))
 

@@ -271,6 +271,7 @@ def test_a_download_of_the_wrong_content_is_refused_in_one_line(call, hub, _own_
     assert not list((_own_home / "cache").rglob("model.safetensors"))
 
 
+@pytest.mark.slow
 def test_bench_compares_with_upstream_and_ends_in_json(call, tmp_path, tiny_folder):
     from workbench.engine.cache import import_model
 
@@ -300,6 +301,7 @@ def _tiny_yaml(folder: Path) -> Path:
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare, a Linux command")
+@pytest.mark.slow
 def test_without_any_network_the_bytes_are_the_same(tmp_path):
     words = [sys.executable, "-m", "workbench", "synth", "Any sentence you like.", *QUICK]
     try:

@@ -51,6 +51,7 @@ def put(path: Path, content: bytes | str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_an_odd_safetensors_in_the_users_own_cache() -> None:
     names = [spec.name for spec in list_models() if (spec.weights or "").endswith(".safetensors") and spec.repo]
     assert len(names) > 5
@@ -108,6 +109,7 @@ LOCKS = {
 }
 
 
+@pytest.mark.slow
 def test_odd_locks_of_imports(whole: Path) -> None:
     imported(whole, "second")
     damaged = {f"odd-{number}": change for number, change in enumerate(LOCKS.values())}

@@ -26,6 +26,7 @@ def test_every_step_is_a_span(tiny_engine):
     assert names == ["resolve", "import", "read_weights", "build", "read_weights", "build", "to_device", "warmup"]
 
 
+@pytest.mark.slow
 def test_importing_the_engine_does_not_import_the_trainer():
     code = (
         "import sys; from workbench.engine.model import loading; from workbench.engine.settings import LoadSettings\n"

@@ -56,6 +56,7 @@ def test_parity_on_the_tiny_engine(tiny_engine, voice, changes):
     np.testing.assert_allclose(ours.wave, wave, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_parity_on_the_demo_voice(demo_engine, voice):
     ours, mel, wave = both(demo_engine, voice, SynthesisSettings(nfe_step=5, seed=3))
     np.testing.assert_allclose(ours.mel, mel, atol=1e-4)

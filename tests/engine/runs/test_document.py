@@ -130,6 +130,7 @@ print(peak() - before)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+@pytest.mark.slow
 def test_the_largest_document_takes_less_than_a_gigabyte(spoil: Any) -> None:
     folder = spoil()
     one = "[],"  # what takes most memory for its length

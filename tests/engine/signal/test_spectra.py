@@ -150,6 +150,7 @@ def test_distortion_measures_shape_in_decibels_and_not_level() -> None:
     assert cepstra(mel).shape == (30, 13)
 
 
+@pytest.mark.slow
 def test_alignment_undoes_a_pause_and_finds_the_same_path_as_librosa(speech: np.ndarray) -> None:
     import librosa
 

@@ -219,6 +219,7 @@ prose = st.lists(st.tuples(words, marks), min_size=1).map(lambda found: "".join(
 
 @given(text=prose, budget=st.integers(120, 400))
 @settings(max_examples=150, deadline=None)
+@pytest.mark.slow
 def test_upstreams_result_stays_where_upstream_is_not_at_fault(text, budget):
     theirs = upstream.function("chunk_text")
     assert chunk_text(text, budget) == [c for c in theirs(text, max_chars=budget) if c]

@@ -83,6 +83,7 @@ os.wait()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.slow
 def test_after_a_fork_the_engine_refuses_instead_of_hanging() -> None:
     done = subprocess.run([sys.executable, "-c", _FORKED], capture_output=True, text=True, timeout=60)
     before, after = done.stdout.splitlines()
