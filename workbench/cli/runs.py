@@ -144,6 +144,8 @@ def sql(
     """
     if as_json and as_csv:
         raise SettingsError("--json and --csv exclude each other.", remedy="Give one of them.")
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
     if question is None:
         columns, rows = ["table", "column"], [(name, c) for name, all_ in tables.columns().items() for c in all_]
     else:

@@ -279,7 +279,7 @@ def chunk_rows(run_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
         return index.chunks(run_ids)
 
 
-def ask(sql: str, seconds: float = tables.QUERY_SECONDS) -> tuple[list[str], list[tuple]]:
+def ask(sql: str, seconds: float = tables.QUERY_SECONDS) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Names of the columns and the rows of one SELECT over the tables ``runs`` and ``chunks``, as they are now.
 
     Raises:

@@ -175,7 +175,9 @@ def chunks_of(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[st
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 
 
-def ask(connection: sqlite3.Connection, sql: str, seconds: float = QUERY_SECONDS) -> tuple[list[str], list[tuple]]:
+def ask(
+    connection: sqlite3.Connection, sql: str, seconds: float = QUERY_SECONDS
+) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Names of the columns and the rows that ``sql``, one SELECT, finds. ``connection`` can only read afterwards.
 
     Raises:

@@ -24,7 +24,7 @@ def downloads(run: Run) -> None:
         for made in exports.every():
             st.download_button(
                 made.label,
-                data=lambda made=made: made.make(run),
+                data=partial(made.make, run),
                 file_name=made.file_name(run),
                 mime=made.mime,
                 help=made.about,
