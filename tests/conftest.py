@@ -35,7 +35,7 @@ REF_TEXT = "Some call me nature, others call me mother nature."
 
 # what `make test-fast` leaves out, beside browser and notebooks: servers, trainings, processes that start many others
 SLOW = (
-    *("demo_voice", "lab/test_lab.py", "test_docs.py", "test_fuzz.py", "test_wheel.py"),
+    *("training", "lab/test_lab.py", "test_docs.py", "test_fuzz.py", "test_wheel.py"),
     *("ui/test_chunk_size.py", "ui/test_inspection_pages.py", "ui/test_runs_page.py"),
     *("ui/test_served_app.py", "ui/test_synthesize.py"),
 )
