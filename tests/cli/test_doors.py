@@ -50,7 +50,7 @@ def test_markup_in_names_is_text(call, tmp_path, voice, monkeypatch):  # noqa: F
 ESCAPES = [
     ("plan", "a \x1b[31mred\x07 \x9b2J b.", "--json"),
     ("plan", "a \x1b[31mred\x07 \x9b2J b."),
-    ("synth", "a \x1b[31mred.", *QUICK),
+    ("synth", "a \x1bred.", *QUICK),
     ("synth", "Hi.", "--device", "\x1b[31m"),
     ("plan", "Hi.", "--\x1b[31m"),
     ("plan", "Hi.", "--voice", "\x9b31m"),
@@ -63,7 +63,7 @@ ESCAPES = [
 def test_no_escape_sequence_reaches_the_terminal(call, words):  # noqa: F811
     _, out, err = call(*words)
     assert not any(character in out + err for character in "\x1b\x07\x9b")
-    assert "x1b" in out + err or "u001b" in out + err or "x9b" in out + err
+    assert any(name in (out + err).lower() for name in ("x1b", "u001b", "u+001b", "x9b"))
 
 
 NOT_UTF8 = {

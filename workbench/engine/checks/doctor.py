@@ -13,7 +13,13 @@ from workbench.engine.checks.network import watch_network
 from workbench.engine.errors import WorkbenchError
 
 _PACKAGES = ("torch", "torchaudio", "f5-tts", "vocos", "streamlit", "plotly", "huggingface_hub", "soundfile", "librosa")
-_NARROW_LICENCES = {"encodec": "vocos", "Unidecode": "f5-tts", "soxr": "librosa", "frozendict": "einx"}  # through whom
+_NARROW_LICENCES = {
+    "encodec": "vocos",
+    "Unidecode": "f5-tts",
+    "soxr": "librosa",
+    "frozendict": "einx",
+    "num2words": "this project",
+}  # through whom
 
 
 @dataclass(frozen=True)
