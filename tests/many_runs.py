@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from workbench.engine.runs.document import FORMAT_VERSION
 from workbench.engine.settings import SynthesisSettings
 
 N_CHUNKS, N_STEPS = 5, 32
@@ -36,7 +37,7 @@ def document(number: int) -> dict[str, Any]:
                   for at, name in enumerate(("text", "ode", "vocoder"))]  # fmt: skip
     settings = SynthesisSettings(nfe_step=N_STEPS, seed=number, max_chunk_bytes=100 + number % 50)
     return {
-        "format_version": 1, "id": run_id(number), "created_at": "2026-11-23T07:15:00.123456+00:00",
+        "format_version": FORMAT_VERSION, "id": run_id(number), "created_at": "2026-11-23T07:15:00.123456+00:00",
         "model": "demo-voice", "voice": ("Nora", "Paul", "Mia")[number % 3], "voice_id": "0" * 64,
         "ref_text": "Some call me nature, others call me mother nature.", "text": " ".join(texts), "device": "cpu",
         "dtype": "fp32", "settings": settings.as_dict(), "load_seconds": 1.4, "time_to_first_audio_seconds": 2.0,

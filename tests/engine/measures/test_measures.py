@@ -81,6 +81,12 @@ def test_the_stages_of_a_real_run_and_the_rest_are_the_whole_run(run: Any) -> No
     assert 0 <= times.stages["other"] < 0.2 * run.total_seconds
 
 
+def test_known_are_those_that_somebody_has_a_number_for(run: Any) -> None:
+    listed, nothing = Times(2.0, 3.0, 1.0), Times(0.0, 3.0)
+    assert [m.name for m in measures.known(RUN, [nothing, listed])] == ["rtf", "first_audio_seconds"]
+    assert measures.known(RUN, [nothing]) == [] == measures.known(RUN, [])
+
+
 def test_level_peak_and_clipping() -> None:
     sine = np.sin(2 * np.pi * 200 * np.arange(RATE) / RATE).astype(np.float32)
     found = measures.values(SOUND, Sound(0.5 * sine), light=True)

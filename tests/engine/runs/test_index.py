@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests import many_runs
+from workbench.engine import measures
 from workbench.engine.errors import RunError
 from workbench.engine.runs import index, paths, store, tables
 from workbench.engine.runs.summary import chunk_rows_of, read_rows
@@ -505,6 +506,14 @@ def test_the_rows_of_chunks_are_those_of_the_documents(root: Path) -> None:
     found = index.chunk_rows([*ids, many_runs.run_id(2), many_runs.run_id(99)])
     assert found == {run_id: chunk_rows_of(store.read_document(run_id)) for run_id in ids}
     assert [row["duration_frames"] for row in found[ids[0]]] == [1101, 1114, 1127, 1140, 1153]
+
+
+def test_every_measure_of_a_chunk_is_a_column(root: Path) -> None:
+    names = [m.name for m in measures.every(measures.CHUNK)]
+    document = store.read_document(many_runs.run_id(1))
+    _, rows = index.ask(f"SELECT {', '.join(names)} FROM chunks WHERE run_id = '{many_runs.run_id(1)}' ORDER BY chunk")
+    for found, made in zip(rows, document["chunks"], strict=True):
+        assert found == tuple(measures.values(measures.CHUNK, measures.Times.of_chunk(made)).values())
 
 
 def test_every_setting_is_a_column(root: Path) -> None:

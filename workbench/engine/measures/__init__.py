@@ -9,10 +9,24 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 
-from workbench.engine.measures.registry import CHUNK, PAIR, RUN, SOUND, Measure, every, get, row, values
+from workbench.engine.measures.registry import CHUNK, PAIR, RUN, SOUND, Measure, every, get, known, row, values
 from workbench.engine.measures.subjects import Pair, Sound, Times
 
-__all__ = ["CHUNK", "PAIR", "RUN", "SOUND", "Measure", "Pair", "Sound", "Times", "every", "get", "row", "values"]
+__all__ = [
+    "CHUNK",
+    "PAIR",
+    "RUN",
+    "SOUND",
+    "Measure",
+    "Pair",
+    "Sound",
+    "Times",
+    "every",
+    "get",
+    "known",
+    "row",
+    "values",
+]
 
 for _found in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name):
     import_module(f"{__name__}.{_found.name}")

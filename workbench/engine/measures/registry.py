@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -106,6 +106,12 @@ def get(name: str) -> Measure:
 def values(level: str, subject: Any, *, light: bool = False) -> dict[str, float | None]:
     """Name to number of every measure of ``level`` on ``subject``; ``light`` leaves out those that need a package."""
     return {m.name: m.value(subject) for m in every(level) if not (light and m.needs)}
+
+
+def known(level: str, subjects: Iterable[Any]) -> list[Measure]:
+    """The measures of ``level`` that give a number for at least one of ``subjects``: the columns of their table."""
+    of_all = list(subjects)
+    return [m for m in every(level) if any(m.value(subject) is not None for subject in of_all)]
 
 
 def row(level: str, subject: Any) -> dict[str, float | None]:

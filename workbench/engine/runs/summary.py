@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from workbench.engine import measures
 from workbench.engine.runs.document import RunDocument, read_document_of
 from workbench.engine.runs.notes import read_notes
 from workbench.engine.runs.paths import folder_bytes
@@ -57,6 +58,11 @@ class RunSummary:
     parent: str = ""
     remade_chunk: int | None = None
     is_link: bool = False
+
+    @property
+    def times(self) -> measures.Times:
+        """What the measures of a run need and a list knows: the stages are not among it."""
+        return measures.Times(self.seconds, self.total_seconds, self.first_audio_seconds)
 
     @cached_property
     def _searched(self) -> str:
@@ -116,8 +122,7 @@ def _summary(folder: Path, document: RunDocument) -> RunSummary:
 CHUNK_COLUMNS = {
     "run_id": "TEXT", "chunk": "INTEGER", "text": "TEXT", "n_bytes": "INTEGER", "duration_frames": "INTEGER",
     "new_frames": "INTEGER", "planned_seconds": "REAL", "seed": "INTEGER", "audio_seconds": "REAL",
-    "text_seconds": "REAL", "ode_seconds": "REAL", "vocoder_seconds": "REAL", "total_seconds": "REAL",
-    "n_evaluations": "INTEGER", "rtf": "REAL",
+    "total_seconds": "REAL", "n_evaluations": "INTEGER", **{m.name: "REAL" for m in measures.every(measures.CHUNK)},
 }  # fmt: skip
 
 
@@ -126,6 +131,6 @@ def chunk_rows_of(document: RunDocument) -> list[dict[str, Any]]:
     rows = []
     for index, (plan, made) in enumerate(zip(document["plans"], document["chunks"], strict=True)):
         known: dict[str, Any] = {**plan, **made, "run_id": document["id"], "chunk": index}
-        known["rtf"] = rtf(made["total_seconds"], made["audio_seconds"])
+        known |= measures.values(measures.CHUNK, measures.Times.of_chunk(made))
         rows.append({name: known[name] for name in CHUNK_COLUMNS})
     return rows

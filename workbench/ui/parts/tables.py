@@ -119,10 +119,10 @@ def measured(rows: Sequence[dict[str, Any]], alt: str) -> None:
         alt: what the table shows, in words.
     """
     used = {heading for row in rows for heading, value in row.items() if value is not None}
-    known = {m.title: m for m in measures.every()}
-    columns = {
-        heading: st.column_config.NumberColumn(format=f"%.{known[heading].digits}f", help=known[heading].help)
-        for heading in used & set(known)
-    }
     shown = [{heading: value for heading, value in row.items() if heading in used} for row in rows]
-    st.dataframe(shown, hide_index=True, column_config=columns, alt=alt)
+    st.dataframe(shown, hide_index=True, column_config=measure_columns(), alt=alt)
+
+
+def measure_columns() -> dict[str, Any]:
+    """How ``st.dataframe`` shows the column of each measure, by its heading."""
+    return {m.title: st.column_config.NumberColumn(format=f"%.{m.digits}f", help=m.help) for m in measures.every()}

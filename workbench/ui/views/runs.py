@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from workbench import figures
+from workbench.engine import measures
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.files.writing import human_bytes
 from workbench.engine.jobs.speech import SpeechJob
@@ -25,6 +26,7 @@ from workbench.engine.runs.store import (
     scan,
 )
 from workbench.ui import resources, style
+from workbench.ui.parts import tables
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import compare_view, run_tools, sources
 
@@ -46,6 +48,7 @@ def origin() -> str:
 def table(runs: Sequence[RunSummary]) -> list[RunSummary]:
     """The list, and what is ticked in it."""
     base = origin()
+    measured = measures.known(measures.RUN, [run.times for run in runs])
     rows = [
         {
             "★": "★" if run.star else "",
@@ -55,7 +58,7 @@ def table(runs: Sequence[RunSummary]) -> list[RunSummary]:
             "sound": f"{base}/api/runs/{run.id}/audio.wav" if base else None,
             "audio (s)": run.seconds,
             "total (s)": run.total_seconds,
-            "RTF": run.rtf,
+            **{m.title: m.value(run.times) for m in measured},
             "chunks": run.n_chunks,
             "NFE": run.settings.get("nfe_step"),
             "seed": run.settings.get("seed"),
@@ -75,8 +78,7 @@ def table(runs: Sequence[RunSummary]) -> list[RunSummary]:
         "sound": st.column_config.AudioColumn(width=60, help="Double-click to play"),
         "audio (s)": number(format="%.2f"),
         "total (s)": number(format="%.2f", help="Processing, loading apart"),
-        "RTF": number(format="%.2f", help="Processing time over audio time: below 1 is faster than real time"),
-    }
+    } | tables.measure_columns()
     wanted = st.query_params.get("run")
     ticked = [k for k, run in enumerate(runs) if run.id == wanted]
     event = st.dataframe(
@@ -139,8 +141,9 @@ def one(run: RunSummary) -> None:
     with st.container(height=150 if len(run.text) > 600 else "content", border=False):
         st.text(run.text)
     st.audio(sources.sound(source.key, source), alt="The run's speech")
-    facts = {"audio": f"{run.seconds:.2f} s", "total": f"{run.total_seconds:.2f} s", "RTF": f"{run.rtf:.2f}",
-             "first audio": f"{run.first_audio_seconds:.2f} s", "chunks": str(run.n_chunks)}  # fmt: skip
+    facts = {"audio": f"{run.seconds:.2f} s", "total": f"{run.total_seconds:.2f} s"}
+    facts |= {m.label: m.shown(m.value(run.times)) for m in measures.known(measures.RUN, [run.times])}
+    facts["chunks"] = str(run.n_chunks)
     style.facts(facts)
     left, right = st.columns([3, 1], vertical_alignment="top")
     with left:
