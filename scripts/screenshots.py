@@ -37,17 +37,19 @@ TEXT = (
 
 def make_runs(home: Path, steps: int) -> str:
     """Speak the text in chunks of two sizes; the id of the newer run, which holds its trajectory."""
-    from workbench import SynthesisSettings, load_engine
+    from workbench import SynthesisSettings, load_voice
+    from workbench.engine.jobs.pool import EnginePool
+    from workbench.engine.jobs.queue import JobManager
     from workbench.engine.jobs.speech import SpeechJob
-    from workbench.engine.speech.voices import load_voice
+    from workbench.engine.speech.requests import SpeechRequest
 
     shutil.copytree(ROOT / "cache" / "demo-voice", home / "cache" / "demo-voice")  # the pages show where it lies
     os.environ["WORKBENCH_HOME"] = str(home)
-    engine, voice, made = load_engine(), load_voice(), ""
+    jobs, voice, made = JobManager(EnginePool()), load_voice(), ""
     for size in (130, 50):
         settings = SynthesisSettings(nfe_step=steps, max_chunk_bytes=size, keep_trajectory=True)
-        job = SpeechJob(lambda: engine, TEXT, voice, settings)
-        job.execute()
+        job = jobs.submit(SpeechJob(SpeechRequest(TEXT, voice.ref, settings)))
+        job.wait()
         if job.error:
             raise SystemExit(job.error)
         made = job.id

@@ -113,9 +113,9 @@ def tiny_engine(tiny_folder: Path) -> Any:
 @pytest.fixture(scope="session")
 def demo_engine() -> Any:
     """An engine on the demo voice, loaded once for all tests."""
-    import workbench
+    from workbench.engine.speech.synthesis import load_engine
 
-    return workbench.load_engine("demo-voice", device="cpu", dtype="fp32")
+    return load_engine("demo-voice", device="cpu", dtype="fp32")
 
 
 @pytest.fixture(scope="session")

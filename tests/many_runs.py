@@ -15,6 +15,7 @@ from typing import Any
 
 from workbench.engine.runs.document import FORMAT_VERSION
 from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech.requests import SpeechRequest, VoiceRef
 
 N_CHUNKS, N_STEPS = 5, 32
 _WORDS = ["some", "call", "me", "nature", "others", "call", "me", "mother", "nature", "and", "billions", "of", "years"]
@@ -36,10 +37,15 @@ def document(number: int) -> dict[str, Any]:
         spans += [{"name": name, "start_seconds": k * 2.0 + at, "seconds": 0.3, "chunk_index": k}
                   for at, name in enumerate(("text", "ode", "vocoder"))]  # fmt: skip
     settings = SynthesisSettings(nfe_step=N_STEPS, seed=number, max_chunk_bytes=100 + number % 50)
+    voice = VoiceRef(
+        "0" * 64, ("Nora", "Paul", "Mia")[number % 3], "Some call me nature, others call me mother nature."
+    )
+    request = SpeechRequest(" ".join(texts), voice, settings)
     return {
+        "request": request.as_dict(), "weights": {"acoustic": "0" * 64, "vocoder": "0" * 64},
         "format_version": FORMAT_VERSION, "id": run_id(number), "created_at": "2026-11-23T07:15:00.123456+00:00",
-        "model": "demo-voice", "voice": ("Nora", "Paul", "Mia")[number % 3], "voice_id": "0" * 64,
-        "ref_text": "Some call me nature, others call me mother nature.", "text": " ".join(texts), "device": "cpu",
+        "model": request.model, "voice": voice.name, "voice_id": voice.id, "ref_text": voice.ref_text,
+        "text": request.text, "device": "cpu",
         "dtype": "fp32", "settings": settings.as_dict(), "load_seconds": 1.4, "time_to_first_audio_seconds": 2.0,
         "total_seconds": 9.5, "audio_seconds": 30.4, "rtf": 0.31, "loads": {"acoustic": 1, "vocoder": 1},
         "chunks": rows, "plans": plans, "spans": spans, "starts_samples": [k * 146_000 for k in range(N_CHUNKS)],

@@ -1,7 +1,7 @@
 """F5-TTS research workbench: speech, spectrograms and the time of every stage, offline.
 
-Five names, imported on first use, so that ``import workbench`` stays light: ``load_engine``, ``Engine``, ``Voice``,
-``SynthesisSettings``, ``Run``.
+The names below are imported on first use, so that ``import workbench`` stays light. They are what programs and
+notebooks build on; everything else may move between releases.
 """
 
 from __future__ import annotations
@@ -10,15 +10,22 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Engine", "Run", "SynthesisSettings", "Voice", "load_engine"]
 
 _HOMES = {
-    "load_engine": "speech.synthesis",
     "Engine": "speech.synthesis",
+    "LoadSettings": "settings",
     "Run": "speech.results",
-    "Voice": "speech.voices",
     "SynthesisSettings": "settings",
+    "Voice": "speech.voices",
+    "list_runs": "runs.store",
+    "list_voices": "speech.voices",
+    "load_engine": "jobs.pool",
+    "load_run": "runs.store",
+    "load_voice": "speech.voices",
+    "make_voice": "speech.voices",
+    "save_run": "runs.store",
 }
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

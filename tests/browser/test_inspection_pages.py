@@ -24,7 +24,8 @@ def library(server: Any, tiny_engine: Any, monkeypatch: pytest.MonkeyPatch) -> I
     """Runs on the server's disk: a short one with its trajectory, and a minute in 30 chunks or so."""
     monkeypatch.setenv("WORKBENCH_HOME", str(server.home))
     chosen = SynthesisSettings(nfe_step=6, max_chunk_bytes=24, keep_trajectory=True)
-    short = dataclasses.replace(tiny_engine.run(TEXT, load_voice("nature-en"), chosen), model="demo-voice")
+    short = tiny_engine.run(TEXT, load_voice("nature-en"), chosen)
+    short = dataclasses.replace(short, request=short.request.replace(model="demo-voice"))
     times = round(60 / short.audio_seconds) + 1
     plans = [dataclasses.replace(c, trajectory=None) for c in short.chunks * times]
     plans = [dataclasses.replace(c, chunk=dataclasses.replace(c.chunk, index=k)) for k, c in enumerate(plans)]

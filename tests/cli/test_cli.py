@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from workbench.cli import main
+from workbench.engine.runs.store import list_runs, load_run, runs_root
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--nfe-step", "1"]
@@ -65,6 +66,45 @@ def test_a_run_never_overwrites_an_earlier_one_unasked(call, tmp_path):
     for _ in range(2):
         assert call("synth", "Any sentence you like.", *QUICK)[0] == 0
     assert sorted(p.name for p in tmp_path.glob("*.wav")) == ["speech-2.wav", "speech.wav"]
+
+
+def test_synth_keeps_its_run_as_the_pages_do(call, _own_home):
+    code, out, _ = call("synth", "Any sentence you like.", "--json", *QUICK)
+    found = last_json(out)
+    (listed,) = list_runs()
+    assert code == 0 and listed.id == found["id"] and Path(found["saved"]) == _own_home / "runs" / listed.id
+    run = load_run(listed.id)
+    assert run.utilisation and run.reference is not None and len(run.weights["acoustic"]) == 64
+    code, out, _ = call("synth", "Any sentence you like.", "--json", "--no-save", *QUICK)
+    assert code == 0 and last_json(out)["saved"] == "" and len(list_runs()) == 1
+
+
+def test_speech_is_written_also_where_its_run_cannot_be_kept(call, tmp_path, _own_home):
+    (_own_home / "runs").write_text("a file in the place of the folder")
+    code, out, err = call("synth", "Any sentence you like.", *QUICK)
+    assert code == 0 and "cannot be written" in err and "saved" not in out
+    assert (tmp_path / "speech.wav").exists()
+
+
+def test_a_run_is_spoken_again_from_its_folder(call, tmp_path, speech):
+    soundfile.write(tmp_path / "me.wav", speech, 24000)
+    _, out, _ = call("synth", "Any sentence you like.", "--ref-audio", "me.wav", "--ref-text", "Some words.", "--json",
+                     "--dtype", "fp32", *QUICK)  # fmt: skip
+    run_id = last_json(out)["id"]
+    (tmp_path / "me.wav").unlink()
+    code, out, _ = call("runs", "rerun", run_id)
+    assert code == 0 and "the same wave" in out
+    folder = runs_root() / run_id
+    document = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    document["request"]["settings"] |= {"cfg_strength": 0.0, "warmth": 1}
+    document["environment"]["torch"] = "1.0"
+    (folder / "run.json").write_text(json.dumps(document), encoding="utf-8")
+    code, out, _ = call("runs", "rerun", run_id, "--json")
+    found = last_json(out)
+    assert code == 1 and not found["same"] and found["unknown_settings"] == ["warmth"]
+    assert [d["what"] for d in found["differs"]] == ["torch"]
+    code, out, _ = call("runs", "rerun", run_id)
+    assert code == 1 and "another wave" in out and "torch" in out and "warmth" in out
 
 
 def test_the_same_seed_gives_the_same_file_and_another_does_not(call, tmp_path):

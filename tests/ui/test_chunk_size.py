@@ -77,19 +77,23 @@ def test_what_was_measured_with_other_settings_is_not_compared(tiny_engine: Any)
     chosen = SynthesisSettings(nfe_step=2, max_chunk_bytes=40)
     run = tiny_engine.run("The boat was heavy.", speaker, chosen)
 
-    def save(**changes: Any) -> None:
-        store.save_run(dataclasses.replace(run, id=new_id(), **changes))
+    def save(total: float = run.total_seconds, first: float = run.time_to_first_audio_seconds, **changes: Any) -> None:
+        asked = run.request.replace(**changes)
+        store.save_run(
+            dataclasses.replace(run, id=new_id(), request=asked, total_seconds=total, time_to_first_audio_seconds=first)
+        )
 
     ignored = {"max_chunk_bytes": 90, "seed": 7, "keep_trajectory": True}
     save(settings=chosen)
-    save(settings=chosen.replace(**ignored), total_seconds=5.0, time_to_first_audio_seconds=3.0)
+    save(5.0, 3.0, settings=chosen.replace(**ignored))
     other = {"ode_method": "midpoint", "use_epss": False, "numbers": "off"}
     for knob in describe(SynthesisSettings):
         if knob["name"] not in ignored:
             save(settings=chosen.replace(**{knob["name"]: other.get(knob["name"], knob["high"])}))
     save(settings=chosen.replace(max_chunk_bytes=None))
-    for name in ("text", "voice", "model"):
-        save(settings=chosen, **{name: "another"})
+    save(settings=chosen, text="another")
+    save(settings=chosen, voice=run.request.voice.replace(name="another"))
+    save(settings=chosen, model="another")
     assert len(store.list_runs()) == 6 + len(describe(SynthesisSettings)) - len(ignored)
     found = sweep.measured(run.text, speaker, chosen.replace(max_chunk_bytes=200), run.model)
     assert sorted(found) == [(40, run.total_seconds, run.time_to_first_audio_seconds), (90, 5.0, 3.0)]

@@ -23,7 +23,7 @@ EVIL = "<img src=x onerror=alert(1)> **bold** $x$ [a](http://evil.test) and so o
 def make_run(engine: Any, text: str = "One two three. Four five six.", shown: str = "", **changes: Any) -> Any:
     chosen = SynthesisSettings(nfe_step=4, max_chunk_bytes=20).replace(**changes)
     run = engine.run(text, load_voice(list_voices()[0].name), chosen)
-    run = dataclasses.replace(run, text=shown or text)
+    run = dataclasses.replace(run, request=run.request.replace(text=shown or text))
     store.save_run(run)
     return run
 
@@ -59,6 +59,16 @@ def test_every_run_is_listed_with_its_shape_and_numbers(open_page: Any, tiny_eng
     for one in known:
         assert row[one.title] == pytest.approx(one.value(measures.Times.of_run(a.as_dict())))
     assert len(row["shape"]) > 20 and max(row["shape"]) == pytest.approx(np.abs(a.wave).max(), abs=1e-3)
+
+
+def test_a_remade_run_is_marked_and_has_the_time_of_all_its_chunks(open_page: Any, tiny_engine: Any) -> None:
+    base = make_run(tiny_engine)
+    made = tiny_engine.remake(base, load_voice(list_voices()[0].name), 1, seed=77)
+    store.save_run(made)
+    table = open_page("runs").dataframe[0].value.set_index("id")
+    assert list(table.loc[[base.id, made.id], "remade"]) == ["", "chunk 2"]
+    assert table.loc[made.id, "total (s)"] >= sum(c.timing.total_seconds for c in made.chunks)
+    assert any("times are those of all chunks" in c.value for c in open_page("runs", run=made.id).caption)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +165,7 @@ def test_an_address_made_up_opens_the_list(open_page: Any, tiny_engine: Any, run
 
 
 DAMAGES = {
-    "settings are no settings": ("run.json", "settings", '"x"'),
+    "a request that is none": ("run.json", "request", '"x"'),
     "no date": ("run.json", "created_at", "null"),
     "nested": ("run.json", "environment", "[" * 5_000 + "]" * 5_000),
     "a newer format": ("run.json", "format_version", "7"),

@@ -47,7 +47,7 @@ def test_however_many_ask_the_model_is_loaded_once(monkeypatch: pytest.MonkeyPat
 
     def ask(k: int) -> Any:
         gate.wait(10)
-        return resources.engine() if k % 2 else resources.engine(resources.default_model(), "auto", "auto")
+        return resources.engine() if k % 2 else resources.engine(resources.default_model())
 
     monkeypatch.setattr("workbench.engine.speech.synthesis.load_engine", load)
     assert resources.engine_if_loaded() is None
@@ -113,7 +113,8 @@ def test_the_preload_says_what_it_does_and_ends_ready(tiny_server: Any) -> None:
 
 
 def test_chunks_of_a_job_and_of_a_run_can_be_heard(client: TestClient, tiny_engine: Any, voice: Any) -> None:
-    job = resources.job_manager().submit(SpeechJob(lambda: tiny_engine, TEXT, voice, QUICK))
+    resources.pool().add(tiny_engine)
+    job = resources.job_manager().submit(SpeechJob(tiny_engine.request(TEXT, voice, QUICK)))
     assert job.wait(60) == "done"
     for k, result in enumerate(job.run.chunks):
         for path in (f"/api/jobs/{job.id}/{k}.wav", f"/api/runs/{job.id}/{k}.wav"):

@@ -14,6 +14,8 @@ import soundfile
 from tests.ui.helpers import html_of, until
 from workbench.engine.runs import exports, store
 from workbench.engine.settings import SynthesisSettings, describe
+from workbench.engine.signal.audio import to_bytes
+from workbench.engine.speech.voices import make_voice
 
 FIVE = "One boat is here. Two boats are there. Three boats went by. Four boats came back. Five boats sank."
 
@@ -73,6 +75,50 @@ def test_a_run_comes_back_from_its_address(open_page: Any, tiny_engine: Any, voi
     assert at.select_slider(key="knob_nfe_step").value == 4 and at.slider(key="knob_max_chunk_bytes").value == 30
     assert at.slider(key="knob_speed").value == pytest.approx(1.2) and at.number_input(key="knob_seed").value == 9
     assert html_of(at).count('class="wb-swatch"') == 5 and len(at.get("plotly_chart")) == 3
+
+
+def _restarted() -> None:
+    """As after a restart of the server: what was in memory is gone."""
+    import streamlit as st
+
+    from workbench.ui import resources
+
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    resources.engine()
+    resources.preload_state().doing = "ready"
+
+
+def test_a_run_by_an_own_voice_is_opened_and_remade_after_a_restart(
+    open_page: Any, tiny_engine: Any, speech: np.ndarray
+) -> None:
+    own = make_voice(to_bytes(speech, 24_000), "Some words are said in it.", name="me")
+    run = tiny_engine.run(FIVE, own, SynthesisSettings(nfe_step=4, max_chunk_bytes=30))
+    store.save_run(run)
+    _restarted()
+    at = open_page(run=run.id)
+    assert at.segmented_control(key="voice_source").value == "Voice of this run"
+    assert any("kept with the run" in caption.value for caption in at.caption)
+    at.selectbox(key=f"remake_{run.id}").set_value(1).run()
+    at.button(key="remake").click().run()
+    until(at, lambda page: len(store.list_runs()) == 2 and "done in" in html_of(page))
+    newest = store.load_run(next(r.id for r in store.list_runs() if r.parent))
+    assert newest.voice_id == own.id and np.array_equal(newest.reference, own.audio)
+    assert [m.label for m in at.metric][:3] == ["Speech", "Chunk 2 remade in", "First audio after"]
+    assert next(m.value for m in at.metric if m.label == "RTF") == f"{newest.rtf:.2f}"
+    at.button(key="go").click().run()  # and by the same voice all of it is spoken again
+    until(at, lambda page: len(store.list_runs()) == 3)
+    assert {store.load_run(r.id).voice_id for r in store.list_runs()} == {own.id}
+
+
+def test_a_link_never_shows_another_voice_of_the_same_name(
+    open_page: Any, tiny_engine: Any, voice: Any, speech: np.ndarray
+) -> None:
+    other = make_voice(to_bytes(speech, 24_000), "Some words are said in it.", name=voice.name)
+    run = tiny_engine.run("Hello there, friend.", other, SynthesisSettings(nfe_step=4))
+    store.save_run(run)
+    at = open_page(run=run.id)
+    assert at.segmented_control(key="voice_source").value == "Voice of this run"
 
 
 @pytest.mark.parametrize("wrong", ["20200101-000000-abcdef", "../../etc/passwd", "<script>alert(1)</script>"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,12 +14,17 @@ from workbench.engine.catalog import get_model
 from workbench.engine.errors import VoiceError, WorkbenchError
 from workbench.engine.files import outputs
 from workbench.engine.rules import WINDOW_FRAMES
+from workbench.engine.runs.store import save_run
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.signal import audio
 from workbench.engine.speech import text
 from workbench.engine.speech.normalise import summary
 from workbench.engine.speech.preparing import Prepared, prepare
+from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, load_voice, make_voice
+
+if TYPE_CHECKING:
+    from workbench.engine.speech.results import Run
 
 app = typer.Typer(
     name="workbench",
@@ -78,12 +83,13 @@ def synth(
         bool, typer.Option("--random-weights", help="Noise, to measure the model's speed.")
     ] = False,
     clean: Clean = False,
+    save: Annotated[bool, typer.Option("--save/--no-save", help="Keep the run in runs/, as the pages do.")] = True,
     as_json: Json = False,
     verbose: Verbose = False,
     settings: SynthesisSettings,
     load: LoadSettings,
 ) -> None:
-    """Speak a text into a sound file, and show where the time went."""
+    """Speak a text into a sound file, keep the run, and show where the time went."""
     output.log_to_stderr(verbose)
     wanted = read_text(words, text_file)
     text.check_text(wanted)
@@ -99,19 +105,32 @@ def synth(
     _warn(_remarks(prepared), "text")
     text.plan_chunks(prepared, speaker.ref_text, len(speaker.audio), settings, get_model(model).mel, _window(model))
 
-    from workbench.engine.speech.synthesis import load_engine
+    from workbench.engine.jobs.pool import EnginePool
 
-    engine = load_engine(model, folder=folder, device=load.device, dtype=load.dtype, random_weights=random_weights)
+    pool = EnginePool()
+    pool.remember(speaker)
+    place = str(folder.absolute()) if folder else ""
+    request = SpeechRequest(wanted, speaker.ref, settings, model, place, random_weights, load)
+    pool.engine_for(request)  # before the bar
     with output.step_bar(not as_json) as on_step:
-        run = engine.run(wanted, speaker, settings, on_step=on_step)
+        run = pool.speak(request, on_step=on_step)
     written = audio.save_audio(path, run.wave, run.sample_rate, before)
     if out and written != path:
         _warn((f"something else was written there in the meantime; this speech is in {written}",), str(path))
-    document = run.as_dict() | {"out": str(written)}
+    document = run.as_dict() | {"out": str(written), "saved": str(_saved(run) or "") if save else ""}
     if as_json:
         output.print_json(document)
     else:
         show.run(document)
+
+
+def _saved(run: Run) -> Path | None:
+    """Folder of the saved run; None if it cannot be saved, which costs no speech: it is in the sound file."""
+    try:
+        return save_run(run)
+    except WorkbenchError as error:
+        _warn((str(error),), f"run {run.id}")
+        return None
 
 
 @app.command("plan")

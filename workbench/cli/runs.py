@@ -127,6 +127,29 @@ def export(
         say(f"wrote {written}")
 
 
+@runs_app.command("rerun")
+def rerun(
+    run_id: RunId,
+    folder: Annotated[Path | None, typer.Option("--folder", help="Look for the model's files here first.")] = None,
+    ref_audio: Annotated[
+        Path | None, typer.Option("--ref-audio", help="The voice's recording, for a run that does not hold it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Speak a run again from its folder alone. Exit code 0: the same wave; 1: another one, and what differs."""
+    output.log_to_stderr(False)
+    from workbench.engine.jobs.rerun import rerun
+
+    with output.step_bar(not as_json) as on_step:
+        found = rerun(run_id, folder=folder, ref_audio=ref_audio, on_step=on_step)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        show.rerun(found.as_dict())
+    if not found.same:
+        raise typer.Exit(1)
+
+
 @runs_app.command("sql")
 def sql(
     question: Annotated[

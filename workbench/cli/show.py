@@ -34,7 +34,7 @@ def run(document: dict[str, Any]) -> None:
     found = [(m, m.value(times)) for m in measures.every(measures.RUN)]
     say("  ".join(f"{m.label} {m.shown(value)}" for m, value in found if value is not None))
     if "out" in document:
-        say(f"wrote {document['out']}")
+        say(f"wrote {document['out']}" + (f", saved as run {document['id']}" if document["saved"] else ""))
 
 
 def _measured(chunk: dict[str, Any], wanted: list[measures.Measure]) -> list[str]:
@@ -62,6 +62,26 @@ def plan(document: dict[str, Any]) -> None:
         say(f"text: {remark}")
     for warning in document["voice_warnings"]:
         say(f"voice {document['voice']}: {warning}")
+
+
+def rerun(document: dict[str, Any]) -> None:
+    """Whether a run that was spoken again is the same, and if not, what is different."""
+    if document["same"]:
+        say(f"{document['id']}: the same wave, to the last bit ({len(document['chunks'])} chunks)")
+    else:
+        rows = [(c["index"], "yes" if c["same"] else "no", c["largest_difference"]) for c in document["chunks"]]
+        say(f"{document['id']}: another wave")
+        console().print(table("Chunks", ("chunk", "same", "largest difference"), rows, right=("chunk",)))
+        say("")
+        if document["differs"]:
+            rows = [(d["what"], d["then"], d["now"]) for d in document["differs"]]
+            console().print(table("What differs", ("", "then", "now"), rows))
+        else:
+            say("Nothing that the run recorded differs.")
+        if document["unrecorded"]:
+            say(f"not recorded, or not known here: {', '.join(document['unrecorded'])}")
+    for name in document["unknown_settings"]:
+        say(f"not applied: {name}, a setting of a newer version")
 
 
 def short(text: str, width: int = 40) -> str:

@@ -94,6 +94,13 @@ class _Checked:
         """Name to value, ready for JSON."""
         return dataclasses.asdict(self)
 
+    @classmethod
+    def from_dict(cls, given: Any) -> Any:
+        """The settings that ``as_dict`` wrote; what is missing has its default. Raises as ``replace``."""
+        if not isinstance(given, Mapping):
+            raise SettingsError(f"{cls.__name__} is {quoted(given)}, not an object.", remedy="Give its fields by name.")
+        return cls().replace(**given)
+
 
 @dataclass(frozen=True)
 class SynthesisSettings(_Checked):

@@ -6,10 +6,8 @@ import logging
 import os
 import threading
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
 
 import streamlit as st
 
@@ -17,9 +15,12 @@ from workbench.engine import upstream
 from workbench.engine.cache import sweep_drafts
 from workbench.engine.catalog import DEMO_VOICE
 from workbench.engine.errors import WorkbenchError
+from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.jobs.queue import JobManager
 from workbench.engine.logs import pairs
 from workbench.engine.runs.store import sweep_leftovers
+from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import BundledVoice, Voice, list_voices, load_voice
 
 if TYPE_CHECKING:  # both import torch
@@ -27,7 +28,6 @@ if TYPE_CHECKING:  # both import torch
     from workbench.engine.speech.synthesis import Engine
 
 log = logging.getLogger("workbench.ui")
-VOICES_KEPT = 32
 
 
 @dataclass
@@ -65,9 +65,15 @@ def preload_state() -> Preload:
 
 
 @st.cache_resource(show_spinner=False)
+def pool() -> EnginePool:
+    """The engines and voices of this server."""
+    return EnginePool()
+
+
+@st.cache_resource(show_spinner=False)
 def job_manager() -> JobManager:
     """The one job manager of this server."""
-    return JobManager()
+    return JobManager(pool())
 
 
 # Engines -------------------------------------------------------------------------------------------------------------
@@ -78,37 +84,23 @@ def default_model() -> str:
     return os.environ.get("WORKBENCH_MODEL") or DEMO_VOICE
 
 
-# a second model beside the first is useful to compare; a third would fill the memory of most machines
-@st.cache_resource(show_spinner=False, max_entries=2, on_release=lambda e: log.info("released %s", e.loaded.spec.name))
-def _engine(model: str, device: str, dtype: str) -> Engine:
-    from workbench.engine.speech.synthesis import load_engine
-
-    return load_engine(model, device=device, dtype=dtype)
-
-
-@st.cache_resource(show_spinner=False)
-def _in_memory() -> WeakValueDictionary[tuple[str, str, str], Engine]:
-    """Engines that are loaded, until the cache releases them: asking the cache itself would load them."""
-    return WeakValueDictionary()
-
-
-def engine(model: str | None = None, device: str = "auto", dtype: str = "auto") -> Engine:
+def engine(model: str | None = None) -> Engine:
     """The engine of ``model``, loaded by the first who asks; the others wait for the same one.
 
     Raises:
         WorkbenchError: as ``synthesis.load_engine``. The next call tries again.
     """
-    # all arguments are spelled out: the cache takes f() and f("demo-voice") for different entries
-    key = (model or default_model(), device, dtype)
-    found = _engine(*key)
-    _in_memory()[key] = found
-    return found
+    return pool().engine(model or default_model())
 
 
-def engine_if_loaded(model: str | None = None, device: str = "auto", dtype: str = "auto") -> Engine | None:
+def engine_if_loaded(model: str | None = None) -> Engine | None:
     """The engine of ``model`` if it is in memory, else None: for pages that must not wait."""
-    key = (model or default_model(), device, dtype)
-    return _in_memory().get(key)
+    return pool().engine_if_loaded(model or default_model())
+
+
+def request(text: str, voice: Voice, settings: SynthesisSettings, model: str | None = None) -> SpeechRequest:
+    """What a page asks for; the voice is kept in memory for it."""
+    return SpeechRequest(text, pool().remember(voice).ref, settings, model or default_model())
 
 
 @st.cache_data(show_spinner=False, ttl=60)
@@ -184,28 +176,24 @@ def default_voice() -> Voice:
     return bundled_voice(bundled_voices()[0].name)
 
 
-@st.cache_resource(show_spinner=False)
-def _known_voices() -> OrderedDict[str, Voice]:
-    return OrderedDict()
-
-
 def remember_voice(voice: Voice) -> Voice:
-    """Keep a voice that was used in a run, so that its chunks can be remade from another page or tab."""
-    known = _known_voices()
-    known[voice.id] = voice
-    while len(known) > VOICES_KEPT:
-        known.popitem(last=False)
-    return voice
+    """Keep a voice in memory, for the requests that name it."""
+    return pool().remember(voice)
 
 
-def voice_of(run: Run) -> Voice | None:
-    """The voice a run was spoken by: bundled, or used since the server started; None if it is not at hand."""
-    if run.voice_id in _known_voices():
-        return _known_voices()[run.voice_id]
-    if run.voice in {v.name for v in bundled_voices()}:
-        voice = bundled_voice(run.voice)
-        return voice if voice.id == run.voice_id else None
-    return None
+def voice_of_run(run_id: str) -> Voice:
+    """The voice that spoke a saved run: the recording that lies with the run, else one that is in memory or bundled.
+
+    Raises:
+        RunError: no such run, or damaged.
+        VoiceError: its recording is not at hand.
+    """
+    return voice_of(saved_run(run_id))
+
+
+def voice_of(run: Run) -> Voice:
+    """The voice of ``run``. Raises VoiceError: its recording is not at hand."""
+    return pool().voice(run.request.voice, run.mel_config)
 
 
 # Runs ----------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from workbench.engine.cache import (
     file_problem,
     import_model,
     inventory,
+    pinned_sha256,
     plan_delete,
     read_header,
     resolve,
@@ -462,3 +463,25 @@ def test_imported_model_is_deleted_whole() -> None:
     assert not spec.folder.exists()
     with pytest.raises(ModelError):
         get_model("mine")
+
+
+def test_the_sha256_of_weights_is_told_without_reading_them(tmp_path, monkeypatch):
+    folder = tmp_path / "model"
+    (folder / "vocos").mkdir(parents=True)
+    weights, vocoder = folder / "model_a.safetensors", folder / "vocos" / "model.safetensors"
+    weights.write_bytes(b"a" * 100)
+    vocoder.write_bytes(b"v" * 50)
+    assert pinned_sha256(weights) == ""  # nobody has locked it
+    write_manifest(folder)
+    blob = tmp_path / "blobs" / hashlib.sha256(b"h").hexdigest()
+    blob.parent.mkdir()
+    blob.write_bytes(b"h")
+    (link := tmp_path / "model_b.safetensors").symlink_to(blob)
+    monkeypatch.setattr("workbench.engine.cache.manifests.sha256_of", lambda *_, **__: pytest.fail("read"))
+    assert pinned_sha256(weights) == hashlib.sha256(b"a" * 100).hexdigest()
+    assert pinned_sha256(vocoder) == hashlib.sha256(b"v" * 50).hexdigest()
+    assert pinned_sha256(link) == blob.name
+    weights.write_bytes(b"another length")
+    assert pinned_sha256(weights) == ""  # no longer what was locked
+    (folder / "lock.json").write_text("{")
+    assert pinned_sha256(vocoder) == ""

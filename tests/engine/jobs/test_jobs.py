@@ -15,19 +15,23 @@ import pytest
 
 from workbench.engine.errors import JobError, TextError
 from workbench.engine.jobs import speech
+from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.jobs.queue import CANCELLED, DONE, FAILED, QUEUE_MAX, QUEUED, UNSAVED_MAX, Job, JobManager
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech import synthesis
+from workbench.engine.speech.requests import Remake
 
 TEXT = "The first sentence is here. The second one follows it. A third ends the text."
 QUICK = SynthesisSettings(nfe_step=3, max_chunk_bytes=40)
 
 
 @pytest.fixture
-def manager() -> JobManager:
-    return JobManager()
+def manager(tiny_engine: Any) -> JobManager:
+    pool = EnginePool()
+    pool.add(tiny_engine)
+    return JobManager(pool)
 
 
 def _held(manager: JobManager, lane: str = "cpu") -> tuple[Job, threading.Event]:
@@ -41,7 +45,7 @@ def test_a_speech_job_makes_chunks_a_run_and_a_folder(
 ) -> None:
     said: list[tuple[str, str]] = []
     monkeypatch.setattr(synthesis.log, "info", lambda event, extra: said.append((event, extra["pairs"].get("id"))))
-    job = manager.submit(SpeechJob(lambda: tiny_engine, TEXT, voice, QUICK))
+    job = manager.submit(SpeechJob(tiny_engine.request(TEXT, voice, QUICK)))
     assert job.wait(60) == DONE and job.error == ""
     assert said[-1] == ("run finished", job.id)  # the engine's lines name the run that is on disk
     assert len(job.chunks) == len(job.plan) > 1 and job.fraction == 1.0
@@ -86,11 +90,11 @@ def test_cancel_takes_effect_within_one_ode_step(manager: JobManager, tiny_engin
             super()._on_step(progress)
 
     settings = QUICK.replace(nfe_step=16)
-    job = manager.submit(Watched(lambda: tiny_engine, TEXT, voice, settings))
+    job = manager.submit(Watched(tiny_engine.request(TEXT, voice, settings)))
     assert job.wait(60) == CANCELLED
     assert steps_seen[-1] == (1, 2)  # no step after the one in which it was asked for
     assert len(job.chunks) == 1 and job.run is None and store.list_runs() == []
-    again = manager.submit(SpeechJob(lambda: tiny_engine, TEXT, voice, QUICK))
+    again = manager.submit(SpeechJob(tiny_engine.request(TEXT, voice, QUICK)))
     assert again.wait(60) == DONE  # the engine is none the worse
 
 
@@ -98,7 +102,7 @@ def test_a_mistake_is_one_line_and_leaves_the_worker_alive(
     manager: JobManager, tiny_engine: Any, voice: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "workbench"):
-        job = manager.submit(SpeechJob(lambda: tiny_engine, "…!?", voice, QUICK))
+        job = manager.submit(SpeechJob(tiny_engine.request("…!?", voice, QUICK)))
         assert job.wait(20) == FAILED
     with pytest.raises(TextError) as expected:
         tiny_engine.plan("…!?", voice)
@@ -119,9 +123,9 @@ def test_a_bug_is_logged_with_its_traceback_and_shown_without(
 
 
 def test_a_remade_chunk_is_spliced_in_and_the_others_stay(manager: JobManager, tiny_engine: Any, voice: Any) -> None:
-    base = manager.submit(SpeechJob(lambda: tiny_engine, TEXT, voice, QUICK))
+    base = manager.submit(SpeechJob(tiny_engine.request(TEXT, voice, QUICK)))
     assert base.wait(60) == DONE
-    remade = manager.submit(SpeechJob(lambda: tiny_engine, None, voice, base=base.run, chunk_index=1, seed=77))
+    remade = manager.submit(SpeechJob(base.run.request.replace(remake=Remake(base.id, 1, seed=77))))
     assert remade.wait(60) == DONE
     for i, (old, new) in enumerate(zip(base.run.chunks, remade.run.chunks, strict=True)):
         assert np.array_equal(old.wave, new.wave) is (i != 1)
@@ -137,7 +141,7 @@ def test_the_time_left_follows_from_measured_steps(manager: JobManager, tiny_eng
             super()._on_step(progress)
             seen.append(self.seconds_left)
 
-    job = manager.submit(Watched(lambda: tiny_engine, TEXT, voice, QUICK.replace(nfe_step=8)))
+    job = manager.submit(Watched(tiny_engine.request(TEXT, voice, QUICK.replace(nfe_step=8))))
     assert job.wait(60) == DONE
     assert seen[0] is None and all(s is not None and s >= 0 for s in seen[1:])
     assert seen[-1] < max(s for s in seen if s is not None)
@@ -223,7 +227,7 @@ def test_a_run_that_finds_the_disk_full_is_kept_and_can_be_saved_again(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(np, "savez", _full)
-        job = manager.submit(SpeechJob(lambda: tiny_engine, TEXT, voice, QUICK))
+        job = manager.submit(SpeechJob(tiny_engine.request(TEXT, voice, QUICK)))
         assert job.wait(60) == DONE and job.is_unsaved and manager.unsaved() == [job]
         assert "No space left" in job.save_error and "save it again" in job.save_error
         assert len(job.run.wave) > 1000 and store.list_runs() == []
@@ -239,7 +243,7 @@ def test_wherever_the_disk_fails_the_run_stays(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(place, _full)
-        job = manager.submit(SpeechJob(lambda: tiny_engine, "Hello there.", voice, QUICK))
+        job = manager.submit(SpeechJob(tiny_engine.request("Hello there.", voice, QUICK)))
         assert job.wait(60) == DONE and "No space left" in job.save_error and job.run is not None
     assert job.save_again() and [run.id for run in store.list_runs()] == [job.id]
 

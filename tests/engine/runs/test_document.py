@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,16 +36,19 @@ def whole(tiny_engine: Any, voice: Any, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def spoil(whole: Path) -> Any:
-    """Put a copy of the whole run into runs/, with fields of its run.json changed; None leaves a field out."""
+    """Put a copy of the whole run into runs/, with fields of its run.json, or of its request, changed; ... leaves one
+    out."""
 
     def make(**changes: Any) -> Path:
+        shutil.rmtree(store.runs_root() / ID, ignore_errors=True)
         target = damage.spoilt(whole, store.runs_root() / ID, damage.Damage("none", lambda folder: None))
         document = json.loads((target / "run.json").read_text())
         for name, value in changes.items():
+            holder = document["request"] if name in document["request"] else document
             if value is ...:
-                del document[name]
+                del holder[name]
             else:
-                document[name] = value
+                holder[name] = value
         (target / "run.json").write_text(json.dumps(document))
         return target
 
@@ -82,12 +87,14 @@ def test_a_damaged_run_does_not_hide_the_others(spoil: Any, whole: Path) -> None
     [
         ({"created_at": None}, "created_at"),
         ({"created_at": "yesterday"}, "created_at: is not a date"),
-        ({"settings": {"nfe_step": 4000}}, "nfe_step is unknown, or out of its range"),
-        ({"settings": {"no_such": 1}}, "no_such is unknown"),
+        ({"settings": {"nfe_step": 4000}}, "nfe_step is 4000, out of its range"),
+        ({"settings": {"nfe_step": "5"}}, "nfe_step"),
+        ({"load": {"dtype": "fp13"}}, "dtype is 'fp13', which is unknown"),
+        ({"request": ...}, "request is missing"),
         ({"plans": []}, "plans"),
-        ({"remade_chunk": 7}, "remade_chunk is 7"),
-        ({"parent": "../../etc"}, "parent"),
-        ({"text": ...}, "text is missing"),
+        ({"remake": {"run": "20260101-000000-abcdee", "chunk": 7}}, "remade_chunk is 7"),
+        ({"remake": {"run": "../../etc", "chunk": 0}}, "parent"),
+        ({"text": ...}, "text"),
         ({"format_version": 99}, "written by a newer version"),
         ({"format_version": "1"}, "format_version is 1"),
         ({"total_seconds": -1}, "total_seconds"),
@@ -100,13 +107,37 @@ def test_the_reason_names_the_field(spoil: Any, changes: dict[str, Any], said: s
 
 
 def test_a_reason_quotes_no_markup(spoil: Any) -> None:
-    spoil(settings={"![](http://evil.test/x.png)": 1})
+    spoil(model={"![](http://evil.test/x.png)": 1})
+    ((_, reason),) = store.broken_runs()
+    assert "![" not in reason
+    spoil(load={"dtype": "![](http://evil.test/x.png)"})
     ((_, reason),) = store.broken_runs()
     assert "![" not in reason and "evil.test" in reason
 
 
+def test_settings_of_a_newer_version_are_kept_and_named(spoil: Any) -> None:
+    spoil(settings={"nfe_step": 2, "warmth": 0.5}, load={"cuda_graphs": True})
+    (found,) = store.list_runs()
+    assert found.settings == SynthesisSettings(nfe_step=2).as_dict()
+    run = store.load_run(ID)
+    assert run.unknown_settings == {"settings": {"warmth": 0.5}, "load": {"cuda_graphs": True}}
+    again = dataclasses.replace(run, id="20260101-000001-abcdef")
+    store.save_run(again)
+    assert store.load_run(again.id).unknown_settings == run.unknown_settings
+
+
 def test_what_older_programs_did_not_write_has_a_default(spoil: Any) -> None:
-    names = ("environment", "utilisation", "loads", "envelope", "sweep", "parent", "remade_chunk", "mel_config")
+    names = (
+        "environment",
+        "utilisation",
+        "loads",
+        "envelope",
+        "sweep",
+        "parent",
+        "remade_chunk",
+        "mel_config",
+        "weights",
+    )
     spoil(settings={"nfe_step": 2}, **dict.fromkeys(names, ...))
     (found,) = store.list_runs()
     assert found.settings == SynthesisSettings(nfe_step=2).as_dict()

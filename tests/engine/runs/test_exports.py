@@ -124,7 +124,8 @@ def test_the_zip_holds_everything_under_safe_names(run: Any) -> None:
     files = unzipped(run)
     chunks = {f"chunks/{i + 1:03d}.wav" for i in range(len(run.chunks))}
     others = {one.member: one for one in exports.every() if one.name != "zip"}
-    assert set(files) == chunks | set(others) | {"run.json", "text.txt", "mel.npy", "README.txt"}
+    reference = {"reference.wav", "reference.txt"}
+    assert set(files) == chunks | set(others) | reference | {"run.json", "text.txt", "mel.npy", "README.txt"}
     assert set(others) == {"speech.wav", "speech.flac", "timings.csv", "chunks.TextGrid", "trace.json"}
     for name, one in others.items():
         assert files[name] == one.make(run)
@@ -135,18 +136,16 @@ def test_the_zip_holds_everything_under_safe_names(run: Any) -> None:
 
 
 def test_the_zip_holds_the_reference_that_was_saved_with_the_run(run: Any, voice: Any) -> None:
-    assert "reference.wav" not in unzipped(run)
-    recording = to_bytes(voice.audio, 24_000)
     path = store.save_run(run) / "reference.wav"
-    path.write_bytes(recording)
-    files = unzipped(run)
-    assert files["reference.wav"] == recording and files["reference.txt"].decode() == run.ref_text
+    files = unzipped(store.load_run(run.id))
+    heard, _ = soundfile.read(io.BytesIO(files["reference.wav"]), dtype="float32")
+    assert np.array_equal(heard, voice.audio) and files["reference.txt"].decode() == run.ref_text
     assert "--ref-audio=reference.wav" in files["README.txt"].decode()
     path.write_bytes(b"not a recording")
-    assert "reference.wav" not in unzipped(run)
+    assert "reference.wav" not in unzipped(store.load_run(run.id))
     path.unlink()
     os.mkfifo(path)  # reading it would wait for ever
-    assert "reference.wav" not in unzipped(run)
+    assert "reference.wav" not in unzipped(store.load_run(run.id))
 
 
 def test_the_readme_names_every_file_and_its_command_is_the_run(run: Any) -> None:
@@ -155,7 +154,7 @@ def test_the_readme_names_every_file_and_its_command_is_the_run(run: Any) -> Non
     for name in set(files) - {"README.txt"}:
         assert name in readme or name.startswith("chunks/")
     (line,) = (line for line in readme.splitlines() if line.startswith("    python"))
-    assert shlex.split(line) == command(run, own_reference=False)
+    assert shlex.split(line) == command(run, own_reference=True)
 
 
 @pytest.mark.parametrize("own_reference", [True, False])
@@ -171,9 +170,8 @@ def test_the_command_of_the_readme_gives_the_same_samples(
         nfe_step=3, max_chunk_bytes=40, seed=11, cfg_strength=0.0, use_epss=False, sway_sampling_coef=None
     )
     run = tiny_engine.run('He\'s "here" -- all of it, now.\nThe second line.', speaker, settings)
-    run = dataclasses.replace(run, model="demo-voice")
-    if own_reference:
-        (store.save_run(run) / "reference.wav").write_bytes(to_bytes(speaker.audio, 24_000))
+    kept = run.reference if own_reference else None
+    run = dataclasses.replace(run, request=run.request.replace(model="demo-voice"), reference=kept)
     for name, content in unzipped(run).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)

@@ -39,7 +39,7 @@ def test_a_saved_run_comes_back_to_the_last_bit(run: Any) -> None:
 
 
 def test_the_list_tells_what_a_person_wants_to_know(run: Any) -> None:
-    store.save_run(run, sweep="sizes")
+    store.save_run(dataclasses.replace(run, request=run.request.replace(sweep="sizes")))
     (found,) = store.list_runs()
     assert (found.id, found.n_chunks, found.text) == (run.id, len(run.chunks), TEXT)
     assert found.seconds == pytest.approx(run.audio_seconds) and found.rtf == pytest.approx(run.rtf)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.engine.runs import store
-from workbench.engine.runs.exports import textgrid, timings
+from workbench.engine.runs import exports, store
+from workbench.engine.runs.exports.textgrid import chunk_intervals
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.signal.audio import cross_fade
 from workbench.engine.speech.text import text_of
@@ -50,16 +50,16 @@ def test_waves_without_silence_between_are_faded_as_ever() -> None:
 
 
 def test_a_pause_is_an_interval_without_words(run: Any) -> None:
-    intervals = textgrid.chunk_intervals(run)
+    intervals = chunk_intervals(run)
     assert [text for _, _, text in intervals] == ["", "One boat is here.", "", "Two boats are there.", ""]
     assert [round(high - low, 6) for low, high, text in intervals if not text] == [0.25, 0.7, 1.5]
     assert all(a[1] == b[0] for a, b in itertools.pairwise(intervals))
     assert intervals[-1][1] == pytest.approx(run.audio_seconds)
-    assert "intervals: size = 5" in textgrid.text_grid(run)
+    assert "intervals: size = 5" in exports.get("textgrid").make(run).decode()
 
 
 def test_pauses_are_in_csv_json_and_spans(run: Any) -> None:
-    rows = list(csv.DictReader(io.StringIO(timings.timings_csv(run))))
+    rows = list(csv.DictReader(io.StringIO(exports.get("csv").make(run).decode())))
     assert [float(row["pause_seconds"]) for row in rows] == [0.7, 1.5]
     chunks = json.loads(json.dumps(run.as_dict()))["chunks"]
     assert [(c["lead_seconds"], c["pause_seconds"]) for c in chunks] == [(0.25, 0.7), (0.0, 1.5)]

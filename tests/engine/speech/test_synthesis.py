@@ -232,3 +232,19 @@ def test_the_number_of_threads_is_recorded(run):
     import torch
 
     assert run.environment["threads"] == str(torch.get_num_threads())
+
+
+def test_the_times_of_a_remade_run_are_those_of_all_its_chunks(tiny_engine, voice, run):
+    other = tiny_engine.remake(run, voice, 1, seed=99)
+    spent = [c.timing.total_seconds for c in other.chunks]
+    assert other.is_remade and not run.is_remade
+    assert other.total_seconds >= sum(spent) == pytest.approx(other.total_seconds, rel=0.2)
+    assert other.time_to_first_audio_seconds == spent[0]
+    ends = [max(s.end_seconds for s in other.spans if s.chunk_index == k) for k in range(len(other.chunks))]
+    assert ends == pytest.approx(np.cumsum(spent), rel=1e-3)  # end to end on one axis
+
+
+def test_a_run_holds_its_request_its_voice_and_the_weights(tiny_engine, voice, run):
+    assert run.request == tiny_engine.request(run.text, voice, FAST)
+    assert (run.model, run.voice_id, run.settings) == ("tiny", voice.id, FAST)
+    assert run.reference is voice.audio and set(run.weights) == {"acoustic", "vocoder"}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from workbench.engine.errors import AudioError, VoiceError
-from workbench.engine.signal.audio import to_bytes
-from workbench.engine.speech.voices import list_voices, load_voice, make_voice
+from workbench.engine.signal.audio import exact_bytes, read_exact, to_bytes
+from workbench.engine.speech.voices import list_voices, load_voice, make_voice, restore_voice
 
 
 def test_every_bundled_voice_can_be_prepared():
@@ -67,3 +70,47 @@ def test_a_clipped_reference_and_an_odd_pace_are_flagged(speech):
 def test_an_unknown_voice_lists_those_there_are():
     with pytest.raises(VoiceError, match="nature-en"):
         load_voice("nobody")
+
+
+def test_a_prepared_voice_comes_back_from_its_recording(tmp_path: Path, speech: np.ndarray) -> None:
+    long = np.tile(speech, 5)  # 15 s: preparing it again would clip it elsewhere
+    first = make_voice(to_bytes(long, 24_000), "Some words are said", name="me", language="en")
+    path = tmp_path / "voice.wav"
+    path.write_bytes(exact_bytes(first.audio, 24_000))
+    again = restore_voice(first.ref.replace(recording=str(path)))
+    assert np.array_equal(again.audio, first.audio) and (again.id, again.rms) == (first.id, first.rms)
+    assert (again.name, again.ref_text, again.language) == ("me", "Some words are said.", "en")
+
+
+def test_a_voice_comes_back_from_what_was_recorded_or_bundled(tmp_path: Path, speech: np.ndarray) -> None:
+    path = tmp_path / "me.flac"
+    path.write_bytes(to_bytes(speech, 24_000, ".flac"))
+    own = make_voice(path, "Some words.")
+    assert own.ref.recording == str(path) and restore_voice(own.ref).id == own.id
+    bundled = load_voice("nature-en")
+    assert bundled.ref.recording == "" and restore_voice(bundled.ref).id == bundled.id
+
+
+def test_a_voice_is_never_another_than_the_one_that_was_asked_for(tmp_path: Path, speech: np.ndarray) -> None:
+    path = tmp_path / "me.wav"
+    path.write_bytes(to_bytes(speech, 24_000))
+    own = make_voice(path, "Some words.")
+    path.write_bytes(to_bytes(speech * np.float32(0.9), 24_000))
+    with pytest.raises(VoiceError, match="by now"):
+        restore_voice(own.ref)
+    with pytest.raises(VoiceError, match="by now"):
+        restore_voice(load_voice("nature-en").ref.replace(id="0" * 64))
+    with pytest.raises(VoiceError, match="not at hand"):
+        restore_voice(own.ref.replace(recording="", name="nobody"))
+
+
+def test_a_recording_that_was_tampered_with_is_not_taken(tmp_path: Path, speech: np.ndarray) -> None:
+    path = tmp_path / "voice.wav"
+    os.mkfifo(path)
+    assert read_exact(path, 24_000, 13) is None  # a pipe would be read for ever
+    path.unlink()
+    for content in (b"", b"RIFF", to_bytes(speech, 24_000), exact_bytes(speech, 16_000)):
+        path.write_bytes(content)
+        assert read_exact(path, 24_000, 13) is None
+    path.write_bytes(exact_bytes(np.tile(speech, 5), 24_000))
+    assert read_exact(path, 24_000, 13) is None  # longer than any reference

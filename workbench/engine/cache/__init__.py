@@ -13,7 +13,7 @@ from workbench.engine.cache.imports.checkpoints import read_checkpoint
 from workbench.engine.cache.imports.importing import ImportReport, import_model
 from workbench.engine.cache.imports.vocab import Vocabulary, read_vocabulary
 from workbench.engine.cache.inventory import Stock, Verification, inventory, verify
-from workbench.engine.cache.manifests import write_manifest
+from workbench.engine.cache.manifests import pinned_sha256, write_manifest
 from workbench.engine.cache.resolving import resolve
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "file_problem",
     "import_model",
     "inventory",
+    "pinned_sha256",
     "plan_delete",
     "plan_fetch",
     "read_checkpoint",

@@ -7,6 +7,7 @@ There are two kinds. A model in a folder of its own (the demo voice, an import) 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from workbench.engine.errors import CacheError
 from workbench.engine.files.writing import sha256_of, write_json
 
 MANIFEST_NAME = "lock.json"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -130,3 +132,24 @@ def fetched_manifest(name: str) -> Path:
 def pinned_repos(name: str) -> dict[str, PinnedRepo]:
     """Repository name to its entry in the manifest of the fetched model ``name``. Raises CacheError if damaged."""
     return {entry.repo: entry for entry in read_manifest(fetched_manifest(name))}
+
+
+def pinned_sha256(path: Path) -> str:
+    """sha256 of the file at ``path`` as a manifest names it, without reading the file; "" where none does.
+
+    Asked are the manifest in its folder or in the one above, for a file that still has the pinned size, and the
+    Hugging Face cache, which names the content of a large file by its sha256.
+    """
+    blob = path.resolve().name
+    if path.is_symlink() and _SHA256.fullmatch(blob):
+        return blob
+    for folder in path.parents[:2]:
+        try:
+            entries = [entry for repo in read_manifest(folder / MANIFEST_NAME) for entry in repo.files]
+        except CacheError:
+            continue
+        name = path.relative_to(folder).as_posix()
+        found = [entry.sha256 for entry in entries if entry.path == name and entry.size == path.stat().st_size]
+        if found:
+            return found[0]
+    return ""

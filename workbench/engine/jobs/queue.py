@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from workbench.engine.errors import Cancelled, JobError, WorkbenchError
 from workbench.engine.ids import new_id
+from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.logs import pairs
 
 log = logging.getLogger("workbench.jobs")
@@ -77,6 +78,9 @@ class Job:
         if not self.started:
             return 0.0
         return (self.ended or time.perf_counter()) - self.started
+
+    def accept(self, manager: JobManager) -> None:
+        """Called by ``manager`` before the job is queued, for what the job needs of it."""
 
     def work(self) -> Any:
         """Do it. Call ``check`` often."""
@@ -148,9 +152,14 @@ AnyJob = TypeVar("AnyJob", bound=Job)
 
 
 class JobManager:
-    """Takes jobs, hands each to its lane's worker, and remembers them. Safe to use from any thread."""
+    """Takes jobs, hands each to its lane's worker, and remembers them. Safe to use from any thread.
 
-    def __init__(self) -> None:
+    Args:
+        pool: engines and voices for the jobs that speak.
+    """
+
+    def __init__(self, pool: EnginePool | None = None) -> None:
+        self.pool = pool or EnginePool()
         self._lock = threading.Lock()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._lanes: dict[str, queue.Queue[Job]] = {}
@@ -161,7 +170,9 @@ class JobManager:
 
         Raises:
             JobError: too many are waiting, or too many finished ones could not save what they made.
+            WorkbenchError: what the job needs is not there.
         """
+        job.accept(self)
         with self._lock:
             if sum(j.lane == job.lane and j.is_active for j in self._jobs.values()) >= QUEUE_MAX:
                 raise JobError(f"{QUEUE_MAX} jobs are waiting already.", remedy="Cancel some, or come back later.")

@@ -2,76 +2,59 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from workbench.engine.errors import JobError, WorkbenchError
-from workbench.engine.jobs.queue import DONE, Job
-from workbench.engine.monitor import Monitor
-from workbench.engine.runs.store import save_run
+from workbench.engine.jobs.pool import EnginePool
+from workbench.engine.jobs.queue import DONE, Job, JobManager
+from workbench.engine.runs.store import load_run, save_run
 from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.text import Chunk
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # both import torch
     from workbench.engine.speech.results import ChunkResult, Run
-    from workbench.engine.speech.synthesis import Engine
-    from workbench.engine.speech.voices import Voice
     from workbench.engine.timing import Progress
 
-
 log = logging.getLogger("workbench.jobs")
+SPEECH_LANE = "auto"  # of all that uses the models: one at a time
 
 
 class SpeechJob(Job):
-    """Speak a text, or one chunk of a run again, and save what came out.
+    """Speak what a request asks for, and save what came out.
 
     A run that cannot be saved is not lost: the job is done, ``run`` holds it, ``save_error`` says why, and
     ``save_again`` tries once more.
 
     Args:
-        load: returns the engine; may take as long as loading takes, and is called on the worker.
-        text: what to say; with ``base``, the new words of the chunk or None for the old ones.
-        voice: who says it.
-        settings: how; ``base``'s own if given.
-        lane: device it needs.
-        base: run of which ``chunk_index`` is spoken again, all else spliced in as it was.
-        seed: of the remade chunk; None keeps the old one.
-        sweep: name of the sweep the run belongs to.
-        note: what the title adds, such as the size in a sweep.
+        request: what to make.
+        title: what it is, for people.
 
     Attributes:
+        base: the run of which a chunk is spoken again; None where all is spoken.
         plan: the chunks, once the engine is there.
         chunks: those that are finished, in order.
-        step, n_steps: of the chunk in the making.
+        step, n_steps: of the chunk that is being made.
         save_error: why the finished run is not on disk, or "".
     """
 
-    def __init__(
-        self,
-        load: Callable[[], Engine],
-        text: str | None,
-        voice: Voice,
-        settings: SynthesisSettings = SynthesisSettings(),
-        *,
-        lane: str = "auto",
-        base: Run | None = None,
-        chunk_index: int = 0,
-        seed: int | None = None,
-        sweep: str = "",
-        title: str = "",
-    ) -> None:
-        super().__init__(title or f"Speak {(text or '')[:40]!r}", lane)
-        self._load, self.text, self.voice = load, text, voice
-        self.settings = base.settings if base else settings
-        self.base, self.chunk_index, self.seed, self.sweep = base, chunk_index, seed, sweep
+    def __init__(self, request: SpeechRequest, title: str = "") -> None:
+        super().__init__(title or _title(request), SPEECH_LANE)
+        self.request = request
+        self.base: Run | None = None
         self.plan: tuple[Chunk, ...] = ()
         self.step, self.n_steps = 0, self.settings.nfe_step
         self.save_error = ""
+        self._pool: EnginePool | None = None
         self._made: list[ChunkResult] = []
         self._pace = _Pace()
+
+    @property
+    def settings(self) -> SynthesisSettings:
+        """How it is spoken."""
+        return self.request.settings
 
     @property
     def chunks(self) -> tuple[ChunkResult, ...]:
@@ -87,7 +70,7 @@ class SpeechJob(Job):
 
     @property
     def chunk_now(self) -> int:
-        """Index of the chunk in the making, among those to be made."""
+        """Position of the chunk that is being made, among those to be made."""
         return min(len(self.chunks), max(len(self.plan) - 1, 0))
 
     @property
@@ -95,33 +78,37 @@ class SpeechJob(Job):
         """Estimate from the steps measured in this job; None before the first one."""
         return self._pace.seconds_left(self.plan, len(self.chunks), self.step, self.n_steps)
 
+    def accept(self, manager: JobManager) -> None:
+        """Take the engines from ``manager``, and the run of which a chunk is remade: from memory, else from disk.
+
+        Raises:
+            RunError: there is no such run.
+        """
+        self._pool = manager.pool
+        if self.request.remake is not None:
+            in_memory = getattr(manager.get(self.request.remake.run), "run", None)  # it may not have been saved
+            self.base = in_memory or load_run(self.request.remake.run, trajectories=self.settings.keep_trajectory)
+
     def work(self) -> Run:
+        pool = self._pool or EnginePool()
         self.doing = "waiting for the model"
-        engine = self._load()
-        self.check()
-        self.doing = "planning"
-        self.plan = self._planned(engine)
-        self.doing = "speaking"
-        with Monitor(engine.loaded.device) as monitor:
-            run = self._speak(engine)
+        pool.engine_for(self.request)
+        self.report(0.0, "planning")
+        run = pool.speak(
+            self.request, base=self.base, on_plan=self._on_plan, on_step=self._on_step, on_chunk=self._on_chunk,
+            run_id=self.id,
+        )  # fmt: skip
         self.doing = "saving"
-        run = dataclasses.replace(run, utilisation=monitor.samples)
         self._save(run)
         return run
-
-    @property
-    def remade_chunk(self) -> int | None:
-        """Index of the chunk that was spoken again, None where the whole text was."""
-        return self.chunk_index if self.base else None
 
     @property
     def is_unsaved(self) -> bool:
         return self.state == DONE and bool(self.save_error)
 
     def _save(self, run: Run) -> None:
-        parent = self.base.id if self.base else ""
         try:
-            save_run(run, sweep=self.sweep, parent=parent, remade_chunk=self.remade_chunk)
+            save_run(run)
         except WorkbenchError as error:
             self.save_error = str(error)
         except Exception as error:  # whatever it is, the speech is there and took its time
@@ -145,17 +132,9 @@ class SpeechJob(Job):
         with self.lock:
             self.save_error = ""
 
-    def _planned(self, engine: Engine) -> tuple[Chunk, ...]:
-        if self.base is None:
-            return tuple(engine.plan(self.text or "", self.voice, self.settings))
-        return (self.base.chunks[self.chunk_index].chunk,) if self.chunk_index < len(self.base.chunks) else ()
-
-    def _speak(self, engine: Engine) -> Run:
-        if self.base is None:
-            return engine.run(self.text or "", self.voice, self.settings, run_id=self.id,
-                              on_step=self._on_step, on_chunk=self._on_chunk)  # fmt: skip
-        return engine.remake(self.base, self.voice, self.chunk_index, text=self.text, seed=self.seed,
-                             on_step=self._on_step, run_id=self.id)  # fmt: skip
+    def _on_plan(self, chunks: list[Chunk]) -> None:
+        self.plan, self.doing = tuple(chunks), "speaking"
+        self.check()
 
     def _on_step(self, progress: Progress) -> None:
         self._pace.step(progress.step, self.plan[progress.chunk_index].duration_frames if self.plan else 1)
@@ -167,6 +146,12 @@ class SpeechJob(Job):
             self._made.append(result)
             self.step = 0
         self._pace.chunk(result)
+
+
+def _title(request: SpeechRequest) -> str:
+    if request.remake is not None:
+        return f"Remake chunk {request.remake.chunk + 1} of {request.remake.run}"
+    return f"Speak {request.text[:40]!r}"
 
 
 class _Pace:

@@ -1,7 +1,8 @@
-"""Choose the device and the number format."""
+"""What is computed on: the device, its number format, and the versions and machine that a run records."""
 
 from __future__ import annotations
 
+import platform
 import time
 from functools import lru_cache
 from typing import Any
@@ -72,3 +73,21 @@ def choose_dtype(dtype: str, device: str) -> str:
             raise DeviceError("fp16 is not supported on the CPU.", remedy="Use fp32, or bf16 where the CPU has it.")
         return dtype
     return "bf16" if device == "cpu" and cpu_prefers_bf16() else upstream_dtype(device)
+
+
+def environment() -> dict[str, str]:
+    """Versions and machine, as a run records them."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "threads": str(torch.get_num_threads()),
+    }
+    for package in ("torch", "torchaudio", "f5-tts", "vocos"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "missing"
+    return found

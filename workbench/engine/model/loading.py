@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,8 @@ class Loaded:
         vocoder: Vocos in eval mode.
         spans: seconds of resolve, import, read_weights, build, to_device and warmup.
         window_frames: mel frames the backbone has text positions for.
+        chosen: what was asked for.
+        folder: where the files were looked for first, or "".
     """
 
     spec: ModelSpec
@@ -69,6 +73,8 @@ class Loaded:
     vocoder: Any
     spans: tuple[Span, ...]
     window_frames: int
+    chosen: LoadSettings = LoadSettings()
+    folder: str = ""
 
     def tokens(self, text: str) -> list[str]:
         """Upstream's tokens of ``text``: characters, and pinyin for Chinese."""
@@ -81,6 +87,14 @@ class Loaded:
         """Tokens of ``text`` that the vocabulary lacks, each once. Upstream silently speaks them as a space."""
         known = self.cfm.vocab_char_map
         return list(dict.fromkeys(t for t in self.tokens(text) if t not in known and not t.isspace()))
+
+    @cached_property
+    def weights(self) -> dict[str, str]:
+        """sha256 of the acoustic model's and the vocoder's weights, as locked; "" where no lock names them."""
+        if self.files is None:
+            return {"acoustic": "", "vocoder": ""}
+        paths = {"acoustic": self.files.weights, "vocoder": self.files.vocoder_weights}
+        return {kind: cache.pinned_sha256(path) for kind, path in paths.items()}
 
     @property
     def synchronize(self) -> Callable[[], None] | None:
@@ -133,10 +147,11 @@ def load(
     with timeline.span("to_device"):
         _set_dtype(cfm, dtype)
         cfm, vocoder = cfm.to(device).eval(), vocoder.to(device).eval()
-    loaded = Loaded(spec, files, device, dtype, cfm, vocoder, (), WINDOW_FRAMES[spec.backbone])
+    place = str(folder.absolute()) if folder else ""
+    loaded = Loaded(spec, files, device, dtype, cfm, vocoder, (), WINDOW_FRAMES[spec.backbone], chosen, place)
     with timeline.span("warmup"):
         _warm_up(loaded)
-    loaded = Loaded(spec, files, device, dtype, cfm, vocoder, timeline.spans, WINDOW_FRAMES[spec.backbone])
+    loaded = dataclasses.replace(loaded, spans=timeline.spans)
     log.info(
         "model loaded",
         extra=pairs(

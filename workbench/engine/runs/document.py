@@ -1,18 +1,16 @@
 """run.json as a checked document: which fields exist, of what type, within which bounds, and how it is read.
 
 Nothing else reads run.json. What comes out of here can be relied on: every field is there, of its type and finite,
-and the rows of plan and chunks belong together. Fields that an older program did not write are filled in by
-``_upgrade``; unknown ones are left out.
+and the rows of plan and chunks belong together. What an older program wrote passes ``upgrades``; fields that are not
+known are left out, settings that are not known are kept apart.
 """
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from pydantic_core import from_json
@@ -20,9 +18,11 @@ from typing_extensions import TypedDict
 
 from workbench.engine.errors import RunError, SettingsError
 from workbench.engine.rules import TEXT_MAX_BYTES
-from workbench.engine.settings import MelConfig, SynthesisSettings
+from workbench.engine.runs.upgrades import FORMAT_VERSION, lifted, plain, upgraded
+from workbench.engine.settings import MelConfig
+from workbench.engine.speech.requests import SpeechRequest
 
-FORMAT_VERSION = 1
+__all__ = ["FORMAT_VERSION", "ID", "MAX_BYTES", "RunDocument", "damaged", "parse", "read_document_of"]
 MAX_BYTES = 16 * 2**20  # of run.json: some 100,000 ODE steps; a hostile one of this size takes 600 MB to parse
 ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6,16}")
 
@@ -41,23 +41,17 @@ def _id_or_nothing(value: str) -> str:
     return value
 
 
-def _complete(value: dict[str, Any]) -> dict[str, Any]:
-    """All knobs, those that are missing at their defaults. Raises ValueError for an unknown or wrong one."""
-    wrong = (SettingsError, TypeError, OverflowError)
-    with contextlib.suppress(*wrong):
-        return SynthesisSettings(**value).as_dict()
-    chosen = SynthesisSettings()
-    for name, wanted in value.items():  # one by one, to say which
-        try:
-            chosen = chosen.replace(**{name: wanted})
-        except wrong as error:
-            raise ValueError(f"{_plain(name)} is unknown, or out of its range") from error
-    return chosen.as_dict()
+def _request(value: dict[str, Any]) -> dict[str, Any]:
+    """The request, complete: settings that are missing at their defaults. Raises ValueError for what is wrong in it."""
+    try:
+        return SpeechRequest.from_dict(value).as_dict()
+    except (SettingsError, OverflowError) as error:
+        raise ValueError(_unmarked(str(error))) from error
 
 
-def _plain(value: object) -> str:
-    """``value`` as a message may quote it: short, and nothing in it is markup."""
-    return re.sub(r"[^\w.+-]", "?", str(value)[:40]) if isinstance(value, (str, int, float)) else type(value).__name__
+def _unmarked(text: str) -> str:
+    """``text`` without what a page could take for markup."""
+    return re.sub(r"[^\w .,:'+-]", "?", text)
 
 
 def _known_mel(value: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +142,7 @@ class RunDocument(TypedDict):
     text: Text
     device: Word
     dtype: Word
-    settings: Annotated[dict[str, Knob], Field(max_length=200), AfterValidator(_complete)]
+    settings: Annotated[dict[str, Knob], Field(max_length=200)]
     load_seconds: Seconds
     time_to_first_audio_seconds: Seconds
     total_seconds: Seconds
@@ -165,29 +159,12 @@ class RunDocument(TypedDict):
     sweep: Word
     parent: Annotated[str, AfterValidator(_id_or_nothing)]
     remade_chunk: Count | None
+    request: Annotated[dict[str, Any], AfterValidator(_request)]
+    unknown_settings: dict[Literal["settings", "load"], Annotated[dict[Word, Knob], Field(max_length=200)]]
+    weights: Annotated[dict[Word, Word], Field(max_length=20)]
 
 
 _READER = TypeAdapter(RunDocument)
-
-
-def _upgrade(document: dict[str, Any]) -> dict[str, Any]:
-    """``document`` in the present format: what older programs did not write is filled in.
-
-    Raises:
-        ValueError: it is of a newer format, or of none.
-    """
-    version = document.get("format_version")
-    if type(version) is not int or version < 1:
-        raise ValueError(f"format_version is {_plain(version)}, which is not known")
-    if version > FORMAT_VERSION:
-        raise ValueError(
-            f"it was written by a newer version (format {_plain(version)}; this one reads up to {FORMAT_VERSION})"
-        )
-    unwritten = {
-        "environment": {}, "utilisation": [], "loads": {}, "envelope": [], "has_trajectory": False, "sweep": "",
-        "parent": "", "remade_chunk": None, "mel_config": dataclasses.asdict(MelConfig()),
-    }  # fmt: skip
-    return unwritten | document
 
 
 def parse(content: bytes, run_id: str) -> RunDocument:
@@ -203,9 +180,10 @@ def parse(content: bytes, run_id: str) -> RunDocument:
     if not isinstance(document, dict):
         raise ValueError("run.json holds no object")
     try:
-        checked = _READER.validate_python(_upgrade(document) | {"id": run_id})
+        checked = _READER.validate_python(lifted(upgraded(document)) | {"id": run_id})
     except ValidationError as error:
         raise ValueError(_told(error)) from error
+    checked["settings"] = checked["request"]["settings"]
     _check_rows(checked)
     return checked
 
@@ -213,8 +191,10 @@ def parse(content: bytes, run_id: str) -> RunDocument:
 def _told(error: ValidationError) -> str:
     """The first thing that is wrong: where, and what, in one line."""
     first = error.errors(include_url=False, include_input=False)[0]
-    path = first["loc"][:2] if first["loc"][0] == "settings" else first["loc"]  # beyond lie the types that were tried
-    where = ".".join(_plain(part) for part in path)
+    path = (
+        first["loc"][:2] if first["loc"][0] in ("settings", "unknown_settings") else first["loc"]
+    )  # beyond lie the types that were tried
+    where = ".".join(plain(part) for part in path)
     if first["type"] == "missing":
         return f"{where} is missing"
     what = first["msg"].removeprefix("Value error, ")

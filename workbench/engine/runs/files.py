@@ -10,35 +10,36 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from workbench.engine.errors import OutputError
+from workbench.engine.rules import REFERENCE_MAX_SECONDS
 from workbench.engine.runs.arrays import Arrays
 from workbench.engine.runs.document import FORMAT_VERSION, MAX_BYTES, RunDocument, damaged, read_document_of
-from workbench.engine.settings import MelConfig, SynthesisSettings
-from workbench.engine.signal.audio import to_bytes
+from workbench.engine.settings import MelConfig
+from workbench.engine.signal.audio import exact_bytes, read_exact, to_bytes
+from workbench.engine.speech.requests import SpeechRequest
+from workbench.engine.speech.results import REFERENCE_FILE, ChunkResult, Run
 from workbench.engine.speech.text import Chunk
+from workbench.engine.speech.voices import prepared_voice
 from workbench.engine.timing import ChunkTiming, Sample, Span
 
-if TYPE_CHECKING:  # results and sampling import torch, which listing runs does not need
+if TYPE_CHECKING:
     from workbench.engine.signal.trajectory import Trajectory
-    from workbench.engine.speech.results import ChunkResult, Run
 
 ENVELOPE_POINTS = 96
 _PLAIN = (
-    *("id", "created_at", "model", "voice", "voice_id", "ref_text", "text", "device", "dtype", "loads"),
-    *("load_seconds", "time_to_first_audio_seconds", "total_seconds", "environment"),
+    *("id", "created_at", "device", "dtype", "loads", "load_seconds", "time_to_first_audio_seconds", "total_seconds"),
+    *("environment", "weights", "unknown_settings"),
 )
 _TIMES = ("text_seconds", "ode_seconds", "vocoder_seconds", "total_seconds", "n_evaluations")
 
 
-def write_files(folder: Path, run: Run, origin: dict[str, Any]) -> None:
-    """Everything of ``run`` into ``folder``: run.json, chunks.npz, audio.wav, and trajectories.npz if kept.
-
-    ``origin`` says in run.json where the run came from.
+def write_files(folder: Path, run: Run) -> None:
+    """Everything of ``run`` into ``folder``: run.json, the arrays, audio.wav and reference.wav.
 
     Raises:
         OSError: no space, no permission.
         OutputError: samples that are not finite, or a run too long to be read again.
     """
-    document = json.dumps(_as_json(run) | origin, ensure_ascii=False, separators=(",", ":")).encode()
+    document = json.dumps(_as_json(run), ensure_ascii=False, separators=(",", ":")).encode()
     if len(document) > MAX_BYTES:
         raise OutputError(
             f"The run has {len(run.chunks):,} chunks and {len(run.spans):,} spans, more than a saved run can hold.",
@@ -46,6 +47,8 @@ def write_files(folder: Path, run: Run, origin: dict[str, Any]) -> None:
         )
     _write_arrays(folder, run)
     (folder / "audio.wav").write_bytes(to_bytes(run.wave, run.sample_rate))
+    if run.reference is not None:
+        (folder / REFERENCE_FILE).write_bytes(exact_bytes(run.reference, run.sample_rate))
     (folder / "run.json").write_bytes(document)
 
 
@@ -55,8 +58,6 @@ def read_run(folder: Path, *, trajectories: bool = True) -> Run:
     Raises:
         RunError: its files are missing, damaged, or do not belong together.
     """
-    from workbench.engine.speech.results import Run
-
     document = read_document_of(folder)
     try:
         chunks = _read_chunks(folder, document, trajectories)
@@ -64,14 +65,29 @@ def read_run(folder: Path, *, trajectories: bool = True) -> Run:
         raise damaged(folder.name, error.strerror or str(error)) from error
     except ValueError as error:
         raise damaged(folder.name, str(error)) from error
+    request, reference = _read_request(folder, document)
     return Run(
         **{key: document[key] for key in _PLAIN},  # type: ignore[literal-required]
-        settings=SynthesisSettings().replace(**document["settings"]),
+        request=request,
+        reference=reference,
         chunks=chunks,
         spans=tuple(Span(**span) for span in document["spans"]),
         mel_config=MelConfig(**document["mel_config"]),
         utilisation=tuple(Sample(**sample) for sample in document["utilisation"]),
     )
+
+
+def _read_request(folder: Path, document: RunDocument) -> tuple[SpeechRequest, np.ndarray | None]:
+    """What was asked for, and the recording that lies with the run; None if there is none, or it is another one.
+
+    Whatever is wrong with the recording, the run can be heard and looked into.
+    """
+    request = SpeechRequest.from_dict(document["request"])
+    path, config = folder / REFERENCE_FILE, MelConfig(**document["mel_config"])
+    wave = read_exact(path, config.target_sample_rate, REFERENCE_MAX_SECONDS + 1)
+    if wave is None or prepared_voice(wave, request.voice, config) is None:
+        return request.replace(voice=request.voice.replace(recording="")), None
+    return request.replace(voice=request.voice.replace(recording=str(path))), wave
 
 
 def read_wave(folder: Path, index: int) -> tuple[np.ndarray, int]:
@@ -102,6 +118,9 @@ def _as_json(run: Run) -> dict[str, Any]:
         "utilisation": [sample.as_dict() for sample in run.utilisation],
         "envelope": envelope(run.wave),
         "has_trajectory": any(c.trajectory is not None for c in run.chunks),
+        "sweep": run.request.sweep,
+        "parent": run.request.remake.run if run.request.remake else "",
+        "remade_chunk": run.request.remake.chunk if run.request.remake else None,
     }
 
 
@@ -129,8 +148,6 @@ def _write_arrays(folder: Path, run: Run) -> None:
 
 def _read_chunks(folder: Path, document: RunDocument, trajectories: bool) -> tuple[ChunkResult, ...]:
     """The chunks, without their trajectories unless these are wanted. Raises OSError or ValueError."""
-    from workbench.engine.speech.results import ChunkResult
-
     plans, rows = document["plans"], document["chunks"]
     mel = document["mel_config"]
     chunks = [_chunk({**plan}) for plan in plans]

@@ -55,16 +55,10 @@ __all__ = [
 # Writing -------------------------------------------------------------------------------------------------------------
 
 
-def save_run(run: Run, *, sweep: str = "", parent: str = "", remade_chunk: int | None = None) -> Path:
-    """Write ``run`` to disk, whole or not at all, and return its folder.
+def save_run(run: Run) -> Path:
+    """Write ``run`` to disk, whole or not at all, with the recording of its voice, and return its folder.
 
     The run is not touched if that fails, so it can be saved again.
-
-    Args:
-        run: finished.
-        sweep: name of the sweep it belongs to.
-        parent: id of the run it was made from by speaking ``remade_chunk`` again.
-        remade_chunk: index of that chunk.
 
     Raises:
         OutputError: no space, no permission, or samples that are not finite.
@@ -73,7 +67,7 @@ def save_run(run: Run, *, sweep: str = "", parent: str = "", remade_chunk: int |
     target = runs_root() / checked_id(run.id)
     try:
         with claim(target.with_name(f".{run.id}.part")) as draft:
-            write_files(draft, run, {"sweep": sweep, "parent": parent, "remade_chunk": remade_chunk})
+            write_files(draft, run)
             draft.rename(target)
     except OSError as error:
         raise OutputError(

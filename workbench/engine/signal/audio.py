@@ -164,6 +164,28 @@ def to_bytes(wave: np.ndarray, sample_rate: int, suffix: str = ".wav") -> bytes:
     return buffer.getvalue()
 
 
+def exact_bytes(wave: np.ndarray, sample_rate: int) -> bytes:
+    """``wave``, float32 [n_samples], as the bytes of a WAV file that gives back the same samples to the last bit."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, wave.astype(np.float32, copy=False), sample_rate, format="WAV", subtype="FLOAT")
+    return buffer.getvalue()
+
+
+def read_exact(path: Path, sample_rate: int, max_seconds: float) -> np.ndarray | None:
+    """The samples that ``exact_bytes`` wrote to ``path``; None if it is no such file, or not of this rate or length."""
+    try:
+        if not path.is_file():  # a pipe would be read for ever
+            return None
+        with soundfile.SoundFile(path) as file:
+            exact = (file.format, file.subtype, file.channels, file.samplerate) == ("WAV", "FLOAT", 1, sample_rate)
+            if not exact or not 0 < file.frames <= max_seconds * sample_rate:
+                return None
+            wave: np.ndarray = file.read(dtype="float32")
+            return wave
+    except (OSError, soundfile.SoundFileError):
+        return None
+
+
 def check_output(path: str | Path) -> Path:
     """Check before the work that a sound file can be written to ``path``; returns it with ``~`` expanded.
 

@@ -1,20 +1,30 @@
-"""What comes out: a chunk, and a run of them. Data only; saving lives in ``runs``."""
+"""What comes out: a chunk, and a run of them, put together from timed pieces. Data only; saving lives in ``runs``."""
 
 from __future__ import annotations
 
-import platform
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.engine.ids import new_id
 from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.signal.audio import cross_fade
 from workbench.engine.signal.mel import align_mels
 from workbench.engine.signal.trajectory import Trajectory
+from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.text import Chunk
-from workbench.engine.timing import ChunkTiming, Span, rtf
+from workbench.engine.timing import ChunkTiming, Span, Timeline, rtf
+
+if TYPE_CHECKING:  # both import torch
+    from workbench.engine.model.loading import Loaded
+    from workbench.engine.speech.voices import Voice
+
+REFERENCE_FILE = "reference.wav"  # in the folder of a run
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,26 +89,25 @@ class Run:
     Attributes:
         id: sortable and unique (``ids.new_id``).
         created_at: ISO 8601, UTC.
-        model, voice, voice_id, ref_text, text: what was asked for.
-        settings: how.
+        request: what was asked for; ``model``, ``voice``, ``voice_id``, ``ref_text``, ``text`` and ``settings`` are
+            taken from it.
         device, dtype: where, and in which number format.
         chunks: the results, in order.
-        spans: load and run on one time axis: loading ends at 0, the run begins there.
+        spans: load and run on one time axis: loading ends at 0, the run begins there. Of a run with a remade chunk,
+            the chunks lie end to end.
         loads: how often the models were loaded for this engine.
         time_to_first_audio_seconds: from the start of the run to the first chunk's samples.
-        total_seconds: of the run, loading apart.
+        total_seconds: of the run, loading apart; of a run with a remade chunk, of all its chunks.
         environment: versions, machine, and the number of threads, on which the last bits depend.
         utilisation: samples of CPU, GPU and memory use, if they were taken.
+        weights: sha256 of the files of "acoustic" and "vocoder", "" where no lock names them.
+        reference: the recording that was continued, float32 [n_samples]; None where an older program did not keep it.
+        unknown_settings: settings that a newer program wrote and this one does not have.
     """
 
     id: str
     created_at: str
-    model: str
-    voice: str
-    voice_id: str
-    ref_text: str
-    text: str
-    settings: SynthesisSettings
+    request: SpeechRequest
     device: str
     dtype: str
     chunks: tuple[ChunkResult, ...]
@@ -110,6 +119,44 @@ class Run:
     mel_config: MelConfig = field(default_factory=MelConfig)
     environment: dict[str, str] = field(default_factory=dict)
     utilisation: tuple[Any, ...] = ()
+    weights: dict[str, str] = field(default_factory=dict)
+    reference: np.ndarray | None = None
+    unknown_settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        """Name in the catalogue."""
+        return self.request.model
+
+    @property
+    def voice(self) -> str:
+        """Name of the voice."""
+        return self.request.voice.name
+
+    @property
+    def voice_id(self) -> str:
+        """sha256 of the voice's samples and words."""
+        return self.request.voice.id
+
+    @property
+    def ref_text(self) -> str:
+        """What is said in the reference."""
+        return self.request.voice.ref_text
+
+    @property
+    def text(self) -> str:
+        """What was to be said."""
+        return self.request.text
+
+    @property
+    def settings(self) -> SynthesisSettings:
+        """How it was spoken."""
+        return self.request.settings
+
+    @property
+    def is_remade(self) -> bool:
+        """One chunk was spoken again, the others come from an earlier run."""
+        return self.request.remake is not None
 
     @property
     def sample_rate(self) -> int:
@@ -175,24 +222,82 @@ class Run:
             "chunks": [c.as_dict() for c in self.chunks],
             "spans": [s.as_dict() for s in self.spans],
             "environment": dict(self.environment),
+            "weights": dict(self.weights),
+            "request": self._request_as_dict(),
         }
 
+    def _request_as_dict(self) -> dict[str, Any]:
+        """The request; its voice lies beside the document, as ``REFERENCE_FILE``."""
+        found = self.request.as_dict()
+        found["settings"] |= self.unknown_settings.get("settings", {})
+        found["load"] |= self.unknown_settings.get("load", {})
+        found["voice"]["recording"] = REFERENCE_FILE if self.reference is not None else ""
+        return found
 
-def environment() -> dict[str, str]:
-    """Versions and machine, as a run records them."""
-    from importlib.metadata import PackageNotFoundError, version
 
-    import torch
+def note_chunk(timeline: Timeline, index: int, began: float, timing: ChunkTiming) -> float:
+    """Note when a chunk's text, ODE, each of its steps, and vocoder ran, from when it ``began``. Returns its end."""
+    embedded = began + timing.text_seconds
+    solved = embedded + timing.ode_seconds
+    timeline.add("text", began, timing.text_seconds, index)
+    timeline.add("ode", embedded, timing.ode_seconds, index)
+    at = solved - sum(timing.step_seconds)
+    for seconds in timing.step_seconds:
+        timeline.add("ode.step", at, seconds, index)
+        at += seconds
+    timeline.add("vocoder", solved, timing.vocoder_seconds, index)
+    return began + timing.total_seconds
 
-    found = {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "threads": str(torch.get_num_threads()),
-    }
-    for package in ("torch", "torchaudio", "f5-tts", "vocos"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "missing"
-    return found
+
+def assemble(
+    request: SpeechRequest,
+    voice: Voice,
+    loaded: Loaded,
+    results: Sequence[ChunkResult],
+    timeline: Timeline,
+    first_audio_seconds: float,
+    *,
+    run_id: str | None,
+    loads: dict[str, int],
+    environment: dict[str, str],
+) -> Run:
+    """The run of ``results``. Joining them is timed too, and its result is kept in the run."""
+    load_seconds = sum(span.seconds for span in loaded.spans)
+    draft = Run(
+        id=run_id or new_id(),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        request=request,
+        device=loaded.device,
+        dtype=loaded.dtype,
+        chunks=tuple(results),
+        spans=(),
+        loads=loads,
+        load_seconds=load_seconds,
+        time_to_first_audio_seconds=first_audio_seconds,
+        total_seconds=0.0,
+        mel_config=loaded.spec.mel,
+        environment=environment,
+        weights=loaded.weights,
+        reference=voice.audio,
+    )
+    began = timeline.now()
+    joined = draft._joined
+    joining = timeline.now() - began
+    if request.remake is not None:
+        timeline, began = _end_to_end(results)
+    timeline.add("cross_fade", began, joining)
+    for result in results:
+        if result.chunk.lead_seconds or result.chunk.pause_seconds:  # it takes no time, but it has its place
+            timeline.add("pause", began + joining, 0.0, result.chunk.index)
+    before = tuple(Span(s.name, s.start_seconds - load_seconds, s.seconds) for s in loaded.spans)
+    run = dataclasses.replace(draft, spans=before + timeline.spans, total_seconds=began + joining)
+    run.__dict__["_joined"] = joined
+    return run
+
+
+def _end_to_end(results: Sequence[ChunkResult]) -> tuple[Timeline, float]:
+    """Chunks that were not made in one go, one after the other on one time axis, and where the last of them ends."""
+    timeline, end = Timeline(), 0.0
+    for result in results:
+        end = note_chunk(timeline, result.chunk.index, end, result.timing)
+    return timeline, end

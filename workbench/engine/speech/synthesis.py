@@ -9,137 +9,56 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import numpy as np
-import torch
-
-from workbench.engine import rules
 from workbench.engine.catalog import get_model
-from workbench.engine.errors import SettingsError, VoiceError
+from workbench.engine.errors import SettingsError, VoiceError, WorkbenchError
 from workbench.engine.logs import pairs
-from workbench.engine.model.loading import Loaded, load
+from workbench.engine.model.devices import environment
+from workbench.engine.model.loading import Loaded, load_counts
+from workbench.engine.model.loading import load as read_models
 from workbench.engine.model.random_weights import build as build_random
-from workbench.engine.model.sampling import Flow, solve, text_embedded
 from workbench.engine.settings import LoadSettings, SynthesisSettings
-from workbench.engine.speech.assembly import assemble, note_chunk
-from workbench.engine.speech.preparing import Prepared, prepare
-from workbench.engine.speech.results import ChunkResult, Run
-from workbench.engine.speech.text import Chunk, conditioning_text, n_bytes, number_languages, plan_chunks, text_of
-from workbench.engine.speech.turns import Turn, refuse_after_fork
+from workbench.engine.speech.requests import Remake, SpeechRequest
+from workbench.engine.speech.results import ChunkResult, Run, assemble
+from workbench.engine.speech.speaker import OnStep, Speaker
+from workbench.engine.speech.text import Chunk, text_of
+from workbench.engine.speech.turns import refuse_after_fork
 from workbench.engine.speech.voices import Voice
-from workbench.engine.timing import Progress, Timeline
+from workbench.engine.timing import Timeline
 
 log = logging.getLogger("workbench.synthesis")
-_REFERENCES_KEPT = 8
+
+OnChunk = Callable[[ChunkResult], None]
 
 
-OnStep = Callable[[Progress], None]
-
-
-class Engine:
+class Engine(Speaker):
     """Models in memory and the one way to use them. Safe to share between threads: chunks are made one at a time.
 
     Args:
         loaded: from ``loading.load``.
 
-    ``default_on_step`` makes the ``on_step`` of runs that have none; notebooks put a progress bar there.
+    ``default_on_step`` makes the ``on_step`` of runs that have none; notebooks put a progress bar there. ``keep`` is
+    called with each run that ``run`` and ``remake`` finish; ``workbench.load_engine`` puts ``save_run`` there.
     """
 
     default_on_step: ClassVar[staticmethod[[], OnStep | None]] = staticmethod(lambda: None)
 
     def __init__(self, loaded: Loaded) -> None:
-        self.loaded = loaded
+        super().__init__(loaded)
         self.loaded_at = datetime.now(UTC).isoformat(timespec="seconds")
         self.n_runs = 0
-        self._turn = Turn()
-        self._references: OrderedDict[tuple[str, float], torch.Tensor] = OrderedDict()
+        self.keep: Callable[[Run], object] | None = None
 
     @property
     def load_seconds(self) -> float:
         """What loading took, warm-up included."""
         return sum(span.seconds for span in self.loaded.spans)
-
-    def plan(self, text: str, voice: Voice, settings: SynthesisSettings = SynthesisSettings()) -> list[Chunk]:
-        """The chunks of ``text``, their lengths and warnings, before any synthesis.
-
-        Raises:
-            TextError: the text cannot be spoken by this model.
-            SettingsError: the settings leave no room for it.
-        """
-        prepared = self.prepare(text, voice, settings).check()
-        return plan_chunks(
-            prepared, voice.ref_text, len(voice.audio), settings, self.loaded.spec.mel, self.loaded.window_frames
-        )
-
-    def prepare(self, text: str, voice: Voice, settings: SynthesisSettings = SynthesisSettings()) -> Prepared:
-        """What becomes of ``text`` on its way to this model: changes, offers, numbers as words, what it cannot speak.
-
-        Raises:
-            TextError: a pause without a length.
-        """
-        languages = number_languages(self.loaded.spec.languages, voice.language, settings)
-        return prepare(text, self.loaded.cfm.vocab_char_map, languages, unknown=self.loaded.unknown)
-
-    def synthesize(
-        self,
-        text: str,
-        voice: Voice,
-        settings: SynthesisSettings = SynthesisSettings(),
-        *,
-        chunks: Sequence[Chunk] | None = None,
-        on_step: OnStep | None = None,
-        timeline: Timeline | None = None,
-    ) -> Iterator[ChunkResult]:
-        """Speak ``text``, one chunk at a time, in order.
-
-        Args:
-            text: what to say.
-            voice: who says it.
-            settings: how.
-            chunks: of an earlier ``plan``, or some of them; planned anew if not given.
-            on_step: called before the first and after every ODE step. Raise from it (``errors.Cancelled``) to stop.
-            timeline: where to note the spans.
-
-        Yields:
-            ChunkResult: wave and mel depend on chunk, voice, settings and seed alone, not on the other chunks: equal to
-                the last bit on one machine with one number of threads (``Run.environment["threads"]``). Another
-                number adds up in another order.
-
-        Raises:
-            TextError, SettingsError: before the first chunk.
-            EngineError: called from within ``on_step``, or after a fork.
-        """
-        if chunks is None:
-            chunks = self.plan(text, voice, settings)
-        if voice.mel_config != self.loaded.spec.mel:
-            raise VoiceError(
-                f"The voice {voice.name!r} was prepared for another mel than {self.loaded.spec.name}'s.",
-                remedy="Prepare it with the model's mel configuration.",
-            )
-        timeline = timeline or Timeline(self.loaded.synchronize)
-        keep_bytes = rules.TRAJECTORY_MAX_BYTES // max(len(chunks), 1) if settings.keep_trajectory else 0
-        for position, chunk in enumerate(chunks):
-            report = _stepper(on_step, position, len(chunks))
-            with self._turn:
-                cond = self._reference(voice, settings.target_rms, timeline)
-                result = self._speak(chunk, voice, cond, settings, timeline, report, keep_bytes)
-            log.info(
-                "chunk spoken",
-                extra=pairs(
-                    index=chunk.index,
-                    bytes=chunk.n_bytes,
-                    audio=result.audio_seconds,
-                    took=result.timing.total_seconds,
-                    rtf=result.rtf,
-                ),
-            )
-            yield result
 
     def run(
         self,
@@ -148,21 +67,22 @@ class Engine:
         settings: SynthesisSettings = SynthesisSettings(),
         *,
         on_step: OnStep | None = None,
-        on_chunk: Callable[[ChunkResult], None] | None = None,
-        run_id: str | None = None,
+        on_chunk: OnChunk | None = None,
+        save: bool = True,
     ) -> Run:
-        """Speak all of ``text``. ``on_chunk`` is called with each chunk as it is finished. Raises as ``synthesize``.
+        """Speak all of ``text``. Raises as ``synthesize``.
 
-        ``run_id`` names the run in the log and on disk; by default it is made from the time.
+        Args:
+            text: what to say.
+            voice: who says it.
+            settings: how.
+            on_step: as in ``synthesize``.
+            on_chunk: called with each chunk as it is finished.
+            save: keep the run on disk, if this engine came from ``workbench.load_engine``. One that was loaded to
+                measure or to check something keeps none.
         """
-        timeline, on_step = Timeline(self.loaded.synchronize), on_step or self.default_on_step()
-        results, first_audio = [], 0.0
-        for result in self.synthesize(text, voice, settings, on_step=on_step, timeline=timeline):
-            first_audio = first_audio or timeline.now()
-            results.append(result)
-            if on_chunk:
-                on_chunk(result)
-        return self._collect(text, voice, settings, results, timeline, first_audio, run_id)
+        request = self.request(text, voice, settings)
+        return self._kept(self.fulfil(request, voice, on_step=on_step, on_chunk=on_chunk), save)
 
     def remake(
         self,
@@ -173,110 +93,74 @@ class Engine:
         text: str | None = None,
         seed: int | None = None,
         on_step: OnStep | None = None,
-        run_id: str | None = None,
+        save: bool = True,
     ) -> Run:
         """``run`` with chunk ``index`` spoken again, with another ``text`` or ``seed``; the others stay as they are.
 
         Raises:
             SettingsError: no such chunk.
         """
-        if not 0 <= index < len(run.chunks):
-            raise SettingsError(f"There is no chunk {index}.", remedy=f"Choose 0 to {len(run.chunks) - 1}.")
-        if voice.id != run.voice_id:
-            raise VoiceError(f"The run was spoken by {run.voice!r}.", remedy="Remake its chunks with the same voice.")
-        old = run.chunks[index].chunk
-        words = text.strip() if text is not None else old.text
-        chosen = run.settings.replace(
-            max_chunk_bytes=None, fix_duration=None if text is not None else run.settings.fix_duration
-        )
-        new = old if words == old.text else self._as_one_chunk(words, voice, chosen, old)
-        seed = old.seed if seed is None else seed
-        new = dataclasses.replace(
-            new, index=index, seed=seed, pause_seconds=old.pause_seconds, lead_seconds=old.lead_seconds
-        )
-        timeline = Timeline(self.loaded.synchronize)
-        result = next(self.synthesize(words, voice, run.settings, chunks=[new], on_step=on_step, timeline=timeline))
-        results = [result if i == index else chunk for i, chunk in enumerate(run.chunks)]
-        joined = text_of([r.chunk for r in results]) if text is not None else run.text
-        return self._collect(joined, voice, run.settings, results, timeline, timeline.now(), run_id)
+        request = run.request.replace(remake=Remake(run.id, index, seed, text))
+        return self._kept(self.fulfil(request, voice, base=run, on_step=on_step), save)
 
-    def decode(self, mel: np.ndarray) -> np.ndarray:
-        """The vocoder alone: float32 [n_samples] of a natural-log ``mel`` [frames, n_mels], at the mel's own level."""
-        with self._turn, torch.inference_mode():
-            on_device = torch.from_numpy(np.array(mel, dtype=np.float32)).to(self.loaded.device)
-            wave: np.ndarray = self.loaded.vocoder.decode(on_device.T[None])[0].cpu().numpy()
-        return wave
+    def request(self, text: str, voice: Voice, settings: SynthesisSettings = SynthesisSettings()) -> SpeechRequest:
+        """What ``run`` with these arguments asks for, this engine's model and how it was loaded included."""
+        model, random = self.loaded.spec.name, self.loaded.files is None
+        return SpeechRequest(text, voice.ref, settings, model, self.loaded.folder, random, self.loaded.chosen)
 
-    def _as_one_chunk(self, words: str, voice: Voice, settings: SynthesisSettings, old: Chunk) -> Chunk:
-        prepared = self.prepare(words, voice, settings).check()
-        planned = plan_chunks(
-            prepared,
-            voice.ref_text,
-            len(voice.audio),
-            settings.replace(max_chunk_bytes=max(10, min(2000, n_bytes(prepared.said())))),
-            self.loaded.spec.mel,
-            self.loaded.window_frames,
-        )
-        if len(planned) != 1:
-            raise SettingsError(
-                f"The new words do not fit into one chunk (chunk {old.index} has {old.n_bytes} bytes).",
-                remedy="Shorten them.",
-            )
-        return planned[0]
+    def planned(self, request: SpeechRequest, voice: Voice, base: Run | None = None) -> list[Chunk]:
+        """The chunks that ``fulfil`` makes: those of the text, or the one that is remade in ``base``.
 
-    def _reference(self, voice: Voice, target_rms: float, timeline: Timeline) -> torch.Tensor:
-        """Mel of the reference on the device, computed once for each voice and level."""
-        key = (voice.id, target_rms)
-        if key not in self._references:
-            with timeline.span("reference_mel"):
-                default = SynthesisSettings().target_rms
-                mel = voice.mel if target_rms == default else voice.mel_at(target_rms)
-                self._references[key] = torch.from_numpy(mel.copy()).to(self.loaded.device)
-            while len(self._references) > _REFERENCES_KEPT:
-                self._references.popitem(last=False)
-        self._references.move_to_end(key)
-        return self._references[key]
+        Raises:
+            TextError, SettingsError, VoiceError: it cannot be spoken, or not in this run.
+        """
+        if request.remake is None:
+            return self.plan(request.text, voice, request.settings)
+        if base is None:
+            raise SettingsError(f"The run {request.remake.run} is not at hand.", remedy="Remake a chunk of another.")
+        return [self._remade(request.remake, voice, base)]
 
-    def _speak(
+    def fulfil(
         self,
-        chunk: Chunk,
+        request: SpeechRequest,
         voice: Voice,
-        cond: torch.Tensor,
-        settings: SynthesisSettings,
-        timeline: Timeline,
-        report: Callable[[int, int], None],
-        keep_bytes: int,
-    ) -> ChunkResult:
-        """One chunk: text, ODE, vocoder."""
-        began = timeline.now()
-        with torch.inference_mode():
-            tokens = self.loaded.tokens(conditioning_text(voice.ref_text) + chunk.text)
-            flow = Flow(self.loaded.cfm, cond, tokens, chunk.duration_frames, settings.cfg_strength)
-            with text_embedded(flow):
-                embedded = timeline.now()
-                solution = solve(
-                    flow, settings, chunk.seed, voice.frames, on_step=report, clock=timeline.now, keep_bytes=keep_bytes
-                )
-            solved = timeline.now()
-            wave = self.loaded.vocoder.decode(solution.mel.T[None])[0]
-            wave = (wave / voice.gain(settings.target_rms)).cpu().numpy()
-            mel = solution.mel.cpu().numpy()
-        ended = timeline.now()
-        timing = note_chunk(timeline, chunk.index, began, embedded, solved, ended, solution)
-        rate = self.loaded.spec.mel.target_sample_rate
-        return ChunkResult(chunk, chunk.seed, np.ascontiguousarray(wave), mel, solution.trajectory, timing, rate)
-
-    def _collect(
-        self,
-        text: str,
-        voice: Voice,
-        settings: SynthesisSettings,
-        results: list[ChunkResult],
-        timeline: Timeline,
-        first_audio: float,
-        run_id: str | None,
+        *,
+        base: Run | None = None,
+        chunks: Sequence[Chunk] | None = None,
+        on_step: OnStep | None = None,
+        on_chunk: OnChunk | None = None,
+        run_id: str | None = None,
     ) -> Run:
-        run = assemble(self.loaded, text, voice, settings, results, timeline, first_audio, run_id)
+        """Speak what ``request`` asks for, and save nothing. ``run``, ``remake`` and all jobs end here.
+
+        Args:
+            request: what to make; the model is this engine's, whatever it names.
+            voice: the one of the request.
+            base: the run of which a chunk is remade.
+            chunks: of an earlier plan, instead of ``planned``.
+            on_step, on_chunk: as in ``run``.
+            run_id: names the run in the log and on disk; by default it is made from the time.
+        """
+        chunks = self.planned(request, voice, base) if chunks is None else chunks
+        timeline, on_step = Timeline(self.loaded.synchronize), on_step or self.default_on_step()
+        results, first_audio = [], 0.0
+        for result in self.synthesize(
+            request.text, voice, request.settings, chunks=chunks, on_step=on_step, timeline=timeline
+        ):
+            first_audio = first_audio or timeline.now()
+            results.append(result)
+            if on_chunk:
+                on_chunk(result)
+        if request.remake is not None and base is not None:
+            (new,) = results
+            results = [new if i == new.chunk.index else kept for i, kept in enumerate(base.chunks)]
+            first_audio = results[0].timing.total_seconds
+            changed = request.remake.words is not None
+            request = request.replace(text=text_of([r.chunk for r in results]) if changed else base.text)
+        run = assemble(
+            request.replace(voice=voice.ref), voice, self.loaded, results, timeline, first_audio,
+            run_id=run_id, loads=load_counts(self.loaded.spec.name), environment=environment(),
+        )  # fmt: skip
         self.n_runs += 1
         log.info(
             "run finished",
@@ -291,29 +175,49 @@ class Engine:
         )
         return run
 
+    def _kept(self, run: Run, save: bool) -> Run:
+        """``run``, saved if that is wanted; a run that cannot be saved is handed over all the same."""
+        if save and self.keep is not None:
+            try:
+                self.keep(run)
+            except WorkbenchError as error:
+                warnings.warn(f"The run is in memory alone. {error}", stacklevel=3)
+        return run
 
-def _stepper(on_step: OnStep | None, position: int, n_chunks: int) -> Callable[[int, int], None]:
-    if on_step is None:
-        return lambda step, n_steps: None
-    return lambda step, n_steps: on_step(Progress(position, n_chunks, step, n_steps))
+    def _remade(self, wanted: Remake, voice: Voice, base: Run) -> Chunk:
+        """The plan of the chunk that is spoken again."""
+        if not 0 <= wanted.chunk < len(base.chunks):
+            raise SettingsError(f"There is no chunk {wanted.chunk}.", remedy=f"Choose 0 to {len(base.chunks) - 1}.")
+        if voice.id != base.voice_id:
+            raise VoiceError(f"The run was spoken by {base.voice!r}.", remedy="Remake its chunks with the same voice.")
+        old = base.chunks[wanted.chunk].chunk
+        words = wanted.words.strip() if wanted.words is not None else old.text
+        chosen = base.settings.replace(
+            max_chunk_bytes=None, fix_duration=None if wanted.words is not None else base.settings.fix_duration
+        )
+        new = old if words == old.text else self._as_one_chunk(words, voice, chosen, old)
+        seed = old.seed if wanted.seed is None else wanted.seed
+        return dataclasses.replace(
+            new, index=wanted.chunk, seed=seed, pause_seconds=old.pause_seconds, lead_seconds=old.lead_seconds
+        )
 
 
 def load_engine(
     model: str = "demo-voice",
     *,
     folder: str | Path | None = None,
-    device: str = "auto",
-    dtype: str = "auto",
+    load: LoadSettings = LoadSettings(),
     random_weights: bool = False,
+    **changes: Any,
 ) -> Engine:
-    """Load a model once and return the engine that speaks with it.
+    """Load a model once and return the engine that speaks with it. Its runs are saved by whoever makes them.
 
     Args:
         model: name in the catalogue.
         folder: where to look for its files before the caches.
-        device: "auto", "cpu", "cuda", ...
-        dtype: "auto", "fp32", "fp16" or "bf16".
+        load: device and number format.
         random_weights: build the architecture with random weights, to measure its speed.
+        changes: fields of ``load`` by name: ``load_engine(device="cpu", dtype="fp32")``.
 
     Raises:
         ModelError: unknown model.
@@ -324,11 +228,7 @@ def load_engine(
     refuse_after_fork()
     began = time.perf_counter()
     spec = get_model(model)
-    loaded = load(
-        spec,
-        LoadSettings(device=device, dtype=dtype),
-        folder=Path(folder) if folder else None,
-        built=partial(build_random, spec, 0) if random_weights else None,
-    )
+    built = partial(build_random, spec, 0) if random_weights else None
+    loaded = read_models(spec, load.replace(**changes), folder=Path(folder) if folder else None, built=built)
     log.info("engine ready", extra=pairs(model=loaded.spec.name, took=time.perf_counter() - began))
     return Engine(loaded)

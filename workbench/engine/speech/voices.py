@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -21,10 +22,12 @@ from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.signal import audio as sound
 from workbench.engine.signal.decoding import Source
 from workbench.engine.signal.mel import mel_spectrogram
+from workbench.engine.speech.requests import VoiceRef
 from workbench.engine.speech.text import is_unicode, n_bytes
 from workbench.engine.visible import quoted
 
 log = logging.getLogger("workbench.voices")
+_GIVE = "Give the recording it was made with, and its words."
 
 # Recordings inside the f5-tts package. Texts of the first two from its README and api.py; it has none for the other
 # three, which are sentences of the "Please call Stella" and the Rainbow passage (VCTK's prompts).
@@ -66,6 +69,7 @@ class Voice:
         rms: level of ``audio``.
         warnings: what will probably go wrong, in words.
         preparation_seconds: what reading and preparing it took, its mel apart.
+        recording: file it was read from, or "" if it came in memory or with the project.
     """
 
     id: str
@@ -77,6 +81,12 @@ class Voice:
     language: str = ""
     mel_config: MelConfig = field(default_factory=MelConfig)
     preparation_seconds: float = 0.0
+    recording: str = ""
+
+    @property
+    def ref(self) -> VoiceRef:
+        """This voice as a request names it."""
+        return VoiceRef(self.id, self.name, self.ref_text, self.language, self.recording)
 
     @property
     def seconds(self) -> float:
@@ -143,6 +153,7 @@ def make_voice(
         language,
         mel_config,
         time.perf_counter() - began,
+        str(Path(source).absolute()) if isinstance(source, (str, Path)) else "",
     )
     log.info("voice prepared", extra=pairs(id=voice.id[:12], seconds=voice.seconds, took=voice.preparation_seconds))
     return voice
@@ -234,4 +245,42 @@ def load_voice(name: str | None = None, mel_config: MelConfig = MelConfig()) -> 
             remedy=f"Choose one of {', '.join(v.name for v in voices)}, or give a recording and its text.",
         )
     chosen = found[0]
-    return make_voice(chosen.path, chosen.ref_text, name=chosen.name, language=chosen.language, mel_config=mel_config)
+    voice = make_voice(chosen.path, chosen.ref_text, name=chosen.name, language=chosen.language, mel_config=mel_config)
+    return dataclasses.replace(voice, recording="")  # it is found by its name, wherever the project lies
+
+
+def prepared_voice(wave: np.ndarray, wanted: VoiceRef, mel_config: MelConfig = MelConfig()) -> Voice | None:
+    """The voice whose ``audio`` is ``wave``, as a run keeps it; None if that is not the voice ``wanted``."""
+    rate, text = mel_config.target_sample_rate, wanted.ref_text
+    if _identity(wave, text) != wanted.id:
+        return None
+    found = _warnings(wave, wave, wave, text, rate)
+    return Voice(
+        wanted.id, wanted.name, text, wave, sound.rms(wave), found, wanted.language, mel_config,
+        recording=wanted.recording,
+    )  # fmt: skip
+
+
+def restore_voice(wanted: VoiceRef, mel_config: MelConfig = MelConfig()) -> Voice:
+    """The voice ``wanted``, from its recording, or one of the bundled ones.
+
+    Raises:
+        VoiceError: its recording is not at hand, or is another by now.
+        AudioError: its recording cannot be used.
+    """
+    if wanted.recording:
+        path, rate = Path(wanted.recording), mel_config.target_sample_rate
+        wave = sound.read_exact(path, rate, rules.REFERENCE_MAX_SECONDS + 1)
+        voice = None if wave is None else prepared_voice(wave, wanted, mel_config)
+        voice = voice or make_voice(
+            path, wanted.ref_text, name=wanted.name, language=wanted.language, mel_config=mel_config
+        )
+    elif wanted.name.lower() in {bundled.name.lower() for bundled in list_voices()}:
+        voice = load_voice(wanted.name, mel_config)
+    else:
+        raise VoiceError(f"The recording of the voice {quoted(wanted.name)} is not at hand.", remedy=_GIVE)
+    if voice.id != wanted.id:
+        raise VoiceError(
+            f"The voice {quoted(wanted.name)} has another recording, or other words, by now.", remedy=_GIVE
+        )
+    return voice

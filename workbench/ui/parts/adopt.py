@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from workbench.engine.errors import RunError
+from workbench.engine.errors import RunError, WorkbenchError
 from workbench.engine.runs.store import read_document
 from workbench.ui import resources
 from workbench.ui.parts import forms
-from workbench.ui.parts.voice_picker import BUNDLED
+from workbench.ui.parts.voice_picker import BUNDLED, OF_RUN
 
 
 def adopt(run_id: str) -> None:
@@ -24,9 +24,20 @@ def adopt(run_id: str) -> None:
         return
     state = st.session_state
     state["text"] = document["text"]
-    if document["voice"] in {v.name for v in resources.bundled_voices()}:
+    state["voice_run"] = run_id
+    if _is_bundled(document["voice"], document["voice_id"]):
         state["voice_source"], state["voice_name"] = BUNDLED, document["voice"]
+    else:
+        state["voice_source"] = OF_RUN
     _knobs(state, document["settings"])
+
+
+def _is_bundled(name: str, voice_id: str) -> bool:
+    """A bundled voice has this name, and is still the one that spoke."""
+    try:
+        return name in {v.name for v in resources.bundled_voices()} and resources.bundled_voice(name).id == voice_id
+    except WorkbenchError:
+        return False
 
 
 def _knobs(state: Any, settings: dict[str, Any]) -> None:

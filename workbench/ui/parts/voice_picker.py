@@ -1,4 +1,4 @@
-"""Who speaks: a bundled voice, a file, or the microphone."""
+"""Who speaks: a bundled voice, a file, the microphone, or the voice of the run that a link opened."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workbench.engine.signal.audio import to_bytes
 from workbench.engine.speech.voices import Voice, make_voice
 from workbench.ui import resources
 
-BUNDLED, UPLOAD, RECORD = "Bundled", "Upload", "Record"
+BUNDLED, UPLOAD, RECORD, OF_RUN = "Bundled", "Upload", "Record", "Voice of this run"
 MAX_MEGABYTES = 20
 SAMPLE_RATE = 24_000
 # One upload at a time is decoded in the whole server, in at most 120 MB (see ``decoding.decode``) and its own size.
@@ -24,11 +24,12 @@ _DECODING = threading.Lock()
 
 def pick_voice() -> Voice | None:
     """The chosen voice, or None while something is missing; the page then says what."""
+    kinds = [BUNDLED, UPLOAD, RECORD] + ([OF_RUN] if st.session_state.get("voice_run") else [])
     source = st.segmented_control(
-        "Voice", [BUNDLED, UPLOAD, RECORD], default=BUNDLED, key="voice_source", required=True, persist_state="session"
+        "Voice", kinds, default=BUNDLED, key="voice_source", required=True, persist_state="session"
     )
     try:
-        voice = _bundled() if source == BUNDLED else _own(source)
+        voice = _of_run() if source == OF_RUN else _bundled() if source == BUNDLED else _own(source)
     except WorkbenchError as error:
         st.error(str(error))
         return None
@@ -48,6 +49,13 @@ def _bundled() -> Voice:
         persist_state="session",
     )
     return resources.bundled_voice(name)
+
+
+def _of_run() -> Voice:
+    """The voice of the run that a link opened: its recording lies with the run."""
+    voice = resources.voice_of_run(st.session_state["voice_run"])
+    st.caption(f"{_plain(voice.name)}, as it is kept with the run")
+    return voice
 
 
 def _own(source: str) -> Voice | None:

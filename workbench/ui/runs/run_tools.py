@@ -9,6 +9,7 @@ import streamlit as st
 
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.jobs.speech import SpeechJob
+from workbench.engine.speech.requests import Remake
 from workbench.ui import resources
 from workbench.ui.runs import run_live
 
@@ -48,9 +49,10 @@ def unsaved(job: SpeechJob) -> None:
 @st.fragment
 def remake(run: Run) -> None:
     """One chunk again, with other words or another seed; the rest of the run stays as it is."""
-    voice = resources.voice_of(run)
-    if voice is None:
-        st.text(f"The voice of this run ({run.voice!r}) is no longer at hand. Choose it above and speak again.")
+    try:
+        resources.voice_of(run)
+    except WorkbenchError as error:
+        st.text(str(error))
         return
     which, seed_box = st.columns([3, 1], vertical_alignment="bottom")
     names = [f"{i + 1}: {c.chunk.text[:70]}" for i, c in enumerate(run.chunks)]
@@ -63,17 +65,8 @@ def remake(run: Run) -> None:
     if st.button(f"Make chunk {index + 1} again", key="remake", disabled=busy, icon=":material/refresh:"):
         changed = words if words.strip() != old.chunk.text else None
         try:
-            started = resources.job_manager().submit(
-                SpeechJob(
-                    lambda: resources.engine(run.model),
-                    changed,
-                    voice,
-                    base=run,
-                    chunk_index=index,
-                    seed=int(seed),
-                    title=f"Remake chunk {index + 1} of {run.id}",
-                )
-            )
+            wanted = run.request.replace(remake=Remake(run.id, index, int(seed), changed), sweep="")
+            started = resources.job_manager().submit(SpeechJob(wanted))
         except WorkbenchError as error:
             st.error(str(error))
             return

@@ -41,9 +41,9 @@ def _wav(run_id: str, _run: Run) -> bytes:
     return exports.get("wav").make(_run)
 
 
-def show_run(run: Run, remade_chunk: int | None = None) -> None:
-    """Numbers, sound, picture and timeline of ``run``, of which ``remade_chunk`` was spoken again, if any."""
-    _numbers(run, remade_chunk)
+def show_run(run: Run) -> None:
+    """Numbers, sound, picture and timeline of ``run``."""
+    _numbers(run)
     st.audio(_wav(run.id, run), alt=f"Speech of run {run.id}, {run.audio_seconds:.1f} seconds")
     _chart(
         _picture(run.id, is_dark(), run),
@@ -64,7 +64,7 @@ def _chart(figure: Any, key: str, alt: str) -> None:
     st.plotly_chart(figure, key=key, theme=None, config=figures.CONFIG, alt=alt)
 
 
-def _numbers(run: Run, remade: int | None) -> None:
+def _numbers(run: Run) -> None:
     cells = [
         ("Speech", f"{run.audio_seconds:.2f} s", "Length of the joined audio."),
         ("First audio after", f"{run.time_to_first_audio_seconds:.2f} s", measures.get("first_audio_seconds").help),
@@ -72,12 +72,11 @@ def _numbers(run: Run, remade: int | None) -> None:
         ("RTF", f"{run.rtf:.2f}", measures.get("rtf").help),
         ("Load, once", f"{run.load_seconds:.1f} s", "Paid once per server, before the first run; not by this one."),
     ]
-    if remade is not None:
-        own = run.chunks[remade]
-        cells[1:4] = [
-            (f"Chunk {remade + 1} remade in", f"{run.total_seconds:.2f} s", "The others were kept as they were."),
-            ("RTF of the chunk", f"{own.rtf:.2f}", measures.get("rtf").help),
-        ]
+    if run.request.remake is not None:
+        index = run.request.remake.chunk
+        own = run.chunks[index].timing.total_seconds
+        about = "The others were kept as they were; the whole run counts the time of all."
+        cells.insert(1, (f"Chunk {index + 1} remade in", f"{own:.2f} s", about))
     with st.container(horizontal=True, gap="medium"):
         for label, value, about in cells:
             st.metric(label, value, help=about, width=150)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, cast
+from collections.abc import Sequence
+from typing import cast
 
 import streamlit as st
 
@@ -12,30 +12,23 @@ from workbench.engine.jobs.queue import DONE
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs.store import list_runs
 from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice
 from workbench.figures.theme import stage_colour
 from workbench.ui import resources
 from workbench.ui.runs.run_live import status_line
 
-if TYPE_CHECKING:
-    from workbench.engine.speech.synthesis import Engine
-
 POLL_SECONDS = 0.7
 SIZES = (40, 60, 90, 140, 200, 300, 450)
 
 
-def start(
-    text: str, voice: Voice, settings: SynthesisSettings, sizes: Sequence[int], load: Callable[[], Engine]
-) -> None:
-    """Queue one run per size; they belong together by the name of the sweep."""
-    resources.remember_voice(voice)
+def start(request: SpeechRequest, sizes: Sequence[int]) -> None:
+    """Queue one run of ``request`` per size; they belong together by the name of the sweep."""
     jobs = []
     try:
         for size in sizes:
-            job = SpeechJob(
-                load, text, voice, settings.replace(max_chunk_bytes=size), sweep="chunk size", title=f"{size} bytes"
-            )
-            jobs.append(resources.job_manager().submit(job))
+            trial = request.replace(settings=request.settings.replace(max_chunk_bytes=size), sweep="chunk size")
+            jobs.append(resources.job_manager().submit(SpeechJob(trial, f"{size} bytes")))
     except WorkbenchError as error:
         st.error(str(error))
     st.session_state.sweep_jobs = [job.id for job in jobs]

@@ -87,7 +87,7 @@ def try_for_real(
         about = f", about {sum(o.prediction.total_seconds for o in found):.0f} s"
     label = f"Run {len(sizes)} sizes{about}" if sizes else "Choose sizes"
     if st.button(label, key="sweep_go", type="primary", disabled=busy or not sizes):
-        sweep.start(text, voice, settings, sizes, lambda: resources.engine(model))
+        sweep.start(resources.request(text, voice, settings, model), sizes)
 
 
 st.title("Chunk size")

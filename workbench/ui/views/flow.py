@@ -21,7 +21,7 @@ from workbench.engine.speech.results import ChunkResult, Run
 from workbench.ui import style
 from workbench.ui.parts import watch
 from workbench.ui.parts.theme import is_dark
-from workbench.ui.resources import default_voice, engine, job_manager
+from workbench.ui.resources import default_voice, engine, job_manager, request
 from workbench.ui.runs import sources
 
 LANE = "auto"  # of synthesis: the models are used by one at a time
@@ -110,7 +110,7 @@ def make_one(expanded: bool) -> None:
         steps = one.slider("ODE steps", 4, 64, 16, key="flow_steps", help="Each is kept: frames x 100 numbers.")
         if two.button("Make it", type="primary", width="stretch", key="flow_make"):
             chosen = SynthesisSettings(nfe_step=steps, keep_trajectory=True)
-            made = SpeechJob(engine, text, default_voice(), chosen, title="Run with its trajectory")
+            made = SpeechJob(request(text, default_voice(), chosen), "Run with its trajectory")
             watch.remember("flow", job_manager().submit(made))
     job = watch.watch("flow")
     if job is not None and job.state == DONE and st.session_state.get("flow_shown") != job.id:

@@ -60,9 +60,8 @@ def knobs() -> tuple[str, Voice | None, SynthesisSettings | None]:
 
 def start(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> None:
     """Queue the synthesis and show it."""
-    resources.remember_voice(voice)
     try:
-        job = resources.job_manager().submit(SpeechJob(lambda: resources.engine(model), text, voice, settings))
+        job = resources.job_manager().submit(SpeechJob(resources.request(text, voice, settings, model)))
     except WorkbenchError as error:
         st.error(str(error))
         return
@@ -137,11 +136,11 @@ def result() -> None:
     elif job is None or job.base is not None:
         run_live.finished(run)
     try:
-        remade = job.remade_chunk if job is not None and run is job.run else read_document(run.id)["remade_chunk"]
+        if job is None or run is not job.run:
+            read_document(run.id)
     except WorkbenchError as error:  # deleted since, from the Runs page; what is in memory can still be taken along
         st.warning(str(error))
-        remade = None
-    run_view.show_run(run, remade)
+    run_view.show_run(run)
     st.subheader("Files")
     run_tools.downloads(run)
     st.subheader("Make one chunk again")

@@ -9,10 +9,9 @@ import zipfile
 import numpy as np
 
 from workbench.engine.runs.exports.readme import readme
-from workbench.engine.runs.exports.reference import reference_recording
 from workbench.engine.runs.exports.registry import every, export
-from workbench.engine.signal.audio import to_bytes
-from workbench.engine.speech.results import Run
+from workbench.engine.signal.audio import exact_bytes, to_bytes
+from workbench.engine.speech.results import REFERENCE_FILE, Run
 
 
 @export("zip", ".zip", "application/zip", "All, as zip", "All of these, each chunk, the mel, the reference, a README")
@@ -26,9 +25,8 @@ def everything_zip(run: Run) -> bytes:
     files["run.json"] = json.dumps(run.as_dict(), ensure_ascii=False, indent=1).encode("utf-8", "replace")
     files["text.txt"] = run.text.encode("utf-8", "replace")
     files["mel.npy"] = _npy(run.mel)
-    recording = reference_recording(run)
-    if recording is not None:
-        files["reference.wav"] = recording
+    if run.reference is not None:
+        files[REFERENCE_FILE] = exact_bytes(run.reference, run.sample_rate)
         files["reference.txt"] = run.ref_text.encode("utf-8", "replace")
     for result in run.chunks:
         files[f"chunks/{result.chunk.index + 1:03d}.wav"] = to_bytes(result.wave, result.sample_rate)

@@ -1,0 +1,195 @@
+"""Engines and voices by what a request says, each loaded once; and a request spoken with them, in any process."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.engine.monitor import Monitor
+from workbench.engine.runs.store import load_run, save_run
+from workbench.engine.settings import LoadSettings, MelConfig
+from workbench.engine.speech.requests import SpeechRequest, VoiceRef
+from workbench.engine.speech.voices import Voice, restore_voice
+from workbench.engine.timing import Progress, Sample
+
+if TYPE_CHECKING:  # they import torch
+    from workbench.engine.speech.results import ChunkResult, Run
+    from workbench.engine.speech.synthesis import Engine
+    from workbench.engine.speech.text import Chunk
+
+log = logging.getLogger("workbench.jobs")
+
+ENGINES_KEPT = 2  # a second model beside the first is useful to compare; a third would fill most machines
+VOICES_KEPT = 32
+_Key = tuple[str, str, bool, LoadSettings]
+
+
+class EnginePool:
+    """Engines in memory by model, folder, random weights and load settings; voices by their id. Safe between threads.
+
+    Args:
+        engines_kept: how many engines stay; the one that was not used for longest goes first.
+    """
+
+    def __init__(self, engines_kept: int = ENGINES_KEPT) -> None:
+        self._engines: OrderedDict[_Key, Engine] = OrderedDict()
+        self._voices: OrderedDict[tuple[str, MelConfig], Voice] = OrderedDict()
+        self._limit = engines_kept
+        self._lock = threading.Lock()
+        self._loading = threading.Lock()
+
+    def engine(
+        self, model: str, folder: str = "", random_weights: bool = False, load: LoadSettings = LoadSettings()
+    ) -> Engine:
+        """The engine, loaded by the first who asks; the others wait for the same one.
+
+        Raises:
+            WorkbenchError: as ``synthesis.load_engine``. The next call tries again.
+        """
+        key = (model, folder, random_weights, load)
+        found = self._find(key)
+        if found is not None:
+            return found
+        with self._loading:
+            found = self._find(key)
+            if found is None:
+                from workbench.engine.speech import synthesis
+
+                found = synthesis.load_engine(model, folder=folder or None, load=load, random_weights=random_weights)
+                self._keep(key, found)
+        return found
+
+    def engine_if_loaded(
+        self, model: str, folder: str = "", random_weights: bool = False, load: LoadSettings = LoadSettings()
+    ) -> Engine | None:
+        """The engine if it is in memory, else None: for those who must not wait."""
+        return self._find((model, folder, random_weights, load))
+
+    def engine_for(self, request: SpeechRequest) -> Engine:
+        """The engine that ``request`` asks for. Raises as ``engine``."""
+        return self.engine(request.model, request.folder, request.random_weights, request.load)
+
+    def add(self, engine: Engine) -> Engine:
+        """Take in an engine that is loaded already. Returns it."""
+        loaded = engine.loaded
+        self._keep((loaded.spec.name, loaded.folder, loaded.files is None, loaded.chosen), engine)
+        return engine
+
+    def _find(self, wanted: _Key) -> Engine | None:
+        with self._lock:
+            for key, engine in self._engines.items():
+                if key[:3] == wanted[:3] and _fits(key[3], engine, wanted[3]):
+                    self._engines.move_to_end(key)
+                    return engine
+        return None
+
+    def _keep(self, key: _Key, engine: Engine) -> None:
+        with self._lock:
+            self._engines[key] = engine
+            while len(self._engines) > self._limit:
+                (model, *_), _released = self._engines.popitem(last=False)
+                log.info("engine released model=%s", model)
+
+    def remember(self, voice: Voice) -> Voice:
+        """Keep a voice that is in memory, so that requests can name it by its id. Returns it."""
+        with self._lock:
+            self._voices[voice.id, voice.mel_config] = voice
+            while len(self._voices) > VOICES_KEPT:
+                self._voices.popitem(last=False)
+        return voice
+
+    def voice(self, wanted: VoiceRef, mel_config: MelConfig = MelConfig()) -> Voice:
+        """The voice ``wanted``, as it is remembered, else from its recording, else a bundled one.
+
+        Raises:
+            VoiceError, AudioError: as ``restore_voice``.
+        """
+        with self._lock:
+            found = self._voices.get((wanted.id, mel_config))
+        return found or self.remember(restore_voice(wanted, mel_config))
+
+    def speak(
+        self,
+        request: SpeechRequest,
+        *,
+        base: Run | None = None,
+        on_plan: Callable[[list[Chunk]], None] | None = None,
+        on_step: Callable[[Progress], None] | None = None,
+        on_chunk: Callable[[ChunkResult], None] | None = None,
+        run_id: str | None = None,
+    ) -> Run:
+        """Speak ``request``, with the use of the machine noted, and save nothing.
+
+        Args:
+            request: what to make. Nothing else is needed.
+            base: the run of which a chunk is remade; read from disk if not given.
+            on_plan: called with the chunks before the first is made.
+            on_step, on_chunk, run_id: as in ``Engine.fulfil``.
+
+        Raises:
+            WorkbenchError: model, voice or run are not there, or the text cannot be spoken.
+        """
+        engine = self.engine_for(request)
+        voice = self.voice(request.voice, engine.loaded.spec.mel)
+        if request.remake is not None and base is None:
+            base = load_run(request.remake.run, trajectories=request.settings.keep_trajectory)
+        chunks = engine.planned(request, voice, base)
+        if on_plan is not None:
+            on_plan(chunks)
+        with Monitor(engine.loaded.device) as monitor:
+            run = engine.fulfil(
+                request, voice, base=base, chunks=chunks, on_step=on_step, on_chunk=on_chunk, run_id=run_id
+            )
+        return dataclasses.replace(run, utilisation=_on_its_axis(run, monitor.samples))
+
+
+def _fits(asked: LoadSettings, engine: Engine, wanted: LoadSettings) -> bool:
+    """An engine that was loaded as ``asked`` is what ``wanted`` names: "auto" became what is now named, say."""
+    became = asked.replace(device=engine.loaded.device, dtype=engine.loaded.dtype)
+    pairs = {name: (value, became.as_dict()[name]) for name, value in asked.as_dict().items()}
+    return all(value in pairs[name] for name, value in wanted.as_dict().items())
+
+
+def _on_its_axis(run: Run, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """``samples``, taken while a chunk was remade, where this chunk lies among the others."""
+    if run.request.remake is None:
+        return samples
+    before = sum(c.timing.total_seconds for c in run.chunks[: run.request.remake.chunk])
+    return tuple(dataclasses.replace(sample, seconds=sample.seconds + before) for sample in samples)
+
+
+def load_engine(
+    model: str = "demo-voice",
+    *,
+    folder: str | Path | None = None,
+    load: LoadSettings = LoadSettings(),
+    random_weights: bool = False,
+    **changes: Any,
+) -> Engine:
+    """Load a model once and return the engine that speaks with it. Its runs are saved in ``runs/``.
+
+    ``engine.run(..., save=False)`` saves none.
+
+    Args:
+        model: name in the catalogue.
+        folder: where to look for its files before the caches.
+        load: device and number format.
+        random_weights: build the architecture with random weights, to measure its speed.
+        changes: fields of ``load`` by name: ``load_engine(device="cpu", dtype="fp32")``.
+
+    Raises:
+        ModelError: unknown model.
+        WeightsError: its files are not on this disk, or not what they should be.
+        DeviceError: no such device here.
+        EngineError: this process was forked from one with PyTorch in it.
+    """
+    from workbench.engine.speech import synthesis
+
+    engine = synthesis.load_engine(model, folder=folder, load=load, random_weights=random_weights, **changes)
+    engine.keep = save_run
+    return engine

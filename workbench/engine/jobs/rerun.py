@@ -1,0 +1,124 @@
+"""A saved run spoken again: is it the same wave, and if not, what is different here?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.engine.errors import DeviceError
+from workbench.engine.jobs.pool import EnginePool
+from workbench.engine.runs.store import load_run
+from workbench.engine.speech.requests import SpeechRequest
+from workbench.engine.timing import Progress
+
+if TYPE_CHECKING:  # they import torch
+    from workbench.engine.speech.results import ChunkResult, Run
+    from workbench.engine.speech.synthesis import Engine
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something on which the samples depend, ``then`` as the run recorded it, and ``now``."""
+
+    what: str
+    then: str
+    now: str
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A run beside its second performance.
+
+    Attributes:
+        id: of the run.
+        same: its wave came out again, to the last bit.
+        chunks: for each chunk its index, whether its samples are the same, and their largest difference; None where
+            their numbers differ.
+        differs: versions, machine, threads, device, number format and weights that are not those of the run.
+        unrecorded: what of these is not known of the run, or not here, and so cannot be compared.
+        unknown_settings: names of settings of a newer version, which were not applied.
+    """
+
+    id: str
+    same: bool
+    chunks: tuple[dict[str, Any], ...]
+    differs: tuple[Difference, ...]
+    unrecorded: tuple[str, ...]
+    unknown_settings: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+def rerun(
+    run_id: str,
+    *,
+    pool: EnginePool | None = None,
+    folder: Path | None = None,
+    ref_audio: Path | None = None,
+    on_step: Callable[[Progress], None] | None = None,
+) -> Rerun:
+    """Speak the run again, as it was planned then, and compare. Nothing is saved.
+
+    Args:
+        run_id: of a saved run.
+        pool: engines to use.
+        folder: where to look for the model's files, instead of where the run found them.
+        ref_audio: recording of its voice, for a run that does not hold it.
+        on_step: as in ``Engine.run``.
+
+    Raises:
+        WorkbenchError: the run, its model or its voice is not there.
+    """
+    run, pool = load_run(run_id, trajectories=False), pool or EnginePool()
+    request = run.request.replace(remake=None)
+    if folder is not None:
+        request = request.replace(folder=str(folder.absolute()))
+    if ref_audio is not None:
+        request = request.replace(voice=request.voice.replace(recording=str(ref_audio.absolute())))
+    engine = _engine(pool, request, run)
+    voice = pool.voice(request.voice, engine.loaded.spec.mel)
+    again = engine.fulfil(request, voice, chunks=[c.chunk for c in run.chunks], on_step=on_step)
+    chunks = tuple(_compared(then, now) for then, now in zip(run.chunks, again.chunks, strict=True))
+    unknown = tuple(name for group in run.unknown_settings.values() for name in group)
+    recorded = _recorded(run, again)
+    return Rerun(
+        id=run.id,
+        same=all(c["same"] for c in chunks),
+        chunks=chunks,
+        differs=tuple(one for one in recorded if one.then and one.now and one.then != one.now),
+        unrecorded=tuple(one.what for one in recorded if not (one.then and one.now)),
+        unknown_settings=unknown,
+    )
+
+
+def _engine(pool: EnginePool, request: SpeechRequest, run: Run) -> Engine:
+    """The engine of ``request`` on the device and in the format of ``run``, else as it was asked for."""
+    try:
+        return pool.engine_for(request.replace(load=request.load.replace(device=run.device, dtype=run.dtype)))
+    except DeviceError:  # another machine
+        return pool.engine_for(request)
+
+
+def _compared(then: ChunkResult, now: ChunkResult) -> dict[str, Any]:
+    alike = len(then.wave) == len(now.wave)
+    largest = float(np.abs(then.wave - now.wave).max(initial=0.0)) if alike else None
+    return {
+        "index": then.chunk.index,
+        "same": np.array_equal(then.wave, now.wave),
+        "largest_difference": largest,
+    }
+
+
+def _recorded(then: Run, now: Run) -> list[Difference]:
+    """Everything on which the samples may depend, also what is the same; "" where it is not known."""
+    pairs = [("device", then.device, now.device), ("number format", then.dtype, now.dtype)]
+    names = dict.fromkeys([*now.environment, *then.environment])
+    pairs += [(name, then.environment.get(name, ""), now.environment.get(name, "")) for name in names]
+    pairs += [(f"weights, {kind}", then.weights.get(kind, ""), now.weights.get(kind, "")) for kind in now.weights]
+    return [Difference(*pair) for pair in pairs]

@@ -1,0 +1,87 @@
+"""run.json of every format there was, brought to the present one: a run that was readable stays readable.
+
+To change the format, raise ``FORMAT_VERSION`` and add one function at the end of ``_UPGRADES``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+from workbench.engine.settings import LoadSettings, MelConfig, SynthesisSettings
+from workbench.engine.speech.requests import SpeechRequest
+
+FORMAT_VERSION = 2
+_REQUEST_FIELDS = {field.name for field in dataclasses.fields(SpeechRequest)}
+
+
+def plain(value: object) -> str:
+    """``value`` as a message may quote it: short, and nothing in it is markup."""
+    return re.sub(r"[^\w.+-]", "?", str(value)[:40]) if isinstance(value, (str, int, float)) else type(value).__name__
+
+
+def _to_2(old: dict[str, Any]) -> dict[str, Any]:
+    """Format 1 had no request, and gave the time of the remade chunk for that of the whole run."""
+    remade, rows = old.get("remade_chunk"), old.get("chunks")
+    new = dict(old)
+    is_remade = type(remade) is int and isinstance(rows, list)
+    if is_remade:
+        seconds = [row.get("total_seconds") for row in rows or () if isinstance(row, dict)]
+        spent = [value for value in seconds if isinstance(value, float)]
+        if spent and len(spent) == len(rows or ()):
+            new |= {"total_seconds": sum(spent), "time_to_first_audio_seconds": spent[0]}
+    voice = {"id": old.get("voice_id"), "name": old.get("voice"), "ref_text": old.get("ref_text")}
+    new["request"] = {
+        "text": old.get("text"), "voice": voice, "settings": old.get("settings", {}), "model": old.get("model"),
+        "load": {"dtype": old["dtype"]} if old.get("dtype") in ("fp32", "fp16", "bf16") else {},
+        "sweep": old.get("sweep", ""),
+        "remake": {"run": old.get("parent", ""), "chunk": remade} if is_remade else None,
+    }  # fmt: skip
+    return new
+
+
+_UPGRADES = (_to_2,)  # from format 1 on, each to the next
+
+
+def upgraded(document: dict[str, Any]) -> dict[str, Any]:
+    """``document`` in the present format: what older programs did not write is filled in.
+
+    Raises:
+        ValueError: it is of a newer format, or of none.
+    """
+    version = document.get("format_version")
+    if type(version) is not int or version < 1:
+        raise ValueError(f"format_version is {plain(version)}, which is not known")
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"it was written by a newer version (format {plain(version)}; this one reads up to {FORMAT_VERSION})"
+        )
+    for upgrade in _UPGRADES[version - 1 :]:
+        document = upgrade(document)
+    unwritten = {
+        "environment": {}, "utilisation": [], "loads": {}, "envelope": [], "has_trajectory": False, "weights": {},
+        "mel_config": dataclasses.asdict(MelConfig()),
+    }  # fmt: skip
+    return unwritten | document
+
+
+def lifted(document: dict[str, Any]) -> dict[str, Any]:
+    """``document`` with what lists show taken from its request, and with unknown settings kept apart."""
+    request = document.get("request")
+    if not isinstance(request, dict):
+        return document | {"unknown_settings": {}}
+    request = {name: value for name, value in request.items() if name in _REQUEST_FIELDS}
+    unknown = {}
+    for name, owner in (("settings", SynthesisSettings), ("load", LoadSettings)):
+        if isinstance(given := request.get(name), dict):
+            known = {field.name for field in dataclasses.fields(owner)}
+            unknown[name] = {key: value for key, value in given.items() if key not in known}
+            request[name] = {key: value for key, value in given.items() if key in known}
+    voice, remake = (request[n] if isinstance(request.get(n), dict) else {} for n in ("voice", "remake"))
+    shown = {
+        "model": request.get("model"), "voice": voice.get("name"), "voice_id": voice.get("id"),
+        "ref_text": voice.get("ref_text"), "text": request.get("text"), "sweep": request.get("sweep", ""),
+        "settings": request.get("settings", {}), "parent": remake.get("run", ""), "remade_chunk": remake.get("chunk"),
+    }  # fmt: skip
+    return document | shown | {"request": request, "unknown_settings": {n: v for n, v in unknown.items() if v}}

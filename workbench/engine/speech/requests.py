@@ -1,0 +1,140 @@
+"""What was asked for, as one value that JSON can hold: the job, the command line, a sweep and a worker all take it."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Self
+
+from workbench.engine.errors import SettingsError
+from workbench.engine.settings import LoadSettings, SynthesisSettings
+from workbench.engine.visible import quoted
+
+_KINDS = {str: "a text", int: "a whole number", bool: "true or false"}
+
+
+_kept_hints = lru_cache(typing.get_type_hints)
+
+
+def _hints(owner: Any) -> dict[str, Any]:
+    """Name of each field to its type."""
+    return _kept_hints(owner)
+
+
+class _Value:
+    """A frozen dataclass whose fields are checked when it is made, and that JSON can hold."""
+
+    def __post_init__(self) -> None:
+        for name, hint in _hints(type(self)).items():
+            value = getattr(self, name)
+            if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+                wanted = _KINDS.get(hint, "what it must be")
+                raise SettingsError(
+                    f"{name} is {quoted(value)}, not {wanted}.", remedy=f"Mend {type(self).__name__}.{name}."
+                )
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with ``changes``."""
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Name to value, ready for JSON."""
+        found: dict[str, Any] = dataclasses.asdict(self)  # type: ignore[call-overload]
+        return found
+
+    @classmethod
+    def from_dict(cls, given: Any) -> Self:
+        """The value that ``as_dict`` wrote; a field that is missing has its default.
+
+        Raises:
+            SettingsError: unknown fields, those without a default missing, or values of another type or out of range.
+        """
+        if not isinstance(given, Mapping):
+            raise SettingsError(f"{cls.__name__} is {quoted(given)}, not an object.", remedy="Give its fields by name.")
+        hints = _hints(cls)
+        unknown = [name for name in given if name not in hints]
+        if unknown:
+            raise SettingsError(
+                f"{cls.__name__} has no field {quoted(unknown[0])}.", remedy=f"Known: {', '.join(hints)}."
+            )
+        needed = [f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING]  # type: ignore[arg-type]
+        missing = [name for name in needed if name not in given]
+        if missing:
+            raise SettingsError(f"{cls.__name__}.{missing[0]} is missing.", remedy="Give it a value.")
+        return cls(**{name: _built(hints[name], value) for name, value in given.items()})
+
+
+def _built(hint: Any, value: Any) -> Any:
+    """``value`` as the dataclass that ``hint`` names, if it names one."""
+    kinds: tuple[Any, ...] = typing.get_args(hint) or (hint,)
+    kind: Any = next((k for k in kinds if dataclasses.is_dataclass(k)), None)
+    if kind is None or (value is None and type(None) in kinds):
+        return value
+    return kind.from_dict(value)
+
+
+@dataclass(frozen=True)
+class VoiceRef(_Value):
+    """Which voice, without its samples.
+
+    Attributes:
+        id: as ``Voice.id``; what is found must have it.
+        name: for people.
+        ref_text: what is said in the recording.
+        language: such as "en", or "".
+        recording: file of the recording, prepared (as a run holds it) or as it was recorded; "" for a bundled voice,
+            or for one that is known by its id where the request is spoken.
+    """
+
+    id: str
+    name: str
+    ref_text: str
+    language: str = ""
+    recording: str = ""
+
+
+@dataclass(frozen=True)
+class Remake(_Value):
+    """One chunk of a saved run, spoken again; the others are kept as they are.
+
+    Attributes:
+        run: id of that run.
+        chunk: index of the chunk.
+        seed: of its noise; None keeps the old one.
+        words: instead of its old ones; None keeps these.
+    """
+
+    run: str
+    chunk: int
+    seed: int | None = None
+    words: str | None = None
+
+
+@dataclass(frozen=True)
+class SpeechRequest(_Value):
+    """Everything that decides what is spoken. Another process can speak it from its JSON alone.
+
+    Attributes:
+        text: what to say; where one chunk is remade, what the whole run says.
+        voice: who says it.
+        settings: how.
+        model: name in the catalogue.
+        folder: where its files are looked for before the caches, or "".
+        random_weights: the architecture of the model with random weights.
+        load: where and in which number format the models are built.
+        remake: the chunk that is spoken again; None speaks all of ``text``.
+        sweep: name of the sweep that this belongs to, or "".
+    """
+
+    text: str
+    voice: VoiceRef
+    settings: SynthesisSettings = field(default_factory=SynthesisSettings)
+    model: str = "demo-voice"
+    folder: str = ""
+    random_weights: bool = False
+    load: LoadSettings = field(default_factory=LoadSettings)
+    remake: Remake | None = None
+    sweep: str = ""

@@ -1,0 +1,193 @@
+"""The models and their turn: text and a voice in, one chunk at a time out. Runs are collected in ``synthesis``."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+
+from workbench.engine import rules
+from workbench.engine.errors import SettingsError, VoiceError
+from workbench.engine.logs import pairs
+from workbench.engine.model.loading import Loaded
+from workbench.engine.model.sampling import Flow, solve, text_embedded
+from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech.preparing import Prepared, prepare
+from workbench.engine.speech.results import ChunkResult, note_chunk
+from workbench.engine.speech.text import Chunk, conditioning_text, n_bytes, number_languages, plan_chunks
+from workbench.engine.speech.turns import Turn
+from workbench.engine.speech.voices import Voice
+from workbench.engine.timing import ChunkTiming, Progress, Timeline
+
+log = logging.getLogger("workbench.synthesis")
+_REFERENCES_KEPT = 8
+
+OnStep = Callable[[Progress], None]
+
+
+class Speaker:
+    """Models in memory, used by one thread at a time.
+
+    Args:
+        loaded: from ``loading.load``.
+    """
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self._turn = Turn()
+        self._references: OrderedDict[tuple[str, float], torch.Tensor] = OrderedDict()
+
+    def plan(self, text: str, voice: Voice, settings: SynthesisSettings = SynthesisSettings()) -> list[Chunk]:
+        """The chunks of ``text``, their lengths and warnings, before any synthesis.
+
+        Raises:
+            TextError: the text cannot be spoken by this model.
+            SettingsError: the settings leave no room for it.
+        """
+        prepared = self.prepare(text, voice, settings).check()
+        return plan_chunks(
+            prepared, voice.ref_text, len(voice.audio), settings, self.loaded.spec.mel, self.loaded.window_frames
+        )
+
+    def prepare(self, text: str, voice: Voice, settings: SynthesisSettings = SynthesisSettings()) -> Prepared:
+        """What becomes of ``text`` on its way to this model: changes, offers, numbers as words, what it cannot speak.
+
+        Raises:
+            TextError: a pause without a length.
+        """
+        languages = number_languages(self.loaded.spec.languages, voice.language, settings)
+        return prepare(text, self.loaded.cfm.vocab_char_map, languages, unknown=self.loaded.unknown)
+
+    def synthesize(
+        self,
+        text: str,
+        voice: Voice,
+        settings: SynthesisSettings = SynthesisSettings(),
+        *,
+        chunks: Sequence[Chunk] | None = None,
+        on_step: OnStep | None = None,
+        timeline: Timeline | None = None,
+    ) -> Iterator[ChunkResult]:
+        """Speak ``text``, one chunk at a time, in order.
+
+        Args:
+            text: what to say.
+            voice: who says it.
+            settings: how.
+            chunks: of an earlier ``plan``, or some of them; planned anew if not given.
+            on_step: called before the first and after every ODE step. Raise from it (``errors.Cancelled``) to stop.
+            timeline: where to note the spans.
+
+        Yields:
+            ChunkResult: wave and mel depend on chunk, voice, settings and seed alone, not on the other chunks: equal to
+                the last bit on one machine with one number of threads (``Run.environment["threads"]``). Another
+                number adds up in another order.
+
+        Raises:
+            TextError, SettingsError: before the first chunk.
+            EngineError: called from within ``on_step``, or after a fork.
+        """
+        if chunks is None:
+            chunks = self.plan(text, voice, settings)
+        if voice.mel_config != self.loaded.spec.mel:
+            raise VoiceError(
+                f"The voice {voice.name!r} was prepared for another mel than {self.loaded.spec.name}'s.",
+                remedy="Prepare it with the model's mel configuration.",
+            )
+        timeline = timeline or Timeline(self.loaded.synchronize)
+        keep_bytes = rules.TRAJECTORY_MAX_BYTES // max(len(chunks), 1) if settings.keep_trajectory else 0
+        for position, chunk in enumerate(chunks):
+            report = _stepper(on_step, position, len(chunks))
+            with self._turn:
+                cond = self._reference(voice, settings.target_rms, timeline)
+                result = self._speak(chunk, voice, cond, settings, timeline, report, keep_bytes)
+            log.info(
+                "chunk spoken",
+                extra=pairs(
+                    index=chunk.index,
+                    bytes=chunk.n_bytes,
+                    audio=result.audio_seconds,
+                    took=result.timing.total_seconds,
+                    rtf=result.rtf,
+                ),
+            )
+            yield result
+
+    def decode(self, mel: np.ndarray) -> np.ndarray:
+        """The vocoder alone: float32 [n_samples] of a natural-log ``mel`` [frames, n_mels], at the mel's own level."""
+        with self._turn, torch.inference_mode():
+            on_device = torch.from_numpy(np.array(mel, dtype=np.float32)).to(self.loaded.device)
+            wave: np.ndarray = self.loaded.vocoder.decode(on_device.T[None])[0].cpu().numpy()
+        return wave
+
+    def _as_one_chunk(self, words: str, voice: Voice, settings: SynthesisSettings, old: Chunk) -> Chunk:
+        prepared = self.prepare(words, voice, settings).check()
+        planned = plan_chunks(
+            prepared,
+            voice.ref_text,
+            len(voice.audio),
+            settings.replace(max_chunk_bytes=max(10, min(2000, n_bytes(prepared.said())))),
+            self.loaded.spec.mel,
+            self.loaded.window_frames,
+        )
+        if len(planned) != 1:
+            raise SettingsError(
+                f"The new words do not fit into one chunk (chunk {old.index} has {old.n_bytes} bytes).",
+                remedy="Shorten them.",
+            )
+        return planned[0]
+
+    def _reference(self, voice: Voice, target_rms: float, timeline: Timeline) -> torch.Tensor:
+        """Mel of the reference on the device, computed once for each voice and level."""
+        key = (voice.id, target_rms)
+        if key not in self._references:
+            with timeline.span("reference_mel"):
+                default = SynthesisSettings().target_rms
+                mel = voice.mel if target_rms == default else voice.mel_at(target_rms)
+                self._references[key] = torch.from_numpy(mel.copy()).to(self.loaded.device)
+            while len(self._references) > _REFERENCES_KEPT:
+                self._references.popitem(last=False)
+        self._references.move_to_end(key)
+        return self._references[key]
+
+    def _speak(
+        self,
+        chunk: Chunk,
+        voice: Voice,
+        cond: torch.Tensor,
+        settings: SynthesisSettings,
+        timeline: Timeline,
+        report: Callable[[int, int], None],
+        keep_bytes: int,
+    ) -> ChunkResult:
+        """One chunk: text, ODE, vocoder."""
+        began = timeline.now()
+        with torch.inference_mode():
+            tokens = self.loaded.tokens(conditioning_text(voice.ref_text) + chunk.text)
+            flow = Flow(self.loaded.cfm, cond, tokens, chunk.duration_frames, settings.cfg_strength)
+            with text_embedded(flow):
+                embedded = timeline.now()
+                solution = solve(
+                    flow, settings, chunk.seed, voice.frames, on_step=report, clock=timeline.now, keep_bytes=keep_bytes
+                )
+            solved = timeline.now()
+            wave = self.loaded.vocoder.decode(solution.mel.T[None])[0]
+            wave = (wave / voice.gain(settings.target_rms)).cpu().numpy()
+            mel = solution.mel.cpu().numpy()
+        ended = timeline.now()
+        timing = ChunkTiming(
+            embedded - began, solved - embedded, ended - solved,
+            solution.step_seconds, ended - began, solution.n_evaluations,
+        )  # fmt: skip
+        note_chunk(timeline, chunk.index, began, timing)
+        rate = self.loaded.spec.mel.target_sample_rate
+        return ChunkResult(chunk, chunk.seed, np.ascontiguousarray(wave), mel, solution.trajectory, timing, rate)
+
+
+def _stepper(on_step: OnStep | None, position: int, n_chunks: int) -> Callable[[int, int], None]:
+    if on_step is None:
+        return lambda step, n_steps: None
+    return lambda step, n_steps: on_step(Progress(position, n_chunks, step, n_steps))
