@@ -38,6 +38,7 @@ class Source:
         mel: natural-log mel as the model made it (or is given it), None for a file.
         model_title: what that mel is.
         borders: of chunks, as ``spectra.chunk_borders``.
+        text: what is said; "" if nobody knows.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Source:
     mel: np.ndarray | None = None
     model_title: str = ""
     borders: tuple[tuple[float, float], ...] = ()
+    text: str = ""
 
     @property
     def model(self) -> np.ndarray | None:
@@ -78,10 +80,12 @@ def _of_run(run_id: str, chunk: int | None, version: tuple[int, ...]) -> Source:
     made = "Mel, as the model made it"
     if chunk is not None and 0 <= chunk < len(run.chunks):
         one = run.chunks[chunk]
-        return Source(f"run:{run_id}:{chunk}", f"{title}, chunk {chunk + 1}", one.wave, run.mel_config, one.mel, made)
+        name = f"{title}, chunk {chunk + 1}"
+        key = f"run:{run_id}:{chunk}"
+        return Source(key, name, one.wave, run.mel_config, one.mel, made, text=one.chunk.text)
     lengths = [len(c.wave) for c in run.chunks]
     borders = tuple(spectra.chunk_borders(run.starts, lengths, run.sample_rate))
-    return Source(f"run:{run_id}", title, run.wave, run.mel_config, run.mel, made, borders)
+    return Source(f"run:{run_id}", title, run.wave, run.mel_config, run.mel, made, borders, run.text)
 
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT)
@@ -93,7 +97,9 @@ def of_voice(name: str) -> Source:
     """
     voice = bundled_voice(name)
     title = "Mel, as the model is given it"
-    return Source(f"voice:{voice.id}", f"reference {name}", voice.audio, voice.mel_config, voice.mel, title)
+    return Source(
+        f"voice:{voice.id}", f"reference {name}", voice.audio, voice.mel_config, voice.mel, title, text=voice.ref_text
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT)
@@ -116,7 +122,7 @@ def of_file(name: str, content: bytes) -> Source:
 @st.cache_resource(show_spinner=False, max_entries=_KEPT)
 def measurable(key: str, _source: Source) -> Sound:
     """The source as the measures take it; what they compute is kept with it."""
-    return Sound(_source.wave, _source.config, _source.mel)
+    return Sound(_source.wave, _source.config, _source.mel, _source.text)
 
 
 @st.cache_resource(show_spinner="Analysing the audio", max_entries=_KEPT)
