@@ -12,7 +12,7 @@ from workbench.ui.parts import voice_picker
 def test_one_upload_at_a_time_is_decoded(monkeypatch):
     inside, most = [], []
 
-    def decode(data, words, name):
+    def decode(data, words, name, shorten_pauses):
         inside.append(name)
         most.append(len(inside))
         time.sleep(0.02)

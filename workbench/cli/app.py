@@ -43,8 +43,13 @@ TextArgument = Annotated[str | None, typer.Argument(metavar="[TEXT]", help="What
 TextFile = Annotated[Path | None, typer.Option("--text-file", help="Read the text from a UTF-8 file.")]
 ModelName = Annotated[str, typer.Option("--model", "-m", help="Model of the catalogue, see `workbench models`.")]
 VoiceName = Annotated[str | None, typer.Option("--voice", "-v", help="Bundled voice, see `workbench voices`.")]
-RefAudio = Annotated[Path | None, typer.Option("--ref-audio", help="A recording to imitate (WAV, FLAC, OGG, MP3).")]
+RefAudio = Annotated[
+    Path | None, typer.Option("--ref-audio", help="A recording to imitate (WAV, FLAC, OGG, MP3, m4a).")
+]
 RefText = Annotated[str | None, typer.Option("--ref-text", help="What is said in --ref-audio.")]
+ShortenPauses = Annotated[
+    bool, typer.Option("--shorten-pauses", help="Leave a short pause of each silence of over 1 s in --ref-audio.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the log on standard error.")]
 Clean = Annotated[
@@ -53,7 +58,9 @@ Clean = Annotated[
 Folder = Annotated[Path | None, typer.Option("--folder", help="Look for the model's files here first.")]
 
 
-def choose_voice(name: str | None, ref_audio: Path | None, ref_text: str | None, model: str) -> Voice:
+def choose_voice(
+    name: str | None, ref_audio: Path | None, ref_text: str | None, model: str, shorten_pauses: bool = False
+) -> Voice:
     """The voice of the command line: a bundled one, or a recording with its text."""
     mel = get_model(model).mel
     if ref_audio is None:
@@ -62,7 +69,7 @@ def choose_voice(name: str | None, ref_audio: Path | None, ref_text: str | None,
         return load_voice(name, mel)
     if name is not None:
         raise VoiceError("--voice and --ref-audio exclude each other.", remedy="Give one of them.")
-    return make_voice(ref_audio, ref_text or "", mel_config=mel)
+    return make_voice(ref_audio, ref_text or "", mel_config=mel, shorten_pauses=shorten_pauses)
 
 
 @app.command("synth")
@@ -76,6 +83,7 @@ def synth(
     voice: VoiceName = None,
     ref_audio: RefAudio = None,
     ref_text: RefText = None,
+    shorten_pauses: ShortenPauses = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="WAV, FLAC or OGG. Default: speech.wav, speech-2.wav, ...")
     ] = None,
@@ -95,7 +103,7 @@ def synth(
     text.check_text(wanted)
     path = audio.check_output(out or "speech.wav")
     before = outputs.stamp(path) if out else None  # a name that was given may be overwritten
-    speaker = choose_voice(voice, ref_audio, ref_text, model)
+    speaker = choose_voice(voice, ref_audio, ref_text, model, shorten_pauses)
     _warn(speaker.warnings, f"voice {speaker.name}")
     prepared = _prepared(model, wanted, speaker, settings, folder)
     if clean:
@@ -103,7 +111,15 @@ def synth(
         prepared = _prepared(model, wanted, speaker, settings, folder)
     prepared.check()  # before the model is loaded
     _warn(_remarks(prepared), "text")
-    text.plan_chunks(prepared, speaker.ref_text, len(speaker.audio), settings, get_model(model).mel, _window(model))
+    text.plan_chunks(
+        prepared,
+        speaker.ref_text,
+        len(speaker.audio),
+        settings,
+        get_model(model).mel,
+        _window(model),
+        speaker.pace_samples,
+    )
 
     from workbench.engine.jobs.pool import EnginePool
 
@@ -143,6 +159,7 @@ def plan(
     voice: VoiceName = None,
     ref_audio: RefAudio = None,
     ref_text: RefText = None,
+    shorten_pauses: ShortenPauses = False,
     clean: Clean = False,
     as_json: Json = False,
     settings: SynthesisSettings,
@@ -151,12 +168,14 @@ def plan(
     output.log_to_stderr(False)
     wanted = read_text(words, text_file)
     text.check_text(wanted)
-    speaker = choose_voice(voice, ref_audio, ref_text, model)
+    speaker = choose_voice(voice, ref_audio, ref_text, model, shorten_pauses)
     mel = get_model(model).mel
     prepared = _prepared(model, wanted, speaker, settings)
     if clean:
         prepared = _prepared(model, prepared.cleaned, speaker, settings)
-    chunks = text.plan_chunks(prepared, speaker.ref_text, len(speaker.audio), settings, mel, _window(model))
+    chunks = text.plan_chunks(
+        prepared, speaker.ref_text, len(speaker.audio), settings, mel, _window(model), speaker.pace_samples
+    )
     rows: list[dict[str, Any]] = [
         {"index": c.index, "text": c.text, "written": c.written or c.text, "n_bytes": c.n_bytes,
          "planned_seconds": c.planned_seconds,
@@ -167,7 +186,8 @@ def plan(
     for row in rows:
         found = dict.fromkeys(c.before for c in prepared.lacking if row["start"] <= c.start < row["end"])
         row["warnings"] += [f"the vocabulary lacks {', '.join(map(repr, found))}"] if found else []
-    budget = text.byte_budget(speaker.ref_text, speaker.seconds, settings)
+    pace = speaker.pace_samples / mel.target_sample_rate
+    budget = text.byte_budget(speaker.ref_text, speaker.seconds, settings, pace)
     document = {"voice": speaker.name, "voice_warnings": list(speaker.warnings), "budget_bytes": budget,
                 "reference_seconds": speaker.seconds, "chunks": rows, "remarks": list(_remarks(prepared)),
                 "changes": [c.as_dict() for c in prepared.changes],

@@ -23,5 +23,6 @@ REFERENCE_RATES_HZ = (1_000, 1_000_000)  # below, no speech is left; above, no d
 REFERENCE_MAX_PEAK = 1_000.0  # 60 dB above full scale; a float file beyond this holds no sound
 TEXT_MAX_BYTES = 2**24  # twenty novels: more is no text to be spoken
 SENTENCE_MAX_BYTES = 4096  # a longer one is parted nowhere that makes sense: it is not prose
-BYTES_PER_SECOND_RANGE = (4.0, 40.0)  # outside of it a reference and its text hardly belong together
+REFERENCE_RMS = 0.1  # upstream's level of a reference, -20 dBFS
+PACE_RANGE = (0.35, 1.7)  # times the usual pace of its script; outside, a reference and its text hardly belong together
 TRAJECTORY_MAX_BYTES = 256 * 2**20  # for a whole run

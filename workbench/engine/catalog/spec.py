@@ -38,7 +38,8 @@ class ModelSpec:
         about_bytes: size of the weights as the Hub's page rounds it; None if unknown.
         license_note: the licence in each source, if they disagree.
         not_runnable: why the workbench cannot run it; empty if it can.
-        note: further remarks.
+        note: anything else worth knowing.
+        frame: what the model was trained to find before and after what is said, reference included.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ModelSpec:
     license_note: str = ""
     not_runnable: str = ""
     note: str = ""
+    frame: tuple[str, str] = ("", "")
 
     @property
     def url(self) -> str:

@@ -14,7 +14,7 @@ from workbench.engine import rules
 from workbench.engine.errors import AudioError, OutputError
 from workbench.engine.files import outputs
 from workbench.engine.files.places import user_path
-from workbench.engine.signal.decoding import Source, decode
+from workbench.engine.signal.decoding import Recording, Source, decode
 from workbench.engine.visible import quoted
 
 SILENT_RMS = 1e-4  # -80 dBFS; a recording below this is silent
@@ -31,6 +31,32 @@ def decibels(level: float) -> float:
     return float(20 * np.log10(max(level, 1e-10)))
 
 
+def read_recording(
+    source: Source,
+    sample_rate: int,
+    *,
+    name: str | None = None,
+    max_seconds: float = rules.REFERENCE_MAX_FILE_SECONDS,
+) -> Recording:
+    """Read a recording of any rate and channel count as mono float32 [n_samples] at ``sample_rate``, and what is odd.
+
+    Args:
+        source: path, the bytes of a file, or an open binary file: WAV, FLAC, OGG, MP3 and what else libsndfile knows;
+            m4a, AAC, WebM and AMR where the package av is installed.
+        sample_rate: Hz of the result; resampled by soxr at its high quality.
+        name: what to call it in messages, where ``source`` is not a path.
+        max_seconds: a longer recording is refused, where its header is honest before it is decoded.
+
+    Raises:
+        AudioError: as ``decoding.decode``, or the recording is silent.
+    """
+    title = name or (Path(source).name if isinstance(source, str | Path) else "the recording")
+    found = decode(source, sample_rate, title, max_seconds)
+    if found.level < SILENT_RMS:
+        raise AudioError(f"{title} is silent ({decibels(found.level):.0f} dBFS).", remedy="Use a recording of speech.")
+    return found
+
+
 def read_audio(
     source: Source,
     sample_rate: int,
@@ -38,22 +64,8 @@ def read_audio(
     name: str | None = None,
     max_seconds: float = rules.REFERENCE_MAX_FILE_SECONDS,
 ) -> np.ndarray:
-    """Read a recording of any rate and channel count as mono float32 [n_samples] at ``sample_rate``.
-
-    Args:
-        source: path, bytes of a file, or an open binary file: WAV, FLAC, OGG, MP3 and others that libsndfile reads.
-        sample_rate: Hz of the result; soxr resamples in high quality.
-        name: name for messages if ``source`` is not a path.
-        max_seconds: a longer recording is refused, before decoding if its header states the length.
-
-    Raises:
-        AudioError: as ``decoding.decode``, or the recording is silent.
-    """
-    title = name or (Path(source).name if isinstance(source, str | Path) else "the recording")
-    wave, level = decode(source, sample_rate, title, max_seconds)
-    if level < SILENT_RMS:
-        raise AudioError(f"{title} is silent ({decibels(level):.0f} dBFS).", remedy="Use a recording of speech.")
-    return wave
+    """The wave of ``read_recording``."""
+    return read_recording(source, sample_rate, name=name, max_seconds=max_seconds).wave
 
 
 def resample(wave: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
@@ -101,13 +113,13 @@ def clip_at_silence(
     low, high = int(min_seconds * 100), int(max_seconds * 100)
     level = levels(wave, sample_rate)[low:high]
     smooth = np.convolve(10 ** (level / 10), np.ones(10) / 10, mode="valid")  # mean power of 100 ms
-    pauses = _runs(10 * np.log10(np.maximum(smooth, 1e-20)) < -40)
+    pauses = runs(10 * np.log10(np.maximum(smooth, 1e-20)) < -40)
     start, end = max(pauses, key=lambda run: run[1] - run[0]) if pauses else (int(smooth.argmin()),) * 2
     return wave[: (low + (start + end) // 2 + 5) * window]
 
 
-def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
-    """(first index, last index + 1) of each run of True in ``mask``."""
+def runs(mask: np.ndarray) -> list[tuple[int, int]]:
+    """(first, last + 1) of each run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 

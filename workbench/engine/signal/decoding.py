@@ -1,4 +1,8 @@
-"""Decode any recording block by block to one channel. Memory depends on the result, not on the file."""
+"""Any recording, decoded block by block to one channel: memory follows from the result, not from the file.
+
+What is odd about it is said in words (``Recording.notes``), never mended in silence: a file that is cut short, channels
+that cancel, samples at a ceiling.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,11 +21,32 @@ import soxr
 
 from workbench.engine import rules
 from workbench.engine.errors import AudioError, reason_of
+from workbench.engine.signal import foreign
+from workbench.engine.signal.containers import Container, Patched, inspect
 
 Source = str | Path | bytes | BinaryIO
 _BLOCK_VALUES = 2**18  # frames x channels read at once: 1 MiB of float32
+_SMALL_VALUES = 2**10
 _UNKNOWN_FRAMES = 2**62  # libsndfile counts a stream without a length as 2**63 - 1 frames
 _ANOTHER = "Use another file."
+_CANCELLED = 0.5  # of the power that channels have which know nothing of each other: half of it is lost in the mix
+_CEILING = 1e-3  # part of the samples that lie flat at the loudest value
+Stream = tuple[int, int, int, Iterator[np.ndarray]]  # rate, channels, frames it claims or 0, float32 [n, channels]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a sound file holds.
+
+    Attributes:
+        wave: float32 [n_samples], mono, at the rate that was asked for.
+        level: root mean square of the recording before resampling, its constant part apart.
+        notes: what is odd about it, in words.
+    """
+
+    wave: np.ndarray
+    level: float
+    notes: tuple[str, ...] = ()
 
 
 class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
@@ -46,33 +72,85 @@ class _Bytes(io.BytesIO):
             return self.tell()
 
 
-def decode(source: Source, sample_rate: int, title: str, max_seconds: float) -> tuple[np.ndarray, float]:
-    """Decode ``source`` to mono at ``sample_rate``.
+def decode(source: Source, sample_rate: int, title: str, max_seconds: float) -> Recording:
+    """Decode ``source`` to mono at ``sample_rate``: the mean of its channels, or the loudest where they cancel.
 
     Memory is bounded by ``max_seconds`` of the result, whatever rate, channels and length the file states: twice the
     result and some blocks of 1 MiB, 120 MB for ten minutes at 24 kHz.
 
-    Returns:
-        The wave, float32 [n_samples], and the root mean square of the recording before resampling.
-
     Raises:
-        AudioError: the file is missing, empty, not audio, too long, without samples or not finite, or its rate is
-            out of range.
+        AudioError: missing, empty, not audio, too long, of an odd rate, without samples, or not finite; or of a kind
+            that needs the package av, where that is not installed.
     """
     with _opened(source, title) as file:
-        try:
-            with _Forward(file, closefd=False) as sound:
-                return _read(sound, sample_rate, title, max_seconds)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(
-                f"{title} is not audio that can be read ({error.error_string.strip().rstrip('.')}).",
-                remedy="Use WAV, FLAC, OGG or MP3.",
-            ) from error
+        found = inspect(file)
+        wave, heard = _decoded(file, found, sample_rate, title, max_seconds, None)
+        small = bool(heard.failed)  # once more, as far as it goes
+        if small:
+            wave, heard = _decoded(file, found, sample_rate, title, max_seconds, None, small)
+            if not heard.n_frames:
+                raise AudioError(f"{title} is not audio that can be read ({heard.failed}).", remedy=_ANOTHER)
+        notes = [found.missing] if found.missing else []
+        if heard.stopped and not notes:
+            notes += [f"the file is cut short or damaged: {heard.stopped}"]
+        if heard.cancels:
+            wave, heard = _decoded(file, found, sample_rate, title, max_seconds, loudest := heard.loudest, small)
+            notes += [f"its channels cancel each other when mixed: channel {loudest + 1}, the louder one, is used"]
+        if heard.flat > _CEILING:
+            notes += [
+                f"the recording is clipped ({heard.flat:.1%} of its samples lie at a ceiling): it sounds distorted"
+            ]
+        return Recording(wave, heard.level, tuple(notes))
+
+
+def _decoded(
+    file: BinaryIO,
+    found: Container,
+    sample_rate: int,
+    title: str,
+    max_seconds: float,
+    channel: int | None,
+    small: bool = False,
+) -> tuple[np.ndarray, _Heard]:
+    """One pass over ``file``; in ``small`` blocks where it cannot be read to its end: what fails is a whole block."""
+    file.seek(0)
+    if found.kind:
+        with foreign.opened(file, found, title) as stream:
+            return _read(stream, sample_rate, title, max_seconds, channel)
+    try:
+        descriptor = None if found.patch else _descriptor(file)
+        with _Forward(Patched(file, found.patch) if descriptor is None else descriptor, closefd=False) as sound:
+            stream = (
+                sound.samplerate,
+                sound.channels,
+                sound.frames,
+                _blocks(sound, _SMALL_VALUES if small else _BLOCK_VALUES),
+            )
+            return _read(stream, sample_rate, title, max_seconds, channel)
+    except soundfile.LibsndfileError as error:
+        why = found.missing or error.error_string.strip().rstrip(".")
+        raise AudioError(
+            f"{title} is not audio that can be read ({why}).", remedy="Use WAV, FLAC, OGG or MP3."
+        ) from error
+
+
+def _descriptor(file: BinaryIO) -> int | None:
+    """Of a file on disk, which libsndfile then reads itself."""
+    try:
+        return file.fileno()
+    except OSError:
+        return None
+
+
+def _blocks(sound: _Forward, n_values: int) -> Iterator[np.ndarray]:
+    n_frames = max(1, n_values // sound.channels)
+    while len(block := sound.read(n_frames, dtype="float32", always_2d=True)):
+        yield block
 
 
 @contextmanager
-def _opened(source: Source, title: str) -> Iterator[int | BinaryIO]:
-    """Open ``source`` for libsndfile: the descriptor of a regular file, or bytes."""
+def _opened(source: Source, title: str) -> Iterator[BinaryIO]:
+    """A regular file, or bytes."""
     if not isinstance(source, str | Path):
         data = source if isinstance(source, bytes) else source.read(rules.REFERENCE_MAX_FILE_BYTES + 1)
         if len(data) > rules.REFERENCE_MAX_FILE_BYTES:
@@ -94,8 +172,8 @@ def _opened(source: Source, title: str) -> Iterator[int | BinaryIO]:
     try:
         _check_regular(os.fstat(handle), source)
         _check_kind(os.read(handle, 2), title)
-        os.lseek(handle, 0, os.SEEK_SET)
-        yield handle
+        with open(handle, "rb", buffering=0, closefd=False) as file:
+            yield file
     finally:
         os.close(handle)
 
@@ -115,45 +193,112 @@ def _check_kind(first: bytes, title: str) -> None:
         raise AudioError(f"{title} is a MIDI sample dump.", remedy="Use WAV, FLAC, OGG or MP3.")
 
 
-def _read(sound: _Forward, sample_rate: int, title: str, max_seconds: float) -> tuple[np.ndarray, float]:
-    rate, channels = sound.samplerate, sound.channels
+class _Heard:
+    """What is noted of a recording while it passes by, block after block."""
+
+    def __init__(self, channels: int) -> None:
+        self.n_frames = 0
+        self.stopped = self.failed = ""
+        self._sum = self._power = 0.0
+        self._sums, self._powers = np.zeros(channels), np.zeros(channels)
+        self._peak, self._n_flat = 0.0, 0
+
+    def add(self, block: np.ndarray, mono: np.ndarray) -> None:
+        """A block [n, channels] and what was made of it [n]."""
+        self.n_frames += len(block)
+        self._sum += float(mono.sum())
+        self._power += float(mono @ mono)
+        if block.shape[1] > 1:
+            self._sums += block.sum(axis=0, dtype=np.float64)
+            self._powers += np.square(block, dtype=np.float64).sum(axis=0)
+        self._add_flat(mono)
+
+    def _add_flat(self, mono: np.ndarray) -> None:
+        """Count the samples that lie beside two equal ones at the loudest value so far."""
+        sizes = np.abs(mono)
+        peak = float(sizes.max())
+        if peak > 1.01 * self._peak:
+            self._peak, self._n_flat = peak, 0
+        flat = (mono[1:-1] == mono[:-2]) & (mono[1:-1] == mono[2:]) & (sizes[1:-1] > 0.99 * self._peak)
+        self._n_flat += int(flat.sum())
+
+    @property
+    def level(self) -> float:
+        """Root mean square of what was made of it, the constant part apart."""
+        return float(np.sqrt(max(0.0, self._power / self.n_frames - (self._sum / self.n_frames) ** 2)))
+
+    @property
+    def flat(self) -> float:
+        """Part of the samples that lie flat at the loudest value."""
+        return self._n_flat / self.n_frames
+
+    @property
+    def _variances(self) -> np.ndarray:
+        return np.maximum(0, self._powers / self.n_frames - np.square(self._sums / self.n_frames))
+
+    @property
+    def loudest(self) -> int:
+        """Index of the channel with most power."""
+        return int(self._variances.argmax())
+
+    @property
+    def cancels(self) -> bool:
+        """Has their mean less than half the power that channels leave which know nothing of each other?"""
+        alone = float(self._variances.sum()) / len(self._variances) ** 2
+        return len(self._variances) > 1 and self.level**2 < _CANCELLED * alone
+
+
+def _read(
+    stream: Stream, sample_rate: int, title: str, max_seconds: float, channel: int | None
+) -> tuple[np.ndarray, _Heard]:
+    """The wave of ``channel``, or of all mixed, and what was noted."""
+    rate, channels, claimed, blocks = stream
     low, high = rules.REFERENCE_RATES_HZ
-    if not low <= rate <= high:
+    if rate and not low <= rate <= high:
         raise AudioError(
             f"{title} has {rate:,} samples a second.", remedy=f"Use a recording of {low:,} to {high:,} Hz."
         )
-    claimed = sound.frames if 0 < sound.frames < _UNKNOWN_FRAMES else 0
-    _check_length(claimed, sound, title, max_seconds)
-    resampler = None if rate == sample_rate else soxr.ResampleStream(rate, sample_rate, 1, "float32", "HQ")
-    waves, n_frames, power = [], 0, 0.0
-    while len(block := sound.read(max(1, _BLOCK_VALUES // channels), dtype="float32", always_2d=True)):
-        n_frames += len(block)
-        _check_length(n_frames, sound, title, max_seconds, more=True)
-        _check_values(block, title)
-        mono = block.mean(axis=1, dtype=np.float64)
-        power += float(mono @ mono)
-        mono = mono.astype(np.float32)
-        waves.append(resampler.resample_chunk(mono) if resampler else mono)
-    if resampler and n_frames:
+    claimed = claimed if 0 < claimed < _UNKNOWN_FRAMES else 0
+    _check_length(claimed, rate, channels, title, max_seconds)
+    resampler = None if rate in (0, sample_rate) else soxr.ResampleStream(rate, sample_rate, 1, "float32", "HQ")
+    waves, heard = [], _Heard(channels)
+    try:
+        for block in blocks:
+            _check_length(heard.n_frames + len(block), rate, channels, title, max_seconds, more=True)
+            _check_values(block, title)
+            mono = block.mean(axis=1, dtype=np.float64) if channel is None else block[:, channel].astype(np.float64)
+            heard.add(block, mono)
+            mono = mono.astype(np.float32)
+            waves.append(resampler.resample_chunk(mono) if resampler else mono)
+    except soundfile.LibsndfileError as error:
+        if heard.n_frames >= claimed or not claimed:
+            raise
+        heard.failed = error.error_string
+    if not heard.n_frames and not heard.failed:
+        raise AudioError(f"{title} holds no samples.", remedy=_ANOTHER)
+    if not heard.n_frames:
+        return np.zeros(0, np.float32), heard
+    if heard.n_frames < 0.99 * claimed - rate * 0.1:
+        heard.stopped = f"{heard.n_frames / rate:.1f} of {claimed / rate:.1f} s can be read"
+    if resampler:
         waves.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
     if not any(len(wave) for wave in waves):  # a few samples of a high rate may be less than one of the model's
         raise AudioError(f"{title} holds no samples.", remedy=_ANOTHER)
-    return np.concatenate(waves), float(np.sqrt(power / n_frames))
+    return np.concatenate(waves), heard
 
 
-def _check_length(frames: int, sound: _Forward, title: str, max_seconds: float, *, more: bool = False) -> None:
-    """Raise AudioError for too many ``frames``; ``more``: they were counted so far, and the file may go on."""
+def _check_length(frames: int, rate: int, channels: int, title: str, max_seconds: float, *, more: bool = False) -> None:
+    """Refuse ``frames`` that are too many; ``more``: they were counted, and it may go on."""
     words = "more than " if more else ""
-    if frames > max_seconds * sound.samplerate:
+    if frames > max_seconds * rate:
         raise AudioError(
-            f"{title} is {words}{frames / sound.samplerate:.0f} s long, more than the {max_seconds:.0f} s that are "
-            "read.",
+            f"{title} is {words}{frames / rate:.0f} s long, more than the {max_seconds:.0f} s that are read.",
             remedy="Cut out the part you need.",
         )
-    if frames * sound.channels > rules.REFERENCE_MAX_VALUES:
+    if frames * channels > rules.REFERENCE_MAX_VALUES:
         raise AudioError(
-            f"{title} holds {words}{frames * sound.channels:,} samples ({sound.channels} channels at "
-            f"{sound.samplerate:,} Hz), more than the {rules.REFERENCE_MAX_VALUES:,} that are read.",
+            f"{title} holds {words}{frames * channels:,} samples ({channels} channels at {rate:,} Hz), more than the "
+            f"{rules.REFERENCE_MAX_VALUES:,} that are read.",
             remedy="Cut out the part you need, or save it as mono at 48,000 Hz.",
         )
 

@@ -49,8 +49,9 @@ class Speaker:
         """
         prepared = self.prepare(text, voice, settings).check()
         return plan_chunks(
-            prepared, voice.ref_text, len(voice.audio), settings, self.loaded.spec.mel, self.loaded.window_frames
-        )
+            prepared, voice.ref_text, len(voice.audio), settings, self.loaded.spec.mel, self.loaded.window_frames,
+            voice.pace_samples,
+        )  # fmt: skip
 
     def prepare(self, text: str, voice: Voice, settings: SynthesisSettings = SynthesisSettings()) -> Prepared:
         """What becomes of ``text`` on its way to this model: changes, offers, numbers as words, what it cannot speak.
@@ -132,6 +133,7 @@ class Speaker:
             settings.replace(max_chunk_bytes=max(10, min(2000, n_bytes(prepared.said())))),
             self.loaded.spec.mel,
             self.loaded.window_frames,
+            voice.pace_samples,
         )
         if len(planned) != 1:
             raise SettingsError(

@@ -115,20 +115,27 @@ def conditioning_text(ref_text: str) -> str:
     return ref_text + " " if _ends_in_one_byte(ref_text) else ref_text
 
 
-def byte_budget(ref_text: str, ref_seconds: float, chosen: SynthesisSettings) -> int:
+def byte_budget(ref_text: str, ref_seconds: float, chosen: SynthesisSettings, pace_seconds: float | None = None) -> int:
     """Bytes a chunk may have: the user's, or upstream's formula.
 
     Upstream (``utils_infer.infer_process``): what the reference's pace lets pass in the 22 s that reference and chunk
-    share. Differs from upstream: never below 10 bytes, where a reference of 22 s made every clause its own chunk.
+    share. Differs from upstream: never below 10 bytes, where a reference of 22 s made every clause its own chunk;
+    the pace is that of ``pace_seconds``, the reference without its long silences.
     """
     if chosen.max_chunk_bytes is not None:
         return chosen.max_chunk_bytes
-    pace = n_bytes(conditioning_text(ref_text)) / ref_seconds
+    pace = n_bytes(conditioning_text(ref_text)) / (pace_seconds or ref_seconds)
     return max(rules.SHORT_TEXT_BYTES, int(pace * (rules.CHUNK_WINDOW_SECONDS - ref_seconds) * chosen.speed))
 
 
 def _total_frames(
-    text: str, ref_text: str, ref_hops: int, chosen: SynthesisSettings, fix_seconds: float | None, mel: MelConfig
+    text: str,
+    ref_text: str,
+    ref_hops: int,
+    pace_hops: int,
+    chosen: SynthesisSettings,
+    fix_seconds: float | None,
+    mel: MelConfig,
 ) -> int:
     """Frames of reference and chunk together, by upstream's rule (``utils_infer._infer_basic``)."""
     if fix_seconds is not None:
@@ -136,7 +143,7 @@ def _total_frames(
     # upstream replaces the user's speed for short texts; here it scales it, which is the same at the default
     slow = rules.SHORT_TEXT_SPEED if n_bytes(text) < rules.SHORT_TEXT_BYTES else 1.0
     ref_bytes = n_bytes(conditioning_text(ref_text))
-    return ref_hops + int(ref_hops / ref_bytes * n_bytes(text) / (chosen.speed * slow))
+    return ref_hops + int(pace_hops / ref_bytes * n_bytes(text) / (chosen.speed * slow))
 
 
 def _fixed_seconds(
@@ -157,6 +164,7 @@ def plan_chunks(
     chosen: SynthesisSettings,
     mel: MelConfig = MelConfig(),
     window_frames: int = 8192,
+    pace_samples: int | None = None,
 ) -> list[Chunk]:
     """Everything about the chunks of ``text`` that can be known before a model is loaded.
 
@@ -167,6 +175,7 @@ def plan_chunks(
         chosen: the settings.
         mel: of the model.
         window_frames: mel frames the model has positions for; no chunk is planned longer than this.
+        pace_samples: ``ref_samples`` without long silences (``Voice.pace_samples``), which tell how fast it speaks.
 
     Raises:
         SettingsError: ``fix_duration`` leaves no time beside the reference, or the reference fills the window.
@@ -174,9 +183,11 @@ def plan_chunks(
     """
     prepared = text if isinstance(text, Prepared) else prepare(text)
     ref_hops, ref_frames = ref_samples // mel.hop_length, mel.frames_of(ref_samples)
+    pace_samples = ref_samples if pace_samples is None else pace_samples
+    pace_hops, rate = pace_samples // mel.hop_length, mel.target_sample_rate
     budget = min(
-        byte_budget(ref_text, ref_samples / mel.target_sample_rate, chosen),
-        _window_bytes(ref_text, ref_hops, chosen, window_frames),
+        byte_budget(ref_text, ref_samples / rate, chosen, pace_samples / rate),
+        _window_bytes(ref_text, ref_hops, pace_hops, chosen, window_frames),
     )
     pieces, pauses = _pieces_and_pauses(prepared, budget)
     texts = [prepared.said(low, high) for low, high in pieces]
@@ -184,7 +195,7 @@ def plan_chunks(
     fixed = _fixed_seconds(sizes, pauses, ref_hops / mel.frames_per_second, chosen)
     chunks = []
     for index, (said, fix_seconds) in enumerate(zip(texts, fixed, strict=True)):
-        frames = _total_frames(said, ref_text, ref_hops, chosen, fix_seconds, mel)
+        frames = _total_frames(said, ref_text, ref_hops, pace_hops, chosen, fix_seconds, mel)
         if fix_seconds is not None and not ref_frames + 1 < frames <= window_frames:
             low, high = ref_frames / mel.frames_per_second, window_frames / mel.frames_per_second
             raise SettingsError(
@@ -231,9 +242,9 @@ def _pieces_and_pauses(prepared: Prepared, budget: int) -> tuple[list[tuple[int,
     return pieces, pauses
 
 
-def _window_bytes(ref_text: str, ref_hops: int, chosen: SynthesisSettings, window_frames: int) -> int:
+def _window_bytes(ref_text: str, ref_hops: int, pace_hops: int, chosen: SynthesisSettings, window_frames: int) -> int:
     """Bytes that fit into the model's window beside the reference."""
-    frames_per_byte = ref_hops / n_bytes(conditioning_text(ref_text)) / chosen.speed
+    frames_per_byte = pace_hops / n_bytes(conditioning_text(ref_text)) / chosen.speed
     fits = int((window_frames - ref_hops - 2) / frames_per_byte)
     if fits < rules.SHORT_TEXT_BYTES:
         raise SettingsError(

@@ -20,8 +20,10 @@ from workbench.engine.errors import AudioError, VoiceError
 from workbench.engine.logs import pairs
 from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.signal import audio as sound
+from workbench.engine.signal import quality
 from workbench.engine.signal.decoding import Source
 from workbench.engine.signal.mel import mel_spectrogram
+from workbench.engine.speech.pace import usual_seconds
 from workbench.engine.speech.requests import VoiceRef
 from workbench.engine.speech.text import is_unicode, n_bytes
 from workbench.engine.visible import quoted
@@ -67,7 +69,7 @@ class Voice:
         ref_text: what is said, ending in punctuation.
         audio: float32 [n_samples] at ``mel_config.target_sample_rate``, at its own level.
         rms: level of ``audio``.
-        warnings: what will probably go wrong, in words.
+        warnings: what was odd about the recording, and what will probably go wrong, in words.
         preparation_seconds: what reading and preparing it took, its mel apart.
         recording: file it was read from, or "" if it came in memory or with the project.
     """
@@ -87,6 +89,18 @@ class Voice:
     def ref(self) -> VoiceRef:
         """This voice as a request names it."""
         return VoiceRef(self.id, self.name, self.ref_text, self.language, self.recording)
+
+    @cached_property
+    def pace_samples(self) -> int:
+        """Samples of ``audio`` that tell how fast it speaks: all, but what is too much of each long pause."""
+        rate = self.mel_config.target_sample_rate
+        return quality.pace_samples(len(self.audio), quality.long_pauses(self.audio, rate), rate)
+
+    @property
+    def long_pauses(self) -> tuple[tuple[float, float], ...]:
+        """(start, length) in seconds of the silences in ``audio`` of more than a second."""
+        rate = self.mel_config.target_sample_rate
+        return tuple((first / rate, (end - first) / rate) for first, end in quality.long_pauses(self.audio, rate))
 
     @property
     def seconds(self) -> float:
@@ -119,23 +133,38 @@ def make_voice(
     name: str | None = None,
     language: str = "",
     mel_config: MelConfig = MelConfig(),
+    shorten_pauses: bool = False,
 ) -> Voice:
     """Prepare a voice from any recording and its words, as upstream's ``preprocess_ref_audio_text`` does.
 
     Mono, resampled, clipped at a pause if over 12 s, silence at both ends cut, 50 ms of silence appended.
 
+    Args:
+        source: path, bytes or open file.
+        ref_text: what is said in it.
+        name: for people; the file's by default.
+        language: ISO 639-1 code, if known.
+        mel_config: of the model.
+        shorten_pauses: leave a short pause of each silence of more than a second.
+
     Raises:
-        AudioError: the recording cannot be used (see ``audio.read_audio``), or is too short.
+        AudioError: the recording cannot be used (see ``audio.read_recording``), or is too short.
         VoiceError: no text. Unlike upstream, no speech recogniser is run in its place: that would be a download.
+
+    Differs from upstream: a constant offset is removed before the ends are cut; channels that cancel each other are
+    not mixed; long silences do not slow the pace (``Voice.pace_samples``). All of it is said in ``warnings``, and a
+    clean recording stays as it is.
     """
     began = time.perf_counter()
     title = name or (Path(source).stem if isinstance(source, (str, Path)) else "recording")
     text = _checked_words(ref_text, title)
     rate = mel_config.target_sample_rate
     shown = Path(source).name if isinstance(source, (str, Path)) else title
-    whole = sound.read_audio(source, rate, name=shown)
+    recording = sound.read_recording(source, rate, name=shown)
+    audible, notes = _mended(recording.wave, rate)
+    whole = _within(audible, rate, shorten_pauses)
     clipped = sound.clip_at_silence(whole, rate)
-    trimmed = sound.trim_edges(clipped, rate)
+    trimmed = quality.trimmed(clipped, rate)
     if len(trimmed) < rules.REFERENCE_MIN_SECONDS * rate:
         raise AudioError(
             f"{shown} holds {len(trimmed) / rate * 1000:.0f} ms of sound, too little to imitate.",
@@ -143,13 +172,22 @@ def make_voice(
         )
     wave = np.concatenate([trimmed, np.zeros(round(rules.REFERENCE_TAIL_SECONDS * rate), np.float32)])
     text = text if text[-1] in ".!?。！？…" else text.rstrip(",;:，；：") + "."
+    pauses = quality.long_pauses(wave, rate)
+    told = (
+        *recording.notes,
+        *notes,
+        *_told_of_pauses(pauses, rate),
+        *_warnings(whole, clipped, wave, text, pauses, rate),
+    )
+    # a clipped recording is named once, by the reader, which sees it before it is resampled
+    told = told if not any("clipped (" in t for t in told) else tuple(t for t in told if "clipped at full" not in t)
     voice = Voice(
         _identity(wave, text),
         title,
         text,
         wave,
         sound.rms(wave),
-        _warnings(whole, clipped, wave, text, rate),
+        told,
         language,
         mel_config,
         time.perf_counter() - began,
@@ -157,6 +195,38 @@ def make_voice(
     )
     log.info("voice prepared", extra=pairs(id=voice.id[:12], seconds=voice.seconds, took=voice.preparation_seconds))
     return voice
+
+
+def _mended(wave: np.ndarray, rate: int) -> tuple[np.ndarray, list[str]]:
+    """``wave`` around 0 and below full scale, and what was done, in words."""
+    notes = []
+    peak = float(np.abs(wave).max())
+    if peak > quality.FULL_SCALE_PEAK:
+        notes.append(f"the recording reaches {peak:.3g} times full scale; it was lowered to full scale")
+        wave = wave / np.float32(peak)
+    wave, offset = quality.without_offset(wave, rate)
+    if offset:
+        notes.append(f"the recording has a constant offset of {offset:+.3f} of full scale; it was removed")
+    return wave, notes
+
+
+def _within(wave: np.ndarray, rate: int, shorten: bool) -> np.ndarray:
+    """``wave`` before it is clipped: without long silence at its ends where that takes the room of words."""
+    if len(wave) > rules.REFERENCE_MAX_SECONDS * rate:
+        inner = quality.trimmed(wave, rate)
+        wave = inner if len(wave) - len(inner) > rate else wave
+    return quality.shortened(wave, quality.long_pauses(wave, rate), rate) if shorten else wave
+
+
+def _told_of_pauses(pauses: list[tuple[int, int]], rate: int) -> list[str]:
+    if not pauses:
+        return []
+    places = ", ".join(f"{(end - first) / rate:.1f} s at {first / rate:.1f} s" for first, end in pauses[:3])
+    more = f" and {len(pauses) - 3} more" if len(pauses) > 3 else ""
+    return [
+        f"long silence in the recording: {places}{more}; it does not count for the pace, but the model may imitate it: "
+        "have it shortened (--shorten-pauses on the command line)"
+    ]
 
 
 def _checked_words(ref_text: str, title: str) -> str:
@@ -185,7 +255,9 @@ def _identity(wave: np.ndarray, text: str) -> str:
     return hashlib.sha256(wave.tobytes() + b"\0" + text.encode()).hexdigest()
 
 
-def _warnings(whole: np.ndarray, clipped: np.ndarray, wave: np.ndarray, text: str, rate: int) -> tuple[str, ...]:
+def _warnings(
+    whole: np.ndarray, clipped: np.ndarray, wave: np.ndarray, text: str, pauses: list[tuple[int, int]], rate: int
+) -> list[str]:
     found = []
     seconds = len(wave) / rate
     if len(clipped) < len(whole):
@@ -195,15 +267,20 @@ def _warnings(whole: np.ndarray, clipped: np.ndarray, wave: np.ndarray, text: st
         )
     if seconds < 2:
         found.append(f"{seconds:.1f} s of reference: 3 to 10 s imitate better")
-    pace, (low, high) = n_bytes(text) / seconds, rules.BYTES_PER_SECOND_RANGE
-    if not low <= pace <= high:
-        found.append(
-            f"{pace:.0f} bytes of text per second of reference, usual are {low:.0f} to {high:.0f}: "
-            "do recording and text belong together?"
-        )
-    if float(np.mean(np.abs(wave) >= 0.999)) > 1e-3:
-        found.append("the recording is clipped at full scale in many places and will sound distorted")
-    return tuple(found)
+    return found + _pace(text, quality.pace_samples(len(wave), pauses, rate) / rate) + quality.remarks(whole, rate)
+
+
+def _pace(text: str, seconds: float) -> list[str]:
+    """A remark where ``text`` can hardly be said in ``seconds``, or would have long been over."""
+    size, usual = n_bytes(text), usual_seconds(text)
+    low, high = (factor * size / usual for factor in rules.PACE_RANGE)
+    if low <= size / seconds <= high:
+        return []
+    many = "more" if size / seconds > high else "fewer"
+    return [
+        f"{size} bytes of text for {seconds:.1f} s of speech: {size / seconds:.1f} bytes of text per second, usual are "
+        f"{low:.0f} to {high:.0f}; the text has {many} words than the recording, or does not belong to it"
+    ]
 
 
 def list_voices() -> list[BundledVoice]:

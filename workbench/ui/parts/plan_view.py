@@ -44,7 +44,7 @@ def plan(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> Pl
             window = WINDOW_FRAMES[spec.backbone]
             prepared = prepare(text, languages=number_languages(spec.languages, voice.language, settings))
         prepared.check()
-        chunks = plan_chunks(prepared, voice.ref_text, len(voice.audio), settings, spec.mel, window)
+        chunks = plan_chunks(prepared, voice.ref_text, len(voice.audio), settings, spec.mel, window, voice.pace_samples)
     except WorkbenchError as error:
         return Plan(prepared, error=str(error))
     return Plan(prepared, tuple(chunks))
@@ -54,7 +54,8 @@ def upstream_bytes(voice: Voice | None) -> int:
     """Chunk size by upstream's rule for this voice."""
     if voice is None:
         return 0
-    return byte_budget(voice.ref_text, voice.seconds, SynthesisSettings())
+    pace = voice.pace_samples / voice.mel_config.target_sample_rate
+    return byte_budget(voice.ref_text, voice.seconds, SynthesisSettings(), pace)
 
 
 Mark = tuple[int, int, str, str, str]  # from, to, class, title, what is shown behind

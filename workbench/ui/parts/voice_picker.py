@@ -62,7 +62,7 @@ def _own(source: str) -> Voice | None:
     if source == UPLOAD:
         given = st.file_uploader(
             f"Recording of a voice, 3 to 10 s, up to {MAX_MEGABYTES} MB",
-            type=["wav", "flac", "ogg", "mp3"],
+            type=["wav", "flac", "ogg", "mp3", "m4a", "aac", "mp4", "webm", "amr", "aiff", "aif", "au", "caf"],
             max_upload_size=MAX_MEGABYTES,
             key="voice_file",
         )
@@ -82,13 +82,19 @@ def _own(source: str) -> Voice | None:
         st.caption("Write down what is said in the recording; then it can be used.")
         return None
     data = given.getvalue()
-    return _prepared(hashlib.sha256(data).hexdigest(), words, shown_name(given.name), data)
+    digest, name = hashlib.sha256(data).hexdigest(), shown_name(given.name)
+    voice = _prepared(digest, words, name, data, False)
+    if voice.long_pauses and st.checkbox(
+        "Shorten its long silences", key=f"voice_shorten_{source}", persist_state="session"
+    ):
+        return _prepared(digest, words, name, data, True)
+    return voice
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _prepared(digest: str, words: str, name: str, _data: bytes) -> Voice:
+def _prepared(digest: str, words: str, name: str, _data: bytes, shorten: bool = False) -> Voice:
     with _DECODING:
-        voice = make_voice(_data, words, name=name)
+        voice = make_voice(_data, words, name=name, shorten_pauses=shorten)
     return resources.remember_voice(voice)
 
 
