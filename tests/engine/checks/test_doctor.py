@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import shutil
 import socket
+import sys
+import tempfile
+from types import SimpleNamespace
+
+import pytest
 
 from workbench.engine.checks.doctor import examine
 from workbench.engine.checks.network import watch_network
@@ -34,3 +41,38 @@ def test_the_watch_ends_with_its_block():
     with contextlib.suppress(OSError):
         socket.create_connection(("127.0.0.1", 9), timeout=0.5)
     assert heard == []
+
+
+def broken(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(number: int):
+        def refuse(*args, **kwargs):
+            raise OSError(number, "refused")
+
+        return refuse
+
+    if what in ("torch", "torchaudio", "psutil"):
+        monkeypatch.setitem(sys.modules, what, None)
+    elif what == "room":
+        monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=10_000_000))
+    else:
+        monkeypatch.setattr(tempfile, "TemporaryFile", fail(getattr(errno, what)))
+
+
+BROKEN = {
+    "torch": ("PyTorch", "does not load"),
+    "torchaudio": ("torchaudio loads", "no ("),
+    "psutil": ("memory", "cannot be looked at"),
+    "EACCES": ("folder cache", "nothing can be written"),
+    "EROFS": ("folder runs", "nothing can be written"),
+    "ENOSPC": ("folder cache", "the disk is full"),
+    "room": ("folder runs", "the disk is full"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_what_is_broken_is_named_and_the_rest_is_looked_at(what, monkeypatch):
+    broken(what, monkeypatch)
+    checks = {c.name: c for c in examine(run=False)}
+    name, told = BROKEN[what]
+    assert checks[name].state == "bad" and told in checks[name].detail
+    assert checks["model demo-voice"].state == "ok" and checks["Python"].state == "ok"

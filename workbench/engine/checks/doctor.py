@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
+import shutil
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata, version
 
+from workbench.engine.catalog.plain import first_line
 from workbench.engine.checks.network import watch_network
-from workbench.engine.errors import WorkbenchError
+from workbench.engine.errors import WorkbenchError, reason_of
 
 _PACKAGES = ("torch", "torchaudio", "f5-tts", "vocos", "streamlit", "plotly", "huggingface_hub", "soundfile", "librosa")
+_DISK_FULL, _DISK_LOW = 50_000_000, 2_000_000_000  # bytes: a run, a model
 _NARROW_LICENCES = {
     "encodec": "vocos",
     "Unidecode": "f5-tts",
@@ -37,15 +42,27 @@ def examine(*, run: bool = True) -> list[Check]:
     Args:
         run: also load the demo voice and speak two words under ``watch_network``, which takes some seconds.
     """
-    checks = [_python(), *_packages(), *_licences(), _files(), *_device(), _memory(), *_models()]
+    looks: list[tuple[str, Callable[[], Iterable[Check]]]] = [
+        ("Python", _python), ("packages", _packages), ("licences", _licences), ("models and runs", _files),
+        ("PyTorch", _torch), ("torchaudio", _torchaudio), ("device", _device), ("memory", _memory), ("models", _models),
+    ]  # fmt: skip
     if run:
-        checks.append(_offline_run())
-    return checks
+        looks.append(("a run will touch the network", _offline_run))
+    return [check for name, look in looks for check in _guarded(name, look)]
 
 
-def _python() -> Check:
+def _guarded(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+    """What ``look`` finds; one bad finding in place of whatever ends it, so that the others are still looked at."""
+    try:
+        yield from look()
+    except Exception as error:  # the doctor is for broken installations: anything may fail here
+        why = str(error) if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {first_line(error)}"
+        yield Check(name, "bad", f"cannot be looked at: {why}")
+
+
+def _python() -> Iterator[Check]:
     state = "ok" if sys.version_info >= (3, 11) else "bad"
-    return Check("Python", state, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    yield Check("Python", state, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
 
 
 def _packages() -> Iterator[Check]:
@@ -67,21 +84,61 @@ def _licences() -> Iterator[Check]:
         yield Check(f"licence of {name}", "ok", f"{terms[0].splitlines()[0]}; it comes with {through}")
 
 
-def _files() -> Check:
+def _files() -> Iterator[Check]:
+    """Can models and runs be written, and is there room?"""
     from workbench.engine.files.places import home
+    from workbench.engine.files.writing import human_bytes
 
-    return Check("models and runs", "ok", f"in {home()}")
+    place = home()
+    yield Check("models and runs", "ok", f"in {place}")
+    for name in ("cache", "runs"):
+        folder = next(p for p in (place / name, place, *place.parents) if p.is_dir())
+        try:
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(bytes(4096))
+                file.flush()
+        except OSError as error:
+            why = "the disk is full" if error.errno == errno.ENOSPC else reason_of(error)
+            remedy = "free some space, mend its permissions, or set WORKBENCH_HOME to a folder of your own"
+            yield Check(f"folder {name}", "bad", f"nothing can be written in {folder}: {why}; {remedy}")
+            continue
+        free = shutil.disk_usage(folder).free
+        state = "bad" if free < _DISK_FULL else "warn" if free < _DISK_LOW else "ok"
+        told = {"bad": ": the disk is full; free some space", "warn": ": too little for a model", "ok": ""}[state]
+        yield Check(f"folder {name}", state, f"{human_bytes(free)} free in {folder}{told}")
+
+
+def _torch() -> Iterator[Check]:
+    """Does PyTorch load? Being installed is not enough: its libraries may be of another system."""
+    try:
+        import torch
+    except Exception as error:
+        yield Check("PyTorch", "bad", f"does not load ({type(error).__name__}: {first_line(error)}); install it again: "
+                    "pip install --force-reinstall torch torchaudio")  # fmt: skip
+        return
+    built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "the CPU only"
+    yield Check("PyTorch", "ok", f"{torch.__version__} loads, built for {built}")
+
+
+def _torchaudio() -> Iterator[Check]:
+    from workbench.engine import upstream
+
+    try:
+        kind = upstream.install()
+        import torchaudio  # noqa: F401
+    except Exception as error:
+        yield Check("torchaudio loads", "bad", f"no ({type(error).__name__}: {first_line(error)}); install the version "
+                    "that belongs to this PyTorch: pip install --force-reinstall -r requirements.txt")  # fmt: skip
+        return
+    yield Check("torchaudio loads", "ok", "with its native extension" if kind == "native" else
+                "without its native extension, which this PyTorch cannot load and nothing here needs")  # fmt: skip
 
 
 def _device() -> Iterator[Check]:
     import torch
 
-    from workbench.engine import upstream
     from workbench.engine.model.devices import choose_device, choose_dtype, cpu_prefers_bf16
 
-    kind = upstream.install()
-    yield Check("torchaudio", "ok", "with its native extension" if kind == "native" else
-                "without its native extension, which this PyTorch cannot load and nothing here needs")  # fmt: skip
     device = choose_device("auto")
     built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "the CPU only"
     why = "a device of this kind answers" if device != "cpu" else "no GPU answers"
@@ -93,12 +150,12 @@ def _device() -> Iterator[Check]:
     yield Check("CPU", "ok", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {level}; {fast}")
 
 
-def _memory() -> Check:
+def _memory() -> Iterator[Check]:
     import psutil
 
     memory = psutil.virtual_memory()
     state = "ok" if memory.available > 2 * 2**30 else "warn"
-    return Check("memory", state, f"{memory.available / 2**30:.1f} GiB of {memory.total / 2**30:.1f} GiB free")
+    yield Check("memory", state, f"{memory.available / 2**30:.1f} GiB of {memory.total / 2**30:.1f} GiB free")
 
 
 def _models() -> Iterator[Check]:
@@ -121,8 +178,8 @@ def _models() -> Iterator[Check]:
         yield Check("models not here", "ok", ", ".join(absent))
 
 
-def _offline_run() -> Check:
-    """Load and speak while every socket of the process is watched."""
+def _offline_run() -> Iterator[Check]:
+    """Load and speak with every socket of the process watched."""
     from workbench.engine.settings import SynthesisSettings
     from workbench.engine.speech.synthesis import load_engine
     from workbench.engine.speech.voices import load_voice
@@ -132,8 +189,10 @@ def _offline_run() -> Check:
         with watch_network() as heard:
             run = load_engine().run("Hello there.", load_voice(), SynthesisSettings(nfe_step=5))
     except WorkbenchError as error:
-        return Check(name, "bad", f"not known, the demo voice does not run: {error}")
+        yield Check(name, "bad", f"cannot tell, the demo voice does not run: {error}")
+        return
     seen = f"loading and speaking {run.audio_seconds:.1f} s made {len(heard)} attempts to look up or connect"
     if heard:
-        return Check(name, "bad", f"yes: {seen}, the first {heard[0]}")
-    return Check(name, "ok", f"no: {seen}")
+        yield Check(name, "bad", f"yes: {seen}, the first {heard[0]}")
+    else:
+        yield Check(name, "ok", f"no: {seen}")
