@@ -144,3 +144,14 @@ def test_the_catalogue_and_resolution_import_neither_torch_nor_the_network() -> 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_habibi_is_arabic_and_five_of_its_models_are_free():
+    models = [s for s in list_models() if s.repo == "SWivid/Habibi-TTS"]
+    assert {s.name.removeprefix("Habibi_") for s in models if s.license == "apache-2.0"} == {
+        "ALG", "EGY", "IRQ", "MAR", "MSA"
+    }  # fmt: skip
+    assert len(models) == 8 and all(s.languages == ("ar",) and s.vocab for s in models)
+    base = get_model("F5TTS_v1_Base")
+    assert all((s.backbone, s.arch, s.mel) == (base.backbone, base.arch, base.mel) for s in models)
+    assert get_model("habibi_msa").weights == "Specialized/MSA/model_200000.safetensors"

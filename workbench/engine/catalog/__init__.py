@@ -1,7 +1,8 @@
 """The catalogue: which models exist, where they come from, their licences and configurations.
 
 The released models take their configuration from the YAML files that upstream's package carries; the community models
-from the literal ``Config`` lines of upstream's SHARED.md (f5_tts/infer/SHARED.md, version 1.1.22). Version 0 and
+from the literal ``Config`` lines of upstream's SHARED.md (f5_tts/infer/SHARED.md, version 1.1.22); Habibi-TTS from
+its own package (habibi-tts 0.1.1). Version 0 and
 version 1 checkpoints have the same keys and shapes but need different settings, so nothing here is inferred from
 weights. Imported models are described by the config.yaml that the import wrote.
 """
@@ -71,7 +72,9 @@ def list_models() -> tuple[ModelSpec, ...]:
     An import under the name of an entry takes its place.
     """
     imports = {spec.name.lower(): spec for spec in entries.imports()}
-    known = (imports.pop(spec.name.lower(), spec) for spec in (*entries.released(), *entries.COMMUNITY))
+    known = (
+        imports.pop(spec.name.lower(), spec) for spec in (*entries.released(), *entries.habibi(), *entries.COMMUNITY)
+    )
     return (entries.bundled(), *known, *imports.values())
 
 

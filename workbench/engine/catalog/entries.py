@@ -186,6 +186,59 @@ COMMUNITY = (
 )
 
 
+_HABIBI_DIALECTS = {  # file and licence of each; infer_gradio.py and the README of habibi-tts 0.1.1
+    "MSA": ("Modern Standard", 200_000, "apache-2.0"),
+    "EGY": ("Egyptian", 100_000, "apache-2.0"),
+    "IRQ": ("Iraqi", 100_000, "apache-2.0"),
+    "ALG": ("Algerian", 100_000, "apache-2.0"),
+    "MAR": ("Moroccan", 100_000, "apache-2.0"),
+    "SAU": ("Saudi", 200_000, _SA),
+    "UAE": ("Emirati", 100_000, _SA),
+}
+
+
+def _habibi(name: str, title: str, folder: str, steps: int, license: str, **more: Any) -> ModelSpec:
+    """An Arabic model of the paper's authors: the configuration of F5-TTS v1 Base, with a vocabulary of its own."""
+    backbone, arch, mel = packaged("F5TTS_v1_Base")
+    return ModelSpec(
+        name,
+        title,
+        backbone,
+        dict(arch),
+        mel,
+        license,
+        ("ar",),
+        repo="SWivid/Habibi-TTS",
+        weights=f"{folder}/model_{steps}.safetensors",
+        vocab=f"{folder}/vocab.txt",
+        about_bytes=BASE_BYTES,
+        **more,
+    )
+
+
+def habibi() -> tuple[ModelSpec, ...]:
+    """Habibi-TTS (SWivid/Habibi-TTS): Arabic, one model for each of seven dialects and one for all."""
+    note = f"The Hub labels the repository {_SA}; its README gives Apache 2.0 for ALG, EGY, IRQ, MAR and MSA."
+    dialects = (
+        _habibi(
+            f"Habibi_{code}", f"Habibi-TTS {words} Arabic", f"Specialized/{code}", steps, license, license_note=note
+        )
+        for code, (words, steps, license) in _HABIBI_DIALECTS.items()
+    )
+    unified = _habibi(
+        "Habibi_Unified",
+        "Habibi-TTS, all dialects of Arabic",
+        "Unified",
+        200_000,
+        _SA,
+        license_note=note,
+        frame=("\u24ea\u3008", "\u3009"),
+        note="Reference and text are spoken within the mark of an unknown dialect, as its own command line does where "
+        "none is named.",
+    )
+    return (*dialects, unified)
+
+
 def bundled() -> ModelSpec:
     """The demo voice, described by its config.yaml. ``not_runnable`` gives the reason if that file is unusable."""
     folder = bundled_folder()
