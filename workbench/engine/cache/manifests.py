@@ -16,6 +16,7 @@ from typing import Any
 from workbench.engine.cache.paths import is_commit, manifests_root
 from workbench.engine.catalog.plain import first_line, quoted, read_json
 from workbench.engine.errors import CacheError
+from workbench.engine.files.clutter import is_clutter
 from workbench.engine.files.writing import sha256_of, write_json
 
 MANIFEST_NAME = "lock.json"
@@ -71,7 +72,9 @@ def write_manifest(
         else sorted(
             p.relative_to(folder).as_posix()
             for p in folder.rglob("*")
-            if p.is_file() and not any(part.startswith(".") for part in p.relative_to(folder).parts) and p != manifest
+            if p.is_file()
+            and not any(part.startswith(".") or is_clutter(part) for part in p.relative_to(folder).parts)
+            and p != manifest
         )
     )
     table = {n: {"sha256": sha256_of(folder / n), "size": (folder / n).stat().st_size} for n in names}

@@ -9,6 +9,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from workbench.engine.files.clutter import is_clutter
 from workbench.engine.files.places import home
 
 
@@ -63,8 +64,8 @@ def snapshots(root: Path, repo: str, *, prefer: str | None = None) -> list[Path]
     found: dict[Path, float] = {}
     with suppress(OSError):
         for path in (base / "snapshots").iterdir():
-            with suppress(OSError):  # deleted meanwhile, or not readable
-                if path.is_dir():
+            with suppress(OSError):  # one that is deleted meanwhile, or that may not be looked at
+                if path.is_dir() and not is_clutter(path.name):
                     found[path] = path.stat().st_mtime
     try:
         main = (base / "refs" / "main").read_text(encoding="utf-8").strip()

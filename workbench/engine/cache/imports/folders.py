@@ -16,6 +16,7 @@ from workbench.engine.cache.headers import PICKLES
 from workbench.engine.cache.paths import repo_folder, snapshots
 from workbench.engine.catalog import VOCODER_REPO, ModelSpec, list_models
 from workbench.engine.errors import WeightsError
+from workbench.engine.files.clutter import is_clutter
 from workbench.engine.files.places import user_path
 
 MAX_DEPTH, MAX_FILES = 6, 20_000
@@ -37,8 +38,10 @@ def _walk(folder: Path, unread: list[OSError]) -> Iterator[Path]:
     """Files and links below ``folder``, at most MAX_DEPTH deep; errors of unreadable folders go into ``unread``."""
     seen, base = 0, len(folder.parts)
     for here, folders, files in os.walk(folder, onerror=unread.append):
-        folders[:] = sorted(f for f in folders if f not in _SKIPPED and len(Path(here).parts) - base < MAX_DEPTH)
-        for name in sorted(files):
+        folders[:] = sorted(
+            f for f in folders if f not in _SKIPPED and not is_clutter(f) and len(Path(here).parts) - base < MAX_DEPTH
+        )
+        for name in sorted(f for f in files if not is_clutter(f)):
             seen += 1
             if seen > MAX_FILES:
                 raise WeightsError(
@@ -130,7 +133,7 @@ def _find_vocab(weights: Path, stop: Path, spec: ModelSpec | None) -> Path | Non
         for name in names:
             if (place / name).is_file() or (place / name).is_symlink():
                 return place / name
-        named = sorted(place.glob("*vocab*.txt"))
+        named = sorted(p for p in place.glob("*vocab*.txt") if not is_clutter(p.name))
         if len(named) == 1:
             return named[0]
     return None
