@@ -184,9 +184,9 @@ def _boxes_end(file: BinaryIO, size: int) -> int | None:
         head = _at(file, at, 16)
         if len(head) < 8:
             return size + 8 - len(head) if head else at
-        length = struct.unpack(">I", head[:4])[0]
+        length = int.from_bytes(head[:4], "big")
         if length == 1 and len(head) == 16:
-            length = struct.unpack(">Q", head[8:])[0]
+            length = int.from_bytes(head[8:], "big")
         if length == 0:  # up to the end
             return size
         if length < 8:
@@ -215,7 +215,7 @@ def _mp3_end(file: BinaryIO, first: int) -> int | None:
     if not flags & 2:
         return None
     place = at + 8 + (4 if flags & 1 else 0)
-    return first + struct.unpack(">I", frame[place : place + 4])[0]
+    return first + int.from_bytes(frame[place : place + 4], "big")
 
 
 def _ogg_lacks_end(file: BinaryIO, size: int) -> bool:

@@ -25,7 +25,7 @@ def opened(file: BinaryIO, found: Container, title: str) -> Iterator[tuple[int, 
         AudioError: av is not installed, or FFmpeg cannot read it.
     """
     try:
-        import av
+        import av  # type: ignore[import-not-found, unused-ignore]  # optional, and without types
     except ImportError as error:
         wav = shlex.quote(f"{title.rpartition('.')[0] or title}.wav")
         raise AudioError(
@@ -38,7 +38,9 @@ def opened(file: BinaryIO, found: Container, title: str) -> Iterator[tuple[int, 
                 raise AudioError(f"{title} ({found.kind}) holds no sound.", remedy="Use another file.")
             blocks = _blocks(media)
             rate, first = next(blocks, (0, np.zeros((0, 1), np.float32)))
-            claimed = int(media.duration / 1e6 * rate) if media.duration and media.duration > 0 else 0
+            # of streams without a header FFmpeg only guesses the length
+            known = found.format not in ("aac", "amr") and media.duration and media.duration > 0
+            claimed = int(media.duration / 1e6 * rate) if known else 0
             yield rate, first.shape[1], claimed, _chained(first, blocks)
     except (av.error.FFmpegError, EOFError, ValueError, OSError) as error:
         why = found.missing or str(getattr(error, "strerror", "") or error).rstrip(".")
