@@ -168,7 +168,8 @@ class Speaker:
         """One chunk: text, ODE, vocoder."""
         began = timeline.now()
         with torch.inference_mode():
-            tokens = self.loaded.tokens(conditioning_text(voice.ref_text) + chunk.text)
+            before, after = self.loaded.spec.frame
+            tokens = self.loaded.tokens(before + conditioning_text(voice.ref_text) + chunk.text + after)
             flow = Flow(self.loaded.cfm, cond, tokens, chunk.duration_frames, settings.cfg_strength)
             with text_embedded(flow):
                 embedded = timeline.now()

@@ -331,7 +331,7 @@ def prepared_voice(wave: np.ndarray, wanted: VoiceRef, mel_config: MelConfig = M
     rate, text = mel_config.target_sample_rate, wanted.ref_text
     if _identity(wave, text) != wanted.id:
         return None
-    found = _warnings(wave, wave, wave, text, rate)
+    found = tuple(_warnings(wave, wave, wave, text, quality.long_pauses(wave, rate), rate))
     return Voice(
         wanted.id, wanted.name, text, wave, sound.rms(wave), found, wanted.language, mel_config,
         recording=wanted.recording,
