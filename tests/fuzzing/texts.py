@@ -10,9 +10,9 @@ from tests.fuzzing import seeds
 from tests.fuzzing.drawing import Source
 from tests.fuzzing.kind import Kind, command, demand, json_command, no_leftovers, refusable
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech import borders
-from workbench.engine.speech.preparing import prepare
 from workbench.engine.speech.text import check_text, chunk_text, n_bytes, plan_chunks
+from workbench.engine.text import borders
+from workbench.engine.text.preparing import prepare
 
 _WORDS = (
     "One boat is here.",

@@ -14,7 +14,8 @@ from tests.ui.helpers import html_of
 from workbench.engine import measures
 from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech.voices import list_voices, load_voice
+from workbench.engine.speech.bundled import list_voices
+from workbench.engine.speech.voices import load_voice
 
 WHOLE = ("audio", "total", "first audio")  # columns in seconds that are no stages
 EVIL = "<img src=x onerror=alert(1)> **bold** $x$ [a](http://evil.test) and so on."

@@ -18,10 +18,10 @@ from workbench.engine.runs.store import save_run
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.signal import audio
 from workbench.engine.speech import text
-from workbench.engine.speech.normalise import summary
-from workbench.engine.speech.preparing import Prepared, prepare
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, load_voice, make_voice
+from workbench.engine.text.normalise import summary
+from workbench.engine.text.preparing import Prepared, prepare
 
 if TYPE_CHECKING:
     from workbench.engine.speech.results import Run

@@ -17,7 +17,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 
 def voices(as_json: Json = False) -> None:
     """List the bundled voices."""
-    from workbench.engine.speech.voices import list_voices
+    from workbench.engine.speech.bundled import list_voices
 
     rows = [{"name": v.name, "language": v.language, "source": v.source, "ref_text": v.ref_text, "path": str(v.path)}
             for v in list_voices()]  # fmt: skip

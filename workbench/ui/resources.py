@@ -20,8 +20,9 @@ from workbench.engine.jobs.queue import JobManager
 from workbench.engine.logs import pairs
 from workbench.engine.runs.store import sweep_leftovers
 from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech.bundled import BundledVoice, list_voices
 from workbench.engine.speech.requests import SpeechRequest
-from workbench.engine.speech.voices import BundledVoice, Voice, list_voices, load_voice
+from workbench.engine.speech.voices import Voice, load_voice
 
 if TYPE_CHECKING:  # both import torch
     from workbench.engine.speech.results import Run

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.engine.model import upstream
 from workbench.engine.errors import SettingsError, TextError
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech.preparing import prepare
 from workbench.engine.speech.text import byte_budget, check_text, chunk_text, n_bytes, plan_chunks, text_of
+from workbench.engine.text.preparing import prepare
 
 REF = "Some call me nature, others call me mother nature."
 SAMPLES = 5 * 24_000

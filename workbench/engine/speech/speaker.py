@@ -15,11 +15,11 @@ from workbench.engine.logs import pairs
 from workbench.engine.model.loading import Loaded
 from workbench.engine.model.sampling import Flow, solve, text_embedded
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech.preparing import Prepared, prepare
 from workbench.engine.speech.results import ChunkResult, note_chunk
 from workbench.engine.speech.text import Chunk, conditioning_text, n_bytes, number_languages, plan_chunks
 from workbench.engine.speech.turns import Turn
 from workbench.engine.speech.voices import Voice
+from workbench.engine.text.preparing import Prepared, prepare
 from workbench.engine.timing import ChunkTiming, Progress, Timeline
 
 log = logging.getLogger("workbench.synthesis")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from workbench.engine import rules
 from workbench.engine.errors import SettingsError, TextError
 from workbench.engine.settings import MelConfig, SynthesisSettings
-from workbench.engine.speech import borders, cutting
-from workbench.engine.speech.preparing import Prepared, prepare
+from workbench.engine.text import borders, cutting
+from workbench.engine.text.preparing import Prepared, prepare
 from workbench.engine.visible import quoted
 
 _ENDS_WELL = re.compile(rf"[.!?;:,。！？；：，…)\]\"'”’»{borders.OTHER_ENDS}]$")
@@ -83,7 +83,7 @@ def chunk_text(text: str, max_bytes: int) -> list[str]:
     Differs from upstream (``utils_infer.chunk_text``): a sentence longer than the budget is parted, where upstream
     keeps it whole, however long; abbreviations, initials, numbers and closing quotes are not parted from what they
     belong to; the marks of other scripts end sentences too; a blank line ends a chunk; spaces are single. Everywhere
-    else the result is the same. See ``speech.borders``.
+    else the result is the same. See ``engine.text.borders``.
     """
     return [" ".join(text[low:high].split()) for low, high in cutting.cut(text, max_bytes)]
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import logging
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from workbench.engine import rules
-from workbench.engine.catalog import bundled_folder, upstream_folder
 from workbench.engine.errors import AudioError, VoiceError
 from workbench.engine.logs import pairs
 from workbench.engine.settings import MelConfig, SynthesisSettings
@@ -23,6 +20,9 @@ from workbench.engine.signal import audio as sound
 from workbench.engine.signal import quality
 from workbench.engine.signal.decoding import Source
 from workbench.engine.signal.mel import mel_spectrogram
+from workbench.engine.speech.bundled import (
+    list_voices,
+)
 from workbench.engine.speech.pace import usual_seconds
 from workbench.engine.speech.requests import VoiceRef
 from workbench.engine.speech.text import is_unicode, n_bytes
@@ -30,33 +30,6 @@ from workbench.engine.visible import quoted
 
 log = logging.getLogger("workbench.voices")
 _GIVE = "Give the recording it was made with, and its words."
-
-# Recordings inside the f5-tts package. Texts of the first two from its README and api.py; it has none for the other
-# three, which are sentences of the "Please call Stella" and the Rainbow passage (VCTK's prompts).
-_STELLA = "Six spoons of fresh snow peas, five thick slabs of blue cheese, and maybe a snack for her brother Bob."
-_PACKAGED = {
-    "nature-en": ("basic/basic_ref_en.wav", "Some call me nature, others call me mother nature.", "en"),
-    "taiyi-zh": ("basic/basic_ref_zh.wav", "对，这就是我，万人敬仰的太乙真人。", "zh"),
-    "multi-main": ("multi/main.flac", _STELLA, "en"),
-    "multi-town": (
-        "multi/town.flac",
-        "The difference in the rainbow depends considerably upon the size of the drops, "
-        "and the width of the colored band increases as the size of the drops increases.",
-        "en",
-    ),
-    "multi-country": ("multi/country.flac", _STELLA, "en"),
-}
-
-
-@dataclass(frozen=True)
-class BundledVoice:
-    """A recording that came with the project or with f5-tts, not read yet."""
-
-    name: str
-    path: Path
-    ref_text: str
-    language: str
-    source: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,31 +254,6 @@ def _pace(text: str, seconds: float) -> list[str]:
         f"{size} bytes of text for {seconds:.1f} s of speech: {size / seconds:.1f} bytes of text per second, usual are "
         f"{low:.0f} to {high:.0f}; the text has {many} words than the recording, or does not belong to it"
     ]
-
-
-def list_voices() -> list[BundledVoice]:
-    """The bundled voices: the demo voice's own first, then the recordings of the f5-tts package. Reads no audio."""
-    return [*_demo_voices(), *_packaged_voices()]
-
-
-def _demo_voices() -> Iterator[BundledVoice]:
-    folder = bundled_folder()
-    index = folder / "voices" / "voices.json"
-    if not index.exists():
-        return
-    try:
-        entries = [(entry["name"], entry["file"], entry["text"]) for entry in json.loads(index.read_bytes())]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        log.warning("the list of voices cannot be read", extra=pairs(file=index))  # the other voices are still there
-        return
-    for name, file, text in entries:
-        yield BundledVoice(name, folder / file, text, "en", "demo voice")
-
-
-def _packaged_voices() -> Iterator[BundledVoice]:
-    examples = upstream_folder() / "infer" / "examples"
-    for name, (file, text, language) in _PACKAGED.items():
-        yield BundledVoice(name, examples / file, text, language, "f5-tts package")
 
 
 def load_voice(name: str | None = None, mel_config: MelConfig = MelConfig()) -> Voice:

@@ -13,10 +13,10 @@ from workbench.engine.catalog import get_model
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.rules import WINDOW_FRAMES
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech.normalise import summary
-from workbench.engine.speech.preparing import Prepared, prepare
 from workbench.engine.speech.text import Chunk, byte_budget, number_languages, plan_chunks
 from workbench.engine.speech.voices import Voice
+from workbench.engine.text.normalise import summary
+from workbench.engine.text.preparing import Prepared, prepare
 from workbench.figures.theme import chunk_colour
 from workbench.ui import resources
 

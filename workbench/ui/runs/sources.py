@@ -17,7 +17,7 @@ from workbench.engine.runs.store import RunSummary, list_runs, load_run, run_fol
 from workbench.engine.settings import MelConfig
 from workbench.engine.signal import audio, spectra
 from workbench.engine.signal.pitch import Pitch
-from workbench.engine.speech.voices import list_voices
+from workbench.engine.speech.bundled import list_voices
 from workbench.ui import style
 from workbench.ui.resources import bundled_voice
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.model import upstream
-from workbench.engine.speech import borders
 from workbench.engine.speech.text import chunk_text, n_bytes
+from workbench.engine.text import borders
 
 
 def _budgets(text: str) -> range:

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import regex
 
-from workbench.engine.speech import tags
+from workbench.engine.text import tags
 
 # characters upstream replaces before it looks them up (f5_tts/model/utils.py, convert_char_to_pinyin)
 _UPSTREAM_REPLACES = str.maketrans({";": ",", "“": '"', "”": '"', "‘": "'", "’": "'"})

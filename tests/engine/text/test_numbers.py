@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech import numbers
-from workbench.engine.speech.preparing import prepare
 from workbench.engine.speech.text import number_languages
+from workbench.engine.text import numbers
+from workbench.engine.text.preparing import prepare
 
 ENGLISH = {
     "codes": [

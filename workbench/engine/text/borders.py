@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 
 import regex
 
-from workbench.engine.speech.abbreviations import BEFORE_NUMBERS, CHAINS, WORDS
+from workbench.engine.text.abbreviations import BEFORE_NUMBERS, CHAINS, WORDS
 
 # Signs ----------------------------------------------------------------------------------------------------------------
 

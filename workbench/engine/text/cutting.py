@@ -11,7 +11,7 @@ import numpy as np
 import regex
 
 from workbench.engine.rules import SHORT_TEXT_BYTES
-from workbench.engine.speech import borders
+from workbench.engine.text import borders
 
 WORD_MAX_BYTES = 100  # a longer word is none, and may be parted
 PARAGRAPH_MIN_BYTES = 40  # a shorter paragraph (a line of dialogue) shares its piece with the next: alone it is hurried

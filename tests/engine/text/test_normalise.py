@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from workbench.engine.catalog import packaged_vocab
 from workbench.engine.errors import TextError
-from workbench.engine.speech import normalise
-from workbench.engine.speech.preparing import prepare
+from workbench.engine.text import normalise
+from workbench.engine.text.preparing import prepare
 
 SMALL = frozenset(string.ascii_letters + string.digits + " .,'!?:;-\"()")  # the demo voice's
 RELEASED = frozenset(packaged_vocab().read_text("utf-8").splitlines())

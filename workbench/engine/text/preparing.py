@@ -11,8 +11,8 @@ import regex
 
 from workbench.engine import rules
 from workbench.engine.errors import TextError
-from workbench.engine.speech import borders, normalise, numbers, tags
-from workbench.engine.speech.normalise import Change
+from workbench.engine.text import borders, normalise, numbers, tags
+from workbench.engine.text.normalise import Change
 from workbench.engine.visible import quoted
 
 _HAN = regex.compile(r"[\u3007\u3100-\u9fff]+")

@@ -6,9 +6,9 @@ import pytest
 
 from workbench.engine.errors import TextError
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech import tags
-from workbench.engine.speech.preparing import prepare
 from workbench.engine.speech.text import plan_chunks
+from workbench.engine.text import tags
+from workbench.engine.text.preparing import prepare
 
 REF, SAMPLES = "Some call me nature, others call me mother nature.", 5 * 24_000
 

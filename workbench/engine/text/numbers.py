@@ -17,7 +17,7 @@ from functools import lru_cache
 import regex
 from num2words import num2words
 
-from workbench.engine.speech import english
+from workbench.engine.text import english
 
 # decimal mark, its word, percent, minus
 _OTHERS = {
