@@ -28,9 +28,6 @@ _PAPER = "#ffffff"
 _CELL = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
 
 
-# What a notebook calls -----------------------------------------------------------------------------------------------
-
-
 class Markup:
     """A piece of HTML that a notebook shows; pieces add up with ``+``."""
 
@@ -166,9 +163,6 @@ def _close(bar: Any) -> None:
         bar.close()
 
 
-# How the engine's values look ----------------------------------------------------------------------------------------
-
-
 def figure_bundle(fig: go.Figure) -> dict[str, Any]:
     """The figure for JupyterLab's own Plotly renderer: nothing is fetched, no button leads to a server."""
     return _OfflineRenderer(figures.CONFIG).to_mimebundle(fig.to_dict())
@@ -245,9 +239,6 @@ def timeline_bundle(timeline: Any) -> dict[str, Any]:
     loading = [s for s in timeline.spans if s.name in figures.timings.LOAD_STAGES]
     only_loading = len(loading) == len(timeline.spans)
     return figure_bundle(figures.load_bars(loading) if only_loading else figures.gantt_with_utilisation(timeline.spans))
-
-
-# %load_ext workbench.notebook ----------------------------------------------------------------------------------------
 
 
 # by module and name, as IPython's formatters take them: nothing is imported before such a value is shown

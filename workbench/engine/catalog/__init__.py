@@ -25,6 +25,7 @@ from workbench.engine.catalog.configs import (
     templates,
     upstream_folder,
 )
+from workbench.engine.catalog.imported import imports
 from workbench.engine.catalog.spec import DEMO_VOICE, VOCODER_BYTES, VOCODER_FILES, VOCODER_REPO, ModelFiles, ModelSpec
 from workbench.engine.catalog.vocoders import RELEASED as RELEASED_VOCODER
 from workbench.engine.catalog.vocoders import VocoderConfig, check_vocoder, read_vocoder
@@ -71,11 +72,11 @@ def list_models() -> tuple[ModelSpec, ...]:
 
     An import under the name of an entry takes its place.
     """
-    imports = {spec.name.lower(): spec for spec in entries.imports()}
+    own = {spec.name.lower(): spec for spec in imports()}
     known = (
-        imports.pop(spec.name.lower(), spec) for spec in (*entries.released(), *entries.habibi(), *entries.COMMUNITY)
+        own.pop(spec.name.lower(), spec) for spec in (*entries.released(), *entries.habibi(), *entries.COMMUNITY)
     )
-    return (entries.bundled(), *known, *imports.values())
+    return (entries.bundled(), *known, *own.values())
 
 
 def get_model(name: str) -> ModelSpec:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
-from workbench.engine.catalog.configs import bundled_folder, imported_folder, packaged, read_config
-from workbench.engine.catalog.plain import first_line, quoted, read_json
-from workbench.engine.catalog.spec import BASE_BYTES, DEMO_VOICE, SMALL_BYTES, VOCODER_REPO, ModelSpec
+from workbench.engine.catalog.configs import bundled_folder, packaged, read_config
+from workbench.engine.catalog.spec import BASE_BYTES, DEMO_VOICE, SMALL_BYTES, ModelSpec
 from workbench.engine.errors import WeightsError
 from workbench.engine.files.places import voice_remedy
 from workbench.engine.settings import MelConfig
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Pattern for the name of an imported model."""
-_MAX_WORDS = 4_000  # characters
 
 _V0_BASE = {
     "dim": 1024,
@@ -250,85 +245,3 @@ def bundled() -> ModelSpec:
         backbone, arch, mel = "DiT", {}, MelConfig()
         common["not_runnable"] = f"{error.what} {voice_remedy(folder)}"
     return ModelSpec(DEMO_VOICE, "Demo voice", backbone, arch, mel, "MIT", ("en",), **common)
-
-
-def _words(about: dict[str, Any], key: str, default: str) -> str:
-    """A text in a lock.json without unprintable characters. Raises ValueError for another type."""
-    value = about.get(key, default)
-    if not isinstance(value, str):
-        raise ValueError(f"{key} is {quoted(value)}")
-    return "".join(c for c in value[:_MAX_WORDS] if c.isprintable())
-
-
-def _imported(folder: Path) -> ModelSpec:
-    """The entry of an imported model, from its config.yaml and lock.json.
-
-    Raises:
-        OSError, ValueError, WeightsError: one of the two cannot be read, or holds a value that no import writes.
-    """
-    about = read_json(folder / "lock.json")
-    name, weights = _words(about, "model", ""), _words(about, "weights", "")
-    if name != folder.name or not NAME.fullmatch(name) or name.lower() == DEMO_VOICE:
-        raise ValueError(f"model is {quoted(name)}, and the folder {quoted(folder.name)}")
-    if weights != Path(weights).name or "\\" in weights:
-        raise ValueError(f"weights is {quoted(weights)}")
-    languages, own_vocoder = about.get("languages", []), about.get("own_vocoder", False)
-    if not isinstance(languages, list) or not isinstance(own_vocoder, bool):
-        raise ValueError(f"languages is {quoted(languages)} and own_vocoder {quoted(own_vocoder)}")
-    backbone, arch, mel = read_config(folder / "config.yaml")
-    return ModelSpec(
-        name,
-        _words(about, "title", name),
-        backbone,
-        arch,
-        mel,
-        _words(about, "license", "unknown"),
-        tuple(_words({"language": item}, "language", "") for item in languages),
-        kind="imported",
-        folder=folder,
-        weights=weights,
-        vocab="vocab.txt",
-        vocoder_repo=None if own_vocoder else VOCODER_REPO,
-        note=_words(about, "note", ""),
-    )
-
-
-def _damaged(folder: Path, reason: str) -> ModelSpec:
-    """The entry of an import with a damaged description, under the name of its folder."""
-    name = folder.name if folder.name.lower() != DEMO_VOICE else f"imported-{folder.name}"
-    return ModelSpec(
-        name,
-        name,
-        "DiT",
-        {},
-        MelConfig(),
-        "unknown",
-        (),
-        kind="imported",
-        folder=folder,
-        vocab="vocab.txt",
-        vocoder_repo=None,
-        not_runnable=f"Its description is damaged: {reason}",
-    )
-
-
-def imports() -> list[ModelSpec]:
-    """Entries of all imports. One with a damaged description has the reason in ``not_runnable``."""
-    try:
-        folders = sorted(p for p in imported_folder().iterdir() if not p.name.startswith("."))
-    except OSError:
-        return []
-    found = []
-    for folder in folders:
-        try:
-            found.append(_imported(folder))
-        except OSError as error:
-            absent = isinstance(error, FileNotFoundError | NotADirectoryError)
-            if absent and not folder.is_dir() and not folder.is_symlink():
-                continue  # a plain file, or a folder that was deleted just now
-            found.append(_damaged(folder, f"{folder / 'lock.json'} cannot be read ({error.strerror or error})."))
-        except ValueError as error:
-            found.append(_damaged(folder, f"{folder / 'lock.json'}: {first_line(error)}."))
-        except WeightsError as error:
-            found.append(_damaged(folder, error.what))
-    return found

@@ -23,6 +23,7 @@ from workbench.engine import rules
 from workbench.engine.errors import AudioError, reason_of
 from workbench.engine.signal import foreign
 from workbench.engine.signal.containers import Container, Patched, inspect
+from workbench.engine.signal.limits import check_length, check_values
 
 Source = str | Path | bytes | BinaryIO
 _BLOCK_VALUES = 2**18  # frames x channels read at once: 1 MiB of float32
@@ -259,13 +260,13 @@ def _read(
             f"{title} has {rate:,} samples a second.", remedy=f"Use a recording of {low:,} to {high:,} Hz."
         )
     claimed = claimed if 0 < claimed < _UNKNOWN_FRAMES else 0
-    _check_length(claimed, rate, channels, title, max_seconds)
+    check_length(claimed, rate, channels, title, max_seconds)
     resampler = None if rate in (0, sample_rate) else soxr.ResampleStream(rate, sample_rate, 1, "float32", "HQ")
     waves, heard = [], _Heard(channels)
     try:
         for block in blocks:
-            _check_length(heard.n_frames + len(block), rate, channels, title, max_seconds, more=True)
-            _check_values(block, title)
+            check_length(heard.n_frames + len(block), rate, channels, title, max_seconds, more=True)
+            check_values(block, title)
             mono = block.mean(axis=1, dtype=np.float64) if channel is None else block[:, channel].astype(np.float64)
             heard.add(block, mono)
             mono = mono.astype(np.float32)
@@ -285,31 +286,3 @@ def _read(
     if not any(len(wave) for wave in waves):  # a few samples of a high rate may be less than one of the model's
         raise AudioError(f"{title} holds no samples.", remedy=_ANOTHER)
     return np.concatenate(waves), heard
-
-
-def _check_length(frames: int, rate: int, channels: int, title: str, max_seconds: float, *, more: bool = False) -> None:
-    """Refuse ``frames`` that are too many; ``more``: they were counted, and it may go on."""
-    words = "more than " if more else ""
-    if frames > max_seconds * rate:
-        raise AudioError(
-            f"{title} is {words}{frames / rate:.0f} s long, more than the {max_seconds:.0f} s that are read.",
-            remedy="Cut out the part you need.",
-        )
-    if frames * channels > rules.REFERENCE_MAX_VALUES:
-        raise AudioError(
-            f"{title} holds {words}{frames * channels:,} samples ({channels} channels at {rate:,} Hz), more than the "
-            f"{rules.REFERENCE_MAX_VALUES:,} that are read.",
-            remedy="Cut out the part you need, or save it as mono at 48,000 Hz.",
-        )
-
-
-def _check_values(block: np.ndarray, title: str) -> None:
-    peak = float(np.abs(block).max())
-    if not np.isfinite(peak):
-        raise AudioError(
-            f"{title} holds samples that are not numbers (NaN or infinity).", remedy="Export it again from its source."
-        )
-    if peak > rules.REFERENCE_MAX_PEAK:
-        raise AudioError(
-            f"{title} holds samples of {peak:g}, where 1 is full scale.", remedy="Normalise it, or save it as 16 bit."
-        )

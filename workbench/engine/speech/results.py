@@ -264,22 +264,11 @@ def assemble(
     """The run of ``results``. Joining them is timed too, and its result is kept in the run."""
     load_seconds = sum(span.seconds for span in loaded.spans)
     draft = Run(
-        id=run_id or new_id(),
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        request=request,
-        device=loaded.device,
-        dtype=loaded.dtype,
-        chunks=tuple(results),
-        spans=(),
-        loads=loads,
-        load_seconds=load_seconds,
-        time_to_first_audio_seconds=first_audio_seconds,
-        total_seconds=0.0,
-        mel_config=loaded.spec.mel,
-        environment=environment,
-        weights=loaded.weights,
-        reference=voice.audio,
-    )
+        id=run_id or new_id(), created_at=datetime.now(UTC).isoformat(timespec="seconds"), request=request,
+        device=loaded.device, dtype=loaded.dtype, weights=loaded.weights, environment=environment, loads=loads,
+        chunks=tuple(results), spans=(), load_seconds=load_seconds, total_seconds=0.0,
+        time_to_first_audio_seconds=first_audio_seconds, mel_config=loaded.spec.mel, reference=voice.audio,
+    )  # fmt: skip
     began = timeline.now()
     joined = draft._joined
     joining = timeline.now() - began

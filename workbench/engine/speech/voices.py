@@ -23,7 +23,7 @@ from workbench.engine.signal.mel import mel_spectrogram
 from workbench.engine.speech.bundled import (
     list_voices,
 )
-from workbench.engine.speech.pace import usual_seconds
+from workbench.engine.speech.oddities import told_of_pauses, warnings_of
 from workbench.engine.speech.requests import VoiceRef
 from workbench.engine.speech.text import is_unicode, n_bytes
 from workbench.engine.visible import quoted
@@ -149,8 +149,8 @@ def make_voice(
     told = (
         *recording.notes,
         *notes,
-        *_told_of_pauses(pauses, rate),
-        *_warnings(whole, clipped, wave, text, pauses, rate),
+        *told_of_pauses(pauses, rate),
+        *warnings_of(whole, clipped, wave, text, pauses, rate),
     )
     # a clipped recording is named once, by the reader, which sees it before it is resampled
     told = told if not any("clipped (" in t for t in told) else tuple(t for t in told if "clipped at full" not in t)
@@ -191,17 +191,6 @@ def _within(wave: np.ndarray, rate: int, shorten: bool) -> np.ndarray:
     return quality.shortened(wave, quality.long_pauses(wave, rate), rate) if shorten else wave
 
 
-def _told_of_pauses(pauses: list[tuple[int, int]], rate: int) -> list[str]:
-    if not pauses:
-        return []
-    places = ", ".join(f"{(end - first) / rate:.1f} s at {first / rate:.1f} s" for first, end in pauses[:3])
-    more = f" and {len(pauses) - 3} more" if len(pauses) > 3 else ""
-    return [
-        f"long silence in the recording: {places}{more}; it does not count for the pace, but the model may imitate it: "
-        "have it shortened (--shorten-pauses on the command line)"
-    ]
-
-
 def _checked_words(ref_text: str, title: str) -> str:
     """``ref_text`` on one line. Raises VoiceError if it cannot be what is said."""
     if not is_unicode(ref_text):
@@ -228,34 +217,6 @@ def _identity(wave: np.ndarray, text: str) -> str:
     return hashlib.sha256(wave.tobytes() + b"\0" + text.encode()).hexdigest()
 
 
-def _warnings(
-    whole: np.ndarray, clipped: np.ndarray, wave: np.ndarray, text: str, pauses: list[tuple[int, int]], rate: int
-) -> list[str]:
-    found = []
-    seconds = len(wave) / rate
-    if len(clipped) < len(whole):
-        found.append(
-            f"the recording was {len(whole) / rate:.1f} s long and was clipped to {len(clipped) / rate:.1f} s: "
-            "shorten its text to what is said in this part, or the speech will hurry"
-        )
-    if seconds < 2:
-        found.append(f"{seconds:.1f} s of reference: 3 to 10 s imitate better")
-    return found + _pace(text, quality.pace_samples(len(wave), pauses, rate) / rate) + quality.remarks(whole, rate)
-
-
-def _pace(text: str, seconds: float) -> list[str]:
-    """A remark where ``text`` can hardly be said in ``seconds``, or would have long been over."""
-    size, usual = n_bytes(text), usual_seconds(text)
-    low, high = (factor * size / usual for factor in rules.PACE_RANGE)
-    if low <= size / seconds <= high:
-        return []
-    many = "more" if size / seconds > high else "fewer"
-    return [
-        f"{size} bytes of text for {seconds:.1f} s of speech: {size / seconds:.1f} bytes of text per second, usual are "
-        f"{low:.0f} to {high:.0f}; the text has {many} words than the recording, or does not belong to it"
-    ]
-
-
 def load_voice(name: str | None = None, mel_config: MelConfig = MelConfig()) -> Voice:
     """The bundled voice called ``name``; the first one without a name.
 
@@ -279,7 +240,7 @@ def prepared_voice(wave: np.ndarray, wanted: VoiceRef, mel_config: MelConfig = M
     rate, text = mel_config.target_sample_rate, wanted.ref_text
     if _identity(wave, text) != wanted.id:
         return None
-    found = tuple(_warnings(wave, wave, wave, text, quality.long_pauses(wave, rate), rate))
+    found = tuple(warnings_of(wave, wave, wave, text, quality.long_pauses(wave, rate), rate))
     return Voice(
         wanted.id, wanted.name, text, wave, sound.rms(wave), found, wanted.language, mel_config,
         recording=wanted.recording,

@@ -25,7 +25,7 @@ from workbench.engine.cache.imports.archives import SUFFIXES, is_archive, unpack
 from workbench.engine.cache.imports.checking import Examined, entry_called, examine, known_model
 from workbench.engine.cache.manifests import write_manifest
 from workbench.engine.catalog import DEMO_VOICE, ModelSpec, get_model, imported_folder
-from workbench.engine.catalog.entries import NAME
+from workbench.engine.catalog.imported import NAME
 from workbench.engine.errors import CacheError, Cancelled, WorkbenchError
 from workbench.engine.files.leftovers import claim
 from workbench.engine.files.places import user_path
