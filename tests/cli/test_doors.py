@@ -16,6 +16,7 @@ import pytest
 
 from tests.cli.test_cli import QUICK, ROOT, call, last_json  # noqa: F401 - call is a fixture
 from workbench.cli import main
+from workbench.engine.runs import store
 
 ODD = "a \\[/b] c [red]x[/] :smile: {0} %s"
 
@@ -224,7 +225,7 @@ def test_an_interrupt_is_one_line_and_130(call, monkeypatch, tmp_path):  # noqa:
         signal.raise_signal(signal.SIGINT)
         time.sleep(5)
 
-    monkeypatch.setattr(Engine, "run", interrupted)
+    monkeypatch.setattr(Engine, "fulfil", interrupted)
     assert call("synth", "Hello there.", *QUICK) == (130, "", "Interrupted.\n")
     assert list(tmp_path.iterdir()) == []
 
@@ -245,18 +246,19 @@ def test_a_full_disk_at_the_end_keeps_the_speech_elsewhere(call, monkeypatch, tm
     assert len(err.splitlines()) == 1
     assert (tmp_path / "x.wav").stat().st_size > 1000
     assert not list((tmp_path / "full").iterdir())
+    assert len(store.list_runs()) == 1  # the run is kept all the same
 
 
 def test_an_output_that_another_run_wrote_meanwhile_is_kept(call, monkeypatch, tmp_path):  # noqa: F811
     from workbench.engine.speech.synthesis import Engine
 
-    real = Engine.run
+    real = Engine.fulfil
 
     def slow(self, *given, **named):
         (tmp_path / "x.wav").write_bytes(b"of another run")
         return real(self, *given, **named)
 
-    monkeypatch.setattr(Engine, "run", slow)
+    monkeypatch.setattr(Engine, "fulfil", slow)
     code, out, err = call("synth", "Hello there.", "--out", "x.wav", "--json", *QUICK)
     assert code == 0
     assert last_json(out)["out"] == "x-2.wav"

@@ -130,10 +130,11 @@ def synth(
     pool.engine_for(request)  # before the bar
     with output.step_bar(not as_json) as on_step:
         run = pool.speak(request, on_step=on_step)
+    kept = _saved(run) if save else None
     written = audio.save_audio(path, run.wave, run.sample_rate, before)
     if out and written != path:
         _warn((f"something else was written there in the meantime; this speech is in {written}",), str(path))
-    document = run.as_dict() | {"out": str(written), "saved": str(_saved(run) or "") if save else ""}
+    document = run.as_dict() | {"out": str(written), "saved": str(kept or "")}
     if as_json:
         output.print_json(document)
     else:

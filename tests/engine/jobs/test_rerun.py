@@ -77,9 +77,9 @@ def test_another_wave_says_what_differs(pool: EnginePool, own: Any) -> None:
     assert not found.same and [c["same"] for c in found.chunks] == [True, False]
     assert found.chunks[1]["largest_difference"] == pytest.approx(0.25, abs=1e-3)
     assert {one.what: one.then for one in found.differs} == {
-        "number format": "bf16", "threads": "64", "torch": "1.0", "weights, acoustic": "a" * 64,
+        "number format": "bf16", "threads": "64", "torch": "1.0", "acoustic weights": "a" * 64,
     }  # fmt: skip
-    assert found.unrecorded == ("weights, vocoder",)
+    assert found.unrecorded == ("vocoder weights",)
 
 
 def test_a_run_without_its_recording_asks_for_it(

@@ -120,5 +120,5 @@ def _recorded(then: Run, now: Run) -> list[Difference]:
     pairs = [("device", then.device, now.device), ("number format", then.dtype, now.dtype)]
     names = dict.fromkeys([*now.environment, *then.environment])
     pairs += [(name, then.environment.get(name, ""), now.environment.get(name, "")) for name in names]
-    pairs += [(f"weights, {kind}", then.weights.get(kind, ""), now.weights.get(kind, "")) for kind in now.weights]
+    pairs += [(f"{kind} weights", then.weights.get(kind, ""), now.weights.get(kind, "")) for kind in now.weights]
     return [Difference(*pair) for pair in pairs]
