@@ -38,13 +38,12 @@ def test_markup_in_a_text_is_text(call, monkeypatch):  # noqa: F811
 def test_markup_in_names_is_text(call, tmp_path, voice, monkeypatch):  # noqa: F811
     import soundfile
 
-    from workbench.engine.speech import voices
-    from workbench.engine.speech.bundled import BundledVoice
+    from workbench.engine.speech import bundled
 
     soundfile.write(tmp_path / "[red]x[].wav", voice.audio, 24_000)
     assert "[red]x[]" in call("plan", "Hello.", "--ref-audio", "[red]x[].wav", "--ref-text", "Some call me nature.")[1]
-    strange = BundledVoice("[red]x[/]", tmp_path / "[red]x[].wav", "[/b] words", "en", "[i]")
-    monkeypatch.setattr(voices, "list_voices", lambda: [strange])
+    strange = bundled.BundledVoice("[red]x[/]", tmp_path / "[red]x[].wav", "[/b] words", "en", "[i]")
+    monkeypatch.setattr(bundled, "list_voices", lambda: [strange])
     out = call("voices")[1]
     assert all(words in out for words in ("[red]x[/]", "[/b] words", "[i]"))
 

@@ -28,8 +28,11 @@ def build_vocos(config: VocoderConfig | None = None) -> Any:
 def log_mel(wave: Tensor) -> Tensor:
     """Upstream's log mel [b, 100, frames], differentiable."""
     upstream.install()
-    from f5_tts.model.modules import get_vocos_mel_spectrogram
+    from f5_tts.model.modules import get_vocos_mel_spectrogram, vocos_mel_stft_cache
 
+    # upstream keeps its transform; one that was first used in inference mode cannot be trained through
+    if any(buffer.is_inference() for kept in vocos_mel_stft_cache.values() for buffer in kept.buffers()):
+        vocos_mel_stft_cache.clear()
     return get_vocos_mel_spectrogram(wave)
 
 
