@@ -23,6 +23,7 @@ QUICK = ["--nfe-step", "1"]
 def call(tmp_path, monkeypatch, capsys):
     """Run the command line in an empty folder; returns (exit code, standard output, standard error)."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")  # a table of long times folds its texts on a narrower one
 
     def run(*words: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
