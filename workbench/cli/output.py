@@ -75,15 +75,20 @@ def _finite(value: Any) -> Any:
 
 
 class table:  # in small letters: it is used like a function
-    """A table of ``rows``; columns named in ``right`` are aligned to the right.
+    """A table of ``rows``; columns in ``right`` are aligned to the right, those in ``whole`` never folded.
 
     Where the terminal is too narrow for it, each row is shown as a paragraph with a line for each column.
     """
 
     def __init__(
-        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[str] = ()
+        self,
+        title: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        right: Sequence[str] = (),
+        whole: Sequence[str] = (),
     ) -> None:
-        self.title, self.columns, self.right = _text(title, style="bold"), columns, right
+        self.title, self.columns, self.right, self.whole = _text(title, style="bold"), columns, right, whole
         self.rows = [[_cell(value) for value in row] for row in rows]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -98,7 +103,10 @@ class table:  # in small letters: it is used like a function
 
     def _needed_columns(self) -> int:
         widths = [
-            min(WORD_COLUMNS, max((len(word) for text in texts for word in text.split()), default=1))
+            min(
+                999 if texts[0] in self.whole else WORD_COLUMNS,
+                max((len(w) for text in texts for w in text.split()), default=1),
+            )
             for texts in zip(self.columns, *([cell.plain for cell in row] for row in self.rows), strict=True)
         ]
         return sum(widths) + 2 * len(widths)
@@ -106,7 +114,8 @@ class table:  # in small letters: it is used like a function
     def _grid(self) -> Table:
         made = Table(title=self.title, title_justify="left", box=None, pad_edge=False, header_style="bold")
         for column in self.columns:
-            made.add_column(Text(column), justify="right" if column in self.right else "left", overflow="fold")
+            made.add_column(Text(column), justify="right" if column in self.right else "left", overflow="fold",
+                            no_wrap=column in self.whole)  # fmt: skip
         for row in self.rows:
             made.add_row(*row)
         return made

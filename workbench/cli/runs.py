@@ -53,7 +53,7 @@ def ls(
         for r in shown
     ]  # fmt: skip
     title = f"{len(shown)} of {len(found)} runs in {store.runs_root()}"
-    console().print(table(title, columns, rows, right=columns[2:8]))
+    console().print(table(title, columns, rows, right=columns[2:8], whole=("id",)))
     for _, reason in broken:
         say(reason)
 

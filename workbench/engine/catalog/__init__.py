@@ -73,9 +73,7 @@ def list_models() -> tuple[ModelSpec, ...]:
     An import under the name of an entry takes its place.
     """
     own = {spec.name.lower(): spec for spec in imports()}
-    known = (
-        own.pop(spec.name.lower(), spec) for spec in (*entries.released(), *entries.habibi(), *entries.COMMUNITY)
-    )
+    known = (own.pop(spec.name.lower(), spec) for spec in (*entries.released(), *entries.habibi(), *entries.COMMUNITY))
     return (entries.bundled(), *known, *own.values())
 
 
