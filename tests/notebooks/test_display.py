@@ -179,7 +179,7 @@ def test_interrupt_in_the_middle_of_a_synthesis_leaves_the_engine_usable(tmp_pat
         assert "step 127" not in printed, "it was interrupted, not finished"
         assert "Interrupted." in printed and "Traceback" not in printed
         reply, printed = kernel.ask(
-            "assert not engine._lock.locked()\n"
+            "assert not engine._turn._lock.locked()\n"
             "assert not StepBar.open_bars and bar._bar.n < 128, 'the bar of the broken run is closed where it was'\n"
             "%reload_ext workbench.notebook\n"
             "assert np.array_equal(engine.run('Say it.', voice, settings).wave, before)\n"
