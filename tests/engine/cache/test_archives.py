@@ -334,3 +334,16 @@ def test_cancel(tmp_path: Path, kind: str) -> None:
     cancel.set()
     with pytest.raises(Cancelled):
         unpack(pack(tmp_path / f"a.{kind}", CONTENT, kind), tmp_path / "out", cancel)
+
+
+def test_a_damaged_name_is_quoted_in_a_line(tmp_path: Path) -> None:
+    """zipfile's own message repeats the member's name, which may have 64 kB."""
+    path = tmp_path / "long.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("n" * 40_000, b"x")
+    content = bytearray(path.read_bytes())
+    content[31] ^= 1  # the name of the member itself; that in the list of members stays
+    path.write_bytes(content)
+    with pytest.raises(ImportRefused) as refused:
+        unpack(path, tmp_path / "out")
+    assert len(str(refused.value)) < 400

@@ -77,7 +77,16 @@ def test_other_types_shapes_and_values_are_refused(tmp_path: Path, wrong: np.nda
         _read(tmp_path / "a.npz")
 
 
-@pytest.mark.parametrize("header", ["(" * 9000, "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "x", ""])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "(" * 9000,
+        "{'descr': '<f4', 'shape': (1, 2",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",
+        "x",
+        "",
+    ],
+)
 def test_headers_that_are_no_headers(tmp_path: Path, header: str) -> None:
     with pytest.raises(ValueError, match="wave_0"):
         _read(_zipped(tmp_path / "a.npz", _npy(header)))

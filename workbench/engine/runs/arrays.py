@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+import tokenize
 import zipfile
 from pathlib import Path
 
@@ -119,7 +120,10 @@ def _array(content: bytes) -> np.ndarray:
     file = io.BytesIO(content)
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError("is of a version that is not written here")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=2_000)
+    try:
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=2_000)
+    except (tokenize.TokenError, SyntaxError, RecursionError) as error:  # NumPy reads the header as Python's own text
+        raise ValueError("has a header that cannot be read") from error
     if dtype.kind != "f":
         raise ValueError(f"holds {dtype.name[:20]}, not numbers")
     if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(content) - file.tell():

@@ -27,6 +27,7 @@ from workbench.engine.cache.imports.decompressing import (
     opened,
     raw_member,
 )
+from workbench.engine.catalog.plain import first_line
 from workbench.engine.errors import Cancelled, ImportRefused
 from workbench.engine.files.writing import human_bytes
 
@@ -224,7 +225,7 @@ def unpack(path: Path, target: Path, cancel: threading.Event | None = None) -> N
     try:
         (_unzip if path.name.lower().endswith(".zip") else _untar)(path, target, budget)
     except _DAMAGE as error:
-        why = getattr(error, "strerror", None) or (str(error).splitlines() or [""])[0] or type(error).__name__
+        why = getattr(error, "strerror", None) or first_line(error) or type(error).__name__
         raise ImportRefused(
             f"{path.name} cannot be unpacked ({why}).", remedy="Copy it again, or unpack it yourself."
         ) from error
