@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import damage
+from tests import damage, many_runs
 from tests.ui.helpers import html_of
 from workbench.engine import measures
-from workbench.engine.runs import store
+from workbench.engine.runs import index, store
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.bundled import list_voices
 from workbench.engine.speech.voices import load_voice
@@ -222,3 +222,16 @@ def test_of_a_linked_run_the_page_deletes_the_link_and_says_so(open_page: Any, t
     at.button(key="delete").click().run()
     assert "only a link" in " ".join(c.value for c in at.caption)
     assert at.button(key="delete_now").label == "Delete"
+
+
+def test_of_many_runs_the_table_has_the_newest_and_the_one_that_the_address_names(
+    open_page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many_runs.write_runs(store.runs_root(), 503)
+    at = open_page("runs", run=many_runs.run_id(0))
+    ids = list(at.dataframe[0].value["id"])
+    assert ids == [*(many_runs.run_id(502 - k) for k in range(500)), many_runs.run_id(0)]
+    assert "503 of 503" in at.caption[0].value and "newest 500" in at.caption[0].value
+    monkeypatch.setattr(index, "read_rows", lambda folder: pytest.fail("read again"))
+    at.text_input(key="runs_query").set_value("seed=77").run()
+    assert not at.exception and list(at.dataframe[0].value["id"]) == [many_runs.run_id(77)]
