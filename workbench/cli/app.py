@@ -111,15 +111,7 @@ def synth(
         prepared = _prepared(model, wanted, speaker, settings, folder)
     prepared.check()  # before the model is loaded
     _warn(_remarks(prepared), "text")
-    text.plan_chunks(
-        prepared,
-        speaker.ref_text,
-        len(speaker.audio),
-        settings,
-        get_model(model).mel,
-        _window(model),
-        speaker.pace_samples,
-    )
+    speaker.plan(prepared, settings, _window(model))
 
     from workbench.engine.jobs.pool import EnginePool
 
@@ -174,9 +166,7 @@ def plan(
     prepared = _prepared(model, wanted, speaker, settings)
     if clean:
         prepared = _prepared(model, prepared.cleaned, speaker, settings)
-    chunks = text.plan_chunks(
-        prepared, speaker.ref_text, len(speaker.audio), settings, mel, _window(model), speaker.pace_samples
-    )
+    chunks = speaker.plan(prepared, settings, _window(model))
     rows: list[dict[str, Any]] = [
         {"index": c.index, "text": c.text, "written": c.written or c.text, "n_bytes": c.n_bytes,
          "planned_seconds": c.planned_seconds,

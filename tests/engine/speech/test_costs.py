@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.engine.settings import SynthesisSettings
+from workbench.engine.signal.audio import to_bytes
 from workbench.engine.speech import costs
 from workbench.engine.speech.costs import CostModel, Option, Point, Prediction
 from workbench.engine.speech.text import plan_chunks
+from workbench.engine.speech.voices import Voice, make_voice
 
 COSTS = st.floats(0, 10)
 WORDS = " ".join(["The boat was heavy, and the water was low."] * 12)
@@ -80,9 +86,25 @@ def test_the_recommendation_takes_the_earliest_of_the_cheap() -> None:
 
 def test_a_scan_plans_every_size_with_the_same_cost() -> None:
     cost = CostModel(0.5, 0.001, 1e-6)
-    found = costs.scan(WORDS, REFERENCE, 24_000 * 5, SynthesisSettings(), [40, 120, 400], cost)
+    found = costs.scan(partial(plan_chunks, WORDS, REFERENCE, 24_000 * 5), SynthesisSettings(), [40, 120, 400], cost)
     assert [o.max_bytes for o in found] == [40, 120, 400]
     assert found[0].n_chunks > found[1].n_chunks > found[2].n_chunks
     for option in found:
         plan = plan_chunks(WORDS, REFERENCE, 24_000 * 5, SynthesisSettings(max_chunk_bytes=option.max_bytes))
         assert option.prediction == costs.predict(plan, cost, 93.75) and option.n_chunks == len(plan)
+
+
+def test_a_scan_counts_what_the_engine_will_make(tiny_engine: Any, voice: Voice) -> None:
+    """A long silence in the reference does not slow the speech, and numbers are spoken as words: in the cost too."""
+    half = len(voice.audio) // 2
+    halting = np.concatenate([voice.audio[:half], np.zeros(3 * 24_000, np.float32), voice.audio[half:]])
+    speaker = make_voice(to_bytes(halting, 24_000), voice.ref_text)
+    text = "In 1984 there were 23,000 boats on the water. " * 6
+    settings, window = SynthesisSettings(max_chunk_bytes=140), tiny_engine.loaded.window_frames
+    prepared = tiny_engine.prepare(text, speaker, settings)
+    (option,) = costs.scan(partial(speaker.plan, prepared, window_frames=window), settings, [140], CostModel(0, 1, 0))
+    planned = tiny_engine.plan(text, speaker, settings)
+    assert option.n_chunks == len(planned)
+    assert option.prediction.total_seconds == sum(chunk.duration_frames for chunk in planned)
+    slow = plan_chunks(text, speaker.ref_text, len(speaker.audio), settings)
+    assert sum(c.duration_frames for c in slow) != option.prediction.total_seconds  # the test is one

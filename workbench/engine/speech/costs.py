@@ -7,14 +7,14 @@ device and number of evaluations: seconds = fixed + linear * frames + quadratic 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from workbench.engine.settings import MelConfig, SynthesisSettings
-from workbench.engine.speech.text import Chunk, plan_chunks
+from workbench.engine.speech.text import Chunk
 
 MIN_POINTS = 3  # as many as there are unknowns
 MIN_SIZES = 2  # points of one length say nothing about another
@@ -153,22 +153,27 @@ class Option:
 
 
 def scan(
-    text: str,
-    ref_text: str,
-    ref_samples: int,
+    plan: Callable[[SynthesisSettings], Sequence[Chunk]],
     settings: SynthesisSettings,
     sizes: Iterable[int],
     cost: CostModel,
     mel: MelConfig = MelConfig(),
 ) -> list[Option]:
-    """Plan ``text`` with each of ``sizes`` and predict the cost.
+    """Plan one text with each of ``sizes`` and predict the cost.
+
+    Args:
+        plan: the chunks of the text under other settings, as the engine would make them.
+        settings: all but the chunk size.
+        sizes: in bytes.
+        cost: from ``fit``.
+        mel: of the model.
 
     Raises:
-        SettingsError: as ``text.plan_chunks``.
+        SettingsError, TextError: as ``plan``.
     """
     options = []
     for size in sizes:
-        chunks = plan_chunks(text, ref_text, ref_samples, settings.replace(max_chunk_bytes=size), mel)
+        chunks = plan(settings.replace(max_chunk_bytes=size))
         longest = max(c.duration_frames for c in chunks) / mel.frames_per_second
         options.append(Option(size, len(chunks), longest, predict(chunks, cost, mel.frames_per_second)))
     return options

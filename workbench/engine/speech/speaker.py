@@ -16,7 +16,7 @@ from workbench.engine.model.loading import Loaded
 from workbench.engine.model.sampling import Flow, solve, text_embedded
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.results import ChunkResult, note_chunk
-from workbench.engine.speech.text import Chunk, conditioning_text, n_bytes, number_languages, plan_chunks
+from workbench.engine.speech.text import Chunk, conditioning_text, n_bytes, number_languages
 from workbench.engine.speech.turns import Turn
 from workbench.engine.speech.voices import Voice
 from workbench.engine.text.preparing import Prepared, prepare
@@ -48,10 +48,7 @@ class Speaker:
             SettingsError: the settings leave no room for it.
         """
         prepared = self.prepare(text, voice, settings).check()
-        return plan_chunks(
-            prepared, voice.ref_text, len(voice.audio), settings, self.loaded.spec.mel, self.loaded.window_frames,
-            voice.pace_samples,
-        )  # fmt: skip
+        return voice.plan(prepared, settings, self.loaded.window_frames)
 
     def prepare(self, text: str, voice: Voice, settings: SynthesisSettings = SynthesisSettings()) -> Prepared:
         """What becomes of ``text`` on its way to this model: changes, offers, numbers as words, what it cannot speak.
@@ -126,15 +123,8 @@ class Speaker:
 
     def _as_one_chunk(self, words: str, voice: Voice, settings: SynthesisSettings, old: Chunk) -> Chunk:
         prepared = self.prepare(words, voice, settings).check()
-        planned = plan_chunks(
-            prepared,
-            voice.ref_text,
-            len(voice.audio),
-            settings.replace(max_chunk_bytes=max(10, min(2000, n_bytes(prepared.said())))),
-            self.loaded.spec.mel,
-            self.loaded.window_frames,
-            voice.pace_samples,
-        )
+        chosen = settings.replace(max_chunk_bytes=max(10, min(2000, n_bytes(prepared.said()))))
+        planned = voice.plan(prepared, chosen, self.loaded.window_frames)
         if len(planned) != 1:
             raise SettingsError(
                 f"The new words do not fit into one chunk (chunk {old.index} has {old.n_bytes} bytes).",

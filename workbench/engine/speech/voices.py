@@ -20,12 +20,11 @@ from workbench.engine.signal import audio as sound
 from workbench.engine.signal import quality
 from workbench.engine.signal.decoding import Source
 from workbench.engine.signal.mel import mel_spectrogram
-from workbench.engine.speech.bundled import (
-    list_voices,
-)
+from workbench.engine.speech.bundled import list_voices
 from workbench.engine.speech.oddities import told_of_pauses, warnings_of
 from workbench.engine.speech.requests import VoiceRef
-from workbench.engine.speech.text import is_unicode, n_bytes
+from workbench.engine.speech.text import Chunk, is_unicode, n_bytes, plan_chunks
+from workbench.engine.text.preparing import Prepared
 from workbench.engine.visible import quoted
 
 log = logging.getLogger("workbench.voices")
@@ -68,6 +67,12 @@ class Voice:
         """Samples of ``audio`` that tell how fast it speaks: all, but what is too much of each long pause."""
         rate = self.mel_config.target_sample_rate
         return quality.pace_samples(len(self.audio), quality.long_pauses(self.audio, rate), rate)
+
+    def plan(self, text: Prepared, settings: SynthesisSettings, window_frames: int = 8192) -> list[Chunk]:
+        """The chunks of ``text`` in this voice. Raises as ``text.plan_chunks``, which says what the arguments are."""
+        return plan_chunks(
+            text, self.ref_text, len(self.audio), settings, self.mel_config, window_frames, self.pace_samples
+        )
 
     @property
     def long_pauses(self) -> tuple[tuple[float, float], ...]:

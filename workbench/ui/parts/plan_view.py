@@ -13,7 +13,7 @@ from workbench.engine.catalog import get_model
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.rules import WINDOW_FRAMES
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech.text import Chunk, byte_budget, number_languages, plan_chunks
+from workbench.engine.speech.text import Chunk, byte_budget, number_languages
 from workbench.engine.speech.voices import Voice
 from workbench.engine.text.normalise import summary
 from workbench.engine.text.preparing import Prepared, prepare
@@ -25,11 +25,12 @@ SHOWN_CHARACTERS = 20_000  # a longer text is planned whole and shown in part
 
 @dataclass(frozen=True)
 class Plan:
-    """What a text will be: prepared and in chunks, or ``error``, why it cannot be spoken."""
+    """What a text will be: prepared and in chunks, or ``error``, why it cannot be spoken; and the model's window."""
 
     prepared: Prepared | None
     chunks: tuple[Chunk, ...] = ()
     error: str = ""
+    window_frames: int = 8192
 
 
 def plan(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> Plan:
@@ -38,16 +39,16 @@ def plan(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> Pl
     try:
         if engine is not None:
             prepared = engine.prepare(text, voice, settings)
-            spec, window = engine.loaded.spec, engine.loaded.window_frames
+            window = engine.loaded.window_frames
         else:
             spec = get_model(model)
             window = WINDOW_FRAMES[spec.backbone]
             prepared = prepare(text, languages=number_languages(spec.languages, voice.language, settings))
         prepared.check()
-        chunks = plan_chunks(prepared, voice.ref_text, len(voice.audio), settings, spec.mel, window, voice.pace_samples)
+        chunks = voice.plan(prepared, settings, window)
     except WorkbenchError as error:
         return Plan(prepared, error=str(error))
-    return Plan(prepared, tuple(chunks))
+    return Plan(prepared, tuple(chunks), window_frames=window)
 
 
 def upstream_bytes(voice: Voice | None) -> int:

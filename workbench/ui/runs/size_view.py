@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -10,6 +13,7 @@ from workbench.engine.runs.store import list_runs
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech import costs
 from workbench.engine.speech.voices import Voice
+from workbench.engine.text.preparing import Prepared
 from workbench.ui import resources
 from workbench.ui.parts import forms
 
@@ -20,10 +24,18 @@ SCANNED = sorted({int(s) for s in np.geomspace(forms.CHUNK_BYTES_LOW, forms.CHUN
 
 @st.cache_data(show_spinner=False, max_entries=24)
 def scanned(
-    text: str, voice_id: str, settings: SynthesisSettings, cost: costs.CostModel, _voice: Voice
+    prepared: Prepared, window: int, voice_id: str, settings: SynthesisSettings, cost: costs.CostModel, _voice: Voice
 ) -> list[costs.Option]:
     """Every size of ``SCANNED`` over the text; cached, so that the slider only moves a line."""
-    return costs.scan(text, _voice.ref_text, len(_voice.audio), settings, SCANNED, cost, _voice.mel_config)
+    return priced(prepared, window, _voice, settings, SCANNED, cost)
+
+
+def priced(
+    prepared: Prepared, window: int, voice: Voice, settings: SynthesisSettings, sizes: Sequence[int],
+    cost: costs.CostModel,
+) -> list[costs.Option]:  # fmt: skip
+    """Each of ``sizes`` over the text, planned as the engine plans it."""
+    return costs.scan(partial(voice.plan, prepared, window_frames=window), settings, sizes, cost, voice.mel_config)
 
 
 def measured_points(model: str) -> list[costs.Point]:

@@ -15,23 +15,24 @@ from workbench.ui import resources
 from workbench.ui.parts import forms
 from workbench.ui.parts.examples import EXAMPLES
 from workbench.ui.parts.live_text import live_text
-from workbench.ui.parts.plan_view import plan_if_any, show_plan, upstream_bytes
+from workbench.ui.parts.plan_view import Plan, plan_if_any, show_plan, upstream_bytes
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import sweep
-from workbench.ui.runs.size_view import UNMEASURED, measured_points, numbers, scanned
+from workbench.ui.runs.size_view import UNMEASURED, measured_points, numbers, priced, scanned
 from workbench.ui.style import empty
 
 
-def lesson(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> None:
+def lesson(text: str, plan: Plan, voice: Voice, settings: SynthesisSettings, model: str) -> None:
     """Curves, fit and recommendation for a text that can be planned."""
     points = measured_points(model)
     cost = costs.fit(points, costs.passes(settings))
     unit = "s" if cost else "frames"
-    options = scanned(text, voice.id, settings.replace(max_chunk_bytes=None), cost or UNMEASURED, voice)
+    prepared, window = plan.prepared, plan.window_frames
+    assert prepared is not None  # it has chunks
+    unsized = settings.replace(max_chunk_bytes=None)
+    options = scanned(prepared, window, voice.id, unsized, cost or UNMEASURED, voice)
     size = settings.max_chunk_bytes or upstream_bytes(voice)
-    chosen = costs.scan(text, voice.ref_text, len(voice.audio), settings, [size], cost or UNMEASURED, voice.mel_config)[
-        0
-    ]
+    (chosen,) = priced(prepared, window, voice, settings, [size], cost or UNMEASURED)
     numbers(chosen, unit)
     best = costs.recommend(options, TRAINED_SECONDS) if cost else None
     curves, fit = st.columns([3, 2], gap="medium")
@@ -69,11 +70,11 @@ def lesson(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> 
                   "then the cost is counted in mel frames.")  # fmt: skip
     if best:
         st.success(f"**{best.max_bytes} bytes.** {best.reason}", icon=":material/recommend:")
-    try_for_real(text, voice, settings, model, cost)
+    try_for_real(text, plan, voice, settings, model, cost)
 
 
 def try_for_real(
-    text: str, voice: Voice, settings: SynthesisSettings, model: str, cost: costs.CostModel | None
+    text: str, plan: Plan, voice: Voice, settings: SynthesisSettings, model: str, cost: costs.CostModel | None
 ) -> None:
     """The sweep: which sizes, how long it will take, go."""
     st.subheader("Try the sizes for real")
@@ -82,8 +83,8 @@ def try_for_real(
         "Sizes in bytes", sweep.SIZES, selection_mode="multi", default=[60, 140, 300], key="sweep_sizes", disabled=busy
     )
     about = ""
-    if cost and sizes:
-        found = costs.scan(text, voice.ref_text, len(voice.audio), settings, sizes, cost, voice.mel_config)
+    if cost and sizes and plan.prepared:
+        found = priced(plan.prepared, plan.window_frames, voice, settings, sizes, cost)
         about = f", about {sum(o.prediction.total_seconds for o in found):.0f} s"
     label = f"Run {len(sizes)} sizes{about}" if sizes else "Choose sizes"
     if st.button(label, key="sweep_go", type="primary", disabled=busy or not sizes):
@@ -120,7 +121,7 @@ with left:
     show_plan(typed, found, voice, "size_text")
 if found and found.chunks and voice:
     try:
-        lesson(typed.strip(), voice, settings, model)
+        lesson(typed.strip(), found, voice, settings, model)
     except WorkbenchError as error:
         st.error(str(error))
 sweep.progress()
