@@ -7,7 +7,6 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.engine.monitor import Monitor
@@ -163,33 +162,20 @@ def _on_its_axis(run: Run, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
     return tuple(dataclasses.replace(sample, seconds=sample.seconds + before) for sample in samples)
 
 
-def load_engine(
-    model: str = "demo-voice",
-    *,
-    folder: str | Path | None = None,
-    load: LoadSettings = LoadSettings(),
-    random_weights: bool = False,
-    **changes: Any,
-) -> Engine:
+def load_engine(model: str = "demo-voice", **chosen: Any) -> Engine:
     """Load a model once and return the engine that speaks with it. Its runs are saved in ``runs/``.
 
     ``engine.run(..., save=False)`` saves none.
 
     Args:
         model: name in the catalogue.
-        folder: where to look for its files before the caches.
-        load: device and number format.
-        random_weights: build the architecture with random weights, to measure its speed.
-        changes: fields of ``load`` by name: ``load_engine(device="cpu", dtype="fp32")``.
+        chosen: fields of ``LoadSettings`` by name, such as ``device="cpu", dtype="fp32"``; ``folder``, where to look
+            for the model's files before the caches; ``load`` and ``random_weights``, as ``synthesis.load_engine``
+            takes them.
 
     Raises:
-        ModelError: unknown model.
-        WeightsError: its files are not on this disk, or not what they should be.
-        DeviceError: no such device here.
-        EngineError: this process was forked from one with PyTorch in it.
+        ModelError, WeightsError, DeviceError, EngineError: as ``synthesis.load_engine``.
     """
     from workbench.engine.speech import synthesis
 
-    engine = synthesis.load_engine(model, folder=folder, load=load, random_weights=random_weights, **changes)
-    engine.keep = save_run
-    return engine
+    return synthesis.load_engine(model, keep=save_run, **chosen)

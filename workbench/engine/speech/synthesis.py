@@ -42,18 +42,18 @@ class Engine(Speaker):
 
     Args:
         loaded: from ``loading.load``.
+        keep: called with each run that ``run`` and ``remake`` finish; that of ``workbench.load_engine`` saves it.
 
-    ``default_on_step`` makes the ``on_step`` of runs that have none; notebooks put a progress bar there. ``keep`` is
-    called with each run that ``run`` and ``remake`` finish; ``workbench.load_engine`` puts ``save_run`` there.
+    ``default_on_step`` makes the ``on_step`` of runs that have none; notebooks put a progress bar there.
     """
 
     default_on_step: ClassVar[staticmethod[[], OnStep | None]] = staticmethod(lambda: None)
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, keep: Callable[[Run], object] | None = None) -> None:
         super().__init__(loaded)
         self.loaded_at = datetime.now(UTC).isoformat(timespec="seconds")
         self.n_runs = 0
-        self.keep: Callable[[Run], object] | None = None
+        self.keep = keep
 
     @property
     def load_seconds(self) -> float:
@@ -208,15 +208,17 @@ def load_engine(
     folder: str | Path | None = None,
     load: LoadSettings = LoadSettings(),
     random_weights: bool = False,
+    keep: Callable[[Run], object] | None = None,
     **changes: Any,
 ) -> Engine:
-    """Load a model once and return the engine that speaks with it. Its runs are saved by whoever makes them.
+    """Load a model once and return the engine that speaks with it.
 
     Args:
         model: name in the catalogue.
         folder: where to look for its files before the caches.
         load: device and number format.
         random_weights: build the architecture with random weights, to measure its speed.
+        keep: called with each run that is finished, to save it; without it, runs are saved by whoever makes them.
         changes: fields of ``load`` by name: ``load_engine(device="cpu", dtype="fp32")``.
 
     Raises:
@@ -231,4 +233,4 @@ def load_engine(
     built = partial(build_random, spec, 0) if random_weights else None
     loaded = read_models(spec, load.replace(**changes), folder=Path(folder) if folder else None, built=built)
     log.info("engine ready", extra=pairs(model=loaded.spec.name, took=time.perf_counter() - began))
-    return Engine(loaded)
+    return Engine(loaded, keep)
