@@ -51,6 +51,15 @@ def test_ls_lists_the_newest_first_and_what_cannot_be_read(call, run):  # noqa: 
     assert "2 of 6 runs" in out and f"The run {BAD} cannot be read" in out and "\x1b" not in out
 
 
+def test_ls_marks_a_remade_run(call, run, made, tiny_engine, voice):  # noqa: F811
+    _, out, _ = call("runs", "ls")
+    assert "remade" in out and "chunk 2" not in out
+    again = tiny_engine.remake(run, voice, 1, seed=7, save=False)
+    store.save_run(again)
+    (line,) = (line for line in call("runs", "ls")[1].splitlines() if again.id in line)
+    assert "chunk 2" in line
+
+
 def test_ls_searches(call, run):  # noqa: F811
     found = last_json(call("runs", "ls", "--search", "SEED=3 nature", "--json")[1])
     assert [r["id"] for r in found["runs"]] == [many_runs.run_id(3)] and found["n_found"] == 1

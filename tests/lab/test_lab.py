@@ -12,19 +12,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
 from workbench.engine.errors import Cancelled, LabError, SettingsError, TextError
+from workbench.engine.settings import LoadSettings, SynthesisSettings
+from workbench.engine.signal.audio import to_bytes
 from workbench.engine.speech.text import chunk_text
+from workbench.engine.speech.voices import load_voice, make_voice
 from workbench.lab import measuring
+from workbench.lab.cell import Workload
 from workbench.lab.keeper import FOLDER_PREFIX
+from workbench.lab.probe import LiveTimeline, Probe
 from workbench.lab.strategies import BUG, OURS, STRATEGIES
 from workbench.lab.text_169 import TEXT_169, TEXT_169_CHUNK_BYTES
 
 KEYS = {"strategy", "network", "total_seconds", "loads", "requests", "timeouts", "network_wait_seconds", "load_seconds",
         "synthesis_seconds", "idle_share", "spans", "utilisation", "bytes_read"}  # fmt: skip
-QUICK: dict[str, Any] = {"timeout_seconds": 1, "nfe_step": 5, "device": "cpu", "limit_seconds": 280}
+QUICK: dict[str, Any] = {"timeout_seconds": 1, "nfe_step": 5, "load": LoadSettings(device="cpu"), "limit_seconds": 280}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -71,6 +77,19 @@ def wait_until_gone(seconds: float = 20) -> None:
 def test_the_text_has_169_characters_and_three_chunks() -> None:
     assert len(TEXT_169) == 169
     assert len(chunk_text(TEXT_169, TEXT_169_CHUNK_BYTES)) == 3
+
+
+def test_a_cell_plans_its_text_as_the_engine_does(demo_engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the reference has a long silence, which does not slow the speech."""
+    half = len((whole := load_voice()).audio) // 2
+    pieces = [whole.audio[:half], np.zeros(3 * 24_000, np.float32), whole.audio[half:]]
+    halting = make_voice(to_bytes(np.concatenate(pieces), 24_000), whole.ref_text)
+    monkeypatch.setattr("workbench.engine.speech.voices.load_voice", lambda *args, **kwargs: halting)
+    settings = SynthesisSettings(max_chunk_bytes=TEXT_169_CHUNK_BYTES)
+    order = {"model": "demo-voice", "repo": "", "weights": "", "text": f"There were 23,000 boats. {TEXT_169}",
+             "runs": 1, "settings": settings.as_dict(), "load": {"device": "cpu"}}  # fmt: skip
+    work = Workload(order, Probe(LiveTimeline(0.0, lambda document: None)))
+    assert work.chunks == demo_engine.plan(order["text"], halting, settings)
 
 
 def test_the_bug_is_counted_exactly(measured: dict[str, Any]) -> None:

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from workbench.cli.options import takes
 from workbench.cli.output import console, log_to_stderr, print_json, say, table
 from workbench.engine.errors import SettingsError
+from workbench.engine.settings import BenchLoadSettings
 from workbench.engine.visible import quoted
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -81,23 +83,21 @@ def _bench() -> None:
 
 
 @bench_app.command("engine")
+@takes(load=BenchLoadSettings)
 def bench_engine(
+    *,
     against: Annotated[str, typer.Option("--against", help="What to compare with: upstream.")] = "upstream",
     model: Annotated[str, typer.Option("--model", "-m", help="Model of the catalogue.")] = "demo-voice",
     random_weights: Annotated[
         bool, typer.Option("--random-weights", help="Its architecture, with random values.")
     ] = False,
-    dtype: Annotated[
-        str | None,
-        typer.Option("--dtype", help="Number format of our engine: auto, fp32, fp16, bf16. Default: upstream's own."),
-    ] = None,
-    device: Annotated[str, typer.Option("--device", help="Device of both.")] = "auto",
     chunks: Annotated[
         int, typer.Option("--chunks", min=1, max=1000, help="Sentences of about 80 bytes, one a chunk.")
     ] = 5,
     nfe_step: Annotated[int, typer.Option("--nfe-step", help="ODE steps of both.")] = 7,
     rounds: Annotated[int, typer.Option("--rounds", min=1, max=1000, help="Pairs of timings after the warm-up.")] = 3,
     as_json: Json = False,
+    load: BenchLoadSettings,
 ) -> None:
     """Upstream's own infer_batch_process and our engine: same weights, text and settings, in turn in one process."""
     log_to_stderr(False)
@@ -109,8 +109,8 @@ def bench_engine(
         print(f"round {index + 1}/{rounds}: upstream {upstream:.2f} s, ours {ours:.2f} s, "
               f"ratio {upstream / ours:.2f}", file=sys.stderr)  # fmt: skip
 
-    document = against_upstream(model, random_weights=random_weights, dtype=dtype, device=device, n_chunks=chunks,
-                                nfe_step=nfe_step, rounds=rounds, on_round=tell)  # fmt: skip
+    document = against_upstream(model, random_weights=random_weights, load=load, n_chunks=chunks, nfe_step=nfe_step,
+                                rounds=rounds, on_round=tell)  # fmt: skip
     if not as_json:
         memory = {name: f"{n / 2**30:.2f} GiB" for name, n in document["peak_memory_bytes"].items()}
         say(f"upstream / ours = {document['ratio']:.2f} "

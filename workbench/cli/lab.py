@@ -10,8 +10,10 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from workbench.cli.options import takes
 from workbench.cli.output import console, print_json, say, table
 from workbench.engine.errors import SettingsError
+from workbench.engine.settings import LoadSettings
 from workbench.lab import measuring
 from workbench.lab.strategies import BUG, OURS, STRATEGIES
 from workbench.lab.text_169 import TEXT_169, TEXT_169_CHUNK_BYTES
@@ -32,6 +34,7 @@ Networks = Annotated[
 
 
 @lab_app.command("loading")
+@takes(load=LoadSettings)
 def loading(
     *,
     strategy: Strategies = None,
@@ -47,11 +50,11 @@ def loading(
     max_chunk_bytes: Annotated[
         int, typer.Option("--max-chunk-bytes", help="Longest chunk of text in bytes.")
     ] = TEXT_169_CHUNK_BYTES,
-    device: Annotated[str, typer.Option("--device", help="Device, as for `workbench synth`.")] = "auto",
     limit: Annotated[float, typer.Option("--limit", help="Stop a cell that takes more seconds.")] = 900.0,
     log: Annotated[bool, typer.Option("--log", help="Print each process's own log on standard error.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="The same, as JSON lines.")] = False,
     as_json: Json = False,
+    load: LoadSettings,
 ) -> None:  # fmt: skip
     """Measure ways to load the models, with the Hub answering, dead, or silent; each in a fresh process.
 
@@ -63,7 +66,7 @@ def loading(
         strategies=_chosen(strategy, STRATEGIES, (BUG, OURS)),
         networks=_chosen(network, measuring.NETWORKS, ("blackhole",)),
         text=TEXT_169 if text is None else text, model=model, timeout_seconds=timeout, runs=runs, nfe_step=nfe_step,
-        max_chunk_bytes=max_chunk_bytes, device=device, limit_seconds=limit, log_json=log_json,
+        max_chunk_bytes=max_chunk_bytes, load=load, limit_seconds=limit, log_json=log_json,
     )  # fmt: skip
     with _progress(plan, quiet=as_json) as follow:
         document = measuring.run(plan, on_event=follow)

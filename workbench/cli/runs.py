@@ -46,14 +46,14 @@ def ls(
             "runs": [_document(run) for run in shown],
             "broken": [{"id": run_id, "reason": reason} for run_id, reason in broken]})  # fmt: skip
         return
-    columns = ("id", "★", "audio s", "total s", "RTF", "chunks", "NFE", "seed", "voice", "model", "text")
+    columns = ("id", "★", "audio s", "total s", "RTF", "chunks", "remade", "NFE", "seed", "voice", "model", "text")
     rows = [
-        (r.id, "★" if r.star else "", r.seconds, r.total_seconds, r.rtf, r.n_chunks, r.settings.get("nfe_step"),
-         r.settings.get("seed"), r.voice, r.model, show.short(" ".join(r.text.split())))
+        (r.id, "★" if r.star else "", r.seconds, r.total_seconds, r.rtf, r.n_chunks, r.remade,
+         r.settings.get("nfe_step"), r.settings.get("seed"), r.voice, r.model, show.short(" ".join(r.text.split())))
         for r in shown
     ]  # fmt: skip
     title = f"{len(shown)} of {len(found)} runs in {store.runs_root()}"
-    console().print(table(title, columns, rows, right=columns[2:8], whole=("id",)))
+    console().print(table(title, columns, rows, right=columns[2:9], whole=("id",)))
     for _, reason in broken:
         say(reason)
 

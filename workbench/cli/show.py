@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from workbench.cli.output import console, say, table
 from workbench.engine import measures
+from workbench.engine.settings import LoadSettings
 
 
 def run(document: dict[str, Any]) -> None:
@@ -26,6 +28,11 @@ def run(document: dict[str, Any]) -> None:
             say(f"chunk {chunk['index']}: {warning}")
     loads = document["loads"]
     say("")
+    load = document["request"]["load"]
+    others = [f"{f.name}={load[f.name]}" for f in dataclasses.fields(LoadSettings)
+              if f.name not in document and load.get(f.name, f.default) != f.default]  # fmt: skip
+    if others:
+        say(f"loaded with {', '.join(others)}")
     say(
         f"load {document['load_seconds']:.2f} s ({loads['acoustic']} acoustic model, {loads['vocoder']} vocoder)  "
         f"total {document['total_seconds']:.2f} s  audio {document['audio_seconds']:.2f} s"

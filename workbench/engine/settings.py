@@ -172,6 +172,9 @@ class SynthesisSettings(_Checked):
     keep_trajectory: bool = knob(False, "Keep the mel at every ODE step, for inspection.")
 
 
+LOAD_DTYPES = ("auto", "fp32", "fp16", "bf16")
+
+
 @dataclass(frozen=True)
 class LoadSettings(_Checked):
     """Where and in which number format the models are built."""
@@ -184,7 +187,18 @@ class LoadSettings(_Checked):
         "auto",
         "Number format of the acoustic model: auto is fp16 on a GPU that has it, bf16 on a CPU that multiplies it much "
         "faster, else fp32.",
-        choices=("auto", "fp32", "fp16", "bf16"),
+        choices=LOAD_DTYPES,
+    )
+
+
+@dataclass(frozen=True)
+class BenchLoadSettings(LoadSettings):
+    """How our engine is loaded to be compared: by default in upstream's number format, so that engines are compared."""
+
+    dtype: str = knob(
+        "upstream",
+        "Number format of our engine: upstream is the one that it chooses itself, fp32 on a CPU; else as for synth.",
+        choices=("upstream", *LOAD_DTYPES),
     )
 
 

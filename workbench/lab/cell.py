@@ -35,7 +35,7 @@ class Workload:
     """What a strategy uses: the chunks of the text, the voice, and the measured steps of a run.
 
     Args:
-        order: model, text, settings and device, sent by ``keeper``.
+        order: model, text, settings of synthesis and of loading, sent by ``keeper``.
         probe: counts the calls of the libraries.
     """
 
@@ -46,25 +46,26 @@ class Workload:
         from workbench.engine.catalog import get_model
         from workbench.engine.model.devices import choose_device
         from workbench.engine.rules import WINDOW_FRAMES
-        from workbench.engine.settings import SynthesisSettings
-        from workbench.engine.speech.text import plan_chunks
+        from workbench.engine.settings import LoadSettings, SynthesisSettings
+        from workbench.engine.speech.text import number_languages
         from workbench.engine.speech.voices import load_voice
+        from workbench.engine.text.preparing import prepare
 
         self.model, self.repo, self.weights = order["model"], order["repo"], order["weights"]
         self.text, self.n_runs = order["text"], order["runs"]
         self.settings = SynthesisSettings(**order["settings"])
         self.probe, self.timeline = probe, probe.timeline
         self.spec = get_model(self.model)
-        self.device = choose_device(order["device"])
+        self.load: LoadSettings = LoadSettings.from_dict(order["load"])
+        self.device = choose_device(self.load.device)
         if self.device != "cpu":  # calls return early there: without waiting, the time would go to the wrong stage
             self.timeline.synchronize = getattr(getattr(torch, self.device.split(":")[0]), "synchronize", None)
         self.files = cache.resolve(self.spec)
         self.voice = load_voice(mel_config=self.spec.mel)
         _ = self.voice.mel
-        window = WINDOW_FRAMES[self.spec.backbone]
-        self.chunks = plan_chunks(
-            self.text, self.voice.ref_text, len(self.voice.audio), self.settings, self.spec.mel, window
-        )
+        languages = number_languages(self.spec.languages, self.voice.language, self.settings)
+        words = prepare(self.text, frozenset(cache.read_vocabulary(self.files.vocab).tokens), languages)
+        self.chunks = self.voice.plan(words.check(), self.settings, WINDOW_FRAMES[self.spec.backbone])
         self.run_seconds: list[float] = []
         self._waves = hashlib.sha256()
 
@@ -91,8 +92,7 @@ class Workload:
         cfm = loading.load_acoustic(self.spec, files, self.timeline)
         self.probe.bytes_read += os.path.getsize(path)
         with self.timeline.span("to_device"):
-            loading._set_dtype(cfm, devices.choose_dtype("auto", self.device))
-            cfm = cfm.to(self.device).eval()
+            cfm = loading.placed(cfm, self.device, devices.choose_dtype(self.load.dtype, self.device))
         log.info("acoustic model loaded", extra=pairs(name=self.spec.name, took=self.timeline.now() - began))
         return cfm
 
@@ -150,7 +150,7 @@ def run_cell(order: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> di
 
     timeline = LiveTimeline(began=_began(order), say=say)
     probe = Probe(timeline)
-    gpu = "cuda:0" if os.path.exists("/proc/driver/nvidia") and order["device"] != "cpu" else "cpu"
+    gpu = "cuda:0" if os.path.exists("/proc/driver/nvidia") and order["load"]["device"] != "cpu" else "cpu"
     with watch_network() as heard:
         say({"event": "doing", "name": "import", "at_seconds": timeline.now()})
         with Monitor(gpu) as monitor:

@@ -80,7 +80,7 @@ class Keeper:
         hub = LoopbackHub(self.folder / "hub", _BEHAVIOUR.get(network, "blackhole"), self.order["delay_seconds"])
         with hub:
             environment = self._environment(network, hub.endpoint, timeout)
-            order = {key: self.order[key] for key in ("model", "text", "runs", "settings", "device")} | {
+            order = {key: self.order[key] for key in ("model", "text", "runs", "settings", "load")} | {
                 "task": "cell", "repo": prepared["repo"], "weights": prepared["weights"], **cell,
             }  # fmt: skip
             report, problem, log = self._child_report(order, environment, self.say)

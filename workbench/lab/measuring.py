@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.errors import LabError, SettingsError
+from workbench.engine.settings import LoadSettings
 from workbench.engine.speech.text import check_text
 from workbench.lab.strategies import BUG, OURS, STRATEGIES
 from workbench.lab.text_169 import TEXT_169, TEXT_169_CHUNK_BYTES
@@ -56,7 +57,7 @@ class LabPlan:
         runs: how often the text is spoken in one cell.
         nfe_step: ODE steps; 5 is the smallest pruned grid, so that speaking is short beside the waiting.
         max_chunk_bytes: largest chunk.
-        device: torch device string.
+        load: how every strategy builds its models.
         limit_seconds: a cell that takes longer is stopped.
         log_json: log of the cells as JSON lines.
     """
@@ -69,7 +70,7 @@ class LabPlan:
     runs: int = 1
     nfe_step: int = 5
     max_chunk_bytes: int = TEXT_169_CHUNK_BYTES
-    device: str = "auto"
+    load: LoadSettings = LoadSettings()
     limit_seconds: float = 900.0
     log_json: bool = False
 
@@ -110,7 +111,7 @@ class LabPlan:
         settings = SynthesisSettings(nfe_step=self.nfe_step, max_chunk_bytes=self.max_chunk_bytes)
         return {
             "cells": self.cells, "model": get_model(self.model).name, "text": self.text, "runs": self.runs,
-            "settings": settings.as_dict(), "device": self.device, "timeout_seconds": int(self.timeout_seconds),
+            "settings": settings.as_dict(), "load": self.load.as_dict(), "timeout_seconds": int(self.timeout_seconds),
             "delay_seconds": self.delay_seconds, "limit_seconds": self.limit_seconds, "log_json": self.log_json,
         }  # fmt: skip
 

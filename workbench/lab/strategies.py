@@ -83,7 +83,7 @@ def load_once_pinned(work: Any) -> None:
     """
     from workbench.engine.speech.synthesis import load_engine
 
-    engine = load_engine(work.model, device=work.device)
+    engine = load_engine(work.model, load=work.load)
     work.note_load(engine)
     for chunks in work.runs():
         spoken = engine.synthesize(

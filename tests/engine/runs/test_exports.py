@@ -157,6 +157,19 @@ def test_the_readme_names_every_file_and_its_command_is_the_run(run: Any) -> Non
     assert shlex.split(line) == command(run, own_reference=True)
 
 
+def test_the_command_of_the_readme_names_all_that_decides_the_sound(run: Any) -> None:
+    """Folder, random weights and each load setting that is not at its default; what "auto" became, by name."""
+    plain = dataclasses.replace(run, request=run.request.replace(folder="", random_weights=False))
+    words = command(plain, own_reference=False)
+    assert {f"--device={run.device}", f"--dtype={run.dtype}"} <= set(words)
+    assert not [w for w in words if w.startswith(("--folder", "--random-weights"))]
+    request = run.request.replace(folder="/models/of mine", random_weights=True)
+    words = command(dataclasses.replace(run, request=request), own_reference=False)
+    assert {"--folder=/models/of mine", "--random-weights"} <= set(words)
+    usual = dataclasses.replace(run, device="auto", dtype="auto")
+    assert not [w for w in command(usual, own_reference=False) if w.startswith(("--device", "--dtype"))]
+
+
 @pytest.mark.parametrize("own_reference", [True, False])
 def test_the_command_of_the_readme_gives_the_same_samples(
     tiny_engine: Any, voice: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_reference: bool

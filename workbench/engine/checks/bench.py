@@ -15,7 +15,7 @@ from workbench.engine import upstream
 from workbench.engine.errors import SettingsError
 from workbench.engine.model.devices import choose_device, upstream_dtype
 from workbench.engine.model.loading import load_acoustic
-from workbench.engine.settings import SynthesisSettings
+from workbench.engine.settings import BenchLoadSettings, LoadSettings, SynthesisSettings
 from workbench.engine.speech.synthesis import Engine, load_engine
 from workbench.engine.speech.text import Chunk
 from workbench.engine.speech.voices import Voice, load_voice
@@ -59,17 +59,16 @@ def _peak_memory() -> Iterator[_Peak]:
         sampler.join()
 
 
-def against_upstream(model: str = "demo-voice", *, random_weights: bool = False, dtype: str | None = None,
-                     device: str = "auto", n_chunks: int = 5, nfe_step: int = 7, rounds: int = 3,
+def against_upstream(model: str = "demo-voice", *, random_weights: bool = False,
+                     load: BenchLoadSettings = BenchLoadSettings(), n_chunks: int = 5, nfe_step: int = 7,
+                     rounds: int = 3,
                      on_round: Callable[[int, float, float], None] | None = None) -> dict[str, Any]:  # fmt: skip
     """Time upstream's ``infer_batch_process`` and our engine alternately, after a warm-up of each.
 
     Args:
         model: name in the catalogue.
         random_weights: use random weights; the time is the same.
-        dtype: format of our engine. None: the one that upstream chooses, fp32 on a CPU, so that the engines are
-            compared and not the formats.
-        device: device of both.
+        load: how our engine is loaded; upstream runs on the same device.
         n_chunks: number of chunks, one sentence of about 80 bytes each.
         nfe_step: ODE steps of both.
         rounds: pairs of timings.
@@ -81,8 +80,9 @@ def against_upstream(model: str = "demo-voice", *, random_weights: bool = False,
     """
     if n_chunks < 1 or rounds < 1:
         raise SettingsError("chunks and rounds must be at least 1.", remedy="Give a positive number.")
-    dtype = dtype or upstream_dtype(choose_device(device))
-    engine = load_engine(model, device=device, dtype=dtype, random_weights=random_weights)
+    dtype = upstream_dtype(choose_device(load.device)) if load.dtype == "upstream" else load.dtype
+    ours_load = LoadSettings(**(load.as_dict() | {"dtype": dtype}))
+    engine = load_engine(model, load=ours_load, random_weights=random_weights)
     voice = load_voice(mel_config=engine.loaded.spec.mel)
     settings = SynthesisSettings(nfe_step=nfe_step, max_chunk_bytes=_CHUNK_BYTES)
     text = " ".join(SENTENCES[k % len(SENTENCES)] for k in range(n_chunks))

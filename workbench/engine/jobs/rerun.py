@@ -12,6 +12,7 @@ import numpy as np
 from workbench.engine.errors import DeviceError
 from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.runs.store import load_run
+from workbench.engine.settings import LoadSettings
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.timing import Progress
 
@@ -100,7 +101,7 @@ def rerun(
 def _engine(pool: EnginePool, request: SpeechRequest, run: Run) -> Engine:
     """The engine of ``request`` on the device and in the format of ``run``, else as it was asked for."""
     try:
-        return pool.engine_for(request.replace(load=request.load.replace(device=run.device, dtype=run.dtype)))
+        return pool.engine_for(request.replace(load=LoadSettings.from_dict(run.load)))
     except DeviceError:  # another machine
         return pool.engine_for(request)
 

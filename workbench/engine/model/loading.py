@@ -145,8 +145,7 @@ def load(
         cfm = load_acoustic(spec, files, timeline)
         vocoder = load_vocoder(spec, files, timeline)
     with timeline.span("to_device"):
-        _set_dtype(cfm, dtype)
-        cfm, vocoder = cfm.to(device).eval(), vocoder.to(device).eval()
+        cfm, vocoder = placed(cfm, device, dtype), vocoder.to(device).eval()
     place = str(folder.absolute()) if folder else ""
     loaded = Loaded(spec, files, device, dtype, cfm, vocoder, (), WINDOW_FRAMES[spec.backbone], chosen, place)
     with timeline.span("warmup"):
@@ -194,6 +193,12 @@ def load_vocoder(spec: ModelSpec, files: ModelFiles, timeline: Timeline) -> Any:
         state = computed | state
         load_strictly(vocoder, state, files.vocoder_weights, "the vocoder")
     return vocoder
+
+
+def placed(cfm: Any, device: str, dtype: str) -> Any:
+    """The acoustic model ``cfm`` itself, in the number format ``dtype``, on ``device``, in eval mode."""
+    _set_dtype(cfm, dtype)
+    return cfm.to(device).eval()
 
 
 def _set_dtype(cfm: Any, dtype: str) -> None:

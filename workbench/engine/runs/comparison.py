@@ -21,7 +21,10 @@ AUDIBLE_DECIBELS = 80.0  # below the loudest; what lies deeper does not count as
 def differing(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
     """One row for everything that was asked for and is not the same in all ``runs``: its name, then a value per run."""
     asked = [
-        {"model": r.model, "voice": r.voice, "device": r.device, "dtype": r.dtype, "text": r.text} | r.settings
+        {"model": r.model, "voice": r.voice, "device": r.device, "dtype": r.dtype}
+        | r.load
+        | {"text": r.text}
+        | r.settings
         for r in runs
     ]
     names = list(dict.fromkeys(name for one in asked for name in one))

@@ -26,6 +26,7 @@ class RunSummary:
         first_audio_seconds: from the start of the run to the first chunk's samples.
         n_chunks: chunks.
         settings: name to value. Treat it as read-only: it is shared.
+        load: the same of loading: as it was asked for, device and number format as they became.
         note, star: what a person added.
         n_bytes: on disk.
         envelope: peaks of the waveform, 0 to 1, for a sparkline.
@@ -58,6 +59,12 @@ class RunSummary:
     parent: str = ""
     remade_chunk: int | None = None
     is_link: bool = False
+    load: dict[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def remade(self) -> str:
+        """Which chunk was spoken again, for a list; "" if none was."""
+        return "" if self.remade_chunk is None else f"chunk {self.remade_chunk + 1}"
 
     @property
     def times(self) -> measures.Times:
@@ -67,7 +74,7 @@ class RunSummary:
     @cached_property
     def _searched(self) -> str:
         known = [self.id, self.text, self.note, self.voice, self.model, self.device, self.sweep, self.created_at]
-        known += [f"{name}={value}" for name, value in self.settings.items()]
+        known += [f"{name}={value}" for name, value in (self.load | self.settings).items()]
         return " ".join(known).casefold()
 
     def matches(self, query: str) -> bool:
@@ -115,6 +122,7 @@ def _summary(folder: Path, document: RunDocument) -> RunSummary:
         parent=document["parent"],
         remade_chunk=document["remade_chunk"],
         is_link=folder.is_symlink(),
+        load=document["request"]["load"] | {"device": document["device"], "dtype": document["dtype"]},
     )
 
 

@@ -1,7 +1,7 @@
 """The tables of the index: what they hold of runs and chunks, how rows are written and read, and questions in SQL.
 
 ``runs`` has a row for each folder, also for one that cannot be read: ``problem`` says why, and the other columns are
-NULL. Each synthesis setting is a column too. ``chunks`` has a row for each chunk.
+NULL. Each setting, of synthesis and of loading, is a column too. ``chunks`` has a row for each chunk.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pydantic_core import from_json
 from workbench.engine.errors import RunError
 from workbench.engine.runs.document import FORMAT_VERSION
 from workbench.engine.runs.summary import CHUNK_COLUMNS, RunSummary
-from workbench.engine.settings import SynthesisSettings
+from workbench.engine.settings import LoadSettings, SynthesisSettings
 
 REVISION = 1  # raise it when what is written into a column changes, though its name and type do not
 VALUE_MAX_BYTES = 64 * 2**20  # of one value that a question may make
@@ -29,7 +29,13 @@ QUERY_SECONDS = 10.0
 _STEPS = 20_000  # of SQLite between two looks at the clock: a few milliseconds
 
 _FIELDS = {f.name: str(f.type) for f in dataclasses.fields(RunSummary)}
-_KNOBS = {f.name: str(f.type) for f in dataclasses.fields(SynthesisSettings) if f.name not in _FIELDS}
+_OWNERS = {"settings": SynthesisSettings, "load": LoadSettings}  # column that holds them all to the class
+_KNOBS = {
+    f.name: (column, str(f.type))
+    for column, owner in _OWNERS.items()
+    for f in dataclasses.fields(owner)
+    if f.name not in _FIELDS
+}
 _AS_JSON = [name for name, kind in _FIELDS.items() if kind.startswith(("dict", "tuple"))]
 _BOOLS = [name for name, kind in _FIELDS.items() if kind == "bool"]
 _AFFINITY = {"int": "INTEGER", "bool": "INTEGER", "float": "REAL"}
@@ -60,7 +66,10 @@ def _affinity(kind: str) -> str:
 def _schema() -> list[str]:
     runs = ["stamp TEXT NOT NULL", "problem TEXT NOT NULL"]
     runs += [f'"{name}" {_affinity(kind)}{" PRIMARY KEY" if name == "id" else ""}' for name, kind in _FIELDS.items()]
-    runs += [f"\"{name}\" {_affinity(kind)} AS (json_extract(settings, '$.{name}'))" for name, kind in _KNOBS.items()]
+    runs += [
+        f"\"{name}\" {_affinity(kind)} AS (json_extract({column}, '$.{name}'))"
+        for name, (column, kind) in _KNOBS.items()
+    ]
     chunks = [f'"{name}" {kind}' for name, kind in CHUNK_COLUMNS.items()]
     return [
         "DROP TABLE IF EXISTS runs",
@@ -73,7 +82,9 @@ def _schema() -> list[str]:
 def _version() -> int:
     """Of the tables and of all that decides what is written into them; never 0, which an empty file has."""
     rules = [
-        [f.name, str(f.type), repr(f.default), repr(dict(f.metadata))] for f in dataclasses.fields(SynthesisSettings)
+        [f.name, str(f.type), repr(f.default), repr(dict(f.metadata))]
+        for owner in _OWNERS.values()
+        for f in dataclasses.fields(owner)
     ]
     return zlib.crc32(repr((_schema(), rules, FORMAT_VERSION, REVISION)).encode()) % (2**31 - 1) + 1
 

@@ -154,6 +154,11 @@ class Run:
         return self.request.settings
 
     @property
+    def load(self) -> dict[str, Any]:
+        """Name to value of each load setting: as it was asked for, device and number format as they became."""
+        return self.request.load.as_dict() | {"device": self.device, "dtype": self.dtype}
+
+    @property
     def is_remade(self) -> bool:
         """One chunk was spoken again, the others come from an earlier run."""
         return self.request.remake is not None

@@ -60,7 +60,7 @@ def table(runs: Sequence[RunSummary]) -> list[RunSummary]:
             "total (s)": run.total_seconds,
             **{m.title: m.value(run.times) for m in measured},
             "chunks": run.n_chunks,
-            "remade": "" if run.remade_chunk is None else f"chunk {run.remade_chunk + 1}",
+            "remade": run.remade,
             "NFE": run.settings.get("nfe_step"),
             "seed": run.settings.get("seed"),
             "voice": run.voice,
@@ -143,7 +143,7 @@ def one(run: RunSummary) -> None:
         st.text(run.text)
     st.audio(sources.sound(source.key, source), alt="The run's speech")
     if run.remade_chunk is not None:
-        st.caption(f"Chunk {run.remade_chunk + 1} was remade; the times are those of all chunks.")
+        st.caption(f"{run.remade.capitalize()} was remade; the times are those of all chunks.")
     facts = {"audio": f"{run.seconds:.2f} s", "total": f"{run.total_seconds:.2f} s"}
     facts |= {m.label: m.shown(m.value(run.times)) for m in measures.known(measures.RUN, [run.times])}
     facts["chunks"] = str(run.n_chunks)

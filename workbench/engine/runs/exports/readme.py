@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.engine.settings import SynthesisSettings
+from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech.results import Run
 
 _ABOUT = {
@@ -31,7 +31,10 @@ def command(run: Run, *, own_reference: bool) -> list[str]:
         words += ["--ref-audio=reference.wav", f"--ref-text={run.ref_text}"]
     else:
         words.append(f"--voice={run.voice}")
-    words += [f"--device={run.device}", f"--dtype={run.dtype}"]
+    words += [f"--folder={run.request.folder}"] if run.request.folder else []
+    words += ["--random-weights"] if run.request.random_weights else []
+    for field in dataclasses.fields(LoadSettings):
+        words += _flag(field, run.load[field.name]) if run.load[field.name] != field.default else []
     for field in dataclasses.fields(SynthesisSettings):
         words += _flag(field, getattr(run.settings, field.name))
     return [*words, "--out=again.wav"]
