@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Self
 
 from workbench.engine.errors import SettingsError
@@ -74,32 +75,43 @@ def _check(owner: str, knob_field: dataclasses.Field[Any], value: Any) -> None:
         raise SettingsError(f"{name} is {quoted(value)}, which is unknown.", remedy=f"Choose {allowed(meta)}.")
 
 
+@lru_cache
+def _knobs(owner: Any) -> tuple[dataclasses.Field[Any], ...]:
+    """``dataclasses.fields``, looked up once: a list of runs makes the settings of each."""
+    return dataclasses.fields(owner)
+
+
 @dataclass(frozen=True)
 class _Checked:
     """Range checks on construction, and ``replace`` for a changed copy."""
 
     def __post_init__(self) -> None:
-        for knob_field in dataclasses.fields(self):
+        for knob_field in _knobs(type(self)):
             _check(type(self).__name__, knob_field, getattr(self, knob_field.name))
 
     def replace(self, **changes: Any) -> Self:
         """A copy with ``changes``. Raises SettingsError for an unknown name, listing those that exist."""
-        names = [f.name for f in dataclasses.fields(self)]
-        unknown = [name for name in changes if name not in names]
-        if unknown:
-            raise SettingsError(f"There is no setting {quoted(unknown[0])}.", remedy=f"Known: {', '.join(names)}.")
-        return dataclasses.replace(self, **changes)
+        return type(self)(**{**self.as_dict(), **self._known(changes)})
 
     def as_dict(self) -> dict[str, Any]:
         """Name to value, ready for JSON."""
-        return dataclasses.asdict(self)
+        return {knob_field.name: getattr(self, knob_field.name) for knob_field in _knobs(type(self))}
+
+    @classmethod
+    def _known(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """``given``, if all its names are fields."""
+        names = [knob_field.name for knob_field in _knobs(cls)]
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise SettingsError(f"There is no setting {quoted(unknown[0])}.", remedy=f"Known: {', '.join(names)}.")
+        return given
 
     @classmethod
     def from_dict(cls, given: Any) -> Any:
         """The settings that ``as_dict`` wrote; what is missing has its default. Raises as ``replace``."""
         if not isinstance(given, Mapping):
             raise SettingsError(f"{cls.__name__} is {quoted(given)}, not an object.", remedy="Give its fields by name.")
-        return cls().replace(**given)
+        return cls(**cls._known(given))
 
 
 @dataclass(frozen=True)

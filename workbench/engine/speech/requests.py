@@ -42,8 +42,8 @@ class _Value:
 
     def as_dict(self) -> dict[str, Any]:
         """Name to value, ready for JSON."""
-        found: dict[str, Any] = dataclasses.asdict(self)  # type: ignore[call-overload]
-        return found
+        values = ((name, getattr(self, name)) for name in _hints(type(self)))
+        return {name: value.as_dict() if hasattr(value, "as_dict") else value for name, value in values}
 
     @classmethod
     def from_dict(cls, given: Any) -> Self:
@@ -69,11 +69,15 @@ class _Value:
 
 def _built(hint: Any, value: Any) -> Any:
     """``value`` as the dataclass that ``hint`` names, if it names one."""
+    kind, optional = _kind(hint)
+    return value if kind is None or (value is None and optional) else kind.from_dict(value)
+
+
+@lru_cache
+def _kind(hint: Any) -> tuple[Any, bool]:
+    """The dataclass that ``hint`` names, or None; and whether None will do for it."""
     kinds: tuple[Any, ...] = typing.get_args(hint) or (hint,)
-    kind: Any = next((k for k in kinds if dataclasses.is_dataclass(k)), None)
-    if kind is None or (value is None and type(None) in kinds):
-        return value
-    return kind.from_dict(value)
+    return next((k for k in kinds if dataclasses.is_dataclass(k)), None), type(None) in kinds
 
 
 @dataclass(frozen=True)
