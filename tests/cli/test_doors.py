@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_cli import QUICK, ROOT, call, last_json  # noqa: F401 - call is a fixture
+from tests.cli.helpers import QUICK, ROOT, last_json
 from workbench.cli import main
 from workbench.engine.runs import store
 
@@ -28,14 +28,14 @@ def python(*words: str, env: dict[str, str] | None = None, **streams) -> subproc
     return subprocess.run(command, cwd=ROOT, env=os.environ | (env or {}), timeout=60, check=False, **streams)
 
 
-def test_markup_in_a_text_is_text(call, monkeypatch):  # noqa: F811
+def test_markup_in_a_text_is_text(call, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")  # beside its warnings, in one line
     code, out, _ = call("plan", ODD)
     assert code == 0
     assert ODD in out
 
 
-def test_markup_in_names_is_text(call, tmp_path, voice, monkeypatch):  # noqa: F811
+def test_markup_in_names_is_text(call, tmp_path, voice, monkeypatch):
     import soundfile
 
     from workbench.engine.speech import bundled
@@ -61,7 +61,7 @@ ESCAPES = [
 
 
 @pytest.mark.parametrize("words", ESCAPES)
-def test_no_escape_sequence_reaches_the_terminal(call, words):  # noqa: F811
+def test_no_escape_sequence_reaches_the_terminal(call, words):
     _, out, err = call(*words)
     assert not any(character in out + err for character in "\x1b\x07\x9b")
     assert any(name in (out + err).lower() for name in ("x1b", "u001b", "u+001b", "x9b"))
@@ -111,7 +111,7 @@ LINES = (
 
 
 @pytest.mark.parametrize("case", LINES)
-def test_one_line_that_can_be_encoded(case, call, tmp_path):  # noqa: F811
+def test_one_line_that_can_be_encoded(case, call, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     words, expected = LINES[case]
     code, out, err = call(*words)
@@ -125,7 +125,7 @@ def test_one_line_that_can_be_encoded(case, call, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize("content", [b"caf\xe9", b"\xff\xfe\x00"])
-def test_standard_input_that_is_not_utf8(call, monkeypatch, content):  # noqa: F811
+def test_standard_input_that_is_not_utf8(call, monkeypatch, content):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), "utf-8"))
     code, _, err = call("plan", "-")
     assert (code, err) == (2, "Error: Standard input is not UTF-8 text. Save it as UTF-8.\n")
@@ -153,7 +153,7 @@ NARROW = {
 
 
 @pytest.mark.parametrize("case", NARROW)
-def test_thirty_columns_lose_nothing(case, call, monkeypatch):  # noqa: F811
+def test_thirty_columns_lose_nothing(case, call, monkeypatch):
     words, rows, column = NARROW[case]
     wanted = [row[column] for row in last_json(call(*words, "--json")[1])[rows]]
     monkeypatch.setenv("COLUMNS", "30")
@@ -183,7 +183,7 @@ class Unread(Full):
     [(Full, 2, "Error: Cannot write to standard output: No space left on device."), (Unread, 141, "")],
 )
 @pytest.mark.parametrize("words", [["plan", "Hello."], ["plan", "Hello.", "--json"], ["voices"], ["--help"]])
-def test_an_output_that_takes_nothing(call, monkeypatch, stream, code, told, words):  # noqa: F811
+def test_an_output_that_takes_nothing(call, monkeypatch, stream, code, told, words):
     monkeypatch.setattr(sys, "stdout", stream())
     monkeypatch.setattr(sys, "__stdout__", None)
     found, _, err = call(*words)
@@ -200,7 +200,7 @@ def test_the_interpreter_complains_about_no_stream_at_its_end():
         assert python("plan", "", stderr=full).returncode == 2
 
 
-def test_closed_streams_are_no_mistake(call, monkeypatch):  # noqa: F811
+def test_closed_streams_are_no_mistake(call, monkeypatch):
     for name in ("stdout", "stderr"):
         with monkeypatch.context() as patch:
             patch.setattr(sys, name, None)
@@ -217,7 +217,7 @@ def _interruptible():
 
 
 @pytest.mark.usefixtures("_interruptible")
-def test_an_interrupt_is_one_line_and_130(call, monkeypatch, tmp_path):  # noqa: F811
+def test_an_interrupt_is_one_line_and_130(call, monkeypatch, tmp_path):
     from workbench.engine.speech.synthesis import Engine
 
     def interrupted(*_, **__):
@@ -229,7 +229,7 @@ def test_an_interrupt_is_one_line_and_130(call, monkeypatch, tmp_path):  # noqa:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_at_the_end_keeps_the_speech_elsewhere(call, monkeypatch, tmp_path):  # noqa: F811
+def test_a_full_disk_at_the_end_keeps_the_speech_elsewhere(call, monkeypatch, tmp_path):
     (tmp_path / "full").mkdir()
     real = Path.write_bytes
 
@@ -248,7 +248,7 @@ def test_a_full_disk_at_the_end_keeps_the_speech_elsewhere(call, monkeypatch, tm
     assert len(store.list_runs()) == 1  # the run is kept all the same
 
 
-def test_an_output_that_another_run_wrote_meanwhile_is_kept(call, monkeypatch, tmp_path):  # noqa: F811
+def test_an_output_that_another_run_wrote_meanwhile_is_kept(call, monkeypatch, tmp_path):
     from workbench.engine.speech.synthesis import Engine
 
     real = Engine.fulfil

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from tests import many_runs
-from tests.cli.test_cli import call, last_json  # noqa: F401 - call is a fixture
+from tests.cli.helpers import last_json
 from workbench.cli import output
 from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
@@ -41,7 +41,7 @@ def run(made: tuple[Any, Path]) -> Any:
     return made[0]
 
 
-def test_ls_lists_the_newest_first_and_what_cannot_be_read(call, run):  # noqa: F811
+def test_ls_lists_the_newest_first_and_what_cannot_be_read(call, run):
     found = last_json(call("runs", "ls", "--json")[1])
     assert [r["id"] for r in found["runs"]] == [run.id, *(many_runs.run_id(k) for k in (4, 3, 2, 1, 0))]
     assert found["runs"][0]["rtf"] == pytest.approx(run.rtf) and found["runs"][-1]["star"] is True
@@ -51,7 +51,7 @@ def test_ls_lists_the_newest_first_and_what_cannot_be_read(call, run):  # noqa: 
     assert "2 of 6 runs" in out and f"The run {BAD} cannot be read" in out and "\x1b" not in out
 
 
-def test_ls_marks_a_remade_run(call, run, made, tiny_engine, voice):  # noqa: F811
+def test_ls_marks_a_remade_run(call, run, made, tiny_engine, voice):
     _, out, _ = call("runs", "ls")
     assert "remade" in out and "chunk 2" not in out
     again = tiny_engine.remake(run, voice, 1, seed=7, save=False)
@@ -60,13 +60,13 @@ def test_ls_marks_a_remade_run(call, run, made, tiny_engine, voice):  # noqa: F8
     assert "chunk 2" in line
 
 
-def test_ls_searches(call, run):  # noqa: F811
+def test_ls_searches(call, run):
     found = last_json(call("runs", "ls", "--search", "SEED=3 nature", "--json")[1])
     assert [r["id"] for r in found["runs"]] == [many_runs.run_id(3)] and found["n_found"] == 1
     assert last_json(call("runs", "ls", "--limit", "0", "--json")[1])["runs"] == []
 
 
-def test_show_is_the_document_of_the_run(call, run):  # noqa: F811
+def test_show_is_the_document_of_the_run(call, run):
     store.annotate(run.id, note="heard \x1b[31m")
     found = last_json(call("runs", "show", run.id, "--json")[1])
     assert {k: found[k] for k in run.as_dict()} == json.loads(json.dumps(run.as_dict()))
@@ -75,7 +75,7 @@ def test_show_is_the_document_of_the_run(call, run):  # noqa: F811
     assert code == 0 and "Four five six." in out and "note: heard \\x1b[31m" in out and "wrote" not in out
 
 
-def test_rm_asks_and_deletes_each_whatever_becomes_of_the_others(call, run, monkeypatch):  # noqa: F811
+def test_rm_asks_and_deletes_each_whatever_becomes_of_the_others(call, run, monkeypatch):
     one, two = many_runs.run_id(0), many_runs.run_id(1)
     code, _, err = call("runs", "rm", one)
     assert code == 2 and "Add --yes" in err and store.run_folder(one)
@@ -89,7 +89,7 @@ def test_rm_asks_and_deletes_each_whatever_becomes_of_the_others(call, run, monk
 
 
 @pytest.mark.parametrize(("answer", "left"), [(False, 6), (True, 5)])
-def test_rm_does_what_is_answered(call, run, monkeypatch, answer, left):  # noqa: F811
+def test_rm_does_what_is_answered(call, run, monkeypatch, answer, left):
     monkeypatch.setattr(output.sys, "stdin", type("Terminal", (), {"isatty": lambda self: True})())
     monkeypatch.setattr(output.typer, "confirm", lambda question, err: answer)
     assert call("runs", "rm", run.id)[0] == (0 if answer else 1)
@@ -97,7 +97,7 @@ def test_rm_does_what_is_answered(call, run, monkeypatch, answer, left):  # noqa
 
 
 @pytest.mark.parametrize("kind", ["wav", "flac", "csv", "textgrid", "trace", "zip"])
-def test_export_writes_what_the_page_would(call, run, tmp_path, kind):  # noqa: F811
+def test_export_writes_what_the_page_would(call, run, tmp_path, kind):
     found = last_json(call("runs", "export", run.id, "--as", kind, "--json")[1])
     content = (tmp_path / found["out"]).read_bytes()
     assert len(content) == found["bytes"] > 0 and run.id in found["out"]
@@ -105,7 +105,7 @@ def test_export_writes_what_the_page_would(call, run, tmp_path, kind):  # noqa: 
     assert content.startswith(begins[kind])
 
 
-def test_an_export_is_the_run_and_never_overwrites_unasked(call, run, tmp_path):  # noqa: F811
+def test_an_export_is_the_run_and_never_overwrites_unasked(call, run, tmp_path):
     for _ in range(2):
         assert call("runs", "export", run.id)[0] == 0
     names = sorted(path.name for path in tmp_path.glob("*.wav"))
@@ -137,13 +137,13 @@ def test_an_export_is_the_run_and_never_overwrites_unasked(call, run, tmp_path):
         (("ls", "--limit", "-1"), "limit"),
     ],
 )
-def test_a_mistake_is_one_line(call, run, words, said):  # noqa: F811
+def test_a_mistake_is_one_line(call, run, words, said):
     code, out, err = call("runs", *words)
     assert code == 2 and out == "" and said in err and err.count("\n") == 1
     assert len(store.list_runs()) == 6
 
 
-def test_sql_answers_as_table_json_or_csv(call, run):  # noqa: F811
+def test_sql_answers_as_table_json_or_csv(call, run):
     question = "SELECT voice, count(*) AS n, x'00ff' AS raw FROM runs WHERE nfe_step = 32 GROUP BY voice ORDER BY voice"
     rows = [["Mia", 1, "00ff"], ["Nora", 2, "00ff"], ["Paul", 2, "00ff"]]
     assert last_json(call("runs", "sql", question, "--json")[1]) == {"columns": ["voice", "n", "raw"], "rows": rows}
@@ -154,12 +154,12 @@ def test_sql_answers_as_table_json_or_csv(call, run):  # noqa: F811
     assert BAD in call("runs", "sql", "SELECT id, problem FROM runs WHERE problem <> ''")[1]
 
 
-def test_sql_without_a_question_names_the_columns(call):  # noqa: F811
+def test_sql_without_a_question_names_the_columns(call):
     found = last_json(call("runs", "sql", "--json")[1])
     assert ["runs", "nfe_step"] in found["rows"] and ["chunks", "duration_frames"] in found["rows"]
 
 
-def test_texts_steer_no_terminal_and_reach_programs_as_they_are(call, run, monkeypatch):  # noqa: F811
+def test_texts_steer_no_terminal_and_reach_programs_as_they_are(call, run, monkeypatch):
     question = "SELECT char(27) || '[31mred' AS x, 'two' || char(10) || 'lines' AS y"
     assert call("runs", "sql", question, "--csv")[1] == 'x,y\n\x1b[31mred,"two\nlines"\n'
     assert "\x1b" not in call("runs", "sql", question)[1]
