@@ -33,11 +33,19 @@ TINY_SPEC = ModelSpec("tiny", "Tiny random model", "DiT", TINY_ARCH, MelConfig()
 REF_TEXT = "Some call me nature, others call me mother nature."
 
 
-# what `make test-fast` leaves out, beside browser and notebooks: servers, trainings, processes that start many others
+# what `make test-fast` leaves out, beside browser and notebooks: servers, trainings, processes that start many others,
+# time-outs that are waited for; folders, files, and single tests
 SLOW = (
-    *("training", "lab/test_lab.py", "test_docs.py", "test_fuzz.py", "test_wheel.py"),
-    *("ui/test_chunk_size.py", "ui/test_inspection_pages.py", "ui/test_runs_page.py"),
-    *("ui/test_served_app.py", "ui/test_synthesize.py"),
+    *("training", "lab/test_lab.py", "lab/test_loopback_hub.py", "test_docs.py", "test_fuzz.py", "test_wheel.py"),
+    *("ui/test_chunk_size.py", "ui/test_inspection_pages.py", "ui/test_models_page.py", "ui/test_runs_page.py"),
+    *("ui/test_served_app.py", "ui/test_synthesize.py", "engine/cache/test_fetch.py"),
+    "engine/runs/test_index_processes.py",
+    "cli/test_doors.py::test_the_interpreter_complains_about_no_stream_at_its_end",
+    "cli/test_synth.py::test_a_run_is_spoken_again_from_its_folder",
+    "engine/cache/test_archives.py::test_a_bomb_takes_no_memory",
+    "engine/cache/test_archives.py::test_a_flipped_bit_is_refused_or_harmless",
+    "engine/cache/test_cache_faults.py::test_imports_of_several_processes",
+    "engine/runs/test_document.py::test_no_damage_of_one_field_or_file_ends_in_a_traceback",
 )
 SLOW_SECONDS = 240  # a test among these, on a busy machine; else pytest-timeout's in pyproject.toml
 
@@ -45,10 +53,13 @@ SLOW_SECONDS = 240  # a test among these, on a busy machine; else pytest-timeout
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow."""
     here = Path(__file__).parent
-    slow = [here / place for place in SLOW]
-    assert all(place.exists() for place in slow), "SLOW names what is no longer here"
+    for place, _, name in (slow.partition("::") for slow in SLOW):
+        known = not name or f"def {name}(" in (here / place).read_text(encoding="utf-8")
+        assert (here / place).exists() and known, f"SLOW names what is no longer here: {place} {name}"
     for item in items:
-        if any(place == item.path or place in item.path.parents for place in slow):
+        path = item.path.relative_to(here) if here in item.path.parents else item.path
+        names = {str(path), *map(str, path.parents), f"{path}::{getattr(item, 'originalname', item.name)}"}
+        if names.intersection(SLOW):
             item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
