@@ -34,7 +34,7 @@ def _size(at: Any, size: int) -> Any:
 def test_without_a_measurement_the_cost_is_counted_in_frames(open_page: Any) -> None:
     at = open_page("chunk_size")
     assert "frames" in _metric(at, "Whole text") and not at.success
-    assert "Not enough chunks were measured" in html_of(at)
+    assert "Too few chunks were measured" in html_of(at)
 
 
 def test_smaller_chunks_mean_more_calls_and_more_reference(open_page: Any) -> None:

@@ -68,7 +68,7 @@ def test_a_link_opens_its_run_and_chunk(open_page: Any, tiny_engine: Any) -> Non
 def test_an_address_made_up_says_so(open_page: Any, tiny_engine: Any, run: str, chunk: str) -> None:
     make_run(tiny_engine)
     at = open_page("spectrograms", run=run, chunk=chunk)
-    assert not at.exception and "is not here" in at.warning[0].value and len(at.get("plotly_chart")) == 1
+    assert not at.exception and "does not exist" in at.warning[0].value and len(at.get("plotly_chart")) == 1
 
 
 def test_a_against_b_share_one_scale_and_stand_side_by_side(open_page: Any, tiny_engine: Any) -> None:
@@ -143,7 +143,7 @@ def test_every_measure_of_a_run_s_sound_is_in_the_table(open_page: Any, tiny_eng
 def test_without_a_trajectory_the_page_offers_to_make_one(open_page: Any, tiny_engine: Any) -> None:
     make_run(tiny_engine)  # keeps none
     at = open_page("flow")
-    assert "No run has kept its trajectory" in html_of(at)
+    assert "No run with a trajectory yet" in html_of(at)
     assert len(at.get("plotly_chart")) == 1  # the time grids need no run
     at.text_input(key="flow_text").set_value("Hello you there.").run()
     at.slider(key="flow_steps").set_value(5).run()

@@ -42,16 +42,16 @@ def test_the_catalogue_is_listed_with_state_licence_and_size(open_page: Any) -> 
 
 def test_what_is_loaded_is_told_without_loading_it(open_page: Any, tiny_engine: Any) -> None:
     shown = html_of(open_page("models"))
-    assert f"{tiny_engine.load_seconds:.1f} s" in shown and "a reload would cost" in shown
+    assert f"{tiny_engine.load_seconds:.1f} s" in shown and "a reload would take" in shown
     assert f"<b>{tiny_engine.n_runs}</b>" in shown
 
 
 def test_the_offline_guarantee_is_measured_on_request(open_page: Any) -> None:
     at = open_page("models")
     evidence = at.dataframe[0].value.set_index("evidence")["value"]
-    assert evidence.iloc[-3] == "not measured yet on this server" and "**no**" in at.success[0].value
+    assert evidence.iloc[-3] == "not measured yet by this server" and "**no**" in at.success[0].value
     at.button(key="prove").click().run()
-    measured = "measured, below every library (PEP 578)"
+    measured = "measured with Python's audit events (PEP 578)"
     until(
         at, lambda page: "0 look-ups or connections" in page.dataframe[0].value.set_index("evidence")["value"][measured]
     )
@@ -147,4 +147,4 @@ def test_offline_by_decree_hides_the_button(open_page: Any, monkeypatch: pytest.
 def test_the_page_is_usable_while_the_models_load(open_page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "engine_if_loaded", lambda *args, **kwargs: None)
     at = open_page("models")
-    assert "a reload would cost" not in html_of(at) and len(at.dataframe) >= 2
+    assert "a reload would take" not in html_of(at) and len(at.dataframe) >= 2

@@ -220,7 +220,7 @@ def test_of_a_linked_run_the_page_deletes_the_link_and_says_so(open_page: Any, t
     (store.runs_root() / run.id).symlink_to(target)
     at = tick(open_page("runs"), run.id)
     at.button(key="delete").click().run()
-    assert "only a link" in " ".join(c.value for c in at.caption)
+    assert "only the link is deleted" in " ".join(c.value for c in at.caption)
     assert at.button(key="delete_now").label == "Delete"
 
 

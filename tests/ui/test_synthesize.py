@@ -98,7 +98,7 @@ def test_a_run_by_an_own_voice_is_opened_and_remade_after_a_restart(
     _restarted()
     at = open_page(run=run.id)
     assert at.segmented_control(key="voice_source").value == "Voice of this run"
-    assert any("kept with the run" in caption.value for caption in at.caption)
+    assert any("stored with the run" in caption.value for caption in at.caption)
     at.selectbox(key=f"remake_{run.id}").set_value(1).run()
     at.button(key="remake").click().run()
     until(at, lambda page: len(store.list_runs()) == 2 and "done in" in html_of(page))
@@ -272,7 +272,7 @@ def test_a_disk_that_is_full_costs_no_run(open_page: Any, monkeypatch: pytest.Mo
         patch.setattr("numpy.savez", full)
         at = _synthesized(_type(open_page(), "Hello there, friend."))
         (message,) = [error.value for error in at.error]
-        assert "No space left on device" in message and "stays in the memory" in message
+        assert "No space left on device" in message and "stays in memory" in message
         assert "not saved" in html_of(at) and store.list_runs() == []
         assert (
             at.get("audio")

@@ -1,1 +1,1 @@
-"""The pages. They draw; what they draw is computed in ``workbench.engine``."""
+"""Streamlit pages. They only draw; ``workbench.engine`` computes."""

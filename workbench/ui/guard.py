@@ -1,7 +1,7 @@
-"""What stands before every page and route: who may ask, and what a browser may do with the answers.
+"""Middleware before every page and route: refuse foreign origins and send security headers.
 
-Streamlit compares the Origin of a request with the names of this machine, and asks a server on the internet for one of
-them. Here a foreign Origin is refused before Streamlit sees it, so nothing is looked up.
+Streamlit compares the Origin of a request with the names of this machine, and asks a server on the internet for its
+public address. The guard refuses a foreign Origin before Streamlit sees it, so nothing is looked up.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost")
 
 
 def _inline_scripts() -> str:
-    """Hashes of the scripts that stand inside Streamlit's one HTML page, as a policy names them."""
+    """Return the hashes of the inline scripts in Streamlit's HTML page, in the form of a policy."""
     page = (Path(streamlit.__file__).parent / "static" / "index.html").read_bytes()
     bodies = re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
     return " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(body).digest()).decode()}'" for body in bodies)
 
 
 def content_policy() -> str:
-    """The Content-Security-Policy: everything comes from this server, and no page may show it in a frame.
+    """Return the Content-Security-Policy: all content comes from this server, and no other page may frame it.
 
-    Looser where Streamlit needs it: its styles are inline, a component's script is a blob, a recording too, pictures
-    are data, and its reader of messages asks for WebAssembly. No source outside of this server is among them.
+    The exceptions are for Streamlit: inline styles, component scripts and recordings as blobs, images as data, and
+    WebAssembly to read its messages. No exception allows another server.
     """
     rules = {
         "default-src": "'self'",
@@ -52,7 +52,7 @@ def content_policy() -> str:
 
 
 def security_headers() -> dict[str, str]:
-    """What every answer carries."""
+    """Return the headers of every response."""
     return {
         "Content-Security-Policy": content_policy(),
         "X-Frame-Options": "DENY",
@@ -65,9 +65,9 @@ def security_headers() -> dict[str, str]:
 
 
 def is_own(headers: Headers) -> bool:
-    """Whether a request comes from a page of this server, or from a program, which states no Origin.
+    """Whether a request comes from a page of this server, or from a program, which sends no Origin.
 
-    The Origin is compared with the Host to the letter, as Streamlit does before it looks anything up.
+    The Origin must equal the Host exactly, as in Streamlit's first comparison.
     """
     hosts, origins = headers.getlist("host"), headers.getlist("origin")
     if len(hosts) > 1 or len(origins) > 1:
@@ -79,7 +79,7 @@ def is_own(headers: Headers) -> bool:
 
 
 class Guard:
-    """ASGI middleware, the outermost: refuses foreign origins, and puts the security headers on every answer."""
+    """Outermost ASGI middleware: refuse foreign origins and put the security headers on every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -93,7 +93,7 @@ class Guard:
         async def heard() -> Message:
             message = await receive()
             if message["type"] == "websocket.receive" and message.get("bytes") is None:
-                return {"type": "websocket.disconnect", "code": 1003}  # Streamlit reads bytes and trips over text
+                return {"type": "websocket.disconnect", "code": 1003}  # Streamlit reads bytes and fails on text
             return message
 
         async def answer(message: Message) -> None:
@@ -106,10 +106,10 @@ class Guard:
         elif scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)
         else:
-            refusal = PlainTextResponse("This server answers to its own pages only.\n", status_code=403)
+            refusal = PlainTextResponse("This server answers only its own pages.\n", status_code=403)
             await refusal(scope, receive, answer)
 
 
 def failed(request: Request, error: Exception) -> PlainTextResponse:
-    """The answer to a request that met a bug; Starlette sends it outside of all middleware and logs the traceback."""
+    """Return the response to a request that raised; Starlette sends it outside middleware and logs the traceback."""
     return PlainTextResponse("This failed; the server's log says why.\n", status_code=500, headers=security_headers())

@@ -1,4 +1,4 @@
-"""The server's log: one line per thing that matters."""
+"""Log of the server on the console."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from workbench.engine.logs import formatter
 
 
 def to_console() -> None:
-    """Send what the workbench logs to the console, from INFO on. Safe to call again."""
+    """Send the workbench's log to the console, from level INFO. A second call does nothing."""
     root = logging.getLogger("workbench")
     if root.handlers:
         return

@@ -1,4 +1,4 @@
-"""The frame around every page: title, style sheet, navigation. Nothing else."""
+"""Title, style sheet and navigation of all pages."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from workbench.ui import style
 VIEWS = Path(__file__).with_name("views")
 PAGES = (
     ("synthesize", "Synthesize", ":material/graphic_eq:", "Text to speech, chunk by chunk"),
-    ("chunk_size", "Chunk size", ":material/content_cut:", "What the knob costs and what it buys"),
-    ("spectrograms", "Spectrograms", ":material/equalizer:", "Look into a reference, a chunk or a file"),
+    ("chunk_size", "Chunk size", ":material/content_cut:", "Cost and gain of the chunk size"),
+    ("spectrograms", "Spectrograms", ":material/equalizer:", "Spectrograms of a reference, a run or a file"),
     ("flow", "Flow", ":material/water:", "From noise to speech, step by step"),
-    ("runs", "Runs", ":material/history:", "What was made, to listen to and compare"),
+    ("runs", "Runs", ":material/history:", "Saved runs, to listen to and compare"),
     ("loading_lab", "Loading lab", ":material/hourglass_top:", "Why 169 characters took two minutes, measured"),
-    ("models", "Models and cache", ":material/database:", "What is on disk, what is loaded, and the network"),
+    ("models", "Models and cache", ":material/database:", "Models on disk and in memory, and network use"),
 )
 
-# before st.navigation, or the browser asks a font server for the page's icon
+# must come before st.navigation, else the browser asks a font server for the page's icon
 st.set_page_config(page_title="F5-TTS workbench", page_icon="🎙️", layout="wide", menu_items={})
 pages = [
     st.Page(VIEWS / f"{name}.py", title=title, icon=icon, help=about, default=name == "synthesize")

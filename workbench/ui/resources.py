@@ -1,4 +1,4 @@
-"""What all visitors of the server share: engines, the job manager, voices, runs. One of each, whoever asks first."""
+"""Objects that all visitors of the server share: engines, job manager, voices, runs. Each is made once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from workbench.engine.speech.bundled import BundledVoice, list_voices
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, load_voice
 
-if TYPE_CHECKING:  # both import torch
+if TYPE_CHECKING:  # synthesis imports torch
     from workbench.engine.speech.results import Run
     from workbench.engine.speech.synthesis import Engine
 
@@ -33,11 +33,13 @@ log = logging.getLogger("workbench.ui")
 
 @dataclass
 class Preload:
-    """What the server does before the first visitor asks for anything.
+    """State of the loading that the server starts before the first visit.
 
     Attributes:
-        doing: in words; "ready" or "failed" at the end.
+        doing: current activity in words; "ready" or "failed" at the end.
         error: why it failed.
+        began: ``time.perf_counter()`` at the start.
+        ended: ``time.perf_counter()`` at the end; 0 before.
     """
 
     doing: str = "not started"
@@ -55,25 +57,25 @@ class Preload:
 
     @property
     def seconds(self) -> float:
-        """Since it began, or as long as it took."""
+        """Seconds since the start, or the whole time if it has ended."""
         return (self.ended or time.perf_counter()) - self.began
 
 
 @st.cache_resource(show_spinner=False)
 def preload_state() -> Preload:
-    """The one preload of this server."""
+    """Return the one preload state of this server."""
     return Preload()
 
 
 @st.cache_resource(show_spinner=False)
 def pool() -> EnginePool:
-    """The engines and voices of this server."""
+    """Return the engines and voices of this server."""
     return EnginePool()
 
 
 @st.cache_resource(show_spinner=False)
 def job_manager() -> JobManager:
-    """The one job manager of this server."""
+    """Return the one job manager of this server."""
     return JobManager(pool())
 
 
@@ -81,12 +83,12 @@ def job_manager() -> JobManager:
 
 
 def default_model() -> str:
-    """The model that is loaded first: ``$WORKBENCH_MODEL``, or the demo voice."""
+    """Return the name of the model to load first: ``$WORKBENCH_MODEL``, or the demo voice."""
     return os.environ.get("WORKBENCH_MODEL") or DEMO_VOICE
 
 
 def engine(model: str | None = None) -> Engine:
-    """The engine of ``model``, loaded by the first who asks; the others wait for the same one.
+    """Return the engine of ``model``. The first call loads it; calls meanwhile wait for the same engine.
 
     Raises:
         WorkbenchError: as ``synthesis.load_engine``. The next call tries again.
@@ -95,18 +97,18 @@ def engine(model: str | None = None) -> Engine:
 
 
 def engine_if_loaded(model: str | None = None) -> Engine | None:
-    """The engine of ``model`` if it is in memory, else None: for pages that must not wait."""
+    """Return the engine of ``model`` if it is in memory, else None, without waiting."""
     return pool().engine_if_loaded(model or default_model())
 
 
 def request(text: str, voice: Voice, settings: SynthesisSettings, model: str | None = None) -> SpeechRequest:
-    """What a page asks for; the voice is kept in memory for it."""
+    """Return the request of a page; keep its voice in memory for the job."""
     return SpeechRequest(text, pool().remember(voice).ref, settings, model or default_model())
 
 
 @st.cache_data(show_spinner=False, ttl=60)
 def usable_models(home: str) -> list[str]:
-    """Names of the models whose files are whole on this disk. ``home`` is there for the cache: it may move."""
+    """Return the names of the models with complete files on disk. ``home`` is only a key of the cache."""
     from workbench.engine import cache
     from workbench.engine.catalog import list_models
 
@@ -121,7 +123,7 @@ def usable_models(home: str) -> list[str]:
 
 
 def warm() -> None:
-    """Import, load and warm up, telling ``preload_state`` what is being done. Runs in a thread of the server."""
+    """Import, load and warm up the first model; report to ``preload_state``. Runs in a thread of the server."""
     state = preload_state()
     state.began = time.perf_counter()
     try:
@@ -158,42 +160,42 @@ def warm_in_background() -> None:
 
 @st.cache_data(show_spinner=False)
 def bundled_voices() -> list[BundledVoice]:
-    """The bundled voices, the default one first."""
+    """Return the bundled voices, the default one first."""
     return list_voices()
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def bundled_voice(name: str) -> Voice:
-    """The bundled voice ``name``, prepared once.
+    """Return the bundled voice ``name``, prepared once.
 
     Raises:
-        VoiceError: no such voice.
+        VoiceError: there is no such voice.
     """
     return load_voice(name)
 
 
 def default_voice() -> Voice:
-    """The voice a new page begins with: the first bundled one."""
+    """Return the first bundled voice."""
     return bundled_voice(bundled_voices()[0].name)
 
 
 def remember_voice(voice: Voice) -> Voice:
-    """Keep a voice in memory, for the requests that name it."""
+    """Keep a voice in memory for requests that name it; return it."""
     return pool().remember(voice)
 
 
 def voice_of_run(run_id: str) -> Voice:
-    """The voice that spoke a saved run: the recording that lies with the run, else one that is in memory or bundled.
+    """Return the voice of a saved run: from the recording stored with the run, else from memory or the bundled ones.
 
     Raises:
-        RunError: no such run, or damaged.
-        VoiceError: its recording is not at hand.
+        RunError: the run does not exist or is damaged.
+        VoiceError: no recording of this voice was found.
     """
     return voice_of(saved_run(run_id))
 
 
 def voice_of(run: Run) -> Voice:
-    """The voice of ``run``. Raises VoiceError: its recording is not at hand."""
+    """Return the voice of ``run``. Raises VoiceError if no recording of it was found."""
     return pool().voice(run.request.voice, run.mel_config)
 
 
@@ -208,10 +210,10 @@ def _saved_run(run_id: str, version: tuple[int, ...]) -> Run:
 
 
 def saved_run(run_id: str) -> Run:
-    """A run from disk, without trajectories, read once.
+    """Return a run from disk without trajectories; read again only after a change.
 
     Raises:
-        RunError: no such run, or its files are damaged.
+        RunError: the run does not exist or is damaged.
     """
     from workbench.engine.runs.store import run_folder, version_of
 

@@ -1,4 +1,4 @@
-"""Sound over HTTP, for the player and for tables: read-only, by id, nothing that was not made here."""
+"""Serve sound of jobs and runs over HTTP, by id and read-only, for the player and the tables."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _run_chunk(run_id: str, index: int) -> bytes:
 
 
 def _run_file(run_id: str) -> Path | None:
-    """audio.wav of a run, if it is one."""
+    """Return the path of a run's audio.wav; None if it is missing or no WAV file."""
     from workbench.engine.runs.store import run_folder
 
     path = run_folder(run_id) / "audio.wav"
@@ -50,12 +50,12 @@ def _run_file(run_id: str) -> Path | None:
 
 
 async def chunk_of_job(request: Request) -> Response:
-    """One finished chunk of a job, as WAV."""
+    """Serve one finished chunk of a job as WAV."""
     return await _wav(_job_chunk, request)
 
 
 async def chunk_of_run(request: Request) -> Response:
-    """One chunk of a saved run, as WAV."""
+    """Serve one chunk of a saved run as WAV."""
     return await _wav(_run_chunk, request)
 
 
@@ -71,7 +71,7 @@ async def _wav(make: Callable[[str, int], bytes | None], request: Request) -> Re
 
 
 async def audio_of_run(request: Request) -> Response:
-    """All of a saved run, as WAV; ranges are served, so a player can seek."""
+    """Serve the whole audio of a saved run as WAV. Ranges are supported, so a player can seek."""
     try:
         path = await run_in_threadpool(_run_file, request.path_params["id"])
     except (WorkbenchError, OSError):

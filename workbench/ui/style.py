@@ -1,4 +1,4 @@
-"""The few things Streamlit has no widget for: the coloured text of a plan, and tables whose numbers line up."""
+"""HTML that Streamlit has no widget for: coloured text of a plan, tables with aligned numbers, lines of facts."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ _CSS = """
 
 
 def apply() -> None:
-    """Put the style sheet on the page. Takes no space."""
+    """Put the style sheet on the page; it takes no space."""
     st.html(_CSS)
 
 
 def empty(message: str) -> None:
-    """An empty state that says what to do. ``message`` is ours, never the user's."""
+    """Draw a box that says what to do on an empty page. ``message`` is HTML from the code, never from the user."""
     st.html(f'<div class="wb-empty">{message}</div>')
 
 
 def facts(values: dict[str, str]) -> None:
-    """One line of numbers with their names, which wraps where it must. Both are ours, never the user's."""
+    """Draw names and values in one line that wraps. Both are HTML from the code, never from the user."""
     cells = "".join(f"<span><span>{name}</span> <b>{value}</b></span>" for name, value in values.items())
     st.html(f'<div class="wb-facts">{cells}</div>')

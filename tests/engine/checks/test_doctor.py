@@ -61,7 +61,7 @@ def broken(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
 BROKEN = {
     "torch": ("PyTorch", "does not load"),
     "torchaudio": ("torchaudio loads", "no ("),
-    "psutil": ("memory", "cannot be looked at"),
+    "psutil": ("memory", "cannot be checked"),
     "EACCES": ("folder cache", "nothing can be written"),
     "EROFS": ("folder runs", "nothing can be written"),
     "ENOSPC": ("folder cache", "the disk is full"),

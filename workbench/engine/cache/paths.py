@@ -31,7 +31,7 @@ def manifests_root() -> Path:
 def user_hub_root() -> Path:
     """The user's own Hugging Face cache, by the rules of huggingface_hub.
 
-    As in huggingface_hub, a ``~`` that cannot be expanded stays as it is; such a cache does not exist.
+    A ``~`` that cannot be expanded stays in the path, as in huggingface_hub; such a cache does not exist.
     """
 
     def folder(value: str) -> Path:
@@ -56,7 +56,7 @@ def is_commit(revision: str) -> bool:
 
 
 def snapshots(root: Path, repo: str, *, prefer: str | None = None) -> list[Path]:
-    """Snapshot folders of ``repo`` under ``root``: ``prefer``, then what refs/main names, then the newest first.
+    """Snapshot folders of ``repo`` under ``root``: ``prefer``, then the one in refs/main, then the newest first.
 
     Leaves out folders that cannot be read.
     """
@@ -64,7 +64,7 @@ def snapshots(root: Path, repo: str, *, prefer: str | None = None) -> list[Path]
     found: dict[Path, float] = {}
     with suppress(OSError):
         for path in (base / "snapshots").iterdir():
-            with suppress(OSError):  # one that is deleted meanwhile, or that may not be looked at
+            with suppress(OSError):  # a folder that was deleted meanwhile, or that this user may not read
                 if path.is_dir() and not is_clutter(path.name):
                     found[path] = path.stat().st_mtime
     try:

@@ -1,4 +1,4 @@
-"""Two values that the engine passes around: the description of a model, and the paths of its files."""
+"""The description of a model, and the paths of its files."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ SMALL_BYTES = 632_000_000
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Everything needed to build and describe a model. Reads no file.
+    """Describe a model: how to build it, where its files come from, what to show. Reads no file.
 
     Attributes:
-        name: what the user types; case is ignored.
+        name: typed by users; case is ignored.
         title: shown to users.
         backbone: upstream's class, "DiT" or "UNetT".
-        arch: keyword arguments of that class.
+        arch: keyword arguments of this class.
         mel: the mel spectrogram the model was trained on.
-        license: the stricter one where sources disagree.
+        license: the stricter licence if sources disagree.
         languages: ISO 639-1 codes.
         kind: "bundled", "released", "community" or "imported".
         repo: Hugging Face repository; None for a model in ``folder``.
-        weights: file in the repository (or folder); None: the one ``model_*`` file of the folder.
-        vocab: file in the repository (or folder); None: the list that f5_tts carries.
-        vocoder_repo: Hugging Face repository of the vocoder, None: ``vocos/`` in the folder.
+        weights: file in the repository or folder; None: the one ``model_*`` file of the folder.
+        vocab: file in the repository or folder; None: the vocabulary within f5_tts.
+        vocoder_repo: Hugging Face repository of the vocoder; None: ``vocos/`` in the folder.
         folder: of a bundled or imported model.
-        about_bytes: size of the weights as the Hub's page rounds it; None if unknown.
+        about_bytes: size of the weights, rounded as on the Hub's page; None if unknown.
         license_note: the licence in each source, if they disagree.
-        not_runnable: why the workbench cannot run it; empty if it can.
-        note: anything else worth knowing.
-        frame: what the model was trained to find before and after what is said, reference included.
+        not_runnable: why the workbench cannot run the model; empty if it can.
+        note: other facts for users.
+        frame: text before and after every text in the model's training, put around reference text and text.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Check the installation: packages, device, memory, cached models, and that a run stays off the network."""
+"""Check the installation: packages, device, memory, cached models, and that a run makes no network connection."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _NARROW_LICENCES = {
     "soxr": "librosa",
     "frozendict": "einx",
     "num2words": "this project",
-}  # through whom
+}  # licence narrower than the project's: name of the package -> what depends on it
 
 
 @dataclass(frozen=True)
 class Check:
-    """One finding. ``state`` is "ok", "warn" or "bad"; ``detail`` says what was found and what to do about it."""
+    """One result. ``state`` is "ok", "warn" or "bad"; ``detail`` says what was found and what to do about it."""
 
     name: str
     state: str
@@ -37,27 +37,27 @@ class Check:
 
 
 def examine(*, run: bool = True) -> list[Check]:
-    """All checks, the quick ones first.
+    """Run all checks, the quick ones first.
 
     Args:
         run: also load the demo voice and speak two words under ``watch_network``, which takes some seconds.
     """
-    looks: list[tuple[str, Callable[[], Iterable[Check]]]] = [
+    checks: list[tuple[str, Callable[[], Iterable[Check]]]] = [
         ("Python", _python), ("packages", _packages), ("licences", _licences), ("models and runs", _files),
         ("PyTorch", _torch), ("torchaudio", _torchaudio), ("device", _device), ("memory", _memory), ("models", _models),
     ]  # fmt: skip
     if run:
-        looks.append(("a run will touch the network", _offline_run))
-    return [check for name, look in looks for check in _guarded(name, look)]
+        checks.append(("a run will touch the network", _offline_run))
+    return [result for name, check in checks for result in _guarded(name, check)]
 
 
-def _guarded(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
-    """What ``look`` finds; one bad finding in place of whatever ends it, so that the others are still looked at."""
+def _guarded(name: str, check: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+    """Yield the results of ``check``; if it fails, yield one bad result, so that the other checks still run."""
     try:
-        yield from look()
-    except Exception as error:  # the doctor is for broken installations: anything may fail here
+        yield from check()
+    except Exception as error:  # in a broken installation anything may fail here
         why = str(error) if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {first_line(error)}"
-        yield Check(name, "bad", f"cannot be looked at: {why}")
+        yield Check(name, "bad", f"cannot be checked: {why}")
 
 
 def _python() -> Iterator[Check]:
@@ -74,7 +74,7 @@ def _packages() -> Iterator[Check]:
 
 
 def _licences() -> Iterator[Check]:
-    """Licences of dependencies with narrower terms than the project's, as they state them."""
+    """Name dependencies whose licence is narrower than the project's, with the terms they state."""
     for name, through in _NARROW_LICENCES.items():
         try:
             about = metadata(name)
@@ -85,7 +85,7 @@ def _licences() -> Iterator[Check]:
 
 
 def _files() -> Iterator[Check]:
-    """Can models and runs be written, and is there room?"""
+    """Check that models and runs can be written and that the disk has space."""
     from workbench.engine.files.places import home
     from workbench.engine.files.writing import human_bytes
 
@@ -99,7 +99,7 @@ def _files() -> Iterator[Check]:
                 file.flush()
         except OSError as error:
             why = "the disk is full" if error.errno == errno.ENOSPC else reason_of(error)
-            remedy = "free some space, mend its permissions, or set WORKBENCH_HOME to a folder of your own"
+            remedy = "free some space, correct its permissions, or set WORKBENCH_HOME to a folder of your own"
             yield Check(f"folder {name}", "bad", f"nothing can be written in {folder}: {why}; {remedy}")
             continue
         free = shutil.disk_usage(folder).free
@@ -109,11 +109,11 @@ def _files() -> Iterator[Check]:
 
 
 def _torch() -> Iterator[Check]:
-    """Does PyTorch load? Being installed is not enough: its libraries may be of another system."""
+    """Check that PyTorch loads. An installed package may still hold libraries for another system."""
     try:
         import torch
     except Exception as error:
-        yield Check("PyTorch", "bad", f"does not load ({type(error).__name__}: {first_line(error)}); install it again: "
+        yield Check("PyTorch", "bad", f"does not load ({type(error).__name__}: {first_line(error)}); reinstall it: "
                     "pip install --force-reinstall torch torchaudio")  # fmt: skip
         return
     built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "the CPU only"
@@ -128,10 +128,10 @@ def _torchaudio() -> Iterator[Check]:
         import torchaudio  # noqa: F401
     except Exception as error:
         yield Check("torchaudio loads", "bad", f"no ({type(error).__name__}: {first_line(error)}); install the version "
-                    "that belongs to this PyTorch: pip install --force-reinstall -r requirements.txt")  # fmt: skip
+                    "for this PyTorch: pip install --force-reinstall -r requirements.txt")  # fmt: skip
         return
     yield Check("torchaudio loads", "ok", "with its native extension" if kind == "native" else
-                "without its native extension, which this PyTorch cannot load and nothing here needs")  # fmt: skip
+                "without its native extension, which this PyTorch cannot load and which is not used")  # fmt: skip
 
 
 def _device() -> Iterator[Check]:
@@ -141,10 +141,10 @@ def _device() -> Iterator[Check]:
 
     device = choose_device("auto")
     built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "the CPU only"
-    why = "a device of this kind answers" if device != "cpu" else "no GPU answers"
+    why = "a GPU can be used" if device != "cpu" else "no GPU can be used"
     yield Check("device", "ok", f"{device}, in {choose_dtype('auto', device)}: {why}; PyTorch is built for {built}")
     if device == "cpu" and os.path.exists("/proc/driver/nvidia"):
-        yield Check("GPU", "warn", "an NVIDIA driver is here but PyTorch cannot use it: install its CUDA build")
+        yield Check("GPU", "warn", "there is an NVIDIA driver, but PyTorch cannot use it: install its CUDA build")
     level = torch.backends.cpu.get_cpu_capability()
     fast = "bf16 multiplies much faster than fp32" if cpu_prefers_bf16() else "bf16 is not much faster than fp32"
     yield Check("CPU", "ok", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {level}; {fast}")
@@ -175,11 +175,11 @@ def _models() -> Iterator[Check]:
         pinned = f", pinned to {files.revision[:12]}" if files.revision else ""
         yield Check(f"model {spec.name}", "ok", f"complete, in the {files.source}{pinned}: {files.weights}")
     if absent:
-        yield Check("models not here", "ok", ", ".join(absent))
+        yield Check("models not on disk", "ok", ", ".join(absent))
 
 
 def _offline_run() -> Iterator[Check]:
-    """Load and speak with every socket of the process watched."""
+    """Load the demo voice and speak while every socket of the process is watched."""
     from workbench.engine.settings import SynthesisSettings
     from workbench.engine.speech.synthesis import load_engine
     from workbench.engine.speech.voices import load_voice
@@ -189,9 +189,9 @@ def _offline_run() -> Iterator[Check]:
         with watch_network() as heard:
             run = load_engine().run("Hello there.", load_voice(), SynthesisSettings(nfe_step=5))
     except WorkbenchError as error:
-        yield Check(name, "bad", f"cannot tell, the demo voice does not run: {error}")
+        yield Check(name, "bad", f"unknown, because the demo voice does not run: {error}")
         return
-    seen = f"loading and speaking {run.audio_seconds:.1f} s made {len(heard)} attempts to look up or connect"
+    seen = f"loading and speaking {run.audio_seconds:.1f} s made {len(heard)} attempts to look up a name or connect"
     if heard:
         yield Check(name, "bad", f"yes: {seen}, the first {heard[0]}")
     else:

@@ -22,12 +22,12 @@ FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG
 
 
 def rms(wave: np.ndarray) -> float:
-    """Root mean square of ``wave``, 1 at full scale; 0 without samples."""
+    """Return the root mean square of ``wave``, 1 at full scale; 0 if it has no samples."""
     return float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) if wave.size else 0.0
 
 
 def decibels(level: float) -> float:
-    """``level`` in dB of full scale."""
+    """Return ``level`` in dBFS, -200 at least."""
     return float(20 * np.log10(max(level, 1e-10)))
 
 
@@ -38,14 +38,14 @@ def read_recording(
     name: str | None = None,
     max_seconds: float = rules.REFERENCE_MAX_FILE_SECONDS,
 ) -> Recording:
-    """Read a recording of any rate and channel count as mono float32 [n_samples] at ``sample_rate``, and what is odd.
+    """Read a recording of any rate and channel count as mono float32 [n_samples] at ``sample_rate``, with its oddities.
 
     Args:
-        source: path, the bytes of a file, or an open binary file: WAV, FLAC, OGG, MP3 and what else libsndfile knows;
-            m4a, AAC, WebM and AMR where the package av is installed.
-        sample_rate: Hz of the result; resampled by soxr at its high quality.
-        name: what to call it in messages, where ``source`` is not a path.
-        max_seconds: a longer recording is refused, where its header is honest before it is decoded.
+        source: path, bytes of a file, or open binary file. WAV, FLAC, OGG, MP3 and other formats of libsndfile; m4a,
+            AAC, WebM and AMR if the package av is installed.
+        sample_rate: of the result in Hz; soxr resamples at high quality.
+        name: name for messages, if ``source`` is not a path.
+        max_seconds: longer recordings are refused; before decoding if the header states the true length.
 
     Raises:
         AudioError: as ``decoding.decode``, or the recording is silent.
@@ -64,12 +64,12 @@ def read_audio(
     name: str | None = None,
     max_seconds: float = rules.REFERENCE_MAX_FILE_SECONDS,
 ) -> np.ndarray:
-    """The wave of ``read_recording``."""
+    """Return the wave of ``read_recording``."""
     return read_recording(source, sample_rate, name=name, max_seconds=max_seconds).wave
 
 
 def resample(wave: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
-    """``wave`` [n_samples] resampled from ``rate`` to ``new_rate`` Hz, float32."""
+    """Return ``wave`` [n_samples] resampled from ``rate`` to ``new_rate`` Hz, float32."""
     if rate == new_rate:
         return np.ascontiguousarray(wave, dtype=np.float32)
     resampled: np.ndarray = soxr.resample(wave, rate, new_rate, quality="HQ")
@@ -77,7 +77,7 @@ def resample(wave: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
 
 
 def levels(wave: np.ndarray, sample_rate: int, window_seconds: float = 0.01) -> np.ndarray:
-    """Level in dBFS of each window of ``wave`` [n_windows]; the last may be shorter."""
+    """Return the level in dBFS of each window of ``wave`` [n_windows]; the last window may be shorter."""
     size = max(1, round(window_seconds * sample_rate))
     padded = np.pad(wave.astype(np.float64), (0, -len(wave) % size))
     counts = np.full(len(padded) // size, size, dtype=np.float64)
@@ -88,7 +88,7 @@ def levels(wave: np.ndarray, sample_rate: int, window_seconds: float = 0.01) -> 
 
 
 def trim_edges(wave: np.ndarray, sample_rate: int, threshold_dbfs: float = rules.REFERENCE_EDGE_DBFS) -> np.ndarray:
-    """``wave`` without the windows of 10 ms at either end that are quieter than ``threshold_dbfs``."""
+    """Return ``wave`` without the 10 ms windows at both ends that are quieter than ``threshold_dbfs``."""
     loud = np.flatnonzero(levels(wave, sample_rate) >= threshold_dbfs)
     if not len(loud):
         return wave
@@ -102,10 +102,10 @@ def clip_at_silence(
     max_seconds: float = rules.REFERENCE_MAX_SECONDS,
     min_seconds: float = rules.REFERENCE_MIN_CLIP_SECONDS,
 ) -> np.ndarray:
-    """At most the first ``max_seconds`` of ``wave``, ending in the longest pause after ``min_seconds``.
+    """Return at most the first ``max_seconds`` of ``wave``, ending in the longest pause after ``min_seconds``.
 
     A pause is at least 100 ms below -40 dBFS; without one, the wave ends in its quietest 100 ms. Differs from upstream,
-    which looks for silences of 1 s, then of 100 ms, and otherwise cuts at 12 s, in the middle of a word.
+    which looks for silences of 1 s, then of 100 ms, and otherwise cuts at 12 s, perhaps in the middle of a word.
     """
     if len(wave) <= max_seconds * sample_rate:
         return wave
@@ -119,7 +119,7 @@ def clip_at_silence(
 
 
 def runs(mask: np.ndarray) -> list[tuple[int, int]]:
-    """(first, last + 1) of each run of True."""
+    """Return (first, last + 1) of each unbroken sequence of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
@@ -132,14 +132,14 @@ def cross_fade(
     Args:
         waves: in order, each float32 [n_samples].
         fade_samples: longest overlap.
-        silences: samples of silence before the first wave and after each; empty: none. Waves beside a silence are not
-            faded, so its length is exact.
+        silences: samples of silence before the first wave and after each wave; empty: none. Waves beside a silence are
+            not faded, so the silence has exactly this length.
 
     Returns:
         The joined wave, float32 [n_samples], and the index in it at which each wave begins.
 
-    Same result as upstream (``utils_infer.infer_batch_process``), which copies the whole wave for each chunk; this
-    needs one pass.
+    Gives the same result as upstream (``utils_infer.infer_batch_process``) in one pass; upstream copies the whole wave
+    for each chunk.
     """
     silences = silences or [0] * (len(waves) + 1)
     joined = np.zeros(sum(len(wave) for wave in waves) + sum(silences), dtype=np.float32)
@@ -158,10 +158,10 @@ def cross_fade(
 
 
 def to_bytes(wave: np.ndarray, sample_rate: int, suffix: str = ".wav") -> bytes:
-    """Bytes of a 16-bit sound file with ``wave``, level unchanged.
+    """Return the bytes of a sound file with ``wave``: 16-bit WAV or FLAC, or Ogg Vorbis. The level stays unchanged.
 
     Raises:
-        OutputError: unknown suffix, or samples that are not finite.
+        OutputError: the suffix is unknown, or samples are not finite.
     """
     if suffix.lower() not in FORMATS:
         raise OutputError(f"Files of type {suffix!r} cannot be written.", remedy=f"Use {', '.join(FORMATS)}.")
@@ -177,14 +177,14 @@ def to_bytes(wave: np.ndarray, sample_rate: int, suffix: str = ".wav") -> bytes:
 
 
 def exact_bytes(wave: np.ndarray, sample_rate: int) -> bytes:
-    """``wave``, float32 [n_samples], as the bytes of a WAV file that gives back the same samples to the last bit."""
+    """Return the bytes of a 32-bit float WAV file that keeps every sample of ``wave``, float32 [n_samples], exactly."""
     buffer = io.BytesIO()
     soundfile.write(buffer, wave.astype(np.float32, copy=False), sample_rate, format="WAV", subtype="FLOAT")
     return buffer.getvalue()
 
 
 def read_exact(path: Path, sample_rate: int, max_seconds: float) -> np.ndarray | None:
-    """The samples that ``exact_bytes`` wrote to ``path``; None if it is no such file, or not of this rate or length."""
+    """Read the samples that ``exact_bytes`` wrote; None if ``path`` is no such file, or of another rate or length."""
     try:
         if not path.is_file():  # a pipe would be read for ever
             return None
@@ -199,10 +199,10 @@ def read_exact(path: Path, sample_rate: int, max_seconds: float) -> np.ndarray |
 
 
 def check_output(path: str | Path) -> Path:
-    """Check before the work that a sound file can be written to ``path``; returns it with ``~`` expanded.
+    """Check before a run that a sound file can be written to ``path``; return it with ``~`` expanded.
 
     Raises:
-        OutputError: unknown type, or as ``outputs.check_place``.
+        OutputError: the type is unknown, or as ``outputs.check_place``.
     """
     path = user_path(path)
     if path.suffix.lower() not in FORMATS:
@@ -212,7 +212,7 @@ def check_output(path: str | Path) -> Path:
 
 
 def write_audio(path: str | Path, wave: np.ndarray, sample_rate: int) -> Path:
-    """Write ``wave`` to ``path`` in one step, replacing an existing file.
+    """Write ``wave`` to ``path`` in one step; replace an existing file. Returns the path.
 
     Raises:
         OutputError: as ``check_output`` and ``to_bytes``, or the disk is full.
@@ -222,7 +222,7 @@ def write_audio(path: str | Path, wave: np.ndarray, sample_rate: int) -> Path:
 
 
 def save_audio(path: Path, wave: np.ndarray, sample_rate: int, before: outputs.Stamp | None) -> Path:
-    """Write ``wave`` with ``outputs.save``; ``before`` is the stamp of ``path`` before the work. Returns the path used.
+    """Write ``wave`` with ``outputs.save``; ``before`` is the stamp of ``path`` before the run. Returns the path used.
 
     Raises:
         OutputError: as ``to_bytes``; or ``path`` cannot be written, and the message names the file used instead.

@@ -1,7 +1,7 @@
-"""Any recording, decoded block by block to one channel: memory follows from the result, not from the file.
+"""Decode any recording block by block to one channel. Memory depends on the result, not on the file.
 
-What is odd about it is said in words (``Recording.notes``), never mended in silence: a file that is cut short, channels
-that cancel, samples at a ceiling.
+``Recording.notes`` names every oddity in words: a file that is cut short, channels that cancel each other, clipped
+samples. None is corrected without a note.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ _BLOCK_VALUES = 2**18  # frames x channels read at once: 1 MiB of float32
 _SMALL_VALUES = 2**10
 _UNKNOWN_FRAMES = 2**62  # libsndfile counts a stream without a length as 2**63 - 1 frames
 _ANOTHER = "Use another file."
-_CANCELLED = 0.5  # of the power that channels have which know nothing of each other: half of it is lost in the mix
-_CEILING = 1e-3  # part of the samples that lie flat at the loudest value
-Stream = tuple[int, int, int, Iterator[np.ndarray]]  # rate, channels, frames it claims or 0, float32 [n, channels]
+_CANCELLED = 0.5  # channels cancel if their mix has less than this part of the power that unrelated channels would have
+_CEILING = 1e-3  # a recording is clipped if more than this part of its samples lies flat at the loudest value
+Stream = tuple[int, int, int, Iterator[np.ndarray]]  # rate, channels, stated frames or 0, blocks float32 [n, channels]
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What a sound file holds.
+    """The content of a sound file.
 
     Attributes:
-        wave: float32 [n_samples], mono, at the rate that was asked for.
-        level: root mean square of the recording before resampling, its constant part apart.
-        notes: what is odd about it, in words.
+        wave: float32 [n_samples], mono, at the requested rate.
+        level: root mean square of the recording before resampling, without its mean (DC offset).
+        notes: oddities of the file, in words.
     """
 
     wave: np.ndarray
@@ -51,14 +51,14 @@ class Recording:
 
 
 class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
-    """A sound file that is read from start to end.
+    """A sound file that is read once from start to end, without seeking.
 
     ``SoundFile.read`` seeks after every block, which is impossible in GSM 6.10, G.72x, DWVW and XI, and slow in
     compressed files.
     """
 
     def seekable(self) -> bool:
-        """False, so that ``read`` does not seek."""
+        """Return False, so that ``read`` does not seek."""
         return False
 
 
@@ -74,19 +74,19 @@ class _Bytes(io.BytesIO):
 
 
 def decode(source: Source, sample_rate: int, title: str, max_seconds: float) -> Recording:
-    """Decode ``source`` to mono at ``sample_rate``: the mean of its channels, or the loudest where they cancel.
+    """Decode ``source`` to mono at ``sample_rate``: the mean of its channels, or the loudest channel if they cancel.
 
-    Memory is bounded by ``max_seconds`` of the result, whatever rate, channels and length the file states: twice the
-    result and some blocks of 1 MiB, 120 MB for ten minutes at 24 kHz.
+    Memory depends on ``max_seconds`` of the result, not on the rate, channels and length that the file states. It is
+    twice the result and some blocks of 1 MiB: 120 MB for ten minutes at 24 kHz.
 
     Raises:
-        AudioError: missing, empty, not audio, too long, of an odd rate, without samples, or not finite; or of a kind
-            that needs the package av, where that is not installed.
+        AudioError: the file is missing, empty, not audio, too long, of an unusual rate, without samples or not finite;
+            or it needs the package av, which is not installed.
     """
     with _opened(source, title) as file:
         found = inspect(file)
         wave, heard = _decoded(file, found, sample_rate, title, max_seconds, None)
-        small = bool(heard.failed)  # once more, as far as it goes
+        small = bool(heard.failed)  # read again in small blocks, which loses less before the fault
         if small:
             wave, heard = _decoded(file, found, sample_rate, title, max_seconds, None, small)
             if not heard.n_frames:
@@ -113,7 +113,7 @@ def _decoded(
     channel: int | None,
     small: bool = False,
 ) -> tuple[np.ndarray, _Heard]:
-    """One pass over ``file``; in ``small`` blocks where it cannot be read to its end: what fails is a whole block."""
+    """Read ``file`` once. ``small`` blocks lose less of a file that breaks off, because a block fails as a whole."""
     file.seek(0)
     if found.kind:
         with foreign.opened(file, found, title) as stream:
@@ -136,7 +136,7 @@ def _decoded(
 
 
 def _descriptor(file: BinaryIO) -> int | None:
-    """Of a file on disk, which libsndfile then reads itself."""
+    """Return the descriptor of a file on disk, which libsndfile then reads itself; None for bytes in memory."""
     try:
         return file.fileno()
     except OSError:
@@ -151,7 +151,7 @@ def _blocks(sound: _Forward, n_values: int) -> Iterator[np.ndarray]:
 
 @contextmanager
 def _opened(source: Source, title: str) -> Iterator[BinaryIO]:
-    """A regular file, or bytes."""
+    """Open ``source``, a regular file or bytes, for reading. Raises AudioError."""
     if not isinstance(source, str | Path):
         data = source if isinstance(source, bytes) else source.read(rules.REFERENCE_MAX_FILE_BYTES + 1)
         if len(data) > rules.REFERENCE_MAX_FILE_BYTES:
@@ -195,7 +195,7 @@ def _check_kind(first: bytes, title: str) -> None:
 
 
 class _Heard:
-    """What is noted of a recording while it passes by, block after block."""
+    """Sums over a recording that is read block by block, and what follows from them."""
 
     def __init__(self, channels: int) -> None:
         self.n_frames = 0
@@ -205,7 +205,7 @@ class _Heard:
         self._peak, self._n_flat = 0.0, 0
 
     def add(self, block: np.ndarray, mono: np.ndarray) -> None:
-        """A block [n, channels] and what was made of it [n]."""
+        """Add a block [n, channels] and the mono samples made from it [n]."""
         self.n_frames += len(block)
         self._sum += float(mono.sum())
         self._power += float(mono @ mono)
@@ -215,7 +215,7 @@ class _Heard:
         self._add_flat(mono)
 
     def _add_flat(self, mono: np.ndarray) -> None:
-        """Count the samples that lie beside two equal ones at the loudest value so far."""
+        """Count the samples near the loudest value so far that equal both neighbours."""
         sizes = np.abs(mono)
         peak = float(sizes.max())
         if peak > 1.01 * self._peak:
@@ -225,12 +225,12 @@ class _Heard:
 
     @property
     def level(self) -> float:
-        """Root mean square of what was made of it, the constant part apart."""
+        """Root mean square of the mono samples, without their mean (DC offset)."""
         return float(np.sqrt(max(0.0, self._power / self.n_frames - (self._sum / self.n_frames) ** 2)))
 
     @property
     def flat(self) -> float:
-        """Part of the samples that lie flat at the loudest value."""
+        """Part of the samples, 0 to 1, that lie flat at the loudest value."""
         return self._n_flat / self.n_frames
 
     @property
@@ -239,12 +239,12 @@ class _Heard:
 
     @property
     def loudest(self) -> int:
-        """Index of the channel with most power."""
+        """Index of the channel with the most power."""
         return int(self._variances.argmax())
 
     @property
     def cancels(self) -> bool:
-        """Has their mean less than half the power that channels leave which know nothing of each other?"""
+        """Whether the mix has less than half of the power that unrelated channels would leave."""
         alone = float(self._variances.sum()) / len(self._variances) ** 2
         return len(self._variances) > 1 and self.level**2 < _CANCELLED * alone
 
@@ -252,7 +252,7 @@ class _Heard:
 def _read(
     stream: Stream, sample_rate: int, title: str, max_seconds: float, channel: int | None
 ) -> tuple[np.ndarray, _Heard]:
-    """The wave of ``channel``, or of all mixed, and what was noted."""
+    """Return the wave of ``channel``, or of the mix if it is None, and the sums over the recording."""
     rate, channels, claimed, blocks = stream
     low, high = rules.REFERENCE_RATES_HZ
     if rate and not low <= rate <= high:
@@ -283,6 +283,6 @@ def _read(
         heard.stopped = f"{heard.n_frames / rate:.1f} of {claimed / rate:.1f} s can be read"
     if resampler:
         waves.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
-    if not any(len(wave) for wave in waves):  # a few samples of a high rate may be less than one of the model's
+    if not any(len(wave) for wave in waves):  # a few samples at a high rate may be less than one at the model's rate
         raise AudioError(f"{title} holds no samples.", remedy=_ANOTHER)
     return np.concatenate(waves), heard

@@ -16,20 +16,20 @@ from workbench.ui.lab import view
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.resources import job_manager
 
-LANE = "auto"  # that of synthesis, so that nothing else runs on the device meanwhile
+LANE = "auto"  # the lane of synthesis, so that nothing else runs on the device meanwhile
 POLL_SECONDS = 1.0
 SHOWN = 4
 
 
 class LabJob(Job):
-    """A lab measurement in the queue; ``lab`` holds its progress. Its processes end with the job and the server."""
+    """A lab measurement in the queue. ``lab`` holds its progress. Its processes end with the job or the server."""
 
     def __init__(self, plan: measuring.LabPlan) -> None:
         super().__init__("Loading lab", LANE)
         self.plan, self.lab = plan, measuring.LabState()
 
     def work(self) -> dict[str, Any]:
-        """Measure every cell; returns the document."""
+        """Measure every cell; return the document."""
         return measuring.run(self.plan, state=self.lab, check=self.check)
 
 

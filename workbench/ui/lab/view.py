@@ -1,4 +1,4 @@
-"""HTML of the Loading lab's results: tables, and the code of a strategy with its faulty lines marked."""
+"""HTML of the Loading lab's results: tables, and the code of a strategy with marks on its faulty lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEAD = ("strategy", "network", "total s", "Hub s", "load s", "speech s", "loads
 
 
 def code_html(strategy: Strategy) -> str:
-    """The code of ``strategy``; lines that ask the Hub are marked with the reason."""
+    """Return the code of ``strategy``; lines that ask the Hub are marked with the reason."""
     guilty, rows = strategy.guilty_lines, []
     for number, line in enumerate(strategy.code.splitlines(), start=1):
         mark = ' class="guilty"' if number in guilty else ""
@@ -38,14 +38,14 @@ def code_html(strategy: Strategy) -> str:
 
 
 def legend_html(stages: Sequence[tuple[str, str]]) -> str:
-    """Legend from (title, colour) of each stage."""
+    """Return a legend from (title, colour) of each stage."""
     items = (f'<span><span class="wb-swatch" style="--c:{colour}"></span>{escape(title)}</span>'
              for title, colour in stages)  # fmt: skip
     return f'{_CSS}<div class="wb-facts lab-legend">{"".join(items)}</div>'
 
 
 def table_html(cells: Sequence[Mapping[str, Any]]) -> str:
-    """Table of all cells. A cell that did not finish shows the reason instead of numbers."""
+    """Return a table of all cells. A cell that did not finish shows the reason instead of numbers."""
     head = "".join(f'<th class="{"l" if name in _HEAD[:2] else ""}">{name}</th>' for name in _HEAD)
     rows = []
     for cell in cells:
@@ -62,7 +62,7 @@ def table_html(cells: Sequence[Mapping[str, Any]]) -> str:
 
 
 def cases_html(cases: Sequence[Any]) -> str:
-    """Table with the result of both threads in each case."""
+    """Return a table with the result of both threads in each case."""
     rows = []
     for case in cases:
         fates = "".join(f'<td class="l w {"" if f == "right" else "wb-warn"}">{escape(f)}</td>'

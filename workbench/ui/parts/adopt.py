@@ -1,4 +1,4 @@
-"""A link to a run brings its text and its settings along, so that it can be spoken again, or changed."""
+"""Fill the form from a run that a link opened, so that it can be spoken again or changed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from workbench.ui.parts.voice_picker import BUNDLED, OF_RUN
 
 
 def adopt(run_id: str) -> None:
-    """Put text, voice and settings of a saved run into the widgets. Call before they are drawn.
+    """Put text, voice and settings of a saved run into the widgets. Call this before they are drawn.
 
-    Nothing happens for a run that is not on disk (yet); values that a widget does not offer are left alone.
+    Does nothing for a run that is not on disk. A value that a widget does not offer leaves the widget unchanged.
     """
     try:
         document = read_document(run_id)
@@ -33,7 +33,7 @@ def adopt(run_id: str) -> None:
 
 
 def _is_bundled(name: str, voice_id: str) -> bool:
-    """A bundled voice has this name, and is still the one that spoke."""
+    """Whether a bundled voice has this name and this id."""
     try:
         return name in {v.name for v in resources.bundled_voices()} and resources.bundled_voice(name).id == voice_id
     except WorkbenchError:

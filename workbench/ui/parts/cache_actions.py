@@ -30,7 +30,7 @@ def _start(key: str, title: str, work: Callable[[Job], Any]) -> None:
 
 
 def _reporter(job: Job, verb: str) -> Callable[[str, int, int], None]:
-    """A progress callback that reports to the job and raises Cancelled on request."""
+    """Return a progress callback that reports to the job and raises Cancelled if the job was cancelled."""
 
     def report(name: str, done: int, total: int) -> None:
         job.report(done / max(total, 1), f"{verb} {name}, {human_bytes(done)} of {human_bytes(total)}")
@@ -39,7 +39,7 @@ def _reporter(job: Job, verb: str) -> Callable[[str, int, int], None]:
 
 
 def verify(stock: Stock) -> None:
-    """Button that starts a verification."""
+    """Draw the button that starts a verification."""
     key = f"verify_{stock.model}"
     if st.button("Verify", icon=":material/verified:", key=key, help="Reads every byte and compares sha256. Offline."):
         _start(key + "_job", f"Verify {stock.model}",
@@ -47,7 +47,7 @@ def verify(stock: Stock) -> None:
 
 
 def verified(stock: Stock) -> None:
-    """Result of the last verification in this session."""
+    """Draw the result of the last verification in this session."""
     job = watch.watch(f"verify_{stock.model}_job")
     if job is None or job.state != DONE:
         return
@@ -88,13 +88,13 @@ def _confirm_delete(model: str) -> None:
 
 
 def delete(stock: Stock) -> None:
-    """Button that shows the plan of the deletion."""
+    """Draw the button that shows the plan of the deletion."""
     if st.button("Delete …", icon=":material/delete:", key=f"delete_{stock.model}", disabled=stock.state == "absent"):
         _confirm_delete(stock.model)
 
 
 def hub_host() -> str:
-    """Host of a download, from the environment. Raises FetchError if downloads are forbidden."""
+    """Return the host of a download, from the environment. Raises FetchError if downloads are forbidden."""
     return urlsplit(endpoint_of(None)).netloc.rpartition("@")[2]
 
 
@@ -109,7 +109,7 @@ def fetch(stock: Stock, spec: ModelSpec) -> None:
         return
     key = f"plan_{stock.model}"
     about = f"about {human_bytes(spec.about_bytes + VOCODER_BYTES)}" if spec.about_bytes else "size not known yet"
-    st.markdown(f"A download, **{about}**, from **{host}**. The button asks {host} for the list of files only.")
+    st.markdown(f"Download: **{about}** from **{host}**. The button below asks {host} only for the list of files.")
     if st.button(f"Ask {host} for the exact size", icon=":material/cloud:", key=f"{key}_button"):
         _start(key, f"Plan of {stock.model}", lambda job: cache.plan_fetch(stock.model))
     job = watch.watch(key)
@@ -117,7 +117,7 @@ def fetch(stock: Stock, spec: ModelSpec) -> None:
         return
     plan: FetchPlan = job.result
     st.markdown(f"**{human_bytes(plan.download_bytes)}** from **{plan.host}**, licence {plan.license}:")
-    rows = [{"file": f.path, "size": human_bytes(f.size), "here": f.cached, "repository": f.repo,
+    rows = [{"file": f.path, "size": human_bytes(f.size), "on disk": f.cached, "repository": f.repo,
              "revision": f.revision} for f in plan.files]  # fmt: skip
     st.dataframe(rows, hide_index=True, alt="Files of the download")
     label = f"Download {human_bytes(plan.download_bytes)} from {plan.host}"
@@ -130,7 +130,7 @@ def fetch(stock: Stock, spec: ModelSpec) -> None:
 
 
 def _finished(key: str, said: str) -> None:
-    """Show ``said`` once at the top of the page, and read the lists again."""
+    """Show ``said`` once at the top of the page, and read the list of models again."""
     watch.forget(key)
     resources.usable_models.clear()
     st.session_state["models_said"] = said
@@ -138,7 +138,7 @@ def _finished(key: str, said: str) -> None:
 
 
 def import_form() -> None:
-    """Form to import a model from this machine."""
+    """Draw the form that imports a model from this machine."""
     with st.form("import", border=False):
         path = st.text_input(
             "Folder, archive or weights file on this machine", key="import_path", max_chars=1000,
@@ -147,7 +147,7 @@ def import_form() -> None:
         one, two, three = st.columns(3)
         name = one.text_input("Name", key="import_name", max_chars=64, placeholder="from the path")
         config = two.selectbox("Configuration", [BY_LAYOUT, *templates()], key="import_config")
-        license_ = three.text_input("Licence", key="import_license", max_chars=60, placeholder="as its author says")
+        license_ = three.text_input("Licence", key="import_license", max_chars=60, placeholder="stated by its author")
         go = st.form_submit_button("Import", icon=":material/upload_file:")
     if go and not path.strip():
         st.error("Give the path of the model.")

@@ -1,4 +1,4 @@
-"""Texts to begin with."""
+"""Example texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings to widgets, from the description each knob carries. Nothing about a knob is stated here a second time."""
+"""Widgets for settings, built from the description of each knob in ``engine.settings``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import streamlit as st
 from workbench.engine.rules import CHUNK_WINDOW_SECONDS, EPSS_STEPS
 from workbench.engine.settings import SynthesisSettings, describe
 
-# The page starts with the smallest grid that EPSS has at full quality in its paper, so that a first sentence comes in
-# seconds on a laptop's CPU; the command line keeps upstream's 32.
+# 7 steps is the smallest EPSS grid with full quality in its paper: a first sentence takes seconds on a laptop's CPU.
+# The command line keeps upstream's 32.
 FIRST_NFE = 7
 NFE_CHOICES = (4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 48, 64)
-# what the slider offers; the setting itself goes further
+# range of the slider; the setting allows more
 CHUNK_BYTES_LOW, CHUNK_BYTES_HIGH, CHUNK_BYTES_STEP = 20, 600, 5
 _SHOWN_APART = ("nfe_step", "max_chunk_bytes", "seed")
 _TITLES = {
@@ -36,18 +36,18 @@ _ROWS = {row["name"]: row for row in describe(SynthesisSettings)}
 
 
 def names() -> list[str]:
-    """Names of all knobs."""
+    """Return the names of all knobs."""
     return list(_ROWS)
 
 
 def title(name: str) -> str:
-    """What the knob ``name`` is called on pages, with its unit."""
+    """Return the label of the knob ``name`` on pages, with its unit."""
     unit = _ROWS[name]["unit"]
     return _TITLES.get(name, name) + (f", {unit}" if unit and unit not in ("x", "steps") else "")
 
 
 def knob(name: str, *, key: str | None = None, disabled: bool = False) -> Any:
-    """The widget of one knob, of the kind that fits its type and range; returns its value."""
+    """Draw the widget that fits the type and range of one knob; return its value."""
     row = _ROWS[name]
     common = {"key": key or f"knob_{name}", "help": row["help"], "disabled": disabled, "persist_state": "session"}
     kind = row["type"].split(" | ")[0]
@@ -59,7 +59,7 @@ def knob(name: str, *, key: str | None = None, disabled: bool = False) -> Any:
         return st.toggle(title(name), row["default"], **common)
     if kind == "float" and not optional and row["step"]:
         low, high, default = float(row["low"]), float(row["high"]), float(row["default"])
-        if name == "target_rms":  # its range begins at a thousandth, which no step of a hundredth meets
+        if name == "target_rms":  # its range starts at 0.001, which is no multiple of the step 0.01
             return st.number_input(title(name), low, high, default, step=0.01, format="%.3f", **common)
         return st.slider(title(name), low, high, default, step=float(row["step"]), **common)
     number: Callable[[Any], Any] = int if kind == "int" else float
@@ -77,7 +77,7 @@ def knob(name: str, *, key: str | None = None, disabled: bool = False) -> Any:
 
 
 def nfe() -> int:
-    """The number of ODE steps; those with a pruned grid are marked."""
+    """Draw the slider for the number of ODE steps; steps with an EPSS grid are marked. Returns the number."""
     return st.select_slider(
         title("nfe_step"),
         NFE_CHOICES,
@@ -90,12 +90,12 @@ def nfe() -> int:
 
 
 def chunk_bytes(upstream_bytes: int) -> int | None:
-    """The chunk size in bytes, or None for upstream's rule, which for this voice gives ``upstream_bytes``."""
+    """Draw the choice of the chunk size. Returns bytes, or None for upstream's rule (here ``upstream_bytes``)."""
     own = st.toggle(
         f"Own chunk size, else {upstream_bytes} B",
         key="own_chunk_size",
-        help=f"Off: upstream's rule, the bytes that fit into {CHUNK_WINDOW_SECONDS:.0f} s together with the reference, "
-        "at the reference's pace.",
+        help=f"Off: upstream's rule, the bytes that fit into {CHUNK_WINDOW_SECONDS:.0f} s together with the reference "
+        "at its pace.",
         persist_state="session",
     )
     chosen = st.slider(
@@ -113,5 +113,5 @@ def chunk_bytes(upstream_bytes: int) -> int | None:
 
 
 def other_knobs() -> dict[str, Any]:
-    """Every knob that is not shown apart: name to value."""
+    """Draw every knob that has no place of its own; return name to value."""
     return {name: knob(name) for name in _ROWS if name not in _SHOWN_APART}

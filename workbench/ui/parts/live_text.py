@@ -1,10 +1,10 @@
-"""Tells the server what is typed into a text area while it is typed; by itself it does so when the area is left."""
+"""Send the content of a text area to the server during typing; Streamlit sends it only when the focus leaves."""
 
 from __future__ import annotations
 
 from streamlit.components.v2 import component
 
-# React commits a text area's value when the focus leaves it. The event alone does that too; the focus stays.
+# React commits a text area's value on the event "focusout". Sending the event alone keeps the focus in the area.
 _JS = """
 export default function ({ data, parentElement }) {
   const find = () => document.querySelector(`.st-key-${CSS.escape(data.key)} textarea`)
@@ -23,5 +23,5 @@ _live = component("live_text", html="<span hidden></span>", js=_JS)
 
 
 def live_text(key: str, milliseconds: int = 350) -> None:
-    """Make the text area with widget key ``key`` live: its value arrives when typing pauses for ``milliseconds``."""
+    """Make the text area with widget key ``key`` live: it sends its value after ``milliseconds`` without typing."""
     _live(key=f"live_{key}", data={"key": key, "milliseconds": milliseconds}, height=1)

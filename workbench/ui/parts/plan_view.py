@@ -1,4 +1,4 @@
-"""The plan under the text: its chunks as coloured spans of the text itself, before anything is synthesized."""
+"""Draw the plan of a text: its chunks as coloured spans, before anything is synthesized."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from workbench.engine.text.preparing import Prepared, prepare
 from workbench.figures.theme import chunk_colour
 from workbench.ui import resources
 
-SHOWN_CHARACTERS = 20_000  # a longer text is planned whole and shown in part
+SHOWN_CHARACTERS = 20_000  # a longer text is planned completely but shown in part
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a text will be: prepared and in chunks, or ``error``, why it cannot be spoken; and the model's window."""
+    """The prepared text, its chunks and the model's window; ``error`` says why the text cannot be spoken."""
 
     prepared: Prepared | None
     chunks: tuple[Chunk, ...] = ()
@@ -34,7 +34,7 @@ class Plan:
 
 
 def plan(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> Plan:
-    """The plan of ``text``, by the engine where it is loaded, else without its vocabulary. Waits for no model."""
+    """Plan ``text`` without waiting for a model: with its vocabulary if it is loaded, else without."""
     engine, prepared = resources.engine_if_loaded(model), None
     try:
         if engine is not None:
@@ -52,18 +52,21 @@ def plan(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> Pl
 
 
 def upstream_bytes(voice: Voice | None) -> int:
-    """Chunk size by upstream's rule for this voice."""
+    """Return the chunk size in bytes by upstream's rule for this voice; 0 without a voice."""
     if voice is None:
         return 0
     pace = voice.pace_samples / voice.mel_config.target_sample_rate
     return byte_budget(voice.ref_text, voice.seconds, SynthesisSettings(), pace)
 
 
-Mark = tuple[int, int, str, str, str]  # from, to, class, title, what is shown behind
+Mark = tuple[int, int, str, str, str]  # start, end, CSS class, title, words shown after it
 
 
 def _marks(prepared: Prepared) -> list[Mark]:
-    """Everything to be seen in the typed text, in order; what cannot be spoken before what is only offered."""
+    """Return the marks in the typed text, in order and without overlap.
+
+    At one place, text that cannot be spoken comes first, then an offer, a change, words for a number.
+    """
     marks: list[Mark] = [(c.start, c.end, "wb-lacking", "the model cannot speak this", "") for c in prepared.lacking]
     marks += [
         (c.start, c.end, "wb-offer", f"{c.what}: can be left out or written plainer", "") for c in prepared.offers
@@ -84,7 +87,7 @@ def _marks(prepared: Prepared) -> list[Mark]:
 
 
 def _marked(text: str, low: int, high: int, marks: Sequence[Mark]) -> str:
-    """``text[low:high]`` as HTML, with those of ``marks`` that lie inside."""
+    """Return ``text[low:high]`` as HTML with the ``marks`` inside it."""
     parts, end = [], low
     first = bisect.bisect_left(marks, (low,))
     for start, stop, css, title, behind in marks[first:]:
@@ -102,7 +105,7 @@ def _pause(seconds: float) -> str:
 
 
 def coloured(text: str, chunks: Sequence[Chunk], marks: Sequence[Mark] = ()) -> str:
-    """``text`` as HTML, each chunk in its colour, with its number, bytes and seconds; warnings and ``marks`` shown."""
+    """Return ``text`` as HTML: each chunk in its colour with number, bytes, seconds and warnings, and the ``marks``."""
     parts, end = [], 0
     for chunk in chunks:
         if chunk.start >= SHOWN_CHARACTERS:
@@ -124,27 +127,27 @@ def coloured(text: str, chunks: Sequence[Chunk], marks: Sequence[Mark] = ()) -> 
 
 
 def uncut(text: str, marks: Sequence[Mark]) -> str:
-    """``text`` as HTML with ``marks`` and without chunks: it cannot be spoken as it is."""
+    """Return ``text`` as HTML with ``marks`` and without chunks, for a text that cannot be spoken."""
     shown = _marked(text, 0, min(len(text), SHOWN_CHARACTERS), marks)
-    return f'<div class="wb-text" role="group" aria-label="The text, with what is in the way">{shown}</div>'
+    return f'<div class="wb-text" role="group" aria-label="The text, with unspeakable parts marked">{shown}</div>'
 
 
 def plan_if_any(text: str, voice: Voice | None, settings: SynthesisSettings | None, model: str) -> Plan | None:
-    """The plan, or None while text, voice or settings are missing."""
+    """Return the plan, or None while text, voice or settings are missing."""
     return plan(text, voice, settings, model) if voice and settings and text.strip() else None
 
 
 def show_plan(text: str, found: Plan | None, voice: Voice | None, key: str) -> None:
-    """Draw the plan ``found`` for ``text``, or what is wrong with it.
+    """Draw the plan ``found`` for ``text``, or its error.
 
-    ``key`` is the text area's: a button puts the text there with everything that is offered.
+    ``key`` is the widget key of the text area: the button "Clean the text" puts the cleaned text there.
     """
     if voice is None:
-        st.html('<div class="wb-empty">Choose a voice: the plan follows from its pace.</div>')
+        st.html('<div class="wb-empty">Choose a voice: the plan depends on its pace.</div>')
         return
     if found is None:
         if not text.strip():
-            st.html('<div class="wb-empty">Type a text, or take an example. Its chunks appear here as you type.</div>')
+            st.html('<div class="wb-empty">Type a text, or choose an example. Its chunks appear here.</div>')
         return
     if found.error:
         st.error(found.error)
@@ -159,7 +162,7 @@ def show_plan(text: str, found: Plan | None, voice: Voice | None, key: str) -> N
 
 
 def _show_remarks(prepared: Prepared, key: str) -> None:
-    """A line of what was changed, and one of what is offered, with the button that does it."""
+    """Draw one line with the changes made, and one with the changes offered and the button that makes them."""
     if prepared.changes:
         st.html(f'<div class="wb-state wb-remark">Changed: {escape(summary(prepared.changes))}</div>')
     if prepared.offers:

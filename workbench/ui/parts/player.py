@@ -1,4 +1,4 @@
-"""Plays the chunks of a run as they are finished, without gaps, cross-faded as the saved audio is."""
+"""Play the chunks of a run as they are finished, without gaps and with the cross-fades of the saved audio."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def chunk_player(
     autoplay: bool = False,
     key: str = "player",
 ) -> None:
-    """A player of the chunks behind ``urls``; more may come while it plays.
+    """Draw a player of the chunks at ``urls``; more may arrive while it plays.
 
     Args:
-        run_id: another one begins anew.
-        urls: of the finished chunks, in order, on this server.
-        seconds: length of every chunk, planned or real; shown as coloured stretches.
-        fade_seconds: cross-fade between neighbours.
-        active: more chunks are to come.
-        autoplay: begin with the first chunk, if the browser lets it.
-        key: of the component.
+        run_id: a new id resets the player.
+        urls: addresses of the finished chunks on this server, in order.
+        seconds: length of every chunk, planned or real; drawn as coloured parts of the bar.
+        fade_seconds: cross-fade between neighbouring chunks.
+        active: whether more chunks will arrive.
+        autoplay: start with the first chunk, if the browser allows it.
+        key: widget key.
     """
     _player(
         key=key,

@@ -1,4 +1,4 @@
-"""What the server is doing before it can speak."""
+"""Show the loading of the first model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _GREEN, _BLUE, _RED = "#2a9d78", "#2f72c4", "#c0392b"
 
 
 def preload_line() -> None:
-    """One line: what is being loaded, or what is in memory. Renewed while loading."""
+    """Draw one line: what is being loaded, or what is in memory. Refreshed during loading."""
     state = resources.preload_state()
     st.fragment(run_every=1.0 if state.is_active else None)(_line)()
 
@@ -35,9 +35,9 @@ def _line() -> None:
             _GREEN,
         )
     else:
-        resources.warm_in_background()  # not started by a server: under a test, or a bare script
+        resources.warm_in_background()  # the app's server did not start it: a test, or a bare ``streamlit run``
         st.rerun()
     if state.is_active:
         st.session_state.waited_for_preload = True
     elif st.session_state.pop("waited_for_preload", False):
-        st.rerun()  # the plan can now ask the model's vocabulary
+        st.rerun()  # the plan can now use the model's vocabulary

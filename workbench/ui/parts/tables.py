@@ -1,4 +1,4 @@
-"""Tables: of chunks as HTML, numbers aligned, every text escaped; of measures as data frames."""
+"""Tables of chunks, as HTML with aligned numbers and escaped text, and of measures, as data frames."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _row(cells: Sequence[tuple[str, str]], css: str = "") -> str:
 
 
 def swatch(index: int) -> str:
-    """The colour and the number of chunk ``index``."""
+    """Return the colour and the number (from 1) of chunk ``index`` as HTML."""
     return f'<span class="wb-swatch" style="--c:{chunk_colour(index)}"></span>{index + 1}'
 
 
@@ -37,14 +37,14 @@ def chunk_table(
     step: str = "",
     total_seconds: float | None = None,
 ) -> str:
-    """Planned and measured columns of every chunk, with sums.
+    """Return an HTML table with planned and measured columns of every chunk, and sums.
 
     Args:
         plan: all chunks.
-        results: those that are finished.
-        now: index of the chunk in the making.
-        step: of the ODE it is at, such as "3/16".
-        total_seconds: of the run, to stand beside the sum of the chunks.
+        results: the finished chunks.
+        now: index of the chunk being synthesized.
+        step: its ODE step, such as "3/16".
+        total_seconds: of the run; shown with the sum of the chunks.
     """
     done = {r.chunk.index: r for r in results}
     plan = [done[c.index].chunk if c.index in done else c for c in plan]
@@ -112,11 +112,11 @@ def _foot(plan: Sequence[Chunk], results: Sequence[ChunkResult], total_seconds: 
 
 
 def measured(rows: Sequence[dict[str, Any]], alt: str) -> None:
-    """A table of ``rows`` from ``measures.row``, without the columns nobody has a number in; headings say what is what.
+    """Draw a table of ``rows`` from ``measures.row``, without the columns that are empty in all rows.
 
     Args:
         rows: heading to value.
-        alt: what the table shows, in words.
+        alt: description of the table.
     """
     used = {heading for row in rows for heading, value in row.items() if value is not None}
     shown = [{heading: value for heading, value in row.items() if heading in used} for row in rows]
@@ -124,5 +124,5 @@ def measured(rows: Sequence[dict[str, Any]], alt: str) -> None:
 
 
 def measure_columns() -> dict[str, Any]:
-    """How ``st.dataframe`` shows the column of each measure, by its heading."""
+    """Return the column configuration of each measure for ``st.dataframe``, by heading."""
     return {m.title: st.column_config.NumberColumn(format=f"%.{m.digits}f", help=m.help) for m in measures.every()}

@@ -1,13 +1,13 @@
-"""Which theme the visitor looks at."""
+"""The visitor's theme."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import streamlit as st
+
 
 def is_dark() -> bool:
-    """Whether the visitor looks at the dark theme."""
-    import streamlit as st  # here: the figures, which notebooks use too, take their colours from this module
-
+    """Whether the visitor sees the dark theme."""
     theme: Any = getattr(st.context, "theme", None)
     return getattr(theme, "type", None) == "dark"

@@ -1,4 +1,4 @@
-"""Who speaks: a bundled voice, a file, the microphone, or the voice of the run that a link opened."""
+"""Choose the voice: a bundled one, a file, a recording, or the voice of the run that a link opened."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from workbench.ui import resources
 BUNDLED, UPLOAD, RECORD, OF_RUN = "Bundled", "Upload", "Record", "Voice of this run"
 MAX_MEGABYTES = 20
 SAMPLE_RATE = 24_000
-# One upload at a time is decoded in the whole server, in at most 120 MB (see ``decoding.decode``) and its own size.
+# The server decodes one upload at a time. That needs at most 120 MB (see ``decoding.decode``) and the upload's size.
 _DECODING = threading.Lock()
 
 
 def pick_voice() -> Voice | None:
-    """The chosen voice, or None while something is missing; the page then says what."""
+    """Draw the choice and return the voice; None while something is missing, which the page then names."""
     kinds = [BUNDLED, UPLOAD, RECORD] + ([OF_RUN] if st.session_state.get("voice_run") else [])
     source = st.segmented_control(
         "Voice", kinds, default=BUNDLED, key="voice_source", required=True, persist_state="session"
@@ -52,9 +52,9 @@ def _bundled() -> Voice:
 
 
 def _of_run() -> Voice:
-    """The voice of the run that a link opened: its recording lies with the run."""
+    """Return the voice of the run that a link opened."""
     voice = resources.voice_of_run(st.session_state["voice_run"])
-    st.caption(f"{_plain(voice.name)}, as it is kept with the run")
+    st.caption(f"{_plain(voice.name)}, stored with the run")
     return voice
 
 
@@ -72,14 +72,14 @@ def _own(source: str) -> Voice | None:
         "What is said in it",
         key=f"voice_words_{source}",
         placeholder="every word of the recording, with punctuation",
-        help="The model aligns the reference with these words. Nothing listens to the recording in their place.",
+        help="The model aligns the recording with these words. The workbench does not transcribe it.",
         persist_state="session",
     )
     if given is None:
         st.caption("Choose a file." if source == UPLOAD else "Press the microphone, speak, press it again.")
         return None
     if not words.strip():
-        st.caption("Write down what is said in the recording; then it can be used.")
+        st.caption("Type the words of the recording.")
         return None
     data = given.getvalue()
     digest, name = hashlib.sha256(data).hexdigest(), shown_name(given.name)
@@ -99,7 +99,7 @@ def _prepared(digest: str, words: str, name: str, _data: bytes, shorten: bool = 
 
 
 def shown_name(name: Any) -> str:
-    """A file name as it is shown and stored: its last part, without control characters, 60 characters at most."""
+    """Return the last part of a file name without suffix and control characters, 60 characters at most."""
     last = PurePath(str(name).replace("\\", "/")).name
     clean = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip(". ")
     return PurePath(clean).stem[:60] or "recording"
@@ -118,5 +118,5 @@ def _show(voice: Voice) -> None:
 
 
 def _plain(text: str) -> str:
-    """``text`` for a caption: nothing in it is taken for Markdown."""
+    """Return ``text`` for a caption, escaped so that Markdown shows it unchanged."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|~$:^=@&" else c for c in text)

@@ -1,4 +1,4 @@
-"""A job on the page that asked for it: progress, an end on request, and one redraw of the page when it is done."""
+"""Show a job on the page that started it: progress, Cancel, and one redraw of the page at the end."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ POLL_SECONDS = 0.5
 
 
 def remember(key: str, job: Job) -> None:
-    """Tie ``job`` to this session under ``key``; it goes on if the page is left."""
+    """Remember ``job`` in this session under ``key``. The job continues if the visitor leaves the page."""
     st.session_state[f"job_{key}"] = job.id
 
 
 def remembered(key: str) -> Job | None:
-    """The job last tied to ``key``, as long as the manager knows it."""
+    """Return the job last remembered under ``key``; None if the manager no longer has it."""
     return job_manager().get(st.session_state.get(f"job_{key}"))
 
 
 def forget(key: str) -> None:
-    """Show the job no more."""
+    """Forget the job under ``key``, so that it is no longer shown."""
     st.session_state.pop(f"job_{key}", None)
 
 
 def watch(key: str) -> Job | None:
-    """Draw the job tied to ``key`` and return it; nothing is drawn for one that is done."""
+    """Draw the job under ``key`` and return it; a finished job is not drawn. Returns None without a job."""
     job = remembered(key)
     if job is None:
         return None
@@ -35,7 +35,7 @@ def watch(key: str) -> Job | None:
     @st.fragment(run_every=POLL_SECONDS if active else None)
     def panel() -> None:
         if active and not job.is_active:
-            st.rerun()  # once: what follows on the page depends on the result
+            st.rerun()  # once: the rest of the page depends on the result
         if job.is_active:
             ahead = job_manager().ahead(job)
             waiting = f"waiting, {ahead} before it" if job.state == QUEUED else job.doing

@@ -1,4 +1,4 @@
-"""Two or more runs side by side: what was asked for, what is heard, where the time went, how the mels differ."""
+"""Compare two or more runs: settings, sound, time of each stage, mel difference."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def _version(run_id: str) -> tuple[int, ...]:
 
 
 def compare(runs: Sequence[RunSummary]) -> None:
-    """The whole comparison of ``runs``, named by letters in the order given.
+    """Draw the comparison of ``runs``, named A, B, C in this order.
 
     Raises:
-        RunError: one of them cannot be read.
+        RunError: a run cannot be read.
     """
     if len(runs) > MAX_RUNS:
-        st.warning(f"The first {MAX_RUNS} of the {len(runs)} that are ticked are compared.", icon=":material/rule:")
+        st.warning(f"Only the first {MAX_RUNS} of {len(runs)} ticked runs are compared.", icon=":material/rule:")
         runs = runs[:MAX_RUNS]
     _settings(runs)
     _players(runs)
@@ -58,11 +58,11 @@ def _settings(runs: Sequence[RunSummary]) -> None:
     if rows:
         st.dataframe(rows, hide_index=True, alt="Settings that differ, one column per run")
     else:
-        st.caption("Nothing: all were made with the same model, voice, text and settings.")
+        st.caption("Nothing: all have the same model, voice, text and settings.")
 
 
 def _shown(value: Any) -> str:
-    """Columns of one type; unset knobs say so."""
+    """Return ``value`` as text, so that a column has one type; None is "unset"."""
     return "unset" if value is None else str(value)
 
 
@@ -80,7 +80,7 @@ def _players(runs: Sequence[RunSummary]) -> None:
 
 
 def _heard(source: sources.Source) -> str:
-    """Every measure of a sound that is quickly made, in one line."""
+    """Return one line with every measure of a sound that needs no extra package: those are slow to import."""
     sound = sources.measurable(source.key, source)
     quick = [m for m in measures.every(measures.SOUND) if not m.needs]
     return " · ".join(f"{m.label} {m.shown(m.value(sound))}" for m in quick)
@@ -120,9 +120,9 @@ def _mels(runs: Sequence[RunSummary]) -> None:
         figures.DifferencePanel(f"{b} minus {a}", found.change, hz, rate),
     )
     how = (
-        "They differ in length, so one was time-aligned to the other (dynamic time warping over cepstra)."
+        f"They differ in length: {b} is time-aligned to {a} (dynamic time warping over cepstra)."
         if found.warped
-        else "They are of one length and are compared frame by frame."
+        else "They have the same length and are compared frame by frame."
     )
     if len({run.text for run in runs if run.id in (first, second)}) > 1:
         how += " Their texts differ, so the distortion says little about the voice."

@@ -1,4 +1,4 @@
-"""What can be seen and heard of a job while it runs: place in the queue, progress, time left, chunks, cancel."""
+"""Show a job while it runs: place in the queue, progress, time left, finished chunks, cancel."""
 
 from __future__ import annotations
 
@@ -24,32 +24,35 @@ _COLOURS = {"queued": "#d2a106", "running": stage_colour("ode"), "done": "#2a9d7
 
 
 def current_id() -> str | None:
-    """The run or job this page shows: the one a link names, or the one last started here. Kept in the address."""
+    """Return the id of the run or job on this page: from the link, or the last one started here.
+
+    Keeps the id in the address. A new link also fills the form (see ``adopt``).
+    """
     asked = st.query_params.get("run")
     if asked and asked != st.session_state.get("run_in_address"):
         st.session_state.run_id = asked
         adopt(asked)
     run_id = st.session_state.get("run_id")
     if run_id:
-        st.query_params["run"] = st.session_state.run_in_address = run_id  # page links drop it
+        st.query_params["run"] = st.session_state.run_in_address = run_id  # links between pages drop it
     return run_id
 
 
 def current_job() -> SpeechJob | None:
-    """The job of this page, if the server still has it; a run of an earlier server is on disk only."""
+    """Return the job of this page; None if this server does not have it, as for a run of an earlier server."""
     job = resources.job_manager().get(st.session_state.get("run_id"))
     # not isinstance: the class may have been reloaded
     return cast(SpeechJob, job) if hasattr(job, "chunks") else None
 
 
 def show(run_id: str) -> None:
-    """Call ``run_id`` the run of this page, and draw anew."""
+    """Make ``run_id`` the run of this page, and draw the page again."""
     st.session_state.run_id = run_id
     st.rerun()
 
 
 def status_line(text: str, colour: str) -> None:
-    """One line of state with a dot. ``text`` is escaped."""
+    """Draw one line of state with a coloured dot. ``text`` is escaped."""
     dot = f'<span class="wb-dot" style="--c:{colour}"></span>'
     st.html(f'<div class="wb-state" role="status">{dot}{html.escape(text)}</div>')
 
@@ -75,15 +78,16 @@ def _status(job: SpeechJob) -> str:
 
 
 def strip(job: SpeechJob | None) -> None:
-    """State, progress and Cancel: always there, so that nothing moves when a run starts. Renewed while it runs.
+    """Draw state, progress and Cancel; refresh them while the job runs.
 
-    When the job has ended, the page is drawn once more, with the result.
+    They are always on the page, so that nothing moves when a run starts. When the job ends, the page is drawn once
+    more, with the result.
     """
     st.fragment(run_every=POLL_SECONDS if job and job.is_active else None)(_strip)(job)
 
 
 def _strip(job: SpeechJob | None) -> None:
-    active = job is not None and job.is_active  # read once: the worker may end it while this is drawn
+    active = job is not None and job.is_active  # read once: the worker may end the job while this is drawn
     status, button = st.columns([5, 1], vertical_alignment="center")
     with status:
         idle = "from disk: its text and settings are in the form" if st.session_state.get("run_id") else "no run yet"
@@ -101,7 +105,7 @@ def _strip(job: SpeechJob | None) -> None:
 
 
 def chunks(job: SpeechJob) -> None:
-    """Player and table of ``job``, renewed while it runs."""
+    """Draw the player and the chunk table of ``job``; refresh them while it runs."""
     st.fragment(run_every=POLL_SECONDS if job.is_active else None)(_chunks)(job)
 
 
@@ -123,7 +127,7 @@ def _chunks(job: SpeechJob) -> None:
 
 
 def finished(run: Run) -> None:
-    """The same for a run from disk: its player and its table."""
+    """Draw the player and the chunk table of a run from disk."""
     chunk_player(
         run.id,
         [f"/api/runs/{run.id}/{k}.wav" for k in range(len(run.chunks))],

@@ -1,4 +1,4 @@
-"""What can be done with a finished run: take its files along, or make one chunk again."""
+"""Actions on a finished run: download its files, save it again, make one chunk again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def downloads(run: Run) -> None:
-    """A button per format; each file is made when its button is pressed."""
+    """Draw one button per export; the file is made when its button is pressed."""
     from workbench.engine.runs import exports
 
     with st.container(horizontal=True, gap="small"):
@@ -35,8 +35,8 @@ def downloads(run: Run) -> None:
 
 
 def unsaved(job: SpeechJob) -> None:
-    """Say that the finished run of ``job`` is in memory alone, and offer to save it again or to give it up."""
-    st.error(f"{job.save_error} The run is whole and stays in the memory of this server until it stops.")
+    """Say that the finished run of ``job`` is in memory only; offer to save it again or to discard it."""
+    st.error(f"{job.save_error} The run is complete and stays in memory until this server stops.")
     with st.container(horizontal=True, gap="small"):
         if st.button("Save again", key=f"save_again_{job.id}", type="primary", icon=":material/save:"):
             job.save_again()
@@ -48,7 +48,7 @@ def unsaved(job: SpeechJob) -> None:
 
 @st.fragment
 def remake(run: Run) -> None:
-    """One chunk again, with other words or another seed; the rest of the run stays as it is."""
+    """Draw the form that makes one chunk again, with other words or another seed. The other chunks stay unchanged."""
     try:
         resources.voice_of(run)
     except WorkbenchError as error:

@@ -1,4 +1,4 @@
-"""A finished run: its sound, its picture, where its time went, its files, and one chunk made again."""
+"""Show a finished run: numbers, sound, waveform and mel, time of each stage."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _wav(run_id: str, _run: Run) -> bytes:
 
 
 def show_run(run: Run) -> None:
-    """Numbers, sound, picture and timeline of ``run``."""
+    """Draw the numbers, sound, spectrogram and timeline of ``run``."""
     _numbers(run)
     st.audio(_wav(run.id, run), alt=f"Speech of run {run.id}, {run.audio_seconds:.1f} seconds")
     _chart(
@@ -56,7 +56,7 @@ def show_run(run: Run) -> None:
         "run_timeline",
         f"Stages of each chunk over {run.total_seconds:.1f} s, with processor and memory use",
     )
-    with st.expander(f"Loading: {run.load_seconds:.1f} s, once per server, not part of this run"):
+    with st.expander(f"Loading: {run.load_seconds:.1f} s, once per server; not part of this run"):
         _chart(_loading(run.id, is_dark(), run), "run_loading", f"Stages of loading, {run.load_seconds:.1f} s in all")
 
 
@@ -68,14 +68,14 @@ def _numbers(run: Run) -> None:
     cells = [
         ("Speech", f"{run.audio_seconds:.2f} s", "Length of the joined audio."),
         ("First audio after", f"{run.time_to_first_audio_seconds:.2f} s", measures.get("first_audio_seconds").help),
-        ("Whole run", f"{run.total_seconds:.2f} s", "From the first chunk's text to the joined audio, loading apart."),
+        ("Whole run", f"{run.total_seconds:.2f} s", "From the first chunk's text to the joined audio."),
         ("RTF", f"{run.rtf:.2f}", measures.get("rtf").help),
-        ("Load, once", f"{run.load_seconds:.1f} s", "Paid once per server, before the first run; not by this one."),
+        ("Load, once", f"{run.load_seconds:.1f} s", "Once per server, before the first run; not part of this run."),
     ]
     if run.request.remake is not None:
         index = run.request.remake.chunk
         own = run.chunks[index].timing.total_seconds
-        about = "The others were kept as they were; the whole run counts the time of all."
+        about = "The other chunks are unchanged. Whole run counts the time of all chunks."
         cells.insert(1, (f"Chunk {index + 1} remade in", f"{own:.2f} s", about))
     with st.container(horizontal=True, gap="medium"):
         for label, value, about in cells:

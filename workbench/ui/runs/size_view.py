@@ -1,4 +1,4 @@
-"""The Chunk size page's pieces: every size priced at once, the measured chunks, the chosen size in six numbers."""
+"""Parts of the Chunk size page: predicted cost of every size, measured chunks, six numbers for the chosen size."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from workbench.engine.text.preparing import Prepared
 from workbench.ui import resources
 from workbench.ui.parts import forms
 
-MEASURED_RUNS = 200  # the newest; their chunks are enough to price all sizes
-UNMEASURED = costs.CostModel(0.0, 1.0, 0.0)  # one unit per frame: the work, where its speed is not known
+MEASURED_RUNS = 200  # newest runs; their chunks are enough to fit the cost
+UNMEASURED = costs.CostModel(0.0, 1.0, 0.0)  # cost 1 per frame, while no speed is known
 SCANNED = sorted({int(s) for s in np.geomspace(forms.CHUNK_BYTES_LOW, forms.CHUNK_BYTES_HIGH, 44)})
 
 
@@ -26,7 +26,7 @@ SCANNED = sorted({int(s) for s in np.geomspace(forms.CHUNK_BYTES_LOW, forms.CHUN
 def scanned(
     prepared: Prepared, window: int, voice_id: str, settings: SynthesisSettings, cost: costs.CostModel, _voice: Voice
 ) -> list[costs.Option]:
-    """Every size of ``SCANNED`` over the text; cached, so that the slider only moves a line."""
+    """Return the predicted cost of the text at each size of ``SCANNED``; cached: the slider only moves a line."""
     return priced(prepared, window, _voice, settings, SCANNED, cost)
 
 
@@ -34,12 +34,12 @@ def priced(
     prepared: Prepared, window: int, voice: Voice, settings: SynthesisSettings, sizes: Sequence[int],
     cost: costs.CostModel,
 ) -> list[costs.Option]:  # fmt: skip
-    """Each of ``sizes`` over the text, planned as the engine plans it."""
+    """Return the predicted cost of the text at each of ``sizes``, planned as the engine plans it."""
     return costs.scan(partial(voice.plan, prepared, window_frames=window), settings, sizes, cost, voice.mel_config)
 
 
 def measured_points(model: str) -> list[costs.Point]:
-    """Chunks of this machine's finished runs of ``model``, on the device it was last used on."""
+    """Return measured chunks of finished runs of ``model``: same device and number format as in memory or last used."""
     runs = [run for run in list_runs() if run.model == model]
     if not runs:
         return []
@@ -56,7 +56,7 @@ def measured_points(model: str) -> list[costs.Point]:
 
 
 def numbers(option: costs.Option, unit: str) -> None:
-    """The chosen size in six numbers."""
+    """Draw six numbers for the chosen size; ``unit`` is "s", or "frames" while no speed is known."""
     p = option.prediction
 
     def form(value: float) -> str:
@@ -66,9 +66,9 @@ def numbers(option: costs.Option, unit: str) -> None:
         ("Chunks", f"{option.n_chunks}", "How often the model is called."),
         ("Per chunk", form(p.total_seconds / option.n_chunks), "Mean cost of a chunk."),
         ("Whole text", form(p.total_seconds), "Sum over all chunks."),
-        ("First audio", form(p.first_seconds), "Cost of the first chunk: nothing can be heard before."),
-        ("On the reference", f"{p.reference_share:.0%}", "Frames of the reference, made again for each chunk."),
-        ("Longest", f"{option.longest_seconds:.1f} s", "Longest chunk with its reference; trained up to 30 s."),
+        ("First audio", form(p.first_seconds), "Cost of the first chunk, before anything can be heard."),
+        ("On the reference", f"{p.reference_share:.0%}", "Frames of the reference, computed again for each chunk."),
+        ("Longest", f"{option.longest_seconds:.1f} s", "Longest chunk with its reference; training ended at 30 s."),
     )
     with st.container(horizontal=True, gap="medium"):
         for label, value, about in cells:

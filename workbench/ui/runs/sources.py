@@ -1,7 +1,7 @@
-"""Speech to look into: a run, a chunk of it, a reference, a file. Chosen on the page, read and analysed once.
+"""Speech for the analysis pages: a run, a chunk, a reference recording or a file. Each is read and analysed once.
 
-What is computed is kept by a key (id of the run, name of the voice, sha256 of a file), never by the samples: Streamlit
-hashes only a part of a long array.
+Results are cached by a key (id of the run, id of the voice, sha256 of a file), never by the samples: Streamlit hashes
+only a part of a long array.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _KEPT = 12  # a minute of speech and all its spectra are 35 MB
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Speech to look into.
+    """Speech to analyse.
 
     Attributes:
-        key: equal keys, equal content.
-        title: for people; plain text that may hold anything.
+        key: equal for equal content.
+        title: shown to users; plain text, not escaped.
         wave: float32 [n_samples].
-        config: mel settings; the sample rate is its.
-        mel: natural-log mel as the model made it (or is given it), None for a file.
-        model_title: what that mel is.
+        config: mel settings with the sample rate.
+        mel: natural-log mel [frames, 100]: the model's output for a run, its input for a reference, None for a file.
+        model_title: title of this mel.
         borders: of chunks, as ``spectra.chunk_borders``.
-        text: what is said; "" if nobody knows.
+        text: spoken words; empty if unknown.
     """
 
     key: str
@@ -65,10 +65,10 @@ class Source:
 
 
 def of_run(run_id: str, chunk: int | None) -> Source:
-    """A run, or chunk number ``chunk`` of it.
+    """Return a run, or the chunk with index ``chunk``; the run if there is no such chunk.
 
     Raises:
-        RunError: no such run or chunk, or damaged.
+        RunError: the run does not exist or is damaged.
     """
     return _of_run(run_id, chunk, version_of(run_folder(run_id)))
 
@@ -90,10 +90,10 @@ def _of_run(run_id: str, chunk: int | None, version: tuple[int, ...]) -> Source:
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT)
 def of_voice(name: str) -> Source:
-    """The reference recording of a bundled voice.
+    """Return the reference recording of a bundled voice.
 
     Raises:
-        VoiceError: no such voice.
+        VoiceError: there is no such voice.
     """
     voice = bundled_voice(name)
     title = "Mel, as the model is given it"
@@ -110,10 +110,10 @@ def _of_digest(digest: str, name: str, _content: bytes) -> Source:
 
 
 def of_file(name: str, content: bytes) -> Source:
-    """An uploaded file. The name is shown and used for nothing else.
+    """Return an uploaded file. ``name`` is shown and used for nothing else.
 
     Raises:
-        AudioError: it is not speech that can be read.
+        AudioError: the file cannot be read or is silent.
     """
     shown = "".join(c if c.isprintable() else "?" for c in name)[-60:] or "the file"
     return _of_digest(hashlib.sha256(content).hexdigest(), shown, content)
@@ -121,43 +121,43 @@ def of_file(name: str, content: bytes) -> Source:
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT)
 def measurable(key: str, _source: Source) -> Sound:
-    """The source as the measures take it; what they compute is kept with it."""
+    """Return the source as a ``Sound`` for measures; it caches what they compute."""
     return Sound(_source.wave, _source.config, _source.mel, _source.text)
 
 
 @st.cache_resource(show_spinner="Analysing the audio", max_entries=_KEPT)
 def heard_mel(key: str, _source: Source) -> np.ndarray:
-    """Mel of the audio, dB."""
+    """Return the mel of the audio in dB [frames, 100]."""
     return measurable(key, _source).heard_decibels
 
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT)
 def fourier(key: str, _source: Source) -> np.ndarray:
-    """Linear spectrogram of the audio, dB."""
+    """Return the linear spectrogram of the audio in dB [frames, n_fft // 2 + 1]."""
     return spectra.stft_decibels(_source.wave, _source.config.n_fft, _source.config.hop_length)
 
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT)
 def pitch_of(key: str, _source: Source) -> Pitch:
-    """Fundamental frequency of the audio."""
+    """Return the fundamental frequency of the audio."""
     return measurable(key, _source).pitch
 
 
 @st.cache_data(show_spinner=False, max_entries=_KEPT)
 def sound(key: str, _source: Source) -> bytes:
-    """WAV at its true level; ``st.audio`` would raise an array to full scale."""
+    """Return WAV bytes at the true level; ``st.audio`` would scale an array to full scale."""
     return audio.to_bytes(_source.wave, _source.sample_rate)
 
 
 def slice_sound(source: Source, span: tuple[float, float]) -> bytes | None:
-    """WAV of ``span`` seconds of ``source``; None if nothing of it is inside."""
+    """Return WAV bytes of ``source`` within ``span`` (start, end in seconds); None if it holds no samples."""
     first, last = (round(max(0.0, at) * source.sample_rate) for at in sorted(span))
     part = source.wave[first:last]
     return audio.to_bytes(part, source.sample_rate) if len(part) else None
 
 
 def run_label(summary: RunSummary) -> str:
-    """One line for a list to choose from."""
+    """Return one line that names a run in a list: star, time, length, start of the text."""
     star = "★ " if summary.star else ""
     text = " ".join(summary.text.split())
     when = summary.created_at[5:16].replace("T", " ")
@@ -165,22 +165,20 @@ def run_label(summary: RunSummary) -> str:
 
 
 def choose_run(label: str, key: str, runs: list[RunSummary], wanted: str | None = None) -> str:
-    """A box to choose one of ``runs`` from, the wanted one first shown. Returns its id."""
+    """Draw a box with ``runs``, ``wanted`` preselected. Returns the id of the chosen run."""
     ids = [run.id for run in runs]
     labels = {run.id: run_label(run) for run in runs}
     index = ids.index(wanted) if wanted in ids else 0
     if wanted and wanted not in ids:
-        st.warning(
-            "The run that the address names is not here; it may have been deleted.", icon=":material/search_off:"
-        )
+        st.warning("The run in the address does not exist; it may have been deleted.", icon=":material/search_off:")
     return st.selectbox(label, ids, index=index, format_func=lambda i: labels.get(i, i), key=f"{key}_{wanted or ''}")
 
 
 def choose(letter: str, *, wanted_run: str | None = None, wanted_chunk: int | None = None) -> Source | None:
-    """Widgets to choose a source by; None while there is none. B begins with the second run, A with the first.
+    """Draw the widgets to choose a source; return None while none is chosen. A starts at the newest run, B at the next.
 
     Raises:
-        WorkbenchError: what was chosen cannot be read.
+        WorkbenchError: the chosen source cannot be read.
     """
     runs = list_runs()
     kinds = [RUN, REFERENCE, FILE]
@@ -189,7 +187,7 @@ def choose(letter: str, *, wanted_run: str | None = None, wanted_chunk: int | No
     )
     if kind == RUN:
         if not runs:
-            style.empty("No run yet. Make one on the page <b>Synthesize</b>, or look at a reference.")
+            style.empty("No run yet. Make one on the page <b>Synthesize</b>, or choose a reference.")
             return None
         if letter != "A" and wanted_run is None and len(runs) > 1:
             wanted_run = runs[1].id

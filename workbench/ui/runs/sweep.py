@@ -1,4 +1,4 @@
-"""Sizes tried for real: one job per chunk size, in the queue like any other, drawn as they finish."""
+"""Measure chunk sizes: queue one job per size and draw the results as they finish."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIZES = (40, 60, 90, 140, 200, 300, 450)
 
 
 def start(request: SpeechRequest, sizes: Sequence[int]) -> None:
-    """Queue one run of ``request`` per size; they belong together by the name of the sweep."""
+    """Queue one run of ``request`` per size, all with the same sweep name."""
     jobs = []
     try:
         for size in sizes:
@@ -37,13 +37,13 @@ def start(request: SpeechRequest, sizes: Sequence[int]) -> None:
 
 
 def jobs() -> list[SpeechJob]:
-    """The jobs of this session's last sweep that the server still has."""
+    """Return the jobs of this session's last sweep that the server still has."""
     found = (resources.job_manager().get(job_id) for job_id in st.session_state.get("sweep_jobs", ()))
     return [cast(SpeechJob, job) for job in found if job is not None]
 
 
 def measured(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> list[tuple[int, float, float]]:
-    """(size, total seconds, first-audio seconds) of every saved run of this text, voice, model and these settings."""
+    """Return (size, total seconds, first-audio seconds) of every saved run of this text, voice, model and settings."""
     wanted = settings.as_dict()
     ignored = ("max_chunk_bytes", "seed", "keep_trajectory")
     return [
@@ -56,7 +56,7 @@ def measured(text: str, voice: Voice, settings: SynthesisSettings, model: str) -
 
 
 def progress() -> None:
-    """The state of the sweep, renewed while it runs; nothing if there was none."""
+    """Draw the state of the sweep and refresh it while it runs; draw nothing if there was no sweep."""
     if jobs():
         st.fragment(run_every=POLL_SECONDS if any(job.is_active for job in jobs()) else None)(_progress)()
 

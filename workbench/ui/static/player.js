@@ -11,7 +11,7 @@ function create(root) {
   const clock = (s) => `${Math.floor(s / 60)}:${(s % 60).toFixed(1).padStart(4, "0")}`
   const ready = () => p.buffers.length
   const length = () => (ready() ? p.starts[ready() - 1] + p.buffers[ready() - 1].duration : 0)
-  const whole = () => {  // planned until the last chunk is here; cross-fades make the real one a little shorter
+  const whole = () => {  // planned length until the last chunk has arrived; cross-fades make the real one a bit shorter
     const planned = p.data ? p.data.seconds : []
     return Math.max(ready() >= planned.length ? length() : planned.reduce((a, b) => a + b, 0), 0.001)
   }
@@ -48,7 +48,7 @@ function create(root) {
   }
 
   function silence() {
-    for (const { source } of p.live) { try { source.stop() } catch (e) { /* it has ended */ } }
+    for (const { source } of p.live) { try { source.stop() } catch (e) { /* it has already ended */ } }
     p.live = []
   }
 
@@ -90,7 +90,7 @@ function create(root) {
     ui.button.setAttribute("aria-label", p.playing ? "Pause" : "Play")
     ui.button.disabled = !ready()
     const waiting = p.playing && p.ctx.currentTime - p.origin >= length()
-    ui.out.textContent = ready() ? (waiting ? `waits for chunk ${ready() + 1}` : `${clock(now)} / ${clock(all)}`)
+    ui.out.textContent = ready() ? (waiting ? `waiting for chunk ${ready() + 1}` : `${clock(now)} / ${clock(all)}`)
                                  : (p.data?.active ? "no chunk yet" : "nothing to play")
     ui.bar.setAttribute("aria-valuemax", all.toFixed(1))
     ui.bar.setAttribute("aria-valuenow", now.toFixed(1))

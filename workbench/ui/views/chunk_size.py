@@ -1,4 +1,4 @@
-"""Chunk size: the lesson behind the knob. What it costs, what it buys, and how that was measured."""
+"""Page: cost and gain of the chunk size, predicted and measured."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from workbench.ui.style import empty
 
 
 def lesson(text: str, plan: Plan, voice: Voice, settings: SynthesisSettings, model: str) -> None:
-    """Curves, fit and recommendation for a text that can be planned."""
+    """Draw curves, fit and recommendation for a text that can be planned."""
     points = measured_points(model)
     cost = costs.fit(points, costs.passes(settings))
     unit = "s" if cost else "frames"
@@ -66,8 +66,8 @@ def lesson(text: str, plan: Plan, voice: Voice, settings: SynthesisSettings, mod
                 f", from {cost.n_points} chunks on this machine, ± {cost.error:.2f} s"
             )
         else:
-            empty("Not enough chunks were measured on this machine. Run the sweep below, or speak some texts: until "
-                  "then the cost is counted in mel frames.")  # fmt: skip
+            empty("Too few chunks were measured on this machine, so the cost is counted in mel frames. Measure the "
+                  "sizes below, or speak some texts.")  # fmt: skip
     if best:
         st.success(f"**{best.max_bytes} bytes.** {best.reason}", icon=":material/recommend:")
     try_for_real(text, plan, voice, settings, model, cost)
@@ -76,8 +76,8 @@ def lesson(text: str, plan: Plan, voice: Voice, settings: SynthesisSettings, mod
 def try_for_real(
     text: str, plan: Plan, voice: Voice, settings: SynthesisSettings, model: str, cost: costs.CostModel | None
 ) -> None:
-    """The sweep: which sizes, how long it will take, go."""
-    st.subheader("Try the sizes for real")
+    """Draw the sweep: sizes, predicted time, button."""
+    st.subheader("Measure the sizes")
     busy = any(job.is_active for job in sweep.jobs())
     sizes = st.pills(
         "Sizes in bytes", sweep.SIZES, selection_mode="multi", default=[60, 140, 300], key="sweep_sizes", disabled=busy
@@ -93,9 +93,9 @@ def try_for_real(
 
 st.title("Chunk size")
 st.caption(
-    "F5-TTS speaks a long text in chunks, and makes the reference again with each. Small chunks: speech begins sooner, "
-    "more of the work is thrown away. Large ones: attention grows with the square of the length, and beyond 30 s the "
-    "model was never trained."
+    "F5-TTS speaks a long text in chunks and computes the reference again with each chunk. With small chunks speech "
+    "starts sooner, but more computation is spent on the reference. With large chunks attention grows with the square "
+    "of the length, and the model was trained only up to 30 s."
 )
 left, right = st.columns([5, 2], gap="medium")
 model = resources.default_model()

@@ -1,4 +1,4 @@
-"""The ODE of a chunk: from noise to speech, step by step, to see and to hear."""
+"""Page: the ODE of a chunk from noise to speech, step by step."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from workbench.ui.parts.theme import is_dark
 from workbench.ui.resources import default_voice, engine, job_manager, request
 from workbench.ui.runs import sources
 
-LANE = "auto"  # of synthesis: the models are used by one at a time
+LANE = "auto"  # the lane of synthesis, so that one job at a time uses the models
 EXAMPLE = "The noise becomes a voice, one step at a time."
 
 
 @st.cache_data(show_spinner="Importing F5-TTS, for its time grids", max_entries=256)
 def grid_of(n_steps: int, sway: float | None, pruned: bool) -> np.ndarray:
-    """Flow times of the solver, float32 [n_steps + 1]."""
+    """Return the flow times of the solver, float32 [n_steps + 1]."""
     upstream.install()
     from workbench.engine.model.sampling import time_grid
 
@@ -40,7 +40,7 @@ def grid_of(n_steps: int, sway: float | None, pruned: bool) -> np.ndarray:
 
 
 def run_with_states(run_id: str) -> Run:
-    """A run and the states of its ODE, up to 256 MB. Raises RunError."""
+    """Load a run with the states of its ODE, up to 256 MB. Raises RunError."""
     return _run_with_states(run_id, version_of(run_folder(run_id)))
 
 
@@ -50,14 +50,14 @@ def _run_with_states(run_id: str, version: tuple[int, ...]) -> Run:
 
 
 def states_of(chunk: ChunkResult) -> Trajectory:
-    """The states of a chunk that kept them."""
+    """Return the states of a chunk whose trajectory was kept."""
     assert chunk.trajectory is not None
     return chunk.trajectory
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
 def moving_picture(run_id: str, index: int, dark: bool, colours: str, decibels: float) -> object:
-    """The figure; tens of pictures, so it is kept."""
+    """Return the animation of a chunk; cached, because it holds tens of images."""
     run = run_with_states(run_id)
     states = states_of(run.chunks[index])
     grid = grid_of(run.settings.nfe_step, run.settings.sway_sampling_coef, run.settings.use_epss)
@@ -68,12 +68,12 @@ def moving_picture(run_id: str, index: int, dark: bool, colours: str, decibels: 
 
 
 def steps_kept(grid: np.ndarray, times: np.ndarray) -> list[int]:
-    """Number of the step after which each kept state was reached."""
+    """Return, for each kept state, the number of the step that ends there."""
     return [int(np.abs(grid - t).argmin()) for t in times]
 
 
 def decode(job: Job, model: str, chunk: ChunkResult, position: int) -> bytes:
-    """WAV of the state at ``position``, on the scale of the finished chunk; louder than it is lowered to its level."""
+    """Return WAV bytes of the state at ``position``, scaled like the finished chunk and never louder than it."""
     job.doing = "decoding"
     loaded, states = engine(model), states_of(chunk).states
     finished, wave = loaded.decode(states[-1]), loaded.decode(states[position])
@@ -83,7 +83,7 @@ def decode(job: Job, model: str, chunk: ChunkResult, position: int) -> bytes:
 
 
 def listen(run: Run, chunk: ChunkResult, steps: list[int]) -> None:
-    """Any state of the flow through the vocoder."""
+    """Draw the choice of an ODE step and play its state through the vocoder."""
     st.subheader("Listen to a step")
     one, two = st.columns([3, 1], vertical_alignment="bottom")
     name = f"{run.id}_{chunk.chunk.index}"
@@ -97,17 +97,17 @@ def listen(run: Run, chunk: ChunkResult, steps: list[int]) -> None:
     if job is not None and job.state == DONE:
         st.audio(job.result, autoplay=True, alt=f"The state after ODE step {step}, through the vocoder")
     st.caption(
-        "The vocoder turns the state, which at first is noise, into sound. Steps that would be louder than the "
-        "finished chunk are lowered to its level."
+        "The vocoder turns the state of this step into sound. The first states are noise. A state that would be louder "
+        "than the finished chunk is lowered to its level."
     )
 
 
 def make_one(expanded: bool) -> None:
-    """A run that keeps its trajectory, made by the job manager."""
+    """Draw the form that makes a run with its trajectory, and show it when it is done."""
     with st.expander("Make a run that keeps its trajectory", expanded=expanded, icon=":material/add_circle:"):
         text = st.text_input("Text", EXAMPLE, max_chars=300, key="flow_text")
         one, two = st.columns([3, 1], vertical_alignment="bottom")
-        steps = one.slider("ODE steps", 4, 64, 16, key="flow_steps", help="Each is kept: frames x 100 numbers.")
+        steps = one.slider("ODE steps", 4, 64, 16, key="flow_steps", help="Each step keeps frames x 100 numbers.")
         if two.button("Make it", type="primary", width="stretch", key="flow_make"):
             chosen = SynthesisSettings(nfe_step=steps, keep_trajectory=True)
             made = SpeechJob(request(text, default_voice(), chosen), "Run with its trajectory")
@@ -120,7 +120,7 @@ def make_one(expanded: bool) -> None:
 
 
 def trajectory(runs: list[RunSummary]) -> None:
-    """Pictures, distances and sound of one chunk."""
+    """Draw the states, distances and sound of one chunk."""
     run_id = sources.choose_run("Run", "run_flow", runs, st.query_params.get("run"))
     run = run_with_states(run_id)
     kept = [c.chunk.index for c in run.chunks if c.trajectory is not None]
@@ -143,13 +143,13 @@ def trajectory(runs: list[RunSummary]) -> None:
     )  # fmt: skip
     half = int(np.searchsorted(np.cumsum(moved), moved.sum() / 2)) + 1
     st.caption(
-        f"Root mean square change of the mel in each step; half of the way is done after step {half} of {len(moved)}. "
-        "Steps are short where the speed would make an error, long where the way is straight."
+        f"Root mean square change of the mel in each step. Half of the distance is covered after step {half} of "
+        f"{len(moved)}. Steps should be short where the direction changes, and can be long where it does not."
     )
 
 
 def time_grids() -> None:
-    """Where the steps lie, with and without sway and EPSS."""
+    """Draw the flow times of the steps, with and without sway sampling and EPSS."""
     st.subheader("Time grid")
     one, two = st.columns(2)
     steps = one.slider("ODE steps", 2, 64, 16, key="grid_steps", help=f"EPSS grids exist for {EPSS_STEPS}.")
@@ -164,12 +164,12 @@ def time_grids() -> None:
         alt="Flow times of the steps, uniform, with sway sampling and with EPSS",
     )  # fmt: skip
     if steps not in EPSS_STEPS:
-        st.caption(f"There is no EPSS grid for {steps} steps; there is for {', '.join(map(str, EPSS_STEPS))}.")
+        st.caption(f"There is no EPSS grid for {steps} steps. EPSS grids exist for {', '.join(map(str, EPSS_STEPS))}.")
 
 
 st.title("Flow")
 st.caption(
-    "A chunk begins as noise. The model says in which direction speech lies; the ODE solver follows, step by step."
+    "A chunk starts as noise. At each step the model gives the direction towards speech, and the ODE solver follows it."
 )
 found: list[RunSummary] = []
 try:
@@ -177,8 +177,8 @@ try:
     if found:
         trajectory(found)
     else:
-        style.empty("No run has kept its trajectory yet. Make one here: a sentence is enough.")
-except WorkbenchError as error:  # of one run: another can be chosen, or made
+        style.empty("No run with a trajectory yet. Make one below; one sentence is enough.")
+except WorkbenchError as error:  # one run cannot be read: the page below still works
     st.error(str(error))
 try:
     make_one(expanded=not found)

@@ -26,20 +26,20 @@ MODELS = ("demo-voice", "F5TTS_v1_Base")
 
 
 def story() -> None:
-    """Show what the issue reports."""
+    """Draw what the issue reports."""
     source = measuring.SOURCE
     st.markdown(
         f"[Upstream's issue 75]({source['url']}), October 2024, on an {source['gpu']}: a text of "
-        f"{source['characters']} characters took **more than 2 minutes** with the GPU mostly idle. After one line had "
-        "been moved out of a loop, it took **25 seconds**. The line loaded the vocoder, and to do so asked the Hub "
-        "twice whether the cached files were still the newest. The Hub could not be reached, so each request cost a "
-        "time-out. This page repeats the measurement with the real client, a real cache, a server on this machine "
-        "that may not answer, and a fresh process for every bar."
+        f"{source['characters']} characters took **more than 2 minutes** with the GPU mostly idle. After one line was "
+        "moved out of a loop, it took **25 seconds**. This line loaded the vocoder and asked the Hub twice whether the "
+        "cached files were still the newest. The Hub could not be reached, so each request cost a time-out. This page "
+        "repeats the measurement with the real client, a real cache, a server on this machine that may not answer, and "
+        "a new process for every bar."
     )
 
 
 def choose() -> measuring.LabPlan | None:
-    """The plan from the widgets; None if the choice is invalid."""
+    """Draw the widgets and return the plan; None if the choice is invalid."""
     strategies = st.pills("Strategies", list(STRATEGIES), selection_mode="multi", default=[BUG, OURS],
                            format_func=lambda name: STRATEGIES[name].title, key="lab_strategies")  # fmt: skip
     explained = "\n".join(f"- **{name}**: {about}" for name, about in measuring.NETWORKS.items())
@@ -78,7 +78,7 @@ def results(document: dict[str, Any]) -> None:
                               alt=f"Where the time of {strategy.title} went")  # fmt: skip
         right.html(view.code_html(strategy))
     st.subheader("The log")
-    st.caption("Every load, cache hit and network attempt is one line with its seconds, enough to find the bug.")
+    st.caption("Each load, cache hit and network attempt is one line with its seconds. That is enough to find the bug.")
     titles = [f"{STRATEGIES[c['strategy']].title}, {c['network']}" for c in cells]
     index = st.selectbox("Process", range(len(cells)), format_func=titles.__getitem__, key="lab_log")
     st.code("\n".join(cells[index]["log"]) or "no log", language=None, height=260)
@@ -114,7 +114,7 @@ if plan is not None:
     n_chunks = len(chunk_text(plan.text, plan.max_chunk_bytes))
     cost = sum(measuring.predict(c["strategy"], n_chunks, plan.timeout_seconds, plan.runs)[1] for c in plan.cells
                if c["network"] == "blackhole")  # fmt: skip
-    told = f" About {cost:.0f} s of it will be waiting for a Hub that does not answer." if cost else ""
+    told = f" About {cost:.0f} s will be spent waiting for a Hub that does not answer." if cost else ""
     st.caption(f"{len(plan.cells)} {'process' if len(plan.cells) == 1 else 'processes, one after the other'}.{told}")
 if st.button("Measure", type="primary", disabled=busy or plan is None, key="lab_go") and plan is not None:
     watch.remember("lab", job_manager().submit(LabJob(plan)))

@@ -25,12 +25,12 @@ from workbench.ui.parts import cache_actions, watch
 from workbench.ui.parts.preload_view import preload_line
 from workbench.ui.parts.theme import is_dark
 
-MARKS = {"ok": "✓ ok", "warn": "⚠ look", "bad": "✗ bad"}
+MARKS = {"ok": "✓ ok", "warn": "⚠ check", "bad": "✗ bad"}
 
 
 @dataclass
 class Proof:
-    """Result of the last run with watched sockets: time, attempts, seconds of audio."""
+    """Result of the last run with watched sockets: time (UTC), network attempts, seconds of audio."""
 
     when: str = ""
     heard: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Proof:
 
 @st.cache_resource(show_spinner=False)
 def proof() -> Proof:
-    """The one Proof of this server."""
+    """Return the one Proof of this server."""
     return Proof()
 
 
@@ -56,7 +56,7 @@ def prove(job: Job) -> None:
 
 
 def network() -> None:
-    """Show the offline guarantee and its evidence."""
+    """Draw whether a run uses the network, and the evidence."""
     st.subheader("Network")
     kept, loaded = proof(), resources.engine_if_loaded()
     if kept.heard:
@@ -68,28 +68,26 @@ def network() -> None:
         files = loaded.loaded.files
         rows.append(("weights in memory, read from", str(files.weights)))
         rows.append(("vocoder in memory, read from", str(files.vocoder_weights)))
-    measured = "not measured yet on this server"
+    measured = "not measured yet by this server"
     if kept.when:
-        measured = (
-            f"{len(kept.heard)} look-ups or connections while {kept.audio_seconds:.1f} s were spoken, {kept.when}"
-        )
-    rows.append(("measured, below every library (PEP 578)", measured))
-    rows.append(("the only function that uses the network", "cache.fetch, behind the download button below"))
+        measured = f"{len(kept.heard)} look-ups or connections while speaking {kept.audio_seconds:.1f} s, {kept.when}"
+    rows.append(("measured with Python's audit events (PEP 578)", measured))
+    rows.append(("the only function that downloads", "cache.fetch, called by the download button below"))
     switches = [f"{name}={os.environ[name]}" for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT") if os.environ.get(name)]
-    rows.append(("environment variables", ", ".join(switches) or "none set, none needed"))
+    rows.append(("environment variables", ", ".join(switches) or "none set; none is needed"))
     st.dataframe(
         [{"evidence": a, "value": b} for a, b in rows], hide_index=True, alt="Evidence that runs stay offline",
         column_config=widths_of({"evidence": 290, "value": 630}),
     )  # fmt: skip
     if st.button(
-        "Measure it now", icon=":material/network_check:", key="prove", help="Speaks two words with watched sockets."
+        "Measure now", icon=":material/network_check:", key="prove", help="Speaks two words with watched sockets."
     ):
         watch.remember("prove", resources.job_manager().start("Proof", prove, lane="auto"))
     watch.watch("prove")
 
 
 def in_memory(names: list[str]) -> None:
-    """Show every loaded engine and the seconds that loading it again would take."""
+    """Draw every loaded engine and the seconds that loading it again would take."""
     st.subheader("In memory")
     preload_line()
     engines = [engine for name in names if (engine := resources.engine_if_loaded(name)) is not None]
@@ -101,8 +99,8 @@ def in_memory(names: list[str]) -> None:
             "loaded at (UTC)": engine.loaded_at[11:19],
             "runs since": str(engine.n_runs),
             "loading took": f"{engine.load_seconds:.1f} s",
-            "a reload would cost": f"{again:.1f} s",
-            "of this, the import, once a process": f"{engine.load_seconds - again:.1f} s",
+            "a reload would take": f"{again:.1f} s",
+            "import, once per process": f"{engine.load_seconds - again:.1f} s",
         }
         style.facts(facts)
         st.plotly_chart(
@@ -112,12 +110,12 @@ def in_memory(names: list[str]) -> None:
 
 
 def widths_of(widths: dict[str, int]) -> dict[str, Any]:
-    """Column configuration from widths in pixels."""
+    """Return the column configuration for widths in pixels."""
     return {name: st.column_config.Column(width=width) for name, width in widths.items()}
 
 
 def to_fetch(stock: Stock) -> str:
-    """Approximate size of a download, known without a request; empty if there is none."""
+    """Return the approximate size of a download, known without a request; empty if there is nothing to download."""
     spec = get_model(stock.model)
     if stock.state == "complete" or not spec.repo or spec.not_runnable:
         return ""
@@ -125,7 +123,7 @@ def to_fetch(stock: Stock) -> str:
 
 
 def on_disk() -> None:
-    """Show the catalogue with the state of each model, and actions for the ticked one."""
+    """Draw the catalogue with the state of each model, and the actions for the ticked model."""
     st.subheader("On disk")
     stocks = cache.inventory()
     rows = [
@@ -133,7 +131,7 @@ def on_disk() -> None:
             "model": s.model,
             "state": {"complete": "✓ complete", "incomplete": "⚠ incomplete", "absent": "– absent"}[s.state],
             "size": human_bytes(s.bytes) if s.bytes else "",
-            "to fetch": to_fetch(s),
+            "download": to_fetch(s),
             "licence": s.license,
             "languages": ", ".join(get_model(s.model).languages),
             "where": s.source,
@@ -150,11 +148,11 @@ def on_disk() -> None:
     if ticked:
         one_model(stocks[ticked[0]])
     else:
-        st.caption("Tick a model to verify, delete or fetch it.")
+        st.caption("Tick a model to verify, delete or download it.")
 
 
 def one_model(stock: Stock) -> None:
-    """Show the files of one model and its buttons."""
+    """Draw the files of one model and its buttons."""
     spec = get_model(stock.model)
     st.markdown(f"**{stock.model}**")
     st.text("\n".join(filter(None, (stock.title, stock.note, spec.license_note, spec.url))))
@@ -178,7 +176,7 @@ def _checks(place: str) -> list[doctor.Check]:
 
 
 def environment() -> None:
-    """Show the doctor's checks."""
+    """Draw the checks of the installation."""
     opened = st.expander("Environment", icon=":material/stethoscope:", on_change="rerun", key="environment")
     if opened.open:
         rows = [{"": MARKS[c.state], "check": c.name, "found": c.detail} for c in _checks(str(home()))]

@@ -1,4 +1,4 @@
-"""Every finished run on disk: find, hear, compare, annotate, delete."""
+"""Page: every saved run, to find, hear, compare, annotate and delete."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ from workbench.ui.parts import tables
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import compare_view, run_tools, sources
 
-TABLE_ROWS = 500  # a row with its waveform has 1 KB, and the table goes to the browser whole
+TABLE_ROWS = 500  # the whole table goes to the browser, and a row with its waveform has 1 KB
 
 
 def first_rows(runs: Sequence[RunSummary]) -> list[RunSummary]:
-    """As many of ``runs`` as a table draws at once, the one that the address names among them."""
+    """Return the first ``TABLE_ROWS`` of ``runs``, and the run in the address if it comes later."""
     wanted = st.query_params.get("run")
     return [*runs[:TABLE_ROWS], *(run for run in runs[TABLE_ROWS:] if run.id == wanted)]
 
 
 def origin() -> str:
-    """Scheme and host of this page: a column of sound needs whole addresses."""
+    """Return scheme and host of this page: a column of sound needs absolute addresses."""
     parts = urlsplit(st.context.url or "")
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def table(runs: Sequence[RunSummary]) -> list[RunSummary]:
-    """The list, and what is ticked in it."""
+    """Draw the table of ``runs``; return the ticked ones."""
     base = origin()
     measured = measures.known(measures.RUN, [run.times for run in runs])
     rows = [
@@ -78,7 +78,7 @@ def table(runs: Sequence[RunSummary]) -> list[RunSummary]:
         "shape": st.column_config.AreaChartColumn(width=110, y_min=0, help="Peaks of the waveform"),
         "sound": st.column_config.AudioColumn(width=60, help="Double-click to play"),
         "audio (s)": number(format="%.2f"),
-        "total (s)": number(format="%.2f", help="Processing, loading apart"),
+        "total (s)": number(format="%.2f", help="Processing time without loading"),
     } | tables.measure_columns()
     wanted = st.query_params.get("run")
     ticked = [k for k, run in enumerate(runs) if run.id == wanted]
@@ -91,7 +91,7 @@ def table(runs: Sequence[RunSummary]) -> list[RunSummary]:
 
 
 def save_note(run_id: str, key: str) -> None:
-    """Called when the note was changed."""
+    """Save the note of a run. Called when it was changed."""
     try:
         annotate(run_id, note=st.session_state[key])
     except WorkbenchError as error:
@@ -99,28 +99,28 @@ def save_note(run_id: str, key: str) -> None:
 
 
 def save_star(run_id: str, key: str) -> None:
-    """Called when the star was set or taken."""
+    """Save the star of a run. Called when it was set or removed."""
     try:
         annotate(run_id, star=st.session_state[key])
     except WorkbenchError as error:
         st.session_state["runs_error"] = str(error)
 
 
-@st.dialog("Delete for good?")
+@st.dialog("Delete permanently?")
 def confirm(run_ids: Sequence[str], n_bytes: int) -> None:
-    """What goes, and the button that does it."""
+    """Draw what will be deleted, and the button that deletes it."""
     st.write(f"{len(run_ids)} run{'s' if len(run_ids) > 1 else ''}, {human_bytes(n_bytes)}:")
     st.text("\n".join(run_ids))
     n_links = sum(is_link(run_id) for run_id in run_ids)
     if n_links:
-        st.caption(f"{n_links} of them only a link: the link goes, the folder it points to stays as it is.")
+        st.caption(f"{n_links} of these are links: only the link is deleted, not the folder it points to.")
     if st.button("Delete", type="primary", icon=":material/delete:", key="delete_now", width="stretch"):
         delete(run_ids, n_links)
         st.rerun()
 
 
 def delete(run_ids: Sequence[str], n_links: int) -> None:
-    """Delete the runs, each whatever becomes of the others, and leave word for the page."""
+    """Delete the runs, also if some cannot be deleted, and keep a message for the page."""
     freed, problems = 0, []
     for run_id in run_ids:
         try:
@@ -129,14 +129,14 @@ def delete(run_ids: Sequence[str], n_links: int) -> None:
             problems.append(str(error))
     st.query_params.pop("run", None)
     if len(problems) < len(run_ids):
-        links = f" Of {n_links} the link was removed, and nothing behind it." if n_links else ""
-        st.session_state["runs_said"] = f"Deleted, {human_bytes(freed)} are free again.{links}"
+        links = f" Of {n_links} only the link was deleted, not the folder it points to." if n_links else ""
+        st.session_state["runs_said"] = f"Deleted; this freed {human_bytes(freed)}.{links}"
     if problems:
         st.session_state["runs_error"] = " ".join(problems)
 
 
 def one(run: RunSummary) -> None:
-    """A single run."""
+    """Draw a single run."""
     source = sources.of_run(run.id, None)
     st.subheader(f"Run {run.id}")
     with st.container(height=150 if len(run.text) > 600 else "content", border=False):
@@ -171,7 +171,7 @@ def one(run: RunSummary) -> None:
 
 
 def actions(runs: Sequence[RunSummary]) -> None:
-    """What can be done with those that are ticked."""
+    """Draw the actions for the ticked runs."""
     with st.container(horizontal=True):
         label = "Delete" if len(runs) == 1 else f"Delete {len(runs)} runs"
         if st.button(label, icon=":material/delete:", key="delete"):
@@ -186,7 +186,7 @@ def actions(runs: Sequence[RunSummary]) -> None:
 
 
 def unsaved() -> None:
-    """Finished runs that are in memory alone."""
+    """Draw the finished runs that are in memory only."""
     for job in resources.job_manager().unsaved():
         st.text(f"{job.id}: {job.title}")
         run_tools.unsaved(cast(SpeechJob, job))
@@ -195,10 +195,10 @@ def unsaved() -> None:
 
 
 def damaged(broken: Sequence[tuple[str, str]]) -> None:
-    """Folders that cannot be read, and a way to be rid of one or of all."""
+    """Draw the run folders that cannot be read, and a button to delete some or all."""
     if not broken:
         return
-    with st.expander(f"{len(broken)} that cannot be read", icon=":material/broken_image:"):
+    with st.expander(f"{len(broken)} damaged", icon=":material/broken_image:"):
         st.text("\n".join(reason for _, reason in broken))
         names = [run_id for run_id, _ in broken]
         chosen = st.multiselect("Delete only", names, key="broken_chosen", placeholder="all of them") or names
@@ -225,7 +225,7 @@ if every:
     starred = only.toggle("Starred only", key="runs_starred")
     shown = [run for run in every if run.matches(query) and (run.star or not starred)]
     rows = first_rows(shown)
-    cut = f" The newest {TABLE_ROWS} are in the table: search for older ones." if len(shown) > TABLE_ROWS else ""
+    cut = f" The table shows the newest {TABLE_ROWS}; search to find older ones." if len(shown) > TABLE_ROWS else ""
     st.caption(f"{len(shown)} of {len(every)} runs. Tick one to open it, two or more to compare.{cut}")
     try:
         chosen = table(rows) if rows else []
@@ -238,5 +238,5 @@ if every:
     except WorkbenchError as error:
         st.error(str(error))
 else:
-    style.empty("No run yet. Speech made on the page <b>Synthesize</b> is kept and listed here.")
+    style.empty("No run yet. Speech from the page <b>Synthesize</b> is saved and listed here.")
 damaged(broken)

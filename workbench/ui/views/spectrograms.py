@@ -1,4 +1,4 @@
-"""Look into a reference, a run, a chunk or a file; A against B on one scale."""
+"""Page: waveform, pitch and spectrograms of a reference, a run, a chunk or a file; A and B on one scale."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DRAGS = {"plays the span": "select", "zooms": "zoom", "does nothing": False}
 
 
 def choose_sources() -> list[Source]:
-    """A, and B if it is wanted."""
+    """Draw the choice of A, and of B if the visitor compares; return the chosen sources."""
     found: list[Source] = []
     wanted, part = st.query_params.get("run"), st.query_params.get("chunk", "")
     left, right = st.columns(2, gap="large")
@@ -47,7 +47,7 @@ def choose_sources() -> list[Source]:
 
 
 def panel_of(kind: str, source: Source, prefix: str, decibels: float) -> figures.Panel | None:
-    """One panel of ``source``; None for what it does not have."""
+    """Return one panel of ``source``; None if it lacks the data, as a file lacks the model's mel."""
     hz, rate, at = spectra.mel_hz(source.config), source.config.frames_per_second, source.borders
     if kind == WAVE:
         return figures.WavePanel(prefix + "Waveform", source.wave, source.sample_rate, at)
@@ -65,12 +65,12 @@ def panel_of(kind: str, source: Source, prefix: str, decibels: float) -> figures
     heard = sources.heard_mel(source.key, source)
     offset = spectra.level_offset(source.model, heard)
     change = spectra.difference(source.model, heard - offset, float(source.model.max()) - decibels)
-    title = f"{prefix}Audio minus model, {-offset:+.1f} dB of level evened out"
+    title = f"{prefix}Audio minus model, level corrected by {-offset:+.1f} dB"
     return figures.DifferencePanel(title, change, hz, rate, at)
 
 
 def panels_of(found: list[Source], shown: list[str], decibels: float) -> list[figures.Panel]:
-    """What was asked for, from the top; A and B of one kind next to each other."""
+    """Return the chosen panels from the top; A and B of one kind are neighbours."""
     prefixes = ("A: ", "B: ") if len(found) > 1 else ("",)
     pairs = [(kind, s, prefix) for kind in KINDS if kind in shown for s, prefix in zip(found, prefixes, strict=False)]
     panels = [panel_of(kind, source, prefix, decibels) for kind, source, prefix in pairs]
@@ -78,11 +78,11 @@ def panels_of(found: list[Source], shown: list[str], decibels: float) -> list[fi
 
 
 def choose_display() -> tuple[list[str], dict[str, Any]]:
-    """Panels and options of the figure."""
+    """Draw the widgets; return the chosen panels and the options of the figure."""
     shown = st.pills(
         "Panels", KINDS, selection_mode="multi",
         default=[WAVE, PITCH, MODEL, HEARD], key="panels", persist_state="session",
-        help="Difference: what the vocoder changed, audio minus the mel the model made.",
+        help="Difference: what the vocoder changed, mel of the audio minus mel of the model.",
     )  # fmt: skip
     one, two, three, four = st.columns([2, 1, 1, 2])
     options: dict[str, Any] = {
@@ -97,7 +97,7 @@ def choose_display() -> tuple[list[str], dict[str, Any]]:
 
 
 def choose_span(found: list[Source], box: list[dict[str, list[float]]], key: str) -> None:
-    """Play the span that was drawn, and offer to see it alone."""
+    """Play the span that was selected in the figure, and offer to show only this span."""
     longest = max(source.seconds for source in found)
     if box:
         low, high = (min(max(0.0, float(at)), longest) for at in sorted(box[-1]["x"])[:: len(box[-1]["x"]) - 1])
@@ -106,16 +106,16 @@ def choose_span(found: list[Source], box: list[dict[str, list[float]]], key: str
             part = sources.slice_sound(source, (low, high))
             if part:
                 st.audio(part, autoplay=letter == "A", alt=f"Source {letter} from {low:.2f} to {high:.2f} seconds")
-        if high - low > 0.02 and st.button("See only this span", icon=":material/zoom_in:", key="zoom"):
+        if high - low > 0.02 and st.button("Show only this span", icon=":material/zoom_in:", key="zoom"):
             st.session_state[key] = (low, high)
             st.rerun()
-    if key in st.session_state and st.button("See all", icon=":material/zoom_out_map:", key="unzoom"):
+    if key in st.session_state and st.button("Show all", icon=":material/zoom_out_map:", key="unzoom"):
         del st.session_state[key]
         st.rerun()
 
 
 def numbers(found: list[Source]) -> None:
-    """Numbers of each source, side by side."""
+    """Draw the measures of each source in one table."""
     rows = []
     for letter, source in zip("AB", found, strict=False):
         row = {
@@ -145,7 +145,7 @@ if chosen:
         )  # fmt: skip
         choose_span(chosen, event["selection"]["box"], name)
     else:
-        style.empty("Choose a panel to see.")
+        style.empty("Choose a panel.")
     numbers(chosen)
 else:
-    style.empty("Choose something to look into: a run, a reference, or a file of your own.")
+    style.empty("Choose a run, a reference, or a file of your own.")

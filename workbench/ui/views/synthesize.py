@@ -1,4 +1,4 @@
-"""Synthesize: a voice and a text in; the plan at once; then speech, chunk by chunk, with the time of every stage."""
+"""Page: plan a text, speak it chunk by chunk, and show the time of every stage."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from workbench.ui.parts.voice_picker import pick_voice
 from workbench.ui.runs import run_live, run_tools, run_view
 from workbench.ui.style import empty
 
-# Given to the widget as its default, not put into the session's state: a state reaches the browser once, in the run
-# that sets it, and is lost where a busy server starts the next run before that one was sent: the area stays empty.
+# The default of the text area. Session state is no substitute: it reaches the browser only with the script run that
+# sets it, and a busy server may start the next script run before sending it. The area would then stay empty.
 FIRST_TEXT = next(iter(EXAMPLES.values()))
 
 
 def take_example() -> None:
-    """Callback: put the chosen example into the text area."""
+    """Put the chosen example into the text area (a callback)."""
     if chosen := st.session_state.get("example"):
         st.session_state.text = EXAMPLES[chosen]
         st.session_state.example = None
 
 
 def pick_model() -> str:
-    """The model to speak with; a choice only where several are on this disk."""
+    """Return the model to speak with; draw a choice if several are on disk."""
     names = resources.usable_models(str(home()))
     first = resources.default_model()
     names = [first, *(name for name in names if name != first)]
@@ -43,7 +43,7 @@ def pick_model() -> str:
 
 
 def knobs() -> tuple[str, Voice | None, SynthesisSettings | None]:
-    """Model, voice and settings, or None where something is missing or wrong."""
+    """Draw the form; return model, voice and settings. Voice or settings are None if missing or invalid."""
     model = pick_model()
     voice = pick_voice()
     size = forms.chunk_bytes(upstream_bytes(voice))
@@ -71,7 +71,7 @@ def start(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> N
 
 @st.fragment
 def compose() -> None:
-    """Text, knobs, plan and the button. A fragment: typing redraws the plan, not the result below it."""
+    """Draw text, knobs, plan and button. This is a fragment: typing redraws the plan, not the result below."""
     left, right = st.columns([5, 2], gap="medium")
     with right:
         model, voice, settings = knobs()
@@ -81,7 +81,7 @@ def compose() -> None:
             list(EXAMPLES),
             index=None,
             key="example",
-            placeholder="Take an example text",
+            placeholder="Choose an example text",
             label_visibility="collapsed",
             on_change=take_example,
         )
@@ -90,7 +90,7 @@ def compose() -> None:
             FIRST_TEXT,
             key="text",
             height=150,
-            placeholder="What shall be said?",
+            placeholder="Text to speak",
             persist_state="session",
         )
         live_text("text")
@@ -111,18 +111,18 @@ def compose() -> None:
 
 
 def result() -> None:
-    """The run of this page: live while it is made, whole when it is done."""
+    """Draw the run of this page: live while it is synthesized, complete at the end."""
     run_id = run_live.current_id()
     if run_id is None:
         empty(
-            "Press <b>Synthesize</b> or Ctrl+Enter. Chunks play as they are finished; timings and spectrogram follow."
+            "Press <b>Synthesize</b> or Ctrl+Enter. Chunks play as they are finished. Timings and spectrogram follow."
         )
         return
     job = run_live.current_job()
     if job is not None:
         if job.base is None:
             run_live.chunks(job)
-        run = job.run or job.base  # while a chunk is remade, the run it belongs to stays in view
+        run = job.run or job.base  # while a chunk is made again, its run stays on the page
     else:
         try:
             run = resources.saved_run(run_id)
@@ -138,7 +138,7 @@ def result() -> None:
     try:
         if job is None or run is not job.run:
             read_document(run.id)
-    except WorkbenchError as error:  # deleted since, from the Runs page; what is in memory can still be taken along
+    except WorkbenchError as error:  # deleted meanwhile on the page Runs; the copy in memory can still be downloaded
         st.warning(str(error))
     run_view.show_run(run)
     st.subheader("Files")
