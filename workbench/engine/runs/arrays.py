@@ -1,8 +1,8 @@
-"""The arrays of a run: how a member of its .npz files is read back within its bounds.
+"""Read the arrays of a run from its .npz files with bounded memory.
 
-A .npz that was written here is a zip whose members are stored, not compressed, so an array takes as much memory as its
-file takes disk. Whatever claims otherwise (compressed members, headers that promise more than follows, objects,
-thousands of names in a small file) is refused before memory is taken for it.
+The workbench writes .npz files without compression, so an array takes as much memory as disk. Other content (compressed
+members, headers that state more data than follows, Python objects, thousands of names in a small file) is refused
+before memory is allocated for it.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ import numpy as np
 
 from workbench.engine.rules import TRAJECTORY_MAX_BYTES
 
-MAX_BYTES = 512 * 2**20  # of one file: an hour of speech and its mel
-MEMBER_MAX_BYTES = TRAJECTORY_MAX_BYTES + 2**20  # the largest array that is written: the states of a single chunk
-MAX_MAGNITUDE = 1e4  # of any sample, mel or state: far beyond all that models make
+MAX_BYTES = 512 * 2**20  # of one file: more than an hour of speech and its mel
+MEMBER_MAX_BYTES = TRAJECTORY_MAX_BYTES + 2**20  # the largest array written: the states of a single chunk
+MAX_MAGNITUDE = 1e4  # of samples, mels and states; models stay far below it
 _DIRECTORY_END = struct.Struct("<4s4H2LH")
-_ENTRY_MAX_BYTES = 200  # of one name in the directory of the zip
+_ENTRY_MAX_BYTES = 200  # of one entry in the directory of the zip
 _UNREADABLE = (zipfile.BadZipFile, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError)
 _HEADER_FAULTS = (*_UNREADABLE, SyntaxError, TypeError, MemoryError)  # numpy parses it as a Python literal
 
 
 class Arrays:
-    """The .npz at ``path``, opened; members are read when they are asked for. Use as a context manager.
+    """An open .npz file that reads each member on request. Use it as a context manager.
 
     Args:
         path: of the file.
-        n_expected: how many members it may hold.
+        n_expected: largest allowed number of members.
 
     Raises:
-        ValueError: it is no .npz of ours, or larger than ``MAX_BYTES``.
+        ValueError: the workbench did not write this file, or it is larger than ``MAX_BYTES``.
         OSError: it cannot be read.
     """
 
@@ -65,10 +65,10 @@ class Arrays:
         return f"{name}.npy" in self._zip.NameToInfo
 
     def read(self, name: str, dtype: type, shape: tuple[int | None, ...]) -> np.ndarray:
-        """The array ``name``. ``None`` in ``shape`` stands for any number but 0.
+        """Return the array ``name``. ``None`` in ``shape`` allows any size above 0.
 
         Raises:
-            ValueError: it is not there, damaged, or not of this type and shape.
+            ValueError: the array is missing, damaged, or of another type or shape.
             OSError: it cannot be read.
         """
         try:
@@ -83,22 +83,22 @@ class Arrays:
         if member is None:
             raise ValueError("is missing")
         if member.compress_type != zipfile.ZIP_STORED or member.compress_size != member.file_size:
-            raise ValueError("is compressed, which is not written here")
+            raise ValueError("is compressed, which the workbench does not write")
         if member.file_size > MEMBER_MAX_BYTES:
             raise ValueError(f"has {member.file_size / 2**20:.0f} MB, more than a chunk can have")
-        return self._zip.read(member)  # to its end, so that its checksum is compared
+        return self._zip.read(member)  # reads to the end, so that the checksum is compared
 
 
 def _said(what: str, error: BaseException) -> str:
-    """One line about what is wrong with ``what``."""
+    """Return one line that names ``what`` and the error."""
     reason = " ".join(str(error).split())[:120] or type(error).__name__
     return reason if reason.startswith(what) else f"{what}: {reason}"
 
 
 def _check_directory(file: io.BufferedReader, n_expected: int, name: str) -> None:
-    """Raise ValueError unless the zip ends as NumPy ends it and lists at most ``n_expected`` members.
+    """Raise ValueError unless the zip ends as NumPy writes it and lists at most ``n_expected`` members.
 
-    Done before ``zipfile`` reads the list, which takes memory for every entry that it is told of.
+    Runs before ``zipfile`` reads the list, which takes memory for every entry.
     """
     size = file.seek(0, io.SEEK_END)
     if size > MAX_BYTES:
@@ -109,27 +109,27 @@ def _check_directory(file: io.BufferedReader, n_expected: int, name: str) -> Non
     mark, disk, start_disk, here, entries, list_bytes, at, comment = _DIRECTORY_END.unpack(file.read())
     if mark != b"PK\5\6" or comment or disk or start_disk or here != entries:
         raise ValueError(f"{name} is cut short")
-    if at + list_bytes != size - _DIRECTORY_END.size:  # also where a second, longer list (zip64) comes between
-        raise ValueError(f"{name} has bytes that belong to nothing")
+    if at + list_bytes != size - _DIRECTORY_END.size:  # also true for a zip64 file, which has a second, longer list
+        raise ValueError(f"{name} has bytes that belong to no array")
     if entries > n_expected or list_bytes > entries * _ENTRY_MAX_BYTES:
-        raise ValueError(f"{name} lists {entries} arrays where at most {n_expected} belong")
+        raise ValueError(f"{name} lists {entries} arrays instead of at most {n_expected}")
 
 
 def _array(content: bytes) -> np.ndarray:
-    """The array in a .npy."""
+    """Return the array in the bytes of a .npy file. Raises ValueError."""
     file = io.BytesIO(content)
     if np.lib.format.read_magic(file) != (1, 0):
-        raise ValueError("is of a version that is not written here")
+        raise ValueError("is of a version that the workbench does not write")
     try:
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=2_000)
-    except (tokenize.TokenError, SyntaxError, RecursionError) as error:  # NumPy reads the header as Python's own text
+    except (tokenize.TokenError, SyntaxError, RecursionError) as error:  # NumPy parses the header as a Python literal
         raise ValueError("has a header that cannot be read") from error
     if dtype.kind != "f":
         raise ValueError(f"holds {dtype.name[:20]}, not numbers")
     if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(content) - file.tell():
-        raise ValueError("has another length than its header says")
+        raise ValueError("has another length than its header states")
     flat = np.frombuffer(content, dtype, offset=file.tell())
-    return flat.reshape(shape, order="F" if fortran else "C").copy()  # writable, as torch likes it
+    return flat.reshape(shape, order="F" if fortran else "C").copy()  # writable, as torch expects
 
 
 def _check_array(found: np.ndarray, name: str, dtype: type, shape: tuple[int | None, ...]) -> None:
@@ -139,6 +139,6 @@ def _check_array(found: np.ndarray, name: str, dtype: type, shape: tuple[int | N
     if found.dtype != dtype or not fits:
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
         raise ValueError(f"{name} is {found.dtype.name} {list(found.shape)}, not {np.dtype(dtype).name} [{wanted}]")
-    # NaN is neither; float32, since float16 cannot hold the bound's neighbours
+    # NaN fails both comparisons
     if found.size and not (found.max() <= MAX_MAGNITUDE and found.min() >= -MAX_MAGNITUDE):
-        raise ValueError(f"{name} holds values that are no speech (not finite, or beyond {MAX_MAGNITUDE:.0f})")
+        raise ValueError(f"{name} holds values that cannot be speech (not finite, or beyond {MAX_MAGNITUDE:.0f})")

@@ -1,4 +1,4 @@
-"""Runs side by side: which settings differ, and how far their mels are apart. Arrays and plain values only."""
+"""Compare runs: settings that differ, and the difference of two mels. Returns arrays and plain values."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from workbench.engine.runs.store import RunSummary
     from workbench.engine.speech.results import Run
 
-AUDIBLE_DECIBELS = 80.0  # below the loudest; what lies deeper does not count as different
+AUDIBLE_DECIBELS = 80.0  # below the loudest value; differences of quieter values do not count
 
 
 def differing(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
-    """One row for everything that was asked for and is not the same in all ``runs``: its name, then a value per run."""
+    """Return one row per setting that differs among ``runs``: "setting" is its name, each run id its value.
+
+    Model, voice, device, number format and text count as settings. A setting that a run does not have is None.
+    """
     asked = [
         {"model": r.model, "voice": r.voice, "device": r.device, "dtype": r.dtype}
         | r.load
@@ -33,7 +36,7 @@ def differing(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
 
 
 def stage_seconds(run: Run) -> dict[str, float]:
-    """Seconds of each stage of the run, loading apart, and what none of them explains as "other"."""
+    """Return the seconds of each stage of the run without loading; "other" is the rest of the total."""
     return dict(measures.Times.of_run(run.as_dict()).stages)
 
 
@@ -42,10 +45,10 @@ class MelComparison:
     """Two mels on one time axis.
 
     Attributes:
-        a, b: dB [frames, n_mels], on a's frames.
-        change: b - a, dB, where either is audible.
+        a, b: in dB [frames, n_mels], on the frames of a.
+        change: b - a in dB, 0 where neither is audible.
         measured: name to value of every measure of a pair.
-        warped: b was time-aligned to a, because their lengths differ.
+        warped: whether b was time-aligned to a, because their lengths differ.
     """
 
     a: np.ndarray
@@ -56,10 +59,10 @@ class MelComparison:
 
 
 def compare_mels(a: np.ndarray, b: np.ndarray) -> MelComparison:
-    """Compare natural-log mels [frames, n_mels]; time-aligned where their lengths differ (``measures.Pair``).
+    """Compare natural-log mels [frames, n_mels]; align b to a in time if their lengths differ (``measures.Pair``).
 
     Raises:
-        AudioError: one of them is empty.
+        AudioError: a mel is empty.
     """
     pair = measures.Pair(a, b)
     found = pair.alignment

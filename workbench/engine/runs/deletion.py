@@ -1,4 +1,4 @@
-"""Runs deleted: whole or not at all, damaged ones and links too, and what killed programs left behind."""
+"""Delete runs, including damaged ones and links, and remove what killed programs left behind."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ log = logging.getLogger("workbench.runs")
 
 
 def is_link(run_id: str) -> bool:
-    """The run's folder is a symbolic link: deleting it leaves what it points to alone."""
+    """Whether the run's folder is a symbolic link; then deleting the run removes only the link. Raises RunError."""
     return (runs_root() / checked_id(run_id)).is_symlink()
 
 
 def delete_run(run_id: str) -> int:
-    """Delete a run, also a damaged one, and return the bytes that are free again.
+    """Delete a run, also a damaged one, and return the freed bytes.
 
-    Of a run that is a symbolic link, the link is removed and nothing else: 0 bytes.
+    If the run is a symbolic link, only the link is removed and 0 is returned.
 
     Raises:
-        RunError: not an id, or no such run.
-        OutputError: it cannot be deleted.
+        RunError: ``run_id`` is not an id, or there is no such run.
+        OutputError: the run cannot be deleted.
     """
     folder = runs_root() / checked_id(run_id)
     if not folder.is_symlink() and not folder.is_dir():
@@ -39,20 +39,21 @@ def delete_run(run_id: str) -> int:
             log.info("link to a run deleted", extra=pairs(id=run_id))
             return 0
         n_bytes = folder_bytes(folder)
-        # renamed first: a run is there whole or not at all
+        # rename first, so that no half-deleted run is ever listed
         doomed = folder.with_name(f".{run_id}.{secrets.token_hex(4)}.deleted")
         folder.rename(doomed)
         _remove(doomed)
     except OSError as error:
         raise OutputError(
-            f"The run {run_id} cannot be deleted: {error.strerror}.", remedy="Is the folder yours?"
+            f"The run {run_id} cannot be deleted: {error.strerror}.",
+            remedy="Check its owner and permissions.",
         ) from error
     log.info("run deleted", extra=pairs(id=run_id, bytes=n_bytes))
     return n_bytes
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder of ours, also one whose permissions forbid to look into it. Raises OSError."""
+    """Remove a folder, also one whose permissions forbid reading it. Raises OSError."""
     try:
         shutil.rmtree(folder)
     except PermissionError:
@@ -65,7 +66,7 @@ def _remove(folder: Path) -> None:
 
 
 def sweep_leftovers() -> list[Path]:
-    """Remove what programs that were killed left in runs/: drafts, and runs half deleted. Returns what was removed."""
+    """Remove drafts and half-deleted runs that killed programs left in runs/. Returns the removed paths."""
     found = [path for end in LEFTOVERS for path in sweep(runs_root(), f".*{end}")]
     if found:
         log.info("swept %d leftovers in runs/", len(found))

@@ -1,8 +1,8 @@
-"""run.json as a checked document: which fields exist, of what type, within which bounds, and how it is read.
+"""Read and check run.json: its fields, their types and bounds.
 
-Nothing else reads run.json. What comes out of here can be relied on: every field is there, of its type and finite,
-and the rows of plan and chunks belong together. What an older program wrote passes ``upgrades``; fields that are not
-known are left out, settings that are not known are kept apart.
+No other module reads run.json. In a checked document every field exists, has its type and is finite, and the rows of
+plans and chunks match. Documents of older programs pass ``upgrades`` first. Unknown fields are dropped; unknown
+settings are kept in ``unknown_settings``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from workbench.engine.settings import MelConfig
 from workbench.engine.speech.requests import SpeechRequest
 
 __all__ = ["FORMAT_VERSION", "ID", "MAX_BYTES", "RunDocument", "damaged", "parse", "read_document_of"]
-MAX_BYTES = 16 * 2**20  # of run.json: some 100,000 ODE steps; a hostile one of this size takes 600 MB to parse
+MAX_BYTES = 16 * 2**20  # of run.json: about 100,000 ODE steps; a hostile file of this size takes 600 MB to parse
 ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6,16}")
 
 
@@ -42,7 +42,7 @@ def _id_or_nothing(value: str) -> str:
 
 
 def _request(value: dict[str, Any]) -> dict[str, Any]:
-    """The request, complete: settings that are missing at their defaults. Raises ValueError for what is wrong in it."""
+    """Return the complete request; missing settings get their defaults. Raises ValueError if it is invalid."""
     try:
         return SpeechRequest.from_dict(value).as_dict()
     except (SettingsError, OverflowError) as error:
@@ -50,7 +50,7 @@ def _request(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unmarked(text: str) -> str:
-    """``text`` without what a page could take for markup."""
+    """Return ``text`` without characters that a page could take for markup."""
     return re.sub(r"[^\w .,:'+-]", "?", text)
 
 
@@ -65,7 +65,7 @@ Count = Annotated[int, Field(ge=0, le=10_000_000)]
 Positive = Annotated[int, Field(ge=1, le=10_000_000)]
 Bytes = Annotated[int, Field(ge=0, le=2**50)]
 Seconds = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
-Moment = Annotated[float, Field(ge=-1e7, le=1e7, allow_inf_nan=False)]  # loading lies before 0
+Moment = Annotated[float, Field(ge=-1e7, le=1e7, allow_inf_nan=False)]  # seconds; loading is before 0
 Percent = Annotated[float, Field(ge=0, le=1e5, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Word = Annotated[str, Field(max_length=300)]
@@ -130,7 +130,7 @@ class _Mel(TypedDict):
 
 @with_config(ConfigDict(strict=True, extra="ignore"))
 class RunDocument(TypedDict):
-    """What run.json holds. ``id`` is the name of its folder, whatever the file says."""
+    """The content of run.json. ``id`` is always the name of its folder, not the value in the file."""
 
     format_version: int
     id: Annotated[str, Field(pattern=ID)]
@@ -168,17 +168,17 @@ _READER = TypeAdapter(RunDocument)
 
 
 def parse(content: bytes, run_id: str) -> RunDocument:
-    """The document in ``content``, the bytes of run.json of the run ``run_id``.
+    """Return the checked document in ``content``, the bytes of run.json of the run ``run_id``.
 
     Raises:
-        ValueError: in one line, what is wrong with it.
+        ValueError: the document is invalid; the message says why in one line.
     """
     try:
         document = from_json(content)
     except ValueError as error:
         raise ValueError(f"run.json is not JSON ({error})") from error
     if not isinstance(document, dict):
-        raise ValueError("run.json holds no object")
+        raise ValueError("run.json is not a JSON object")
     try:
         checked = _READER.validate_python(lifted(upgraded(document)) | {"id": run_id})
     except ValidationError as error:
@@ -189,11 +189,11 @@ def parse(content: bytes, run_id: str) -> RunDocument:
 
 
 def _told(error: ValidationError) -> str:
-    """The first thing that is wrong: where, and what, in one line."""
+    """Return the first error in one line: field and reason."""
     first = error.errors(include_url=False, include_input=False)[0]
     path = (
         first["loc"][:2] if first["loc"][0] in ("settings", "unknown_settings") else first["loc"]
-    )  # beyond lie the types that were tried
+    )  # further parts name the types that pydantic tried
     where = ".".join(plain(part) for part in path)
     if first["type"] == "missing":
         return f"{where} is missing"
@@ -202,31 +202,31 @@ def _told(error: ValidationError) -> str:
 
 
 def _check_rows(document: RunDocument) -> None:
-    """Raise ValueError unless plan, chunks, spans and indices belong together."""
+    """Raise ValueError unless plans, chunks, spans and indices match."""
     plans, rows = document["plans"], document["chunks"]
     if len(plans) != len(rows):
-        raise ValueError(f"{len(plans)} chunks were planned, {len(rows)} are there")
+        raise ValueError(f"it has {len(plans)} planned chunks but {len(rows)} chunks")
     for index, plan in enumerate(plans):
         if plan["index"] != index:
             raise ValueError(f"plans.{index}: index is {plan['index']}")
     if any((span["chunk_index"] or 0) >= len(rows) for span in document["spans"]):
-        raise ValueError("a span belongs to a chunk that is not there")
+        raise ValueError("a span belongs to a chunk that does not exist")
     if (document["remade_chunk"] or 0) >= len(rows):
-        raise ValueError(f"remade_chunk is {document['remade_chunk']}, which is not there")
+        raise ValueError(f"remade_chunk is {document['remade_chunk']}, which does not exist")
 
 
 # Reading -------------------------------------------------------------------------------------------------------------
 
 
 def read_document_of(folder: Path) -> RunDocument:
-    """run.json of ``folder``, checked.
+    """Read and check run.json of ``folder``.
 
     Raises:
-        RunError: it is missing, cannot be read, or is damaged.
+        RunError: run.json is missing, cannot be read, or is damaged.
     """
     path = folder / "run.json"
     try:
-        if not path.is_file():  # a pipe or a device would be read for ever
+        if not path.is_file():  # reading a pipe or a device might never end
             raise damaged(folder.name, "run.json is missing")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -241,5 +241,5 @@ def read_document_of(folder: Path) -> RunDocument:
 
 
 def damaged(run_id: str, reason: str) -> RunError:
-    """What to say about a run whose files cannot be read."""
+    """Return the error for a run whose files cannot be read."""
     return RunError(f"The run {run_id} cannot be read: {reason}.", remedy="Delete it, or restore its folder.")

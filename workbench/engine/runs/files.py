@@ -1,4 +1,4 @@
-"""The files of a run: what is written into its folder, and how it is read back."""
+"""Write and read the files of a run: run.json, arrays, audio.wav and reference.wav."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ _TIMES = ("text_seconds", "ode_seconds", "vocoder_seconds", "total_seconds", "n_
 
 
 def write_files(folder: Path, run: Run) -> None:
-    """Everything of ``run`` into ``folder``: run.json, the arrays, audio.wav and reference.wav.
+    """Write all files of ``run`` into ``folder``: arrays, audio.wav, reference.wav if there is one, then run.json.
 
     Raises:
-        OSError: no space, no permission.
-        OutputError: samples that are not finite, or a run too long to be read again.
+        OSError: there is no space or no permission.
+        OutputError: samples are not finite, or the run is too long to be read again.
     """
     document = json.dumps(_as_json(run), ensure_ascii=False, separators=(",", ":")).encode()
     if len(document) > MAX_BYTES:
         raise OutputError(
             f"The run has {len(run.chunks):,} chunks and {len(run.spans):,} spans, more than a saved run can hold.",
-            remedy="Download it, or make fewer and larger chunks.",
+            remedy="Download it, or use fewer and larger chunks.",
         )
     _write_arrays(folder, run)
     (folder / "audio.wav").write_bytes(to_bytes(run.wave, run.sample_rate))
@@ -53,10 +53,10 @@ def write_files(folder: Path, run: Run) -> None:
 
 
 def read_run(folder: Path, *, trajectories: bool = True) -> Run:
-    """The run in ``folder``.
+    """Read the run in ``folder``; without ``trajectories``, the states of its ODE are not read.
 
     Raises:
-        RunError: its files are missing, damaged, or do not belong together.
+        RunError: files are missing, damaged, or do not match.
     """
     document = read_document_of(folder)
     try:
@@ -78,9 +78,9 @@ def read_run(folder: Path, *, trajectories: bool = True) -> Run:
 
 
 def _read_request(folder: Path, document: RunDocument) -> tuple[SpeechRequest, np.ndarray | None]:
-    """What was asked for, and the recording that lies with the run; None if there is none, or it is another one.
+    """Return the request and the reference recording of the run, float32 [n_samples].
 
-    Whatever is wrong with the recording, the run can be heard and looked into.
+    The recording is None if it is missing, damaged or belongs to another voice. The run can still be heard then.
     """
     request = SpeechRequest.from_dict(document["request"])
     path, config = folder / REFERENCE_FILE, MelConfig(**document["mel_config"])
@@ -91,10 +91,10 @@ def _read_request(folder: Path, document: RunDocument) -> tuple[SpeechRequest, n
 
 
 def read_wave(folder: Path, index: int) -> tuple[np.ndarray, int]:
-    """Samples of chunk ``index`` of the run in ``folder``, float32 [n_samples], and their rate; reads nothing else.
+    """Return the samples of chunk ``index``, float32 [n_samples], and their rate in Hz, without reading other chunks.
 
     Raises:
-        RunError: no such chunk, or damaged.
+        RunError: there is no such chunk, or the run is damaged.
     """
     document = read_document_of(folder)
     if not 0 <= index < len(document["chunks"]):
@@ -109,7 +109,7 @@ def read_wave(folder: Path, index: int) -> tuple[np.ndarray, int]:
 
 
 def _as_json(run: Run) -> dict[str, Any]:
-    """``run.as_dict()`` and what reading it back needs."""
+    """Return ``run.as_dict()`` with the fields that only reading needs."""
     return run.as_dict() | {
         "format_version": FORMAT_VERSION,
         "plans": [asdict(c.chunk) for c in run.chunks],
@@ -125,7 +125,7 @@ def _as_json(run: Run) -> dict[str, Any]:
 
 
 def envelope(wave: np.ndarray, points: int = ENVELOPE_POINTS) -> list[float]:
-    """Peaks of ``wave`` [n_samples] in ``points`` equal stretches, three decimals."""
+    """Return the peaks of ``wave`` [n_samples] in ``points`` equal parts, with three decimals."""
     if not len(wave):
         return []
     edges = np.linspace(0, len(wave), min(points, len(wave)), endpoint=False).astype(int)
@@ -147,7 +147,7 @@ def _write_arrays(folder: Path, run: Run) -> None:
 
 
 def _read_chunks(folder: Path, document: RunDocument, trajectories: bool) -> tuple[ChunkResult, ...]:
-    """The chunks, without their trajectories unless these are wanted. Raises OSError or ValueError."""
+    """Read the chunks; with ``trajectories``, also their trajectories. Raises OSError or ValueError."""
     plans, rows = document["plans"], document["chunks"]
     mel = document["mel_config"]
     chunks = [_chunk({**plan}) for plan in plans]
@@ -165,13 +165,13 @@ def _read_chunks(folder: Path, document: RunDocument, trajectories: bool) -> tup
 
 
 def _read_samples(arrays: Arrays, document: RunDocument, index: int) -> np.ndarray:
-    """Samples of a chunk, as many as its row says."""
+    """Read the samples of a chunk. Raises ValueError unless there are as many as its row states."""
     n_samples = round(document["chunks"][index]["audio_seconds"] * document["mel_config"]["target_sample_rate"])
     return arrays.read(f"wave_{index}", np.float32, (n_samples,))
 
 
 def _read_flows(folder: Path, document: RunDocument) -> list[Trajectory | None]:
-    """The trajectory of each chunk, None where none was kept. At least one was."""
+    """Read the trajectory of each chunk; None for a chunk without one. Raises ValueError if there is none at all."""
     from workbench.engine.signal.trajectory import Trajectory
 
     n_chunks = len(document["chunks"])

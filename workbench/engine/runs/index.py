@@ -1,10 +1,8 @@
-"""An index beside the runs, ``runs/index.sqlite``: lists, the figures of chunks, and questions in SQL without reading
-every run again.
+"""The index of runs, ``runs/index.sqlite``: list runs, read the numbers of chunks and query both with SQL.
 
-The folders are the truth. Each look compares the names in runs/ and the times and sizes of each run's files with what
-the index knows, and reads only the runs that differ; so it does not matter who changed them, or what became of the
-index. It is made again where it is missing, damaged or of another version, and where it cannot be written (a
-read-only folder, a full disk, a database that somebody holds) a copy in memory stands in for it.
+The folders are the source of truth. Each refresh compares the names in runs/ and the times and sizes of each run's
+files with the index, and reads only the runs that differ, whoever changed them. A missing, damaged or outdated index is
+built again. If it cannot be written (read-only folder, full disk, locked database), a copy in memory replaces it.
 """
 
 from __future__ import annotations
@@ -30,10 +28,10 @@ from workbench.engine.runs.tables import Entry
 log = logging.getLogger("workbench.runs")
 
 NAME = "index.sqlite"
-BUSY_SECONDS = 2.0  # how long another writer is waited for
-RETRY_SECONDS = 30.0  # how long a file that could not be used is left alone
-_BATCH = 200  # runs read between two transactions, which are short that way
-_ATTEMPTS = 3  # to mend a damaged index, which another process may be mending too
+BUSY_SECONDS = 2.0  # longest wait for another writer
+RETRY_SECONDS = 30.0  # pause before an unusable file is tried again
+_BATCH = 200  # runs per transaction, so that transactions stay short
+_ATTEMPTS = 3  # to replace a damaged index, which another process may be replacing too
 _DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_MISMATCH,
            sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_SCHEMA}  # fmt: skip
 
@@ -43,37 +41,37 @@ class _Unusable(Exception):
 
 
 class _Damaged(Exception):
-    """The index on disk is no index of ours, or not whole."""
+    """The index on disk is damaged, or another kind of database."""
 
 
 def _entry(folder: Path, stamp: str) -> Entry | None:
-    """What is read from ``folder``; None where it was deleted meanwhile."""
+    """Read the entry of ``folder``; None if it was deleted meanwhile."""
     try:
         summary, chunks = read_rows(folder)
     except RunError as error:
         if not os.path.lexists(folder):
             return None
-        passing = isinstance(error.__cause__, OSError)  # too many open files, no permission: ask again next time
-        return Entry("" if passing else stamp, None, str(error))
+        temporary = isinstance(error.__cause__, OSError)  # too many open files, no permission: read again next time
+        return Entry("" if temporary else stamp, None, str(error))
     return Entry(stamp, summary, chunks=chunks)
 
 
 class _Index:
-    """The index of one folder of runs, in this process. Use ``lock`` around everything."""
+    """The index of one folder of runs in this process. Hold ``lock`` during every call."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.path = root, root / NAME
         self.lock = threading.Lock()
-        self._known: dict[str, Entry] = {}  # what the folders said when they were last looked at
-        self._memory: sqlite3.Connection | None = None  # stands in for the file while that cannot be used
+        self._known: dict[str, Entry] = {}  # entries at the last refresh
+        self._memory: sqlite3.Connection | None = None  # replaces the file while that cannot be used
         self._retry_at = 0.0
         self._journal = "WAL" if is_on_this_machine(root) else "DELETE"
 
     def refresh(self, *, whole: bool = False) -> dict[str, Entry]:
-        """Id to entry of every run, the newest first. With ``whole``, the database is compared too.
+        """Return id to entry of every run, the newest first. With ``whole``, always update the database too.
 
         Raises:
-            RunError: the folder of runs itself cannot be read.
+            RunError: the folder of runs cannot be read.
         """
         found, leftovers = look(self.root)
         if leftovers:
@@ -81,7 +79,7 @@ class _Index:
         if not whole and self._is_current(found):
             return self._known
         if not found and not self.path.exists():
-            self._known = {}  # nothing is written into a home that holds no run
+            self._known = {}  # write nothing while there is no run
             return self._known
         for _ in range(_ATTEMPTS):
             if time.monotonic() < self._retry_at:
@@ -97,18 +95,18 @@ class _Index:
             except _Unusable as reason:
                 self._give_up(reason)
         else:
-            self._give_up("damaged again and again")
+            self._give_up("damaged repeatedly")
         try:
             self._known = self._synchronised(self._in_memory(), found)
         except (sqlite3.Error, ValueError, TypeError):
-            log.exception("the index in memory failed; every run is read")
+            log.exception("the index in memory failed; reading every run")
             self._leave_memory()
             made = {run_id: _entry(self.root / run_id, "") for run_id in found}
             self._known = {run_id: entry for run_id, entry in made.items() if entry is not None}
         return self._known
 
     def chunks(self, run_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-        """Id to the rows of its chunks, for those of ``run_ids`` that can be read."""
+        """Return id to the rows of its chunks, for those of ``run_ids`` that can be read."""
         self.refresh(whole=True)
         try:
             if self._memory is not None:
@@ -120,10 +118,10 @@ class _Index:
             return {run_id: list(entry.chunks) for run_id, entry in found.items() if entry and entry.chunks}
 
     def copy(self) -> sqlite3.Connection:
-        """A connection of its own to the rows as they are now, for questions. Close it.
+        """Return a separate connection to the current rows, for queries. The caller closes it.
 
         Raises:
-            RunError: the folder of runs cannot be read, or no index can be made.
+            RunError: the folder of runs or the index cannot be read.
         """
         self.refresh(whole=True)
         try:
@@ -136,14 +134,14 @@ class _Index:
             raise RunError(f"The index {self.path} cannot be read: {error}.", remedy="Delete it.") from error
 
     def _is_current(self, found: dict[str, str]) -> bool:
-        """Whether nothing changed since the last look, and the index is where it was."""
+        """Whether nothing changed since the last refresh and the index still exists."""
         known = self._known
         if found.keys() != known.keys() or not all(stamp and known[i].stamp == stamp for i, stamp in found.items()):
             return False
         return not found or self.path.exists() or self._memory is not None
 
     def _synchronised(self, connection: sqlite3.Connection, found: dict[str, str]) -> dict[str, Entry]:
-        """Bring the rows up to date with ``found``, and return all entries in its order. Raises as ``_file`` does."""
+        """Update the rows to match ``found``; return all entries in its order. Raises as ``_file``."""
         stored = tables.stamps(connection)
         fresh = [run_id for run_id, stamp in found.items() if stamp and stored.get(run_id) == stamp]
         entries = {i: self._known[i] for i in fresh if i in self._known and self._known[i].stamp == found[i]}
@@ -161,12 +159,15 @@ class _Index:
 
     @contextlib.contextmanager
     def _file(self) -> Iterator[sqlite3.Connection]:
-        """The index on disk, its tables made if need be. Raises ``_Damaged`` and ``_Unusable``, also for the block."""
+        """Open the index on disk and make its tables if needed.
+
+        Turns errors, also those of the ``with`` block, into ``_Damaged`` or ``_Unusable``.
+        """
         try:
             if os.path.lexists(self.path) and not stat.S_ISREG(self.path.lstat().st_mode):
-                raise _Unusable("it is no file")
+                raise _Unusable("it is not a regular file")
             with contextlib.closing(sqlite3.connect(self.path, BUSY_SECONDS, isolation_level=None)) as connection:
-                with contextlib.suppress(sqlite3.OperationalError):  # somebody is at it: any mode will do
+                with contextlib.suppress(sqlite3.OperationalError):  # another process uses it; any mode works
                     connection.execute(f"PRAGMA journal_mode = {self._journal}")
                 connection.execute("PRAGMA synchronous = NORMAL")
                 tables.prepare(connection)
@@ -180,7 +181,7 @@ class _Index:
             raise _Unusable(error.strerror or str(error)) from error
 
     def _identity(self) -> tuple[int, ...]:
-        """Of the file as it is now."""
+        """Return inode, size and change time of the file; () if there is none."""
         try:
             found = self.path.lstat()
         except OSError:
@@ -188,7 +189,7 @@ class _Index:
         return found.st_ino, found.st_size, found.st_ctime_ns
 
     def _discard(self, before: tuple[int, ...], damage: Exception) -> None:
-        """Remove the index that is damaged, unless another process has done so since it was ``before``."""
+        """Remove the damaged index, unless another process replaced it: its identity was ``before``."""
         from filelock import FileLock, Timeout
 
         try:
@@ -196,21 +197,21 @@ class _Index:
                 if self._identity() == before:
                     for suffix in ("-wal", "-shm", "-journal", ""):
                         Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-                    log.warning("index of runs made again: %s", damage)
+                    log.warning("index of runs rebuilt: %s", damage)
         except (OSError, NotImplementedError, Timeout) as error:
             self._give_up(error)
 
     def _give_up(self, reason: object) -> None:
-        """Leave the file alone for a while."""
+        """Do not use the file for ``RETRY_SECONDS``."""
         if self._memory is None:
             log.warning("index of runs kept in memory: %s", reason)
         self._retry_at = time.monotonic() + RETRY_SECONDS
 
     def _in_memory(self) -> sqlite3.Connection:
-        """The index in memory: at first a copy of the file, if there is one that can be read. Raises sqlite3.Error."""
+        """Return the index in memory; the first call copies the file if it can be read. Raises sqlite3.Error."""
         if self._memory is None:
             made = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-            # immutable: without locks, which a read-only folder has no place for. Rows that are old are noticed
+            # immutable: read without lock files, which a read-only folder cannot hold; stamps show old rows
             with (
                 contextlib.suppress(sqlite3.Error),
                 contextlib.closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?immutable=1", uri=True)) as source,
@@ -218,7 +219,7 @@ class _Index:
                 source.backup(made)
             try:
                 tables.prepare(made)
-            except sqlite3.Error:  # what was copied is damaged
+            except sqlite3.Error:  # the copy is damaged
                 made.close()
                 made = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
                 tables.prepare(made)
@@ -231,14 +232,14 @@ class _Index:
             self._memory = None
 
 
-# What the rest of the house uses -------------------------------------------------------------------------------------
+# Public functions ----------------------------------------------------------------------------------------------------
 
 _guard = threading.Lock()
 _current: _Index | None = None
 
 
 def _index() -> _Index:
-    """The index of the present folder of runs."""
+    """Return the index of the current folder of runs."""
     global _current
     root = runs_root()
     with _guard:
@@ -248,7 +249,7 @@ def _index() -> _Index:
 
 
 def _forget() -> None:
-    """In a forked child: nobody is there to release the locks, and the connections are the parent's."""
+    """Start anew in a forked child: locks might never be released, and the connections belong to the parent."""
     global _current, _guard
     _current, _guard = None, threading.Lock()
 
@@ -258,10 +259,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def entries() -> dict[str, Entry]:
-    """Id to entry of every folder in runs/ that has a run's name, the newest first. Treat it as read-only.
+    """Return id to entry of every folder in runs/ with the name of a run, the newest first. Treat it as read-only.
 
     Raises:
-        RunError: the folder of runs itself cannot be read.
+        RunError: the folder of runs cannot be read.
     """
     index = _index()
     with index.lock:
@@ -269,10 +270,10 @@ def entries() -> dict[str, Entry]:
 
 
 def chunk_rows(run_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """Id to a row for each chunk, with the names of ``summary.CHUNK_COLUMNS``; damaged runs are left out.
+    """Return id to one row per chunk with the keys ``summary.CHUNK_COLUMNS``; damaged runs are left out.
 
     Raises:
-        RunError: the folder of runs itself cannot be read.
+        RunError: the folder of runs cannot be read.
     """
     index = _index()
     with index.lock:
@@ -280,10 +281,10 @@ def chunk_rows(run_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
 
 
 def ask(sql: str, seconds: float = tables.QUERY_SECONDS) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Names of the columns and the rows of one SELECT over the tables ``runs`` and ``chunks``, as they are now.
+    """Run one SELECT over the current tables ``runs`` and ``chunks``; return column names and rows.
 
     Raises:
-        RunError: no SELECT, wrong SQL, or an answer that takes too long or is too large.
+        RunError: ``sql`` is not a SELECT or invalid, or the answer takes more than ``seconds`` or is too large.
     """
     index = _index()
     with index.lock:

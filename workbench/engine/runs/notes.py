@@ -1,4 +1,4 @@
-"""What people add to a run: a note and a star, in a file of its own beside run.json, which never changes."""
+"""Note and star that users add to a run, in notes.json beside run.json, which never changes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _KINDS = {"note": str, "star": bool}
 
 
 def read_notes(folder: Path) -> dict[str, Any]:
-    """``{"note": str, "star": bool}`` of the run in ``folder``; what is missing or damaged is left out."""
+    """Read ``{"note": str, "star": bool}`` of the run in ``folder``; missing or damaged values are left out."""
     found = _read(folder / "notes.json") or {}
     good = {name: found[name] for name, kind in _KINDS.items() if isinstance(found.get(name), kind)}
     return good | {"note": good["note"][:MAX_CHARACTERS]} if "note" in good else good
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """What notes.json holds; {} if there is none, None if it is damaged."""
+    """Return the content of notes.json; {} if there is none, None if it is damaged."""
     try:
         if not path.is_file():
             return {}
@@ -36,19 +36,19 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def write_notes(folder: Path, changes: dict[str, Any]) -> None:
-    """Add ``changes`` to the notes of the run in ``folder``; what they do not name stays, whoever else writes.
+    """Write ``changes`` into the notes of the run in ``folder``; other values stay, also if another process writes.
 
-    A notes.json that cannot be read is kept as notes.damaged.json.
+    A damaged notes.json is kept as notes.damaged.json.
 
     Raises:
         RunError: the run was deleted meanwhile.
-        OutputError: it cannot be written.
+        OutputError: the notes cannot be written.
     """
     from filelock import FileLock, Timeout
 
     path = folder / "notes.json"
     try:
-        # one lock for all runs, outside of their folders, which may be deleted meanwhile
+        # one lock for all runs, outside their folders, because these may be deleted meanwhile
         with FileLock(folder.parent / ".notes.lock", timeout=_PATIENCE_SECONDS, poll_interval=0.005):
             if not folder.is_dir():
                 raise RunError(f"There is no run {folder.name}.", remedy="It may have been deleted.")
@@ -56,7 +56,7 @@ def write_notes(folder: Path, changes: dict[str, Any]) -> None:
                 path.replace(path.with_name("notes.damaged.json"))
             write_json(path, read_notes(folder) | changes)
     except Timeout as error:
-        raise OutputError("The note cannot be written: others are writing.", remedy="Try again.") from error
+        raise OutputError("The note cannot be written: another process is writing.", remedy="Try again.") from error
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(f"The note cannot be written: {reason}.", remedy="Mend that and try again.") from error
+        raise OutputError(f"The note cannot be written: {reason}.", remedy="Correct this and try again.") from error

@@ -1,4 +1,4 @@
-"""Where runs lie, and what can be told of a folder without reading what is in its files."""
+"""Folders of runs, and what is known of a folder without reading its files."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from workbench.engine.runs.document import ID
 log = logging.getLogger("workbench.runs")
 
 _LOCAL = {"apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "hfs", "ntfs", "overlay", "tmpfs", "xfs", "zfs"}
-LEFTOVERS = (".part", ".deleted")  # ends of the hidden names of drafts and of runs half deleted
-# Two changes within one tick of the file system's clock cannot be told apart: files as young as that have no stamp yet.
+LEFTOVERS = (".part", ".deleted")  # suffixes of the hidden names of drafts and half-deleted runs
+# Two changes within one tick of the file system's clock look the same, so files younger than a tick have no stamp yet.
 _TICK_NS, _COARSE_TICK_NS = 100_000_000, 2_100_000_000
 
 
 def runs_root() -> Path:
-    """Folder of all runs, ``runs/`` in ``places.home()``. It may not exist yet."""
+    """Return the folder of all runs, ``runs/`` in ``places.home()``. It may not exist yet."""
     return home() / "runs"
 
 
 def run_folder(run_id: str) -> Path:
-    """Folder of a run that exists.
+    """Return the folder of an existing run.
 
     Raises:
-        RunError: not an id, or no such run.
+        RunError: ``run_id`` is not an id, or there is no such run.
     """
     folder = runs_root() / checked_id(run_id)
     if not os.path.lexists(folder):
@@ -37,7 +37,7 @@ def run_folder(run_id: str) -> Path:
 
 
 def checked_id(run_id: str) -> str:
-    """``run_id`` if it can only name a folder in runs/: no path part, no dot."""
+    """Return ``run_id`` if it has the form of an id, without path separators and dots. Raises RunError otherwise."""
     if not isinstance(run_id, str) or not ID.fullmatch(run_id):
         raise RunError(
             f"{str(run_id)[:60]!r} is not the id of a run.", remedy="An id looks like 20261123-071500-a1b2c3."
@@ -46,7 +46,7 @@ def checked_id(run_id: str) -> str:
 
 
 def version_of(folder: Path) -> tuple[int, ...]:
-    """Changes when a file of the run does: a key for what is kept of it."""
+    """Return times and sizes of the run's files, as a key for cached values: it changes when a file changes."""
     found = []
     for name in ("run.json", "chunks.npz", "trajectories.npz"):
         try:
@@ -59,7 +59,7 @@ def version_of(folder: Path) -> tuple[int, ...]:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Bytes of the files in ``folder``, links not followed; what cannot be read counts nothing."""
+    """Return the bytes of the files directly in ``folder``, without following links; 0 if it cannot be read."""
     total = 0
     try:
         with os.scandir(folder) as entries:
@@ -67,19 +67,20 @@ def folder_bytes(folder: Path) -> int:
                 if entry.is_file(follow_symlinks=False):
                     total += entry.stat(follow_symlinks=False).st_size
     except OSError:
-        log.debug("cannot be counted: %s", folder.name)
+        log.debug("size unknown: %s", folder.name)
     return total
 
 
 def look(root: Path) -> tuple[dict[str, str], bool]:
-    """What lies in ``root``, without reading any file.
+    """List the runs in ``root`` without reading any file.
 
     Returns:
-        Id to stamp of every folder and link with a run's name, the newest first, and whether there are drafts or half
-        deleted runs. Equal stamps, equal files; "" is equal to nothing: the files may still change unseen.
+        Id to stamp of every folder and link with the name of a run, the newest first; and whether there are drafts or
+        half-deleted runs. Equal stamps mean equal files. The stamp "" equals none: files may still change within a
+        clock tick. Both are empty if ``root`` does not exist.
 
     Raises:
-        RunError: ``root`` cannot be read. One that does not exist is empty.
+        RunError: ``root`` cannot be read.
     """
     try:
         with os.scandir(root) as entries:
@@ -89,7 +90,7 @@ def look(root: Path) -> tuple[dict[str, str], bool]:
     except OSError as error:
         raise RunError(
             f"The folder of runs {root} cannot be read: {error.strerror}.",
-            remedy="Is it yours? WORKBENCH_HOME names another.",
+            remedy="Check its owner and permissions, or set WORKBENCH_HOME to another folder.",
         ) from error
     found = [entry for entry in seen if ID.fullmatch(entry.name) and (entry.is_symlink() or entry.is_dir())]
     found.sort(key=lambda entry: entry.name, reverse=True)
@@ -99,10 +100,10 @@ def look(root: Path) -> tuple[dict[str, str], bool]:
 
 
 def _stamp(folder: str, is_link: bool, now: int) -> str:
-    """Times and sizes of the files of the run in ``folder`` that lists show, and of the folder, as text.
+    """Return, as text, times and sizes of the folder, run.json and notes.json.
 
-    Inodes are left out, since some file systems number anew with every mount; the time of an inode's last change
-    stands in for them. It cannot be set back, as that of the content can.
+    Some file systems number inodes anew at every mount, so the inode's change time is used instead of its number.
+    Unlike the modification time, users cannot set it.
     """
     parts = ["link" if is_link else "folder"]
     for path in (folder, f"{folder}/run.json", f"{folder}/notes.json"):
@@ -120,7 +121,7 @@ def _stamp(folder: str, is_link: bool, now: int) -> str:
 
 
 def is_on_this_machine(folder: Path) -> bool:
-    """Whether ``folder`` lies on a file system that no other machine writes to; False where that is not known."""
+    """Whether ``folder`` is on a local file system, which no other machine writes to; False if unknown."""
     import psutil
 
     place = os.path.realpath(folder)

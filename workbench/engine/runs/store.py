@@ -1,7 +1,7 @@
-"""Runs on disk: ``runs/<id>/`` holds run.json, the arrays, and a sound file that any player opens.
+"""Save, list, load and annotate runs. ``runs/<id>/`` holds run.json, arrays, and sound files that any player opens.
 
-A run is written to a hidden folder and renamed, so that it is there whole or not at all. What people add later (a
-note, a star) lies in a file of its own; run.json never changes.
+A run is written to a hidden folder that is then renamed, so no half-written run is ever listed. Note and star are in a
+file of their own; run.json never changes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from workbench.engine.runs.notes import MAX_CHARACTERS, write_notes
 from workbench.engine.runs.paths import checked_id, folder_bytes, run_folder, runs_root, version_of
 from workbench.engine.runs.summary import RunSummary, summary_of
 
-if TYPE_CHECKING:  # it imports torch, which listing runs does not need
+if TYPE_CHECKING:
     from workbench.engine.speech.results import Run
 
 log = logging.getLogger("workbench.runs")
@@ -56,12 +56,12 @@ __all__ = [
 
 
 def save_run(run: Run) -> Path:
-    """Write ``run`` to disk, whole or not at all, with the recording of its voice, and return its folder.
+    """Write ``run`` and the reference recording of its voice to disk, completely or not at all; return its folder.
 
-    The run is not touched if that fails, so it can be saved again.
+    A failure leaves ``run`` unchanged, so it can be saved again.
 
     Raises:
-        OutputError: no space, no permission, or samples that are not finite.
+        OutputError: there is no space or no permission, samples are not finite, or the run is too long.
     """
     began = time.perf_counter()
     target = runs_root() / checked_id(run.id)
@@ -72,7 +72,7 @@ def save_run(run: Run) -> Path:
     except OSError as error:
         raise OutputError(
             f"The run {run.id} cannot be written to {runs_root()}: {error.strerror or error}.",
-            remedy="Mend that and save it again, or move the folder with WORKBENCH_HOME.",
+            remedy="Correct this and save it again, or set WORKBENCH_HOME to another folder.",
         ) from error
     took = time.perf_counter() - began
     log.info("run saved", extra=pairs(id=run.id, bytes=folder_bytes(target), took=took))
@@ -83,55 +83,55 @@ def save_run(run: Run) -> Path:
 
 
 def load_run(run_id: str, *, trajectories: bool = True) -> Run:
-    """The run ``run_id`` as it was saved: wave and mel are the same to the last bit.
+    """Load the run ``run_id``. Waves and mels equal the saved ones exactly.
 
     Args:
         run_id: of a saved run.
-        trajectories: read the ODE's states too, where they were kept; they can be 256 MB.
+        trajectories: also read the states of the ODE if the run kept them; they can take 256 MB.
 
     Raises:
-        RunError: not an id, no such run, or its files are damaged.
+        RunError: ``run_id`` is not an id, there is no such run, or its files are damaged.
     """
     return read_run(run_folder(run_id), trajectories=trajectories)
 
 
 def load_wave(run_id: str, index: int) -> tuple[np.ndarray, int]:
-    """Samples of chunk ``index``, float32 [n_samples], and their rate, without reading the rest of the run.
+    """Return the samples of chunk ``index``, float32 [n_samples], and their rate in Hz, without reading other chunks.
 
     Raises:
-        RunError: not an id, no such run or chunk, or damaged.
+        RunError: ``run_id`` is not an id, there is no such run or chunk, or the run is damaged.
     """
     return read_wave(run_folder(run_id), index)
 
 
 def read_document(run_id: str) -> RunDocument:
-    """run.json of ``run_id``, checked, without reading any array.
+    """Read and check run.json of ``run_id``, without reading any array.
 
     Raises:
-        RunError: not an id, no such run, or damaged.
+        RunError: ``run_id`` is not an id, there is no such run, or run.json is damaged.
     """
     return read_document_of(run_folder(run_id))
 
 
 def list_runs() -> list[RunSummary]:
-    """Every run that can be read, the newest first. Those that cannot are in ``broken_runs``.
+    """Return every run that can be read, the newest first. ``broken_runs`` returns the others.
 
     Raises:
-        RunError: the folder of runs itself cannot be read.
+        RunError: the folder of runs cannot be read.
     """
     return scan()[0]
 
 
 def broken_runs() -> list[tuple[str, str]]:
-    """(id, reason) of every folder in runs/ that has a run's name and cannot be read. Raises as ``list_runs``."""
+    """Return (id, reason) of every folder in runs/ with the name of a run that cannot be read. Raises RunError."""
     return scan()[1]
 
 
 def scan() -> tuple[list[RunSummary], list[tuple[str, str]]]:
-    """``list_runs`` and ``broken_runs`` in one look. Whatever else lies in runs/ is left alone.
+    """Return ``list_runs()`` and ``broken_runs()`` with one refresh of the index. Other files in runs/ are ignored.
 
     Raises:
-        RunError: the folder of runs itself cannot be read.
+        RunError: the folder of runs cannot be read.
     """
     found = index.entries()
     good = [entry.summary for entry in found.values() if entry.summary is not None]
@@ -139,10 +139,10 @@ def scan() -> tuple[list[RunSummary], list[tuple[str, str]]]:
 
 
 def summarise(run_id: str) -> RunSummary:
-    """The summary of one run, from its folder.
+    """Return the summary of one run from its folder, without checking its arrays.
 
     Raises:
-        RunError: not an id, no such run, or its run.json is damaged. The arrays are not looked at.
+        RunError: ``run_id`` is not an id, there is no such run, or run.json is damaged.
     """
     return summary_of(run_folder(run_id))
 
@@ -151,18 +151,18 @@ def summarise(run_id: str) -> RunSummary:
 
 
 def annotate(run_id: str, note: str | None = None, star: bool | None = None) -> RunSummary:
-    """Set the note or the star of a run; None leaves it as it is. Returns the new summary.
+    """Set the note or the star of a run; None leaves it unchanged. Returns the new summary.
 
-    Several may write at once: each change of another field is kept, and the file is always whole.
+    Several processes may write at once: changes of different fields are all kept, and the file is always complete.
 
     Raises:
-        RunError: no such run, or the note is too long.
-        OutputError: it cannot be written.
+        RunError: there is no such run, or the note is too long.
+        OutputError: the note cannot be written.
     """
     folder = run_folder(run_id)
     if note is not None and len(note) > NOTE_MAX_CHARACTERS:
         raise RunError(f"The note has {len(note):,} characters.", remedy=f"Keep it under {NOTE_MAX_CHARACTERS:,}.")
-    plain = None if note is None else note.encode("utf-8", "replace").decode()  # no half of a surrogate pair
+    plain = None if note is None else note.encode("utf-8", "replace").decode()  # replaces lone surrogates
     changes = {"note": plain, "star": star}
     write_notes(folder, {key: value for key, value in changes.items() if value is not None})
     return summarise(run_id)

@@ -1,4 +1,4 @@
-"""A run as lists show it, read from its folder without its arrays, and the figures of its chunks."""
+"""Summary of a run for lists and numbers of its chunks, read from its folder without the arrays."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from workbench.engine.timing import rtf
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run as lists show it. The index has a column for each of these fields.
+    """Summary of a run for lists. The index has one column per field.
 
     Attributes:
         id, created_at, model, voice, text, device, dtype: as in ``results.Run``.
-        seconds: of audio.
-        total_seconds: of processing, loading apart.
+        seconds: length of the audio.
+        total_seconds: processing time without loading.
         rtf: real-time factor.
         first_audio_seconds: from the start of the run to the first chunk's samples.
         n_chunks: chunks.
         settings: name to value. Treat it as read-only: it is shared.
-        load: the same of loading: as it was asked for, device and number format as they became.
-        note, star: what a person added.
-        n_bytes: on disk.
+        load: load settings, name to value: as they were asked for, but device and number format as they became.
+        note, star: set by the user.
+        n_bytes: size on disk.
         envelope: peaks of the waveform, 0 to 1, for a sparkline.
-        has_trajectory: the ODE's states were kept.
-        sweep: name of the sweep it was made in, or "".
-        parent: id of the run it was made from by speaking one chunk again, or "".
-        remade_chunk: index of that chunk.
-        is_link: its folder is a symbolic link; deleting the run removes the link alone.
+        has_trajectory: whether the states of the ODE were kept.
+        sweep: name of its sweep, or "".
+        parent: id of the run from which this one was made by making one chunk again, or "".
+        remade_chunk: index of this chunk, or None.
+        is_link: whether its folder is a symbolic link; deleting the run removes only the link.
     """
 
     id: str
@@ -68,7 +68,7 @@ class RunSummary:
 
     @property
     def times(self) -> measures.Times:
-        """What the measures of a run need and a list knows: the stages are not among it."""
+        """Return the times for measures of a run, without the stages, which lists do not read."""
         return measures.Times(self.seconds, self.total_seconds, self.first_audio_seconds)
 
     @cached_property
@@ -78,21 +78,21 @@ class RunSummary:
         return " ".join(known).casefold()
 
     def matches(self, query: str) -> bool:
-        """Whether every word of ``query`` occurs in what is known of the run; ``nfe_step=7`` finds a setting."""
+        """Whether every word of ``query`` occurs in the run's text, note, names, date or settings (``nfe_step=7``)."""
         return all(word in self._searched for word in query.casefold().split())
 
 
 def summary_of(folder: Path) -> RunSummary:
-    """The summary of the run in ``folder``.
+    """Read the summary of the run in ``folder``, without checking its arrays.
 
     Raises:
-        RunError: its run.json is missing, cannot be read, or is damaged. The arrays are not looked at.
+        RunError: run.json is missing, cannot be read, or is damaged.
     """
     return read_rows(folder)[0]
 
 
 def read_rows(folder: Path) -> tuple[RunSummary, list[dict[str, Any]]]:
-    """The summary of the run in ``folder`` and a row for each chunk. Raises as ``summary_of``."""
+    """Read the summary of the run in ``folder`` and one row per chunk. Raises as ``summary_of``."""
     document = read_document_of(folder)
     return _summary(folder, document), chunk_rows_of(document)
 
@@ -126,7 +126,7 @@ def _summary(folder: Path, document: RunDocument) -> RunSummary:
     )
 
 
-# Of a chunk: column of the index to its type. Values are those of the plan, then those that were measured.
+# Columns of a chunk in the index, with their SQL types: values of the plan, then measured values.
 CHUNK_COLUMNS = {
     "run_id": "TEXT", "chunk": "INTEGER", "text": "TEXT", "n_bytes": "INTEGER", "duration_frames": "INTEGER",
     "new_frames": "INTEGER", "planned_seconds": "REAL", "seed": "INTEGER", "audio_seconds": "REAL",
@@ -135,7 +135,7 @@ CHUNK_COLUMNS = {
 
 
 def chunk_rows_of(document: RunDocument) -> list[dict[str, Any]]:
-    """A row for each chunk of ``document``, with the names of ``CHUNK_COLUMNS``."""
+    """Return one row per chunk of ``document`` with the keys ``CHUNK_COLUMNS``."""
     rows = []
     for index, (plan, made) in enumerate(zip(document["plans"], document["chunks"], strict=True)):
         known: dict[str, Any] = {**plan, **made, "run_id": document["id"], "chunk": index}

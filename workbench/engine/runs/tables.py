@@ -1,7 +1,7 @@
-"""The tables of the index: what they hold of runs and chunks, how rows are written and read, and questions in SQL.
+"""Tables of the index: their columns, writing and reading rows, and SQL queries.
 
-``runs`` has a row for each folder, also for one that cannot be read: ``problem`` says why, and the other columns are
-NULL. Each setting, of synthesis and of loading, is a column too. ``chunks`` has a row for each chunk.
+``runs`` has one row per folder. If the folder cannot be read, ``problem`` says why and the other columns except id and
+stamp are NULL. Each setting, of synthesis and of loading, is a column too. ``chunks`` has one row per chunk.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from workbench.engine.runs.document import FORMAT_VERSION
 from workbench.engine.runs.summary import CHUNK_COLUMNS, RunSummary
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 
-REVISION = 1  # raise it when what is written into a column changes, though its name and type do not
-VALUE_MAX_BYTES = 64 * 2**20  # of one value that a question may make
+REVISION = 1  # raise it when the values of a column change but not its name and type
+VALUE_MAX_BYTES = 64 * 2**20  # of one value in the answer to a query
 QUERY_MAX_ROWS = 100_000
 QUERY_SECONDS = 10.0
-_STEPS = 20_000  # of SQLite between two looks at the clock: a few milliseconds
+_STEPS = 20_000  # SQLite instructions between two checks of the time: a few milliseconds
 
 _FIELDS = {f.name: str(f.type) for f in dataclasses.fields(RunSummary)}
 _OWNERS = {"settings": SynthesisSettings, "load": LoadSettings}  # column that holds them all to the class
@@ -44,13 +44,13 @@ _READABLE = ", ".join(f'"{name}"' for name in ("stamp", "problem", *_FIELDS))
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a folder in runs/.
+    """One folder in runs/, as the index knows it.
 
     Attributes:
-        stamp: of its files when they were read; equal stamps, equal files. "" is equal to none.
-        summary: None where it cannot be read.
+        stamp: of its files when they were read. Equal stamps mean equal files; "" equals none.
+        summary: None if the run cannot be read.
         problem: why it cannot be read, in one line, or "".
-        chunks: rows with ``CHUNK_COLUMNS``; empty in an entry that comes from the index.
+        chunks: rows with the keys ``CHUNK_COLUMNS``; empty in an entry read from the index.
     """
 
     stamp: str
@@ -80,7 +80,7 @@ def _schema() -> list[str]:
 
 
 def _version() -> int:
-    """Of the tables and of all that decides what is written into them; never 0, which an empty file has."""
+    """Return a number for the tables and all rules for their values; never 0, the number of an empty database."""
     rules = [
         [f.name, str(f.type), repr(f.default), repr(dict(f.metadata))]
         for owner in _OWNERS.values()
@@ -90,19 +90,19 @@ def _version() -> int:
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Make empty tables unless this version's are there. Raises sqlite3.Error."""
+    """Make empty tables unless those of this version exist. Raises sqlite3.Error."""
     version = _version()
     if connection.execute("PRAGMA user_version").fetchone()[0] == version:
         return
     with writing(connection):
-        if connection.execute("PRAGMA user_version").fetchone()[0] != version:  # else another process was first
+        if connection.execute("PRAGMA user_version").fetchone()[0] != version:  # otherwise another process made them
             for statement in _schema():
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {version}")
 
 
-class writing:  # in small letters: it is used like a function
-    """A transaction that writes: all of the block or nothing."""
+class writing:  # lower case, because it is used like a function
+    """A write transaction: all statements of the block take effect, or none."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -113,7 +113,7 @@ class writing:  # in small letters: it is used like a function
     def __exit__(self, kind: type[BaseException] | None, *ignored: object) -> None:
         if kind is None:
             self._connection.execute("COMMIT")
-        elif self._connection.in_transaction:  # SQLite may have rolled back itself, as where the disk is full
+        elif self._connection.in_transaction:  # SQLite may have rolled back itself, for example on a full disk
             self._connection.execute("ROLLBACK")
 
 
@@ -121,12 +121,12 @@ class writing:  # in small letters: it is used like a function
 
 
 def stamps(connection: sqlite3.Connection) -> dict[str, str]:
-    """Id to stamp of every row. Raises sqlite3.Error."""
+    """Return id to stamp of every row. Raises sqlite3.Error."""
     return dict(connection.execute("SELECT id, stamp FROM runs"))
 
 
 def read(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, Entry]:
-    """The rows of ``run_ids``, those that are there.
+    """Return the rows of those ``run_ids`` that are in the index.
 
     Raises:
         sqlite3.Error, ValueError, TypeError: the index is damaged.
@@ -173,7 +173,7 @@ def _values(run_id: str, entry: Entry) -> Iterator[Any]:
 
 
 def chunks_of(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """Id to the rows of its chunks, in order, for those of ``run_ids`` that are there. Raises sqlite3.Error."""
+    """Return id to the rows of its chunks in order, for those ``run_ids`` in the index. Raises sqlite3.Error."""
     found: dict[str, list[dict[str, Any]]] = {}
     sql = "SELECT * FROM chunks WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, chunk"
     for row in connection.execute(sql, [json.dumps(list(run_ids))]):
@@ -181,7 +181,7 @@ def chunks_of(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[st
     return found
 
 
-# Questions in SQL ----------------------------------------------------------------------------------------------------
+# SQL queries ---------------------------------------------------------------------------------------------------------
 
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 
@@ -189,10 +189,10 @@ _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION,
 def ask(
     connection: sqlite3.Connection, sql: str, seconds: float = QUERY_SECONDS
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Names of the columns and the rows that ``sql``, one SELECT, finds. ``connection`` can only read afterwards.
+    """Run ``sql``, one SELECT; return column names and rows. Makes ``connection`` read-only.
 
     Raises:
-        RunError: no SELECT, wrong SQL, more than ``seconds`` or ``QUERY_MAX_ROWS``.
+        RunError: ``sql`` is not a SELECT or invalid, or takes more than ``seconds`` or ``QUERY_MAX_ROWS``.
     """
     deadline = time.monotonic() + seconds
     connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
@@ -202,7 +202,7 @@ def ask(
         connection.execute("PRAGMA query_only = ON")
         connection.execute(
             "SELECT 1 FROM json_each('[]'), json_tree('[]')"
-        )  # else nobody would be allowed to set them up
+        )  # sets these functions up, which the authorizer below would forbid
         connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY)
         cursor = connection.execute(sql)
         rows = cursor.fetchmany(QUERY_MAX_ROWS + 1)
@@ -210,21 +210,21 @@ def ask(
         raise RunError("The answer does not fit into memory.", remedy="Ask for less.") from error
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-            raise RunError(f"The question takes more than {seconds:g} s.", remedy="Ask for less.") from error
+            raise RunError(f"The query takes more than {seconds:g} s.", remedy="Ask for less.") from error
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_AUTH:
             raise RunError(
                 "Only SELECT is allowed.", remedy="The index is made from the folders of the runs."
             ) from error
         raise RunError(
-            f"The question cannot be answered: {str(error).rstrip('.')}.", remedy="One SELECT over runs and chunks."
+            f"The query failed: {str(error).rstrip('.')}.", remedy="Use one SELECT over the tables runs and chunks."
         ) from error
     if cursor.description is None:
-        raise RunError("There is no question.", remedy="For instance: SELECT id, rtf FROM runs WHERE nfe_step = 7.")
+        raise RunError("The query is empty.", remedy="For example: SELECT id, rtf FROM runs WHERE nfe_step = 7.")
     if len(rows) > QUERY_MAX_ROWS:
         raise RunError(f"The answer has more than {QUERY_MAX_ROWS:,} rows.", remedy="Add LIMIT, or aggregate.")
     return [column[0] for column in cursor.description], rows
 
 
 def columns() -> dict[str, list[str]]:
-    """Names of the tables to those of their columns."""
+    """Return the columns of each table."""
     return {"runs": ["problem", *_FIELDS, *_KNOBS], "chunks": list(CHUNK_COLUMNS)}

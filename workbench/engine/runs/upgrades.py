@@ -1,4 +1,4 @@
-"""run.json of every format there was, brought to the present one: a run that was readable stays readable.
+"""Upgrade run.json from every older format to the current one, so that old runs stay readable.
 
 To change the format, raise ``FORMAT_VERSION`` and add one function at the end of ``_UPGRADES``.
 """
@@ -17,12 +17,12 @@ _REQUEST_FIELDS = {field.name for field in dataclasses.fields(SpeechRequest)}
 
 
 def plain(value: object) -> str:
-    """``value`` as a message may quote it: short, and nothing in it is markup."""
+    """Return ``value`` for a message: short and without markup."""
     return re.sub(r"[^\w.+-]", "?", str(value)[:40]) if isinstance(value, (str, int, float)) else type(value).__name__
 
 
 def _to_2(old: dict[str, Any]) -> dict[str, Any]:
-    """Format 1 had no request, and gave the time of the remade chunk for that of the whole run."""
+    """Upgrade format 1, which had no request and stored the remade chunk's time as that of the whole run."""
     remade, rows = old.get("remade_chunk"), old.get("chunks")
     new = dict(old)
     is_remade = type(remade) is int and isinstance(rows, list)
@@ -41,18 +41,18 @@ def _to_2(old: dict[str, Any]) -> dict[str, Any]:
     return new
 
 
-_UPGRADES = (_to_2,)  # from format 1 on, each to the next
+_UPGRADES = (_to_2,)  # the first upgrades format 1 to 2, the next 2 to 3, ...
 
 
 def upgraded(document: dict[str, Any]) -> dict[str, Any]:
-    """``document`` in the present format: what older programs did not write is filled in.
+    """Return ``document`` in the current format; fields that older programs did not write get defaults.
 
     Raises:
-        ValueError: it is of a newer format, or of none.
+        ValueError: the format is newer or unknown.
     """
     version = document.get("format_version")
     if type(version) is not int or version < 1:
-        raise ValueError(f"format_version is {plain(version)}, which is not known")
+        raise ValueError(f"format_version is {plain(version)}, which is unknown")
     if version > FORMAT_VERSION:
         raise ValueError(
             f"it was written by a newer version (format {plain(version)}; this one reads up to {FORMAT_VERSION})"
@@ -67,7 +67,7 @@ def upgraded(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def lifted(document: dict[str, Any]) -> dict[str, Any]:
-    """``document`` with what lists show taken from its request, and with unknown settings kept apart."""
+    """Return ``document`` with model, voice, text and settings copied from its request; unknown settings apart."""
     request = document.get("request")
     if not isinstance(request, dict):
         return document | {"unknown_settings": {}}

@@ -1,6 +1,7 @@
-"""A run in the formats of other tools: sound, CSV, Praat TextGrid, a trace for Perfetto, and all of it in a zip.
+"""Export a run for other tools: sound, CSV, Praat TextGrid, Perfetto trace, and a zip of all.
 
-To add one, write a module here with a function of a run under ``@export``; page, zip and command line offer it.
+To add an export, write a module here with a function of a run under ``@export``. Pages, zip and command line then
+offer it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Everything of a run in one zip: all other exports, each chunk, the mel, its reference, and how to repeat it."""
+"""Export everything of a run in one zip."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from workbench.engine.speech.results import REFERENCE_FILE, Run
 
 @export("zip", ".zip", "application/zip", "All, as zip", "All of these, each chunk, the mel, the reference, a README")
 def everything_zip(run: Run) -> bytes:
-    """All other exports, each chunk as WAV, the mel as NumPy array, run.json, the reference if the run has it.
+    """Return a zip of all other exports, each chunk as WAV, the mel as NumPy array, run.json and text.txt.
 
-    README.txt says what each file is, and how the run is repeated with the command line.
+    Adds the reference if the run has it. README.txt describes each file and gives the command that repeats the run.
     """
     files = {found.member: found.make(run) for found in every() if found.name != "zip"}
     about = {found.member: found.about for found in every()}

@@ -1,4 +1,4 @@
-"""README.txt of an exported run: what each file is, and the command that repeats the run."""
+"""README.txt of an exported run: a description of each file, and the command that repeats the run."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from workbench.engine.speech.results import Run
 
 _ABOUT = {
     "run.json": "Settings, timings and environment of the run",
-    "text.txt": "What was spoken",
+    "text.txt": "The text of the run",
     "mel.npy": "The mel of the run, float32 [frames, mel channels], natural logarithm",
-    "reference.wav": "The reference recording, as the model was given it",
-    "reference.txt": "What is said in it",
+    "reference.wav": "The reference recording as given to the model",
+    "reference.txt": "The words of the reference recording",
 }
 
 
 def command(run: Run, *, own_reference: bool) -> list[str]:
-    """The words of the command that speaks ``run`` again from the files of its zip.
+    """Return the words of the command that repeats ``run`` from the files of its zip.
 
     Args:
-        run: to be repeated.
-        own_reference: reference.wav lies beside it; else the voice is named.
+        run: to repeat.
+        own_reference: use reference.wav of the zip; otherwise name the voice.
     """
     words = ["python", "-m", "workbench", "synth", "--text-file=text.txt", f"--model={run.model}"]
     if own_reference:
@@ -41,9 +41,9 @@ def command(run: Run, *, own_reference: bool) -> list[str]:
 
 
 def _flag(field: dataclasses.Field[Any], value: Any) -> list[str]:
-    """One setting as a flag; one that is unset, as its default is, has none."""
+    """Return one setting as a flag; none for a setting that is unset by default."""
     name = field.name.replace("_", "-")
-    if value is None:  # unset sway sampling is the uniform grid, as 0 is; no other knob has a default and can be unset
+    if value is None:  # sway_sampling_coef is the only knob with a default that can be unset; unset equals 0
         return [] if field.default is None else [f"--{name}=0"]
     if isinstance(value, bool):
         return [f"--{name}" if value else f"--no-{name}"]
@@ -51,17 +51,17 @@ def _flag(field: dataclasses.Field[Any], value: Any) -> list[str]:
 
 
 def changed_chunks(run: Run) -> list[int]:
-    """Indices of the chunks that have another seed than the run gives them: they were made again."""
+    """Return the indices of chunks that were made again: their seed is not the run's seed + index."""
     return [c.chunk.index for c in run.chunks if c.seed != run.settings.seed + c.chunk.index]
 
 
 def readme(run: Run, files: Sequence[str], about: Mapping[str, str]) -> str:
-    """The text of README.txt.
+    """Return the text of README.txt.
 
     Args:
-        run: exported.
+        run: the exported run.
         files: names within the zip.
-        about: what the exports among them are.
+        about: description of each export by its name in the zip.
     """
     known = _ABOUT | dict(about)
     width = max(len(name) for name in files) + 2
@@ -74,16 +74,16 @@ def readme(run: Run, files: Sequence[str], about: Mapping[str, str]) -> str:
         *listed,
         f"{'chunks/':<{width}}Each chunk alone, before the cross-fade",
         "",
-        "To make it again, in this folder:",
+        "To repeat the run, in this folder:",
         "",
         "    " + shlex.join(command(run, own_reference=own)),
         "",
         "The same versions, device and number of threads (see run.json) give the same samples.",
     ]
     if not own:
-        lines.append(f"The reference recording is not in here: the voice {run.voice} must be at hand.")
+        lines.append(f"The reference recording is not included: the voice {run.voice} must be available.")
     changed = changed_chunks(run)
     if changed:
         names = ", ".join(f"{k + 1} (seed {run.chunks[k].seed})" for k in changed)
-        lines.append(f"Made again on their own, so the command gives other speech there: chunks {names}.")
+        lines.append(f"The command gives other speech for chunks that were made again alone: chunks {names}.")
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""In which formats a run can be taken along: each export states name, suffix, type and meaning once."""
+"""Registry of exports. Each states its name, suffix, media type and description once."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _EXPORTS: dict[str, Export] = {}
 
 @dataclass(frozen=True)
 class Export:
-    """A format in which a run can be taken along.
+    """An export format of a run.
 
     Attributes:
         name: for programs and the command line.
         suffix: of its files, with the dot.
         mime: media type.
-        label: of a button.
-        about: what it holds, in one line.
+        label: of its button.
+        about: its content in one line.
         member: its name within the zip.
-        function: a run to the file's bytes, or to its text.
+        function: takes a run; returns the bytes or the text of the file.
     """
 
     name: str
@@ -38,26 +38,26 @@ class Export:
     function: Callable[[Run], bytes | str]
 
     def make(self, run: Run) -> bytes:
-        """The file for ``run``; text is UTF-8.
+        """Return the file for ``run``; text is encoded as UTF-8.
 
         Raises:
-            OutputError: samples that are not finite.
+            OutputError: samples are not finite.
         """
         found = self.function(run)
         return found.encode("utf-8", "replace") if isinstance(found, str) else found
 
     def file_name(self, run: Run) -> str:
-        """A name for this file of ``run`` that is safe on every system."""
+        """Return a file name that is valid on every system."""
         return "f5tts-" + re.sub(r"[^0-9A-Za-z-]", "_", run.id) + self.suffix
 
 
 def export(
     name: str, suffix: str, mime: str, label: str, about: str, *, member: str = ""
 ) -> Callable[[Callable[[Run], bytes | str]], Callable[[Run], bytes | str]]:
-    """Decorator: register a function of a run as an export; the arguments are the attributes of ``Export``.
+    """Return a decorator that registers a function as an export; the arguments are the attributes of ``Export``.
 
     Raises:
-        ValueError: the name, the suffix or the member of the zip is taken.
+        ValueError: another export has this name, suffix or member.
     """
 
     def register(function: Callable[[Run], bytes | str]) -> Callable[[Run], bytes | str]:
@@ -72,15 +72,15 @@ def export(
 
 
 def every() -> list[Export]:
-    """All exports, the zip that holds the others last."""
+    """Return all exports; the zip is the last."""
     return sorted(_EXPORTS.values(), key=lambda found: found.name == "zip")
 
 
 def get(name: str) -> Export:
-    """The export ``name``.
+    """Return the export ``name``.
 
     Raises:
-        RunError: there is none of this name; the remedy lists those that exist.
+        RunError: there is no such export; the remedy lists all names.
     """
     if name not in _EXPORTS:
         known = ", ".join(found.name for found in every())

@@ -1,4 +1,4 @@
-"""The chunks as a TextGrid for Praat."""
+"""Export the chunks as a TextGrid for Praat."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from workbench.engine.speech.results import Run
 
 
 def chunk_intervals(run: Run) -> list[tuple[float, float, str]]:
-    """(from, to, text) of each chunk in seconds, without gaps: a border is in the middle of its cross-fade.
+    """Return (start, end, text) of each chunk and pause, in seconds and without gaps.
 
-    A pause is an interval without text.
+    The border of two chunks is in the middle of their cross-fade. A pause has no text.
     """
     rate, total = run.sample_rate, len(run.wave)
     intervals, end = [], 0.0
@@ -28,7 +28,7 @@ def chunk_intervals(run: Run) -> list[tuple[float, float, str]]:
     "textgrid", ".TextGrid", "text/plain", "TextGrid", "The chunks as intervals, for Praat", member="chunks.TextGrid"
 )
 def text_grid(run: Run) -> str:
-    """The chunks as a TextGrid in Praat's long text format, one interval tier. Opens beside the WAV in Praat."""
+    """Return the chunks as one interval tier in Praat's long text format. Praat opens it together with the WAV."""
     intervals = chunk_intervals(run)
     end = f"{run.audio_seconds:.6f}"
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {end}"]
@@ -36,7 +36,7 @@ def text_grid(run: Run) -> str:
     lines += ['        name = "chunks"', "        xmin = 0", f"        xmax = {end}"]
     lines += [f"        intervals: size = {len(intervals)}"]
     for i, (low, high, text) in enumerate(intervals, 1):
-        shown = " ".join(text.split()).replace('"', '""')  # Praat doubles a quote inside of a string
+        shown = " ".join(text.split()).replace('"', '""')  # Praat doubles quotes inside a string
         lines += [f"        intervals [{i}]:", f"            xmin = {low:.6f}", f"            xmax = {high:.6f}"]
         lines += [f'            text = "{shown}"']
     return "\n".join(lines) + "\n"

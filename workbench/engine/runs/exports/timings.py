@@ -1,4 +1,4 @@
-"""One row per chunk: what was planned, what it took, and what can be measured in it."""
+"""Export one row per chunk: plan, times and measures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FACTS = (
 @export("csv", ".csv", "text/csv", "CSV", "One row per chunk: sizes, seconds of each stage, level and pitch",
         member="timings.csv")  # fmt: skip
 def timings_csv(run: Run) -> str:
-    """One row per chunk: its facts, then every measure of a chunk and of a sound that needs no package, its text."""
+    """Return a CSV with one row per chunk: facts, every measure of a chunk or sound without extra package, text."""
     measured = [m.name for m in measures.every(measures.CHUNK, measures.SOUND) if not m.needs]
     sheet = io.StringIO()
     writer = csv.DictWriter(sheet, [*_FACTS, *measured, "text"], lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Stages and use of the machine as a trace for Chrome and Perfetto."""
+"""Export stages and use of the machine as a trace for Chrome and Perfetto."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ MICROSECONDS = 1e6
     "trace", ".trace.json", "application/json", "Trace", "For chrome://tracing and ui.perfetto.dev", member="trace.json"
 )
 def trace_json(run: Run) -> str:
-    """Spans and utilisation in the Trace Event format of Chrome and Perfetto: open it at ui.perfetto.dev.
+    """Return spans and utilisation in the Trace Event format of Chrome. Open it at ui.perfetto.dev.
 
-    One track per chunk, one for what belongs to none, one for loading; times in microseconds, loading before 0 is
-    shifted so that the trace begins at 0.
+    The trace has one track per chunk, one for the spans of the whole run and one for loading. Times are in
+    microseconds from the start of loading.
     """
     zero = min([span.start_seconds for span in run.spans], default=0.0)
     events: list[dict[str, Any]] = [_named("process_name", 0, f"{run.model}: {run.id}")]
