@@ -107,6 +107,6 @@ def test_deleting_takes_two_clicks(server: Any, new_page: Any, library: dict[str
     expect(page.get_by_test_id("stDialog")).to_contain_text(run_id, timeout=PATIENCE)
     assert store.load_run(run_id)
     page.get_by_test_id("stDialog").get_by_role("button", name="Delete", exact=False).last.click()
-    expect(page.get_by_text("are free again")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("this freed")).to_be_visible(timeout=PATIENCE)
     assert run_id not in [run.id for run in store.list_runs()]
     expect(page.get_by_test_id("stException")).to_have_count(0)

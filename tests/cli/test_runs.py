@@ -131,7 +131,7 @@ def test_an_export_is_the_run_and_never_overwrites_unasked(call, run, tmp_path):
         (("export", many_runs.run_id(1), "--out", "no/such/folder.wav"), "Cannot write"),
         (("sql", "DELETE FROM runs"), "Only SELECT is allowed"),
         (("sql", "SELECT x FROM runs"), "no such column: x"),
-        (("sql", "SELECT \udcff"), "cannot be answered"),
+        (("sql", "SELECT \udcff"), "query failed"),
         (("sql", "SELECT 1", "--json", "--csv"), "exclude each other"),
         (("sql", "SELECT 1", "--time-limit", "nan"), "time-limit"),
         (("ls", "--limit", "-1"), "limit"),

@@ -81,7 +81,7 @@ def test_a_run_is_spoken_again_from_its_folder(call, tmp_path, speech):
     assert code == 1 and not found["same"] and found["unknown_settings"] == ["warmth"]
     assert [d["what"] for d in found["differs"]] == ["torch"]
     code, out, _ = call("runs", "rerun", run_id)
-    assert code == 1 and "another wave" in out and "torch" in out and "warmth" in out
+    assert code == 1 and "a different wave" in out and "torch" in out and "warmth" in out
 
 
 def test_the_same_seed_gives_the_same_file_and_another_does_not(call, tmp_path):

@@ -1,4 +1,4 @@
-"""The command line. ``main`` is the entry point; each module holds the commands of one subject."""
+"""The command line. ``main`` is the entry point; each module holds related commands."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from workbench.cli import streams
 from workbench.engine.errors import Cancelled, WorkbenchError
 from workbench.engine.visible import shorten, visible
 
-LINE_CHARACTERS = 2000  # of a message; what it quotes may be longer
-CLOSED_PIPE, INTERRUPTED = 141, 130  # 128 and the number of the signal, as a shell says it
+LINE_CHARACTERS = 2000  # longest message; a quoted path or text may be longer
+CLOSED_PIPE, INTERRUPTED = 141, 130  # 128 + number of the signal, as in shells
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line. Mistakes of the user end in one line on standard error and exit code 2."""
-    # a library that would print progress or ask the Hub for news has no business in a run
+    """Run the command line. A ``WorkbenchError`` prints one line on standard error and exits with code 2."""
+    # libraries must not send telemetry or look for updates
     for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_UPDATE_CHECK", "DO_NOT_TRACK"):
         os.environ.setdefault(name, "1")
     with streams.guarded():
@@ -23,13 +23,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _exit_code(arguments: list[str] | None) -> int:
-    """Run the command and say in one line what went wrong. Bugs keep their traceback."""
+    """Run the command and return the exit code; report an error in one line. Bugs keep their traceback."""
     try:
         from workbench.cli.app import app
 
         code = app(args=arguments, standalone_mode=False)
         sys.stdout.flush()
-        if code == INTERRUPTED:  # what Typer makes of Ctrl-C within a command
+        if code == INTERRUPTED:  # Typer returns this for Ctrl-C within a command
             raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except KeyboardInterrupt:
@@ -41,10 +41,10 @@ def _exit_code(arguments: list[str] | None) -> int:
     except WorkbenchError as error:
         return _say(f"Error: {error}", 2)
     except Exception as error:
-        # Typer's own kinds, for which it has no common public name, carry their message and exit code
+        # Typer's own errors have no common public class; they have this method
         if not hasattr(error, "format_message"):
             raise
-        if message := error.format_message():  # none where the help has been shown instead
+        if message := error.format_message():  # empty if the help was shown instead
             _say(f"Error: {message.rstrip('.')}.", 2)
         return 2
 

@@ -1,4 +1,4 @@
-"""The Typer app: ``synth`` and ``plan`` here, the rest from its neighbours."""
+"""The Typer app, with the commands ``synth`` and ``plan``. Other modules hold the other commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench.cli import output, show
-from workbench.cli.options import takes
+from workbench.cli.options import settings_flags
 from workbench.cli.reading import read_text
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import VoiceError, WorkbenchError
@@ -31,7 +31,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    # upstream's flags are written with underscores; both are understood
+    # accept underscores too, as in upstream's flags
     context_settings={
         "help_option_names": ["-h", "--help"],
         "token_normalize_func": lambda name: name.replace("_", "-"),
@@ -39,21 +39,20 @@ app = typer.Typer(
     help="F5-TTS research workbench: speech, spectrograms and the time of every stage, offline.",
 )
 
-TextArgument = Annotated[str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads standard input.")]
+TextArgument = Annotated[str | None, typer.Argument(metavar="[TEXT]", help="Text to speak; - reads standard input.")]
 TextFile = Annotated[Path | None, typer.Option("--text-file", help="Read the text from a UTF-8 file.")]
 ModelName = Annotated[str, typer.Option("--model", "-m", help="Model of the catalogue, see `workbench models`.")]
 VoiceName = Annotated[str | None, typer.Option("--voice", "-v", help="Bundled voice, see `workbench voices`.")]
-RefAudio = Annotated[
-    Path | None, typer.Option("--ref-audio", help="A recording to imitate (WAV, FLAC, OGG, MP3, m4a).")
-]
-RefText = Annotated[str | None, typer.Option("--ref-text", help="What is said in --ref-audio.")]
-ShortenPauses = Annotated[
-    bool, typer.Option("--shorten-pauses", help="Leave a short pause of each silence of over 1 s in --ref-audio.")
-]
+RefAudio = Annotated[Path | None, typer.Option("--ref-audio", help="Reference recording (WAV, FLAC, OGG, MP3, m4a).")]
+RefText = Annotated[str | None, typer.Option("--ref-text", help="The words of --ref-audio.")]
+ShortenPauses = Annotated[bool, typer.Option("--shorten-pauses", help="Shorten each silence over 1 s in --ref-audio.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the log on standard error.")]
 Clean = Annotated[
-    bool, typer.Option("--clean", help="Leave out what `plan` offers: Markdown marks, emoji, tags; plainer letters.")
+    bool,
+    typer.Option(
+        "--clean", help="Make the changes that `plan` offers: remove Markdown marks, emoji and tags; replace letters."
+    ),
 ]
 Folder = Annotated[Path | None, typer.Option("--folder", help="Look for the model's files here first.")]
 
@@ -61,7 +60,11 @@ Folder = Annotated[Path | None, typer.Option("--folder", help="Look for the mode
 def choose_voice(
     name: str | None, ref_audio: Path | None, ref_text: str | None, model: str, shorten_pauses: bool = False
 ) -> Voice:
-    """The voice of the command line: a bundled one, or a recording with its text."""
+    """Return the voice of the options: a bundled one, or one made from a recording and its words.
+
+    Raises:
+        VoiceError: the options exclude each other, or the voice is unknown or unusable.
+    """
     mel = get_model(model).mel
     if ref_audio is None:
         if ref_text is not None:
@@ -73,7 +76,7 @@ def choose_voice(
 
 
 @app.command("synth")
-@takes(settings=SynthesisSettings, load=LoadSettings)
+@settings_flags(settings=SynthesisSettings, load=LoadSettings)
 def synth(
     *,
     words: TextArgument = None,
@@ -88,21 +91,24 @@ def synth(
         Path | None, typer.Option("--out", "-o", help="WAV, FLAC or OGG. Default: speech.wav, speech-2.wav, ...")
     ] = None,
     random_weights: Annotated[
-        bool, typer.Option("--random-weights", help="Noise, to measure the model's speed.")
+        bool,
+        typer.Option(
+            "--random-weights", help="Use random weights, to measure the speed of a model. The result is noise."
+        ),
     ] = False,
     clean: Clean = False,
-    save: Annotated[bool, typer.Option("--save/--no-save", help="Keep the run in runs/, as the pages do.")] = True,
+    save: Annotated[bool, typer.Option("--save/--no-save", help="Save the run in runs/, as the pages do.")] = True,
     as_json: Json = False,
     verbose: Verbose = False,
     settings: SynthesisSettings,
     load: LoadSettings,
 ) -> None:
-    """Speak a text into a sound file, keep the run, and show where the time went."""
+    """Speak a text into a sound file, save the run, and show the time of each stage."""
     output.log_to_stderr(verbose)
     wanted = read_text(words, text_file)
     text.check_text(wanted)
     path = audio.check_output(out or "speech.wav")
-    before = outputs.stamp(path) if out else None  # a name that was given may be overwritten
+    before = outputs.stamp(path) if out else None  # only a file named by --out may be overwritten
     speaker = choose_voice(voice, ref_audio, ref_text, model, shorten_pauses)
     _warn(speaker.warnings, f"voice {speaker.name}")
     prepared = _prepared(model, wanted, speaker, settings, folder)
@@ -119,13 +125,13 @@ def synth(
     pool.remember(speaker)
     place = str(folder.absolute()) if folder else ""
     request = SpeechRequest(wanted, speaker.ref, settings, model, place, random_weights, load)
-    pool.engine_for(request)  # before the bar
+    pool.engine_for(request)  # load before the progress bar starts
     with output.step_bar(not as_json) as on_step:
         run = pool.speak(request, on_step=on_step)
     kept = _saved(run) if save else None
     written = audio.save_audio(path, run.wave, run.sample_rate, before)
     if out and written != path:
-        _warn((f"something else was written there in the meantime; this speech is in {written}",), str(path))
+        _warn((f"another program wrote this file meanwhile; this speech is in {written}",), str(path))
     document = run.as_dict() | {"out": str(written), "saved": str(kept or "")}
     if as_json:
         output.print_json(document)
@@ -134,7 +140,7 @@ def synth(
 
 
 def _saved(run: Run) -> Path | None:
-    """Folder of the saved run; None if it cannot be saved, which costs no speech: it is in the sound file."""
+    """Save ``run`` and return its folder; warn and return None if that fails. The sound file is written anyway."""
     try:
         return save_run(run)
     except WorkbenchError as error:
@@ -143,7 +149,7 @@ def _saved(run: Run) -> Path | None:
 
 
 @app.command("plan")
-@takes(settings=SynthesisSettings)
+@settings_flags(settings=SynthesisSettings)
 def plan(
     *,
     words: TextArgument = None,
@@ -196,7 +202,7 @@ def _window(model: str) -> int:
 def _prepared(
     model: str, words: str, speaker: Voice, settings: SynthesisSettings, folder: Path | None = None
 ) -> Prepared:
-    """``words`` prepared for ``model``, by its vocabulary where that is on this machine."""
+    """Prepare ``words`` for ``model``, with its vocabulary if that is on this machine."""
     from workbench.engine import cache
 
     spec = get_model(model)
@@ -208,11 +214,11 @@ def _prepared(
 
 
 def _remarks(prepared: Prepared) -> tuple[str, ...]:
-    """A line for what was changed, one for what is offered."""
+    """Return one line with the changes made and one with the changes offered."""
     changed, offered = summary(prepared.changes), summary(prepared.offers)
     return tuple(
         line
-        for line in (f"changed: {changed}" if changed else "", f"--clean would make: {offered}" if offered else "")
+        for line in (f"changed: {changed}" if changed else "", f"offered by --clean: {offered}" if offered else "")
         if line
     )
 

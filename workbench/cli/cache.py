@@ -1,4 +1,4 @@
-"""``workbench cache``: what is on disk, is it whole; bring, take in, remove."""
+"""``workbench cache``: list, verify, download, import and remove models."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ cache_app.command("random")(random_model)
 
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="Model of the catalogue, see `workbench models`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @cache_app.command("ls")
 def ls(
-    everything: Annotated[bool, typer.Option("--all", help="Also models of which nothing is here.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List also models without files on disk.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List what is on disk: model, state, size, revision, licence."""
+    """List the models on disk: state, size, place, revision, licence."""
     stocks = [s for s in cache.inventory() if everything or as_json or s.state != "absent"]
     if as_json:
         print_json({"root": str(cache_root()), "models": [
@@ -56,7 +56,7 @@ def verify(model: Name, as_json: Json = False) -> None:
             {"name": f.name, "path": str(f.path), "status": f.status, "expected": f.expected, "found": f.found}
             for f in found.files]})  # fmt: skip
     else:
-        console().print(table(f"{found.model}: {'whole' if found.ok else 'NOT whole'}", ("file", "state"),
+        console().print(table(f"{found.model}: {'complete' if found.ok else 'NOT complete'}", ("file", "state"),
                               [[f.name, f.status] for f in found.files]))  # fmt: skip
     if not found.ok:
         raise typer.Exit(1)
@@ -71,7 +71,7 @@ def fetch(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Download a model and pin it: the one command that uses the network. Says how much first; asks on a terminal."""
+    """Download a model and pin its revision. The only command that uses the network. Shows the size, then asks."""
     plan = cache.plan_fetch(model, update=update)
     say(plan.describe(), stderr=True)
     if plan.download_bytes and not yes and sys.stdin.isatty():
@@ -87,7 +87,7 @@ def fetch(
 
 @contextmanager
 def _bytes_bar(total: int, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    """A bar over bytes on standard error, where somebody sees it."""
+    """Show a progress bar over bytes if standard error is a terminal."""
     if quiet or not sys.stderr.isatty() or not total:
         yield None
         return
@@ -105,8 +105,8 @@ def _bytes_bar(total: int, quiet: bool) -> Iterator[Callable[[str, int, int], No
 
 @cache_app.command("import")
 def import_(
-    path: Annotated[Path, typer.Argument(help="Folder, archive or weights file, in any layout that people have.")],
-    name: Annotated[str | None, typer.Option("--name", help="Name in the catalogue. Default: by the layout.")] = None,
+    path: Annotated[Path, typer.Argument(help="Folder, archive or weights file, in any common layout.")],
+    name: Annotated[str | None, typer.Option("--name", help="Name in the catalogue. Default: from the path.")] = None,
     config: Annotated[
         str | None, typer.Option("--config", help="Architecture: a catalogue name or a YAML file.")
     ] = None,
@@ -115,13 +115,13 @@ def import_(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Copy a model you have into the cache: checked, hashed, listed in the catalogue."""
+    """Copy a model into the cache: check it, hash it, list it in the catalogue."""
     report = cache.import_model(path, name=name, config=config, vocoder=vocoder)
     if as_json:
         print_json({"model": report.spec.name, "notes": list(report.notes), "bytes": report.bytes,
                     "seconds": report.seconds})  # fmt: skip
         return
-    say(f"{report.spec.name}: {human_bytes(report.bytes)} taken in.")
+    say(f"{report.spec.name}: imported, {human_bytes(report.bytes)}.")
     for note in report.notes:
         say(f"  {note}")
 
@@ -129,12 +129,12 @@ def import_(
 @cache_app.command("rm")
 def rm(
     model: Name,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also the demo voice, which is part of the project.")] = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Remove a model from the cache: shows exactly what would go, then asks."""
+    """Remove a model from the cache. Shows the files, then asks."""
     plan = cache.plan_delete(model, force=force)
     for path in plan.paths:
         say(str(path), stderr=as_json)

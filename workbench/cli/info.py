@@ -1,4 +1,4 @@
-"""``voices``, ``models``, ``doctor`` and ``bench``: what there is, and how fast it is."""
+"""``voices``, ``models``, ``doctor`` and ``bench``."""
 
 from __future__ import annotations
 
@@ -56,12 +56,10 @@ def models(as_json: Json = False) -> None:
 
 
 def doctor(
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out the run that proves the network is not used.")
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Skip the run that measures network use.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what is installed, which device and why, what is cached, and whether a run would touch the network."""
+    """Check packages, device, memory, cached models, and whether a run uses the network."""
     from workbench.engine.checks.doctor import examine
 
     checks = examine(run=not quick)
@@ -89,17 +87,17 @@ def bench_engine(
     against: Annotated[str, typer.Option("--against", help="What to compare with: upstream.")] = "upstream",
     model: Annotated[str, typer.Option("--model", "-m", help="Model of the catalogue.")] = "demo-voice",
     random_weights: Annotated[
-        bool, typer.Option("--random-weights", help="Its architecture, with random values.")
+        bool, typer.Option("--random-weights", help="Use the model's architecture with random weights.")
     ] = False,
     chunks: Annotated[
-        int, typer.Option("--chunks", min=1, max=1000, help="Sentences of about 80 bytes, one a chunk.")
+        int, typer.Option("--chunks", min=1, max=1000, help="Number of sentences of about 80 bytes, one per chunk.")
     ] = 5,
     nfe_step: Annotated[int, typer.Option("--nfe-step", help="ODE steps of both.")] = 7,
     rounds: Annotated[int, typer.Option("--rounds", min=1, max=1000, help="Pairs of timings after the warm-up.")] = 3,
     as_json: Json = False,
     load: BenchLoadSettings,
 ) -> None:
-    """Upstream's own infer_batch_process and our engine: same weights, text and settings, in turn in one process."""
+    """Compare the engine with upstream's infer_batch_process: same weights, text and settings, in turn, one process."""
     log_to_stderr(False)
     if against != "upstream":
         raise SettingsError(f"Cannot compare with {quoted(against)}.", remedy="Use --against upstream.")
@@ -123,7 +121,7 @@ def random_model(
     hub: Annotated[Path | None, typer.Option("--hub", help="Hugging Face cache folder. Default: cache/hub.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a released model's architecture with random weights into a Hub cache, to measure loading at full size."""
+    """Write a model with random weights and a released architecture into a Hub cache, to measure loading."""
     from workbench.engine.cache.paths import hub_root
     from workbench.engine.model.random_weights import add_random_model
 

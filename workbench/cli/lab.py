@@ -1,4 +1,4 @@
-"""``workbench lab``: the lessons that are measured, not told."""
+"""``workbench lab``: measured lessons."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from workbench.lab import measuring
 from workbench.lab.strategies import BUG, OURS, STRATEGIES
 from workbench.lab.text_169 import TEXT_169, TEXT_169_CHUNK_BYTES
 
-lab_app = typer.Typer(no_args_is_help=True, help="How to load a model, and how not to: measured.")
+lab_app = typer.Typer(no_args_is_help=True, help="Measure good and bad ways to load and share a model.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Strategies = Annotated[
@@ -41,24 +41,24 @@ def loading(
     network: Networks = None,
     text_169: Annotated[bool, typer.Option("--text-169", help="The text of 169 characters (the default).")] = False,
     text: Annotated[str | None, typer.Option("--text", help="Another text.")] = None,
-    model: Annotated[str, typer.Option("--model", "-m", help="Model of the catalogue; random weights stand in for a "
-                                       "released one that is not here.")] = "demo-voice",
-    timeout: Annotated[int, typer.Option("--timeout", help="Time-out of the Hub's client in whole seconds; "
-                                         "10 is its own default.")] = measuring.DEFAULT_TIMEOUT_SECONDS,
-    runs: Annotated[int, typer.Option("--runs", help="Speak the text so often in each process.")] = 1,
+    model: Annotated[str, typer.Option("--model", "-m", help="Model of the catalogue. A released model that is not on "
+                                       "disk gets random weights.")] = "demo-voice",
+    timeout: Annotated[int, typer.Option("--timeout", help="Time-out of the Hub's client in whole seconds. "
+                                         "Its default is 10.")] = measuring.DEFAULT_TIMEOUT_SECONDS,
+    runs: Annotated[int, typer.Option("--runs", help="Number of runs in each process.")] = 1,
     nfe_step: Annotated[int, typer.Option("--nfe-step", help="Steps of the ODE solver.")] = measuring.LabPlan.nfe_step,
     max_chunk_bytes: Annotated[
         int, typer.Option("--max-chunk-bytes", help="Longest chunk of text in bytes.")
     ] = TEXT_169_CHUNK_BYTES,
-    limit: Annotated[float, typer.Option("--limit", help="Stop a cell that takes more seconds.")] = 900.0,
-    log: Annotated[bool, typer.Option("--log", help="Print each process's own log on standard error.")] = False,
+    limit: Annotated[float, typer.Option("--limit", help="Stop a cell after this many seconds.")] = 900.0,
+    log: Annotated[bool, typer.Option("--log", help="Print the log of each process on standard error.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="The same, as JSON lines.")] = False,
     as_json: Json = False,
     load: LoadSettings,
 ) -> None:  # fmt: skip
-    """Measure ways to load the models, with the Hub answering, dead, or silent; each in a fresh process.
+    """Measure ways to load the models against states of the network, each in a new process.
 
-    The Hub is a server on this machine, its client the real one. Nothing leaves the machine.
+    The Hub is a server on this machine; its client is the real one. Nothing leaves the machine.
     """
     if text is not None and text_169:
         raise SettingsError("--text and --text-169 exclude each other.", remedy="Give one of them.")
@@ -88,7 +88,7 @@ def _chosen(given: list[str] | None, known: dict[str, Any], default: tuple[str, 
 
 @contextmanager
 def _progress(plan: measuring.LabPlan, *, quiet: bool) -> Iterator[Callable[[dict[str, Any]], None] | None]:
-    """What the lab is doing, on standard error, where somebody sees it."""
+    """Show what the lab is doing if standard error is a terminal."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -125,14 +125,14 @@ def _show(document: dict[str, Any]) -> None:
         if ratio is not None:
             runs = document["run_ratios"][network]
             say(f"{network}: the bug takes {ratio:.2f} times as long as loading once from the cache, and "
-                            f"{runs:.2f} times from the button to the sound, imports left out.")  # fmt: skip
+                f"{runs:.2f} times as long from the request to the sound, without imports.")  # fmt: skip
     source = document["source"]
     say(f"The source ({source['url']}, {source['gpu']}): {source['words']}, a ratio of {source['ratio']}.")
 
 
 @lab_app.command("threads")
 def threads(as_json: Json = False) -> None:
-    """Two threads over one cached text, as in upstream 1.1.18: what goes wrong, and why one lock is enough."""
+    """Run two threads over one cached text, as upstream 1.1.18 did, and again with one mutex."""
     from workbench.lab.two_threads import lesson
 
     cases = lesson()

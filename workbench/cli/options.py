@@ -1,4 +1,4 @@
-"""Flags made from the settings dataclasses: name, type, range and help are stated there and nowhere else."""
+"""Make flags from the settings dataclasses, which state name, type, range and help."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TYPES = {"int": int, "float": float, "bool": bool, "str": str}
 
 
 def _reader(kind: type) -> Callable[[str], Any]:
-    """Reads a number of type ``kind``; what is none stays text, about which the settings say field and range."""
+    """Return a parser for numbers of type ``kind``. Other text is passed on; the settings then report it."""
 
     def read(given: str) -> Any:
         try:
@@ -28,7 +28,7 @@ def _reader(kind: type) -> Callable[[str], Any]:
 
 
 def _option(field: dataclasses.Field[Any]) -> inspect.Parameter:
-    """One optional flag. Its default is "not given", so that 0 and false are values like others."""
+    """Return one optional flag. Its default is None for "not given", so that 0 and false are ordinary values."""
     meta = field.metadata
     shown = "unset" if field.default is None else field.default
     span = f" [{number(meta['low'])} to {number(meta['high'])}]" if meta["low"] is not None else ""
@@ -43,11 +43,11 @@ def _option(field: dataclasses.Field[Any]) -> inspect.Parameter:
     )
 
 
-def takes(**groups: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorator: give a command every flag of the dataclasses in ``groups``, and an instance of each under its name.
+def settings_flags(**groups: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds the flags of the dataclasses in ``groups`` to a command.
 
-    ``@takes(settings=SynthesisSettings)`` adds ``--nfe-step`` and the others, and calls the command with
-    ``settings=SynthesisSettings(...)``. Raises SettingsError for values out of range.
+    ``@settings_flags(settings=SynthesisSettings)`` adds ``--nfe-step`` and the others, and calls the command with
+    ``settings=SynthesisSettings(...)``. The command then raises SettingsError for values out of range.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,7 +64,7 @@ def takes(**groups: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         added = [_option(field) for group in groups.values() for field in dataclasses.fields(group)]
         wrapper.__signature__ = own.replace(parameters=kept + added)  # type: ignore[attr-defined]
         wrapper.__annotations__ = {p.name: p.annotation for p in kept + added}
-        del wrapper.__wrapped__  # typer would read the inner signature through it
+        del wrapper.__wrapped__  # otherwise Typer reads the inner signature
         return wrapper
 
     return decorate

@@ -1,7 +1,7 @@
-"""How the command line speaks: tables for people, one JSON document for programs, logs on standard error.
+"""Print tables for people, one JSON document for programs, and progress on standard error.
 
-Everything printed for people passes ``say`` or ``table``. What comes from outside is text there: never markup, never
-an escape sequence.
+Text for people is printed with ``say`` or ``table``. They print names and texts from users literally, without markup
+and escape sequences.
 """
 
 from __future__ import annotations
@@ -26,38 +26,38 @@ from workbench.engine.errors import WorkbenchError
 from workbench.engine.timing import Progress as Step
 from workbench.engine.visible import visible, visible_json
 
-PIPED_COLUMNS = 140  # where no terminal says how wide it is
-WORD_COLUMNS = 12  # a table whose columns cannot be as wide as their words, or this, is shown row by row
+PIPED_COLUMNS = 140  # width without a terminal
+WORD_COLUMNS = 12  # a table is drawn if each column fits its longest word or this width
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Standard output, or error: wide enough for a table also where it is not a terminal."""
+    """Return standard output or error; ``PIPED_COLUMNS`` wide if it is not a terminal."""
     width = shutil.get_terminal_size().columns if _has_width(stderr) else PIPED_COLUMNS
     return Console(width=max(width, 1), highlight=False, markup=False, emoji=False, stderr=stderr)
 
 
 def _has_width(stderr: bool) -> bool:
-    """Whether somebody says how wide the lines may be: a terminal, or ``COLUMNS``."""
+    """Whether the width is known: from a terminal or the variable ``COLUMNS``."""
     return (sys.stderr if stderr else sys.stdout).isatty() or os.environ.get("COLUMNS", "").isdecimal()
 
 
 def say(line: str, *, stderr: bool = False) -> None:
-    """Print ``line`` for people, wrapped where there is a width."""
+    """Print ``line`` for people, wrapped if the width is known."""
     console(stderr=stderr).print(_text(line), soft_wrap=not _has_width(stderr))
 
 
 def confirm(question: str) -> None:
-    """Ask on the terminal; exit code 1 unless the answer is yes. Raises WorkbenchError where nobody can answer."""
+    """Ask on the terminal; exit with code 1 unless the answer is yes. Raises WorkbenchError without a terminal."""
     if not sys.stdin.isatty():
-        raise WorkbenchError(f"{question} Nobody is there to answer.", remedy="Add --yes.")
+        raise WorkbenchError(f"{question} There is no terminal for an answer.", remedy="Add --yes.")
     if not typer.confirm(question, err=True):
         raise typer.Exit(1)
 
 
 def print_json(document: Any) -> None:
-    """Print ``document`` as one line of JSON; numbers JSON does not have become null.
+    """Print ``document`` as one line of JSON; numbers that are not finite become null.
 
-    It is UTF-8 where standard output is, else ASCII. Bytes that are not UTF-8 become escaped lone surrogates.
+    The line is UTF-8 if standard output is, else ASCII. Bytes that are not UTF-8 become escaped lone surrogates.
     """
     unicode = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
     line = json.dumps(_finite(document), ensure_ascii=not unicode, allow_nan=False)
@@ -74,10 +74,10 @@ def _finite(value: Any) -> Any:
     return value
 
 
-class table:  # in small letters: it is used like a function
-    """A table of ``rows``; columns in ``right`` are aligned to the right, those in ``whole`` never folded.
+class table:  # lower case, because it is used like a function
+    """A table of ``rows``. Columns in ``right`` are aligned to the right; columns in ``whole`` are never folded.
 
-    Where the terminal is too narrow for it, each row is shown as a paragraph with a line for each column.
+    If the terminal is too narrow, each row is a paragraph with one line per column.
     """
 
     def __init__(
@@ -132,13 +132,13 @@ def _cell(value: Any) -> Text:
 
 
 def log_to_stderr(verbose: bool) -> None:
-    """Show the workbench's own log, one line a record (JSON if ``WORKBENCH_LOG=json``), if asked for."""
+    """Show the log on standard error if ``verbose``: one line per record, JSON if ``WORKBENCH_LOG=json``."""
     logs.to_stderr(verbose=verbose)
 
 
 @contextmanager
 def step_bar(shown: bool) -> Iterator[Callable[[Step], None] | None]:
-    """A bar over the ODE steps of all chunks, on standard error; None where nobody would see it."""
+    """Show a progress bar over the ODE steps of all chunks; yield None if not ``shown`` or without a terminal."""
     if not (shown and sys.stderr.isatty()):
         yield None
         return

@@ -1,4 +1,4 @@
-"""Where a text comes from: the argument, a file or standard input."""
+"""Read the text to speak from the argument, a file or standard input."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from workbench.engine.errors import TextError, reason_of
 from workbench.engine.rules import TEXT_MAX_BYTES
 
-READ_MAX_BYTES = TEXT_MAX_BYTES  # of a file or of standard input; more is no text
+READ_MAX_BYTES = TEXT_MAX_BYTES  # of a file or standard input
 
 
 def read_text(argument: str | None, file: Path | None) -> str:
-    """The text of the command line: argument, file or standard input.
+    """Return the text from the argument, the file, or standard input if the argument is "-".
 
     Raises:
-        TextError: none or two of them, or a file that is not UTF-8 text, has no end, or cannot be read.
+        TextError: both or none are given, or the content is too long, not UTF-8, or cannot be read.
     """
     if (argument is None) == (file is None):
-        raise TextError("Give a text or --text-file, one of them.", remedy='For instance: workbench synth "Hello."')
+        raise TextError("Give either a text or --text-file.", remedy='For example: workbench synth "Hello."')
     if file is not None:
         return _decoded(_content(file), str(file))
     return _decoded(_standard_input(), "Standard input") if argument == "-" else argument or ""
@@ -30,13 +30,13 @@ def _standard_input() -> bytes:
     try:
         raw = getattr(sys.stdin, "buffer", sys.stdin)
         content = raw.read(READ_MAX_BYTES + 1)
-    except (OSError, ValueError, AttributeError) as error:  # None where it is closed
+    except (OSError, ValueError, AttributeError) as error:  # it is None if closed
         raise TextError("Standard input cannot be read.", remedy="Give the text, or --text-file.") from error
     return content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
 
 
 def _content(file: Path) -> bytes:
-    """The bytes of ``file``; pipes may be read too, but one into which nobody writes is not waited for."""
+    """Return the bytes of ``file``. Reads pipes too, but does not wait for a pipe without a writer."""
     try:
         handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (OSError, ValueError) as error:
@@ -53,7 +53,7 @@ def _content(file: Path) -> bytes:
 def _decoded(content: bytes, source: str) -> str:
     if len(content) > READ_MAX_BYTES:
         raise TextError(
-            f"{source} has more than {READ_MAX_BYTES:,} bytes.", remedy="Split it, for instance by chapters."
+            f"{source} has more than {READ_MAX_BYTES:,} bytes.", remedy="Split it, for example by chapters."
         )
     try:
         return content.decode("utf-8-sig")

@@ -1,4 +1,4 @@
-"""``workbench runs``: the runs that are kept: list, show, delete, export, and questions in SQL."""
+"""``workbench runs``: list, show, delete, export, rerun and query saved runs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from workbench.engine.files.writing import human_bytes
 from workbench.engine.runs import index, store, tables
 from workbench.engine.visible import visible
 
-runs_app = typer.Typer(no_args_is_help=True, help="Runs that are kept: list, show, delete, export, ask.")
+runs_app = typer.Typer(no_args_is_help=True, help="List, show, delete, export, rerun and query saved runs.")
 
-LISTED = 50  # rows of a table, unless another number is asked for
+LISTED = 50  # default number of rows in the table
 RunId = Annotated[str, typer.Argument(metavar="ID", help="Id of a run, see `workbench runs ls`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -29,7 +29,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 @runs_app.command("ls")
 def ls(
     search: Annotated[
-        str, typer.Option("--search", help="Only runs with these words: of text, note, nfe_step=7.")
+        str, typer.Option("--search", help="List only runs with these words of text, note, voice, or nfe_step=7.")
     ] = "",
     limit: Annotated[
         int | None, typer.Option("--limit", min=0, help=f"List this many at most. Default: {LISTED}, with --json all.")
@@ -66,7 +66,7 @@ def _document(run: store.RunSummary) -> dict[str, Any]:
 
 @runs_app.command("show")
 def show_(run_id: RunId, as_json: Json = False) -> None:
-    """Show a run: a row for each chunk, then the totals."""
+    """Show a run: one row per chunk, then the totals."""
     run = store.load_run(run_id, trajectories=False)
     summary = store.summarise(run_id)
     document = run.as_dict() | {"note": summary.note, "star": summary.star, "folder": str(store.run_folder(run_id))}
@@ -81,10 +81,10 @@ def show_(run_id: RunId, as_json: Json = False) -> None:
 @runs_app.command("rm")
 def rm(
     run_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of runs, also of damaged ones.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete runs for good, each whatever becomes of the others."""
+    """Delete runs permanently. A run that cannot be deleted does not stop the others."""
     chosen = list(dict.fromkeys(run_ids))
     n_bytes = sum(store.folder_bytes(store.run_folder(run_id)) for run_id in chosen)
     if not yes:
@@ -99,7 +99,7 @@ def rm(
     if as_json:
         print_json({"deleted": deleted, "freed_bytes": freed, "problems": problems})
     elif deleted:
-        say(f"Deleted {len(deleted)}, {human_bytes(freed)} are free again.")
+        say(f"Deleted {len(deleted)}; this freed {human_bytes(freed)}.")
     if problems:
         raise WorkbenchError(" ".join(problems))
 
@@ -111,14 +111,14 @@ def export(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File. Default: named after the run.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a run in the format of other tools."""
+    """Write a run to a file for other tools."""
     from workbench.engine.runs import exports
 
     wanted = exports.get(kind.lower())
     store.run_folder(run_id)
     path = out or Path(f"f5tts-{run_id}{wanted.suffix}")
     outputs.check_place(path)
-    before = outputs.stamp(path) if out else None  # a name that was given may be overwritten
+    before = outputs.stamp(path) if out else None  # only a file named by --out may be overwritten
     run = store.load_run(run_id, trajectories=False)
     written = outputs.save(path, wanted.make(run), before)
     if as_json:
@@ -132,11 +132,11 @@ def rerun(
     run_id: RunId,
     folder: Annotated[Path | None, typer.Option("--folder", help="Look for the model's files here first.")] = None,
     ref_audio: Annotated[
-        Path | None, typer.Option("--ref-audio", help="The voice's recording, for a run that does not hold it.")
+        Path | None, typer.Option("--ref-audio", help="Reference recording, for a run without its own.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Speak a run again from its folder alone. Exit code 0: the same wave; 1: another one, and what differs."""
+    """Speak a run again from its folder alone and compare. Exit code 0: same wave; 1: different wave."""
     output.log_to_stderr(False)
     from workbench.engine.jobs.rerun import rerun
 
@@ -153,17 +153,18 @@ def rerun(
 @runs_app.command("sql")
 def sql(
     question: Annotated[
-        str | None, typer.Argument(metavar="SELECT", help="One SELECT over runs and chunks. None: list their columns.")
+        str | None,
+        typer.Argument(metavar="SELECT", help="One SELECT over runs and chunks. Without it: list their columns."),
     ] = None,
     seconds: Annotated[
-        float, typer.Option("--time-limit", min=0.0, help="Give up after so many seconds.")
+        float, typer.Option("--time-limit", min=0.0, help="Stop after this many seconds.")
     ] = tables.QUERY_SECONDS,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
 ) -> None:
-    """Ask the index of all runs. It is only read; every setting is a column.
+    """Query the index of all runs, read-only. Every setting is a column.
 
-    For instance: workbench runs sql "SELECT nfe_step, count(*), avg(rtf) FROM runs GROUP BY nfe_step"
+    For example: workbench runs sql "SELECT nfe_step, count(*), avg(rtf) FROM runs GROUP BY nfe_step"
     """
     if as_json and as_csv:
         raise SettingsError("--json and --csv exclude each other.", remedy="Give one of them.")
@@ -179,7 +180,7 @@ def sql(
     elif as_csv:
         sheet = io.StringIO()
         csv.writer(sheet, lineterminator="\n").writerows([columns, *rows])
-        # a program is given the texts as they are; a terminal nothing that steers it
+        # programs get the texts unchanged; a terminal gets no control characters
         lines = sheet.getvalue().splitlines() if sys.stdout.isatty() else ()
         print("\n".join(map(visible, lines)) if lines else sheet.getvalue(), end="\n" if lines else "")
     else:

@@ -1,4 +1,4 @@
-"""``workbench app``: the pages in the browser, from any folder, with the app's own configuration."""
+"""``workbench app``: start the pages from any folder, with the app's own configuration."""
 
 from __future__ import annotations
 
@@ -21,35 +21,36 @@ _NAME = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 Port = Annotated[
     int | None,
-    typer.Option("--port", help="Port to listen on; 0 takes any free one. Default: the first free one from 8501 on."),
+    typer.Option("--port", help="Port to listen on; 0 takes any free port. Default: the first free port from 8501."),
 ]
 Host = Annotated[
-    str, typer.Option("--host", help="Address to listen on. The default is reached from this machine only.")
+    str, typer.Option("--host", help="Address to listen on. The default can be reached only from this machine.")
 ]
 AllowHost = Annotated[
     list[str] | None,
-    typer.Option("--allow-host", help="A name under which others reach the app, with --host. May be repeated."),
+    typer.Option("--allow-host", help="Host name that visitors type to reach the app, with --host. May be repeated."),
 ]
 
 
 def serve(port: Port = None, host: Host = LOOPBACK, allow_host: AllowHost = None) -> None:
-    """Start the pages and print their address. Ctrl-C ends them.
+    """Start the pages and print their address. Ctrl-C stops them.
 
-    Without --host, only this machine can reach them. There are no accounts: whoever reaches the app can use all of it.
+    Without --host, only this machine can reach them. There are no accounts: everyone who can reach the app can use all
+    of it.
     """
     flags = flags_of(port, host, allow_host or [])
     if not ipaddress.ip_address(_address(host)).is_loopback:
-        print(f"Warning: whoever reaches {host} can use the workbench and hear its runs: it has no accounts.",
+        print(f"Warning: there are no accounts: everyone who can reach {host} can use the workbench and hear its runs.",
               file=sys.stderr)  # fmt: skip
     sys.argv = ["streamlit", "run", str(APP), *flags]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
 
 
 def flags_of(port: int | None, host: str, names: list[str]) -> list[str]:
-    """Streamlit's flags for what was asked; all else stands in the app's own configuration.
+    """Return Streamlit's flags for port, address and host names; the app's configuration holds the rest.
 
     Raises:
-        ServerError: not an address of this machine, not a host name, or a port that cannot be had.
+        ServerError: ``host`` is no address, a name is no host name, or the port cannot be used.
     """
     address = _address(host)
     own = _names(address, names)
@@ -66,7 +67,7 @@ def flags_of(port: int | None, host: str, names: list[str]) -> list[str]:
 
 
 def _address(host: str) -> str:
-    """``host`` as an IP address: a name would be looked up, and may mean another interface tomorrow."""
+    """Return ``host`` as an IP address. Names are refused: they need a look-up, and their address may change."""
     if host == "localhost":
         return LOOPBACK
     try:
@@ -79,7 +80,7 @@ def _address(host: str) -> str:
 
 
 def _names(address: str, names: list[str]) -> list[str]:
-    """Under which names others reach ``address``, besides those of loopback."""
+    """Return the names under which visitors reach ``address``, besides those of loopback. Raises ServerError."""
     for name in names:
         if not _NAME.fullmatch(name.lower()):
             raise ServerError(
@@ -90,26 +91,26 @@ def _names(address: str, names: list[str]) -> list[str]:
     typed = [address] if ip.version == 4 and not ip.is_unspecified and address != LOOPBACK else []
     if not (names or typed or ip.is_loopback):
         raise ServerError(
-            f"Which name do visitors type to reach {address}?",
+            f"The name that visitors type to reach {address} is unknown.",
             remedy="Add --allow-host NAME, or listen on one IPv4 address: requests under other names are refused.",
         )
     return [*(name.lower() for name in names), *typed]
 
 
 def _try(address: str, port: int) -> None:
-    """Raise ServerError if ``port`` of ``address`` cannot be had; Streamlit would say less."""
+    """Raise ServerError if ``port`` of ``address`` cannot be used; Streamlit would report less."""
     if not 0 <= port <= 65_535:
-        raise ServerError(f"--port is {port}.", remedy="Ports go from 1 to 65535; 0 takes any free one.")
+        raise ServerError(f"--port is {port}.", remedy="Use 1 to 65535, or 0 for any free port.")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family) as probe:
-            if sys.platform != "win32":  # there it would let two servers have one port
+            if sys.platform != "win32":  # on Windows it would let two servers use one port
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((address, port))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ServerError(
-                f"Port {port} of {address} is taken.", remedy="Give another one with --port, or 0 for any free one."
+                f"Port {port} of {address} is taken.", remedy="Give another port with --port, or 0 for any free port."
             ) from error
         raise ServerError(
             f"Cannot listen on port {port} of {address} ({error.strerror}).",

@@ -1,4 +1,4 @@
-"""Documents as tables."""
+"""Print documents as tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workbench.engine.settings import LoadSettings
 
 
 def run(document: dict[str, Any]) -> None:
-    """A row for each chunk, then the totals."""
+    """Print one row per chunk, then the totals."""
     measured = measures.every(measures.CHUNK)
     columns = ("chunk", "text", "bytes", "planned s", "real s", *(f"{m.label} {m.unit}".strip() for m in measured))
     rows = [
@@ -51,7 +51,7 @@ def _measured(chunk: dict[str, Any], wanted: list[measures.Measure]) -> list[str
 
 
 def plan(document: dict[str, Any]) -> None:
-    """A row for each chunk that would be made."""
+    """Print one row per planned chunk."""
     columns = ("chunk", "text", "bytes", "predicted s", "warnings")
     rows: list[tuple[Any, ...]] = []
     for c in document["chunks"]:
@@ -72,25 +72,25 @@ def plan(document: dict[str, Any]) -> None:
 
 
 def rerun(document: dict[str, Any]) -> None:
-    """Whether a run that was spoken again is the same, and if not, what is different."""
+    """Print whether a run spoken again has the same wave, and what differs."""
     if document["same"]:
-        say(f"{document['id']}: the same wave, to the last bit ({len(document['chunks'])} chunks)")
+        say(f"{document['id']}: exactly the same wave ({len(document['chunks'])} chunks)")
     else:
         rows = [(c["index"], "yes" if c["same"] else "no", c["largest_difference"]) for c in document["chunks"]]
-        say(f"{document['id']}: another wave")
+        say(f"{document['id']}: a different wave")
         console().print(table("Chunks", ("chunk", "same", "largest difference"), rows, right=("chunk",)))
         say("")
         if document["differs"]:
             rows = [(d["what"], d["then"], d["now"]) for d in document["differs"]]
             console().print(table("What differs", ("", "then", "now"), rows))
         else:
-            say("Nothing that the run recorded differs.")
+            say("No recorded property of the run differs.")
         if document["unrecorded"]:
-            say(f"not recorded, or not known here: {', '.join(document['unrecorded'])}")
+            say(f"not recorded, or unknown now: {', '.join(document['unrecorded'])}")
     for name in document["unknown_settings"]:
         say(f"not applied: {name}, a setting of a newer version")
 
 
 def short(text: str, width: int = 40) -> str:
-    """The beginning of ``text``, with … where something was left out."""
+    """Return ``text``, cut to ``width`` characters with … at the end if it is longer."""
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,4 +1,4 @@
-"""Standard output and error that fail in words: never a traceback for a full disk, a closed pipe or an encoding."""
+"""Guard standard output and error: a full disk, a closed pipe or an encoding causes a message, never a traceback."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from workbench.engine.errors import OutputError, reason_of
 
 
 class Closed(OutputError):
-    """Nobody reads on, as after ``| head``: no mistake, and nothing to say."""
+    """The reader closed the pipe, as ``| head`` does. This is no mistake and needs no message."""
 
 
 class _Guarded:
-    """``stream`` whose failures to write are handed to ``failed``; everything else is the stream's own."""
+    """Wrap ``stream``: pass write errors to ``failed``; forward everything else to the stream."""
 
     def __init__(self, stream: TextIO, failed: Callable[[OSError], None]) -> None:
         self._stream, self._failed = stream, failed
@@ -28,7 +28,7 @@ class _Guarded:
         return iter(self._stream)
 
     def write(self, text: str) -> int:
-        """As the stream's."""
+        """Do as the stream does; pass errors to ``failed``."""
         try:
             return self._stream.write(text)
         except OSError as error:
@@ -36,12 +36,12 @@ class _Guarded:
             return len(text)
 
     def writelines(self, lines: Any) -> None:
-        """As the stream's."""
+        """Do as the stream does; pass errors to ``failed``."""
         for line in lines:
             self.write(line)
 
     def flush(self) -> None:
-        """As the stream's."""
+        """Do as the stream does; pass errors to ``failed``."""
         try:
             self._stream.flush()
         except OSError as error:
@@ -51,14 +51,14 @@ class _Guarded:
 def _tell(error: OSError) -> None:
     _forget(sys.__stdout__)
     if isinstance(error, BrokenPipeError):
-        raise Closed("Nobody reads the output.") from error
+        raise Closed("The reader closed the output.") from error
     raise OutputError(
-        f"Cannot write to standard output: {reason_of(error)}.", remedy="Send it somewhere else."
+        f"Cannot write to standard output: {reason_of(error)}.", remedy="Redirect it to another place."
     ) from error
 
 
 def _forget(stream: TextIO | None) -> None:
-    """Let what is still buffered go nowhere, or the interpreter would complain about it at its end."""
+    """Discard the buffered output; otherwise the interpreter reports it at exit."""
     with suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())  # type: ignore[union-attr]
@@ -67,9 +67,9 @@ def _forget(stream: TextIO | None) -> None:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Within it, ``sys.stdout`` raises OutputError where it cannot be written and ``sys.stderr`` is silent then.
+    """Guard both streams in the block: write errors of ``sys.stdout`` raise OutputError; ``sys.stderr`` ignores them.
 
-    Characters that their encoding lacks are written as escape sequences; a stream that is closed leads nowhere.
+    Characters that the encoding lacks are written as escape sequences. A closed stream discards its output.
     """
     before = sys.stdout, sys.stderr
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
