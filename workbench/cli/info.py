@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from workbench.cli.options import takes
+from workbench.cli.options import settings_flags
 from workbench.cli.output import console, log_to_stderr, print_json, say, table
 from workbench.engine.errors import SettingsError
 from workbench.engine.settings import BenchLoadSettings
@@ -81,7 +81,7 @@ def _bench() -> None:
 
 
 @bench_app.command("engine")
-@takes(load=BenchLoadSettings)
+@settings_flags(load=BenchLoadSettings)
 def bench_engine(
     *,
     against: Annotated[str, typer.Option("--against", help="What to compare with: upstream.")] = "upstream",

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from workbench.cli.options import takes
+from workbench.cli.options import settings_flags
 from workbench.cli.output import console, print_json, say, table
 from workbench.engine.errors import SettingsError
 from workbench.engine.settings import LoadSettings
@@ -34,7 +34,7 @@ Networks = Annotated[
 
 
 @lab_app.command("loading")
-@takes(load=LoadSettings)
+@settings_flags(load=LoadSettings)
 def loading(
     *,
     strategy: Strategies = None,
