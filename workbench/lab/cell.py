@@ -40,11 +40,9 @@ class Workload:
     """
 
     def __init__(self, order: dict[str, Any], probe: Probe) -> None:
-        import torch
-
         from workbench.engine import cache
         from workbench.engine.catalog import get_model
-        from workbench.engine.model.devices import choose_device
+        from workbench.engine.model.devices import choose_device, waiting_for
         from workbench.engine.rules import WINDOW_FRAMES
         from workbench.engine.settings import LoadSettings, SynthesisSettings
         from workbench.engine.speech.text import number_languages
@@ -58,8 +56,8 @@ class Workload:
         self.spec = get_model(self.model)
         self.load: LoadSettings = LoadSettings.from_dict(order["load"])
         self.device = choose_device(self.load.device)
-        if self.device != "cpu":  # calls return early there: without waiting, the time would go to the wrong stage
-            self.timeline.synchronize = getattr(getattr(torch, self.device.split(":")[0]), "synchronize", None)
+        # calls return early on a GPU: without waiting, the time would go to the wrong stage
+        self.timeline.synchronize = waiting_for(self.device)
         self.files = cache.resolve(self.spec)
         self.voice = load_voice(mel_config=self.spec.mel)
         _ = self.voice.mel

@@ -91,3 +91,39 @@ def test_a_run_without_its_recording_asks_for_it(
     with pytest.raises(VoiceError, match="not at hand"):
         rerun(run.id, pool=pool)
     assert rerun(run.id, pool=pool, ref_audio=upload).same
+
+
+def test_an_old_run_without_a_backend_was_eager_and_is_spoken_so_again(own: Any, tiny_engine: Any) -> None:
+    """Also where its request says nothing of a backend: the bytes of eager are asked for."""
+    folder = store.save_run(own)
+    document = json.loads((folder / "run.json").read_text())
+    del document["environment"]["backend"], document["request"]["load"]["backend"]
+    (folder / "run.json").write_text(json.dumps(document))
+    assert store.load_run(own.id).environment["backend"] == "eager"
+    asked: list[Any] = []
+    pool = _pool_of(tiny_engine)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "engine_for", lambda request: asked.append(request.load) or tiny_engine)
+        rerun(own.id, pool=pool)
+    assert asked[0].backend == "eager"
+
+
+@pytest.mark.parametrize(("then", "named"), [("graph", False), ("eager", False), ("lean", True), ("another", True)])
+def test_a_backend_is_named_where_it_gives_other_samples(own: Any, pool: EnginePool, then: str, named: bool) -> None:
+    store.save_run(dataclasses.replace(own, environment=own.environment | {"backend": then}))
+    with pytest.MonkeyPatch.context() as patch:
+        engine = next(iter(pool._engines.values()))
+        patch.setattr(pool, "engine_for", lambda request: engine)
+        patch.setattr(type(engine.loaded.backend), "recorded", "eager")
+        found = rerun(own.id, pool=pool)
+    assert [one.then for one in found.differs if one.what == "backend"] == ([then] if named else [])
+    assert "backend" not in found.unrecorded
+
+
+def test_a_remake_by_another_backend_says_so(own: Any, pool: EnginePool, tiny_engine: Any) -> None:
+    store.save_run(own)
+    voice = pool.voice(store.load_run(own.id).request.voice)
+    base = dataclasses.replace(own, environment=own.environment | {"backend": "lean of old"})
+    made = tiny_engine.remake(base, voice, 0, seed=5)
+    assert made.environment["backend"] == f"lean of old + {tiny_engine.loaded.backend.recorded}"
+    assert tiny_engine.remake(own, voice, 0, seed=5).environment["backend"] == own.environment["backend"]

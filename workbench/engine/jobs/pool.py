@@ -149,7 +149,8 @@ class EnginePool:
 
 def _fits(asked: LoadSettings, engine: Engine, wanted: LoadSettings) -> bool:
     """An engine that was loaded as ``asked`` is what ``wanted`` names: "auto" became what is now named, say."""
-    became = asked.replace(device=engine.loaded.device, dtype=engine.loaded.dtype)
+    loaded = engine.loaded
+    became = asked.replace(device=loaded.device, dtype=loaded.dtype, backend=loaded.backend.name)
     pairs = {name: (value, became.as_dict()[name]) for name, value in asked.as_dict().items()}
     return all(value in pairs[name] for name, value in wanted.as_dict().items())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from workbench.engine.errors import DeviceError
 from workbench.engine.jobs.pool import EnginePool
+from workbench.engine.model.backends import equality_of
 from workbench.engine.runs.store import load_run
 from workbench.engine.settings import LoadSettings
 from workbench.engine.speech.requests import SpeechRequest
@@ -99,9 +101,12 @@ def rerun(
 
 
 def _engine(pool: EnginePool, request: SpeechRequest, run: Run) -> Engine:
-    """The engine of ``request`` on the device and in the format of ``run``, else as it was asked for."""
+    """The engine of ``request`` on the device, in the format and by the backend of ``run``, else as was asked for."""
+    name = run.environment.get("backend", "").split(",")[0]
+    known = next(f.metadata["choices"] for f in dataclasses.fields(LoadSettings) if f.name == "backend")
+    as_then = LoadSettings.from_dict(run.load).replace(backend=name if name in known else "auto")
     try:
-        return pool.engine_for(request.replace(load=LoadSettings.from_dict(run.load)))
+        return pool.engine_for(request.replace(load=as_then))
     except DeviceError:  # another machine
         return pool.engine_for(request)
 
@@ -119,7 +124,8 @@ def _compared(then: ChunkResult, now: ChunkResult) -> dict[str, Any]:
 def _recorded(then: Run, now: Run) -> list[Difference]:
     """Everything on which the samples may depend, also what is the same; "" where it is not known."""
     pairs = [("device", then.device, now.device), ("number format", then.dtype, now.dtype)]
-    names = dict.fromkeys([*now.environment, *then.environment])
+    pairs.append(("backend", *(equality_of(run.environment.get("backend", "")) for run in (then, now))))
+    names = [name for name in dict.fromkeys([*now.environment, *then.environment]) if name != "backend"]
     pairs += [(name, then.environment.get(name, ""), now.environment.get(name, "")) for name in names]
     pairs += [(f"{kind} weights", then.weights.get(kind, ""), now.weights.get(kind, "")) for kind in now.weights]
     return [Difference(*pair) for pair in pairs]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -51,6 +52,20 @@ def choose_device(device: str) -> str:
 def _is_available(torch: Any, name: str) -> bool:
     backend = torch.backends.mps if name == "mps" else getattr(torch, name, None)
     return backend is not None and backend.is_available()
+
+
+def waiting_for(device: str) -> Callable[[], None] | None:
+    """Function that waits until all that was queued on this very ``device`` is done; None if it works synchronously.
+
+    Without its name, PyTorch waits for the current device, which is cuda:0 while cuda:1 works.
+    """
+    kind = device.split(":")[0]
+    if kind == "cpu":
+        return None
+    wait: Callable[..., None] | None = getattr(getattr(torch, kind, None), "synchronize", None)
+    if wait is None or kind == "mps":  # there is one of these, and it takes no name
+        return wait
+    return partial(wait, device)
 
 
 def upstream_dtype(device: str) -> str:

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,10 @@ from typing import Any
 from workbench.engine import cache, upstream
 from workbench.engine.catalog import ModelFiles, ModelSpec, read_vocoder
 from workbench.engine.logs import pairs
-from workbench.engine.model.devices import choose_device, choose_dtype
+from workbench.engine.model import backends
+from workbench.engine.model.backends.base import Backend
+from workbench.engine.model.backends.eager import Eager
+from workbench.engine.model.devices import choose_device, choose_dtype, waiting_for
 from workbench.engine.model.weights import (
     acoustic_state,
     build_cfm,
@@ -63,6 +66,7 @@ class Loaded:
         window_frames: mel frames the backbone has text positions for.
         chosen: what was asked for.
         folder: where the files were looked for first, or "".
+        backend: how the acoustic model is evaluated.
     """
 
     spec: ModelSpec
@@ -75,6 +79,7 @@ class Loaded:
     window_frames: int
     chosen: LoadSettings = LoadSettings()
     folder: str = ""
+    backend: Backend = field(default_factory=Eager)
 
     def tokens(self, text: str) -> list[str]:
         """Upstream's tokens of ``text``: characters, and pinyin for Chinese."""
@@ -98,11 +103,8 @@ class Loaded:
 
     @property
     def synchronize(self) -> Callable[[], None] | None:
-        """Function that waits for the device; None if the device works synchronously."""
-        import torch
-
-        backend = getattr(torch, self.device.split(":")[0], None)
-        return getattr(backend, "synchronize", None) if self.device != "cpu" else None
+        """Function that waits for this very device; None if it works synchronously."""
+        return waiting_for(self.device)
 
 
 def load(
@@ -116,7 +118,7 @@ def load(
 
     Args:
         spec: from the catalogue.
-        chosen: device and number format.
+        chosen: device, number format and backend.
         folder: take the weights from here, not from the caches.
         built: makes (CFM, Vocos) instead of reading files; see ``random_weights.build``.
 
@@ -146,8 +148,12 @@ def load(
         vocoder = load_vocoder(spec, files, timeline)
     with timeline.span("to_device"):
         cfm, vocoder = placed(cfm, device, dtype), vocoder.to(device).eval()
+        backend = backends.build(chosen.backend, cfm, device)
     place = str(folder.absolute()) if folder else ""
-    loaded = Loaded(spec, files, device, dtype, cfm, vocoder, (), WINDOW_FRAMES[spec.backbone], chosen, place)
+    loaded = Loaded(
+        spec, files, device, dtype, cfm, vocoder, (), WINDOW_FRAMES[spec.backbone], chosen, place,
+        backend,
+    )  # fmt: skip
     with timeline.span("warmup"):
         _warm_up(loaded)
     loaded = dataclasses.replace(loaded, spans=timeline.spans)
@@ -224,7 +230,8 @@ def _warm_up(loaded: Loaded) -> None:
 
     n_mels = loaded.spec.mel.n_mel_channels
     with torch.inference_mode():
-        flow = Flow(loaded.cfm, torch.zeros(16, n_mels, device=loaded.device), loaded.tokens("warm up"), 64, 2.0)
+        cond = torch.zeros(16, n_mels, device=loaded.device)
+        flow = Flow(loaded.cfm, cond, loaded.tokens("warm up"), 64, 2.0, loaded.backend)
         with text_embedded(flow):
             mel = solve(flow, SynthesisSettings(nfe_step=1), 0, 16).mel
         loaded.vocoder.decode(mel.T[None])

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from workbench.engine.model.backends import solvers
+from workbench.engine.model.backends.base import Backend, Field
+from workbench.engine.model.backends.eager import Eager
+from workbench.engine.model.stopwatch import StepClock, StepEvents
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.signal.trajectory import Trajectory
-
-CFG_OFF = 1e-5  # upstream's threshold below which the unconditional flow is not evaluated
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,18 @@ class Flow:
         tokens: text of reference and chunk as upstream's tokens.
         duration: frames of reference and chunk together; raised, as upstream does, if there are more tokens.
         cfg_strength: strength of classifier-free guidance; off below 1e-5.
+        backend: how the model is evaluated; upstream's own way if not given.
     """
 
-    def __init__(self, cfm: Any, cond: torch.Tensor, tokens: list[str], duration: int, cfg_strength: float) -> None:
+    def __init__(
+        self,
+        cfm: Any,
+        cond: torch.Tensor,
+        tokens: list[str],
+        duration: int,
+        cfg_strength: float,
+        backend: Backend | None = None,
+    ) -> None:
         from f5_tts.model.utils import list_str_to_idx
 
         self.transformer = cfm.transformer
@@ -81,40 +92,42 @@ class Flow:
         self.dtype = self.transformer.proj_out.weight.dtype
         padded = torch.nn.functional.pad(cond, (0, 0, 0, self.n_frames - len(cond)))
         self.cond = padded[None].to(self.dtype)
+        self._backend = backend or Eager()
+        self._field: Field | None = None
+
+    @property
+    def field(self) -> Field:
+        """The backend's part, while the text is embedded."""
+        assert self._field is not None, "call it inside text_embedded"
+        return self._field
 
     def embed_text(self) -> None:
-        """Embed the text once for all steps, in the cache that upstream's backbones read on this thread."""
-        model = self.transformer
-        model.text_cond = model.text_embed(self.text, self.n_frames, drop_text=False).to(self.dtype)
-        # without guidance the unconditional embedding is never read, but the cache is only used if both are set
-        guided = self.cfg_strength >= CFG_OFF
-        model.text_uncond = (
-            model.text_embed(self.text, self.n_frames, drop_text=True).to(self.dtype) if guided else model.text_cond
-        )
+        """Embed the text once for all steps, and compute what no step changes."""
+        self._field = self._backend.begin(self)
+
+    def close(self) -> None:
+        """Give back what the chunk held."""
+        if self._field is not None:
+            self._field.close()
+        self._field = None
 
     def __call__(self, t: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Velocity at time ``t`` and state ``x`` [1, frames, n_mels], float32."""
         self.n_evaluations += 1
-        common = {"x": x.to(self.dtype), "cond": self.cond, "text": self.text, "time": t, "mask": None, "cache": True}
-        if self.cfg_strength < CFG_OFF:
-            velocity: torch.Tensor = self.transformer(**common, drop_audio_cond=False, drop_text=False)
-            return velocity.float()
-        both: torch.Tensor = self.transformer(**common, cfg_infer=True)
-        guided, free = both.float().chunk(2, dim=0)
-        return guided + (guided - free) * self.cfg_strength
+        return self.field.velocity(t, x)
 
 
 @contextmanager
 def text_embedded(flow: Flow) -> Iterator[None]:
-    """Keep the text in the backbone's cache during the block, and clear the cache however the block ends.
+    """Keep the text embedded during the block, and forget it however the block ends.
 
-    Upstream clears it only after success: after a cancelled chunk the next one would fail or speak the old text.
+    Upstream forgets it only after success: after a cancelled chunk the next one would fail or speak the old text.
     """
     try:
         flow.embed_text()
         yield
     finally:
-        flow.transformer.clear_cache()
+        flow.close()
 
 
 def solve(
@@ -134,30 +147,31 @@ def solve(
         chosen: number of steps, grid and method.
         seed: seed of the noise.
         ref_frames: frames of the reference, removed from the start of the result.
-        on_step: called with (steps done, total steps) before the first step and after each. Raise from it to stop.
+        on_step: called with (steps done, total steps) before the first step and after each, when the device is done
+            with it. Raise from it to stop.
         clock: returns seconds; must synchronise with the device if that works asynchronously.
         keep_bytes: memory for intermediate states; 0 keeps none.
     """
-    from torchdiffeq import odeint
-
-    device = flow.cond.device
-    grid = time_grid(chosen).to(device)
-    n_steps = len(grid) - 1
+    device, method = flow.cond.device, chosen.ode_method
+    on_cpu = time_grid(chosen)
+    flow.field.plan(solvers.stage_times(method, on_cpu).flatten())
+    grid = on_cpu.to(device)
+    times, lengths, n_steps = solvers.stage_times(method, grid), grid.diff(), len(grid) - 1
     state = initial_noise(seed, flow.n_frames, flow.cond.shape[-1])[None].to(device)
     recorder = _Recorder(state[0, ref_frames:], n_steps, keep_bytes) if keep_bytes else None
-    step_seconds = []
-    report = on_step or (lambda done, total: None)
-    report(0, n_steps)
+    stopwatch = StepEvents(device) if on_step is None and device.type == "cuda" else StepClock(clock)
+    if on_step:
+        on_step(0, n_steps)
     for i in range(n_steps):
-        began = clock()
-        following = odeint(flow, state, grid[i : i + 2], method=chosen.ode_method)[-1]
-        step_seconds.append(clock() - began)
+        with stopwatch:
+            following = solvers.step(method, flow, times[i], lengths[i], state)
         if recorder:
             recorder.add(i, state[0, ref_frames:], following[0, ref_frames:])
         state = following
-        report(i + 1, n_steps)
+        if on_step:
+            on_step(i + 1, n_steps)
     trajectory = recorder.finish(grid) if recorder else None
-    return Solution(state[0, ref_frames:], trajectory, tuple(step_seconds), flow.n_evaluations)
+    return Solution(state[0, ref_frames:], trajectory, stopwatch.seconds(), flow.n_evaluations)
 
 
 class _Recorder:

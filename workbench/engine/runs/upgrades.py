@@ -63,7 +63,10 @@ def upgraded(document: dict[str, Any]) -> dict[str, Any]:
         "environment": {}, "utilisation": [], "loads": {}, "envelope": [], "has_trajectory": False, "weights": {},
         "mel_config": dataclasses.asdict(MelConfig()),
     }  # fmt: skip
-    return unwritten | document
+    document = unwritten | document
+    if isinstance(document["environment"], dict):  # before there were others, every run was eager
+        document["environment"] = {"backend": "eager"} | document["environment"]
+    return document
 
 
 def lifted(document: dict[str, Any]) -> dict[str, Any]:

@@ -152,7 +152,7 @@ class Speaker:
         cond: torch.Tensor,
         settings: SynthesisSettings,
         timeline: Timeline,
-        report: Callable[[int, int], None],
+        report: Callable[[int, int], None] | None,
         keep_bytes: int,
     ) -> ChunkResult:
         """One chunk: text, ODE, vocoder."""
@@ -160,7 +160,9 @@ class Speaker:
         with torch.inference_mode():
             before, after = self.loaded.spec.frame
             tokens = self.loaded.tokens(before + conditioning_text(voice.ref_text) + chunk.text + after)
-            flow = Flow(self.loaded.cfm, cond, tokens, chunk.duration_frames, settings.cfg_strength)
+            flow = Flow(
+                self.loaded.cfm, cond, tokens, chunk.duration_frames, settings.cfg_strength, self.loaded.backend
+            )
             with text_embedded(flow):
                 embedded = timeline.now()
                 solution = solve(
@@ -180,7 +182,7 @@ class Speaker:
         return ChunkResult(chunk, chunk.seed, np.ascontiguousarray(wave), mel, solution.trajectory, timing, rate)
 
 
-def _stepper(on_step: OnStep | None, position: int, n_chunks: int) -> Callable[[int, int], None]:
+def _stepper(on_step: OnStep | None, position: int, n_chunks: int) -> Callable[[int, int], None] | None:
     if on_step is None:
-        return lambda step, n_steps: None
+        return None
     return lambda step, n_steps: on_step(Progress(position, n_chunks, step, n_steps))

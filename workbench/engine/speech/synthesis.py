@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import SettingsError, VoiceError, WorkbenchError
 from workbench.engine.logs import pairs
+from workbench.engine.model.backends import equality_of
 from workbench.engine.model.devices import environment
 from workbench.engine.model.loading import Loaded, load_counts
 from workbench.engine.model.loading import load as read_models
@@ -159,7 +160,8 @@ class Engine(Speaker):
             request = request.replace(text=text_of([r.chunk for r in results]) if changed else base.text)
         run = assemble(
             request.replace(voice=voice.ref), voice, self.loaded, results, timeline, first_audio,
-            run_id=run_id, loads=load_counts(self.loaded.spec.name), environment=environment(),
+            run_id=run_id, loads=load_counts(self.loaded.spec.name),
+            environment=environment() | {"backend": self._backend_of(base if request.remake else None)},
         )  # fmt: skip
         self.n_runs += 1
         log.info(
@@ -174,6 +176,12 @@ class Engine(Speaker):
             ),
         )
         return run
+
+    def _backend_of(self, base: Run | None) -> str:
+        """The backend as a run records it: this engine's, and that of the kept chunks where their samples differ."""
+        mine = self.loaded.backend.recorded
+        kept = base.environment.get("backend", mine) if base else mine
+        return mine if equality_of(kept) == equality_of(mine) else f"{kept} + {mine}"
 
     def _kept(self, run: Run, save: bool) -> Run:
         """``run``, saved if that is wanted; a run that cannot be saved is handed over all the same."""
