@@ -201,6 +201,13 @@ class LoadSettings(_Checked):
         "faster, else fp32.",
         choices=LOAD_DTYPES,
     )
+    backend: str = knob(
+        "auto",
+        "How the model is evaluated: eager is upstream's way; graph replays it on CUDA, with the same samples; lean "
+        "computes the same in fewer and faster operations. auto takes the fastest one that the device and the model "
+        "allow.",
+        choices=("auto", "eager", "graph", "lean"),
+    )
 
 
 @dataclass(frozen=True)
@@ -211,13 +218,6 @@ class BenchLoadSettings(LoadSettings):
         "upstream",
         "Number format of our engine: upstream is the one that it chooses itself, fp32 on a CPU; else as for synth.",
         choices=("upstream", *LOAD_DTYPES),
-    )
-    backend: str = knob(
-        "auto",
-        "How the model is evaluated: eager is upstream's way; graph replays it on CUDA, with the same samples; lean "
-        "computes the same in fewer and faster operations. auto takes the fastest one that the device and the model "
-        "allow.",
-        choices=("auto", "eager", "graph", "lean"),
     )
 
 
