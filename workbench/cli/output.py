@@ -156,3 +156,15 @@ def step_bar(shown: bool) -> Iterator[Callable[[Step], None] | None]:
             )
 
         yield show
+
+
+@contextmanager
+def bar(shown: bool, total: int) -> Iterator[Callable[[], None]]:
+    """A bar over ``total`` things, on standard error; call what it gives for each that is done."""
+    if not (shown and sys.stderr.isatty()):
+        yield lambda: None
+        return
+    columns = (TextColumn("{task.completed}/{task.total}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(stderr=True)) as bars:
+        task = bars.add_task("", total=total)
+        yield lambda: bars.advance(task)

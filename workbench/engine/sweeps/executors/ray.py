@@ -1,0 +1,132 @@
+"""Workers on a Ray cluster, or on a Ray that is started on this machine. Needs the packages of
+``requirements-cluster.txt``.
+
+An actor holds the engines of one worker. Ray places it by CPUs and GPUs, restarts nothing: an actor that is lost is
+replaced here, and its task done again. What is spoken comes back to the driver, so that workers need no shared folder;
+they need the models in their own cache (``WORKBENCH_HOME``), or in one that is shared.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any
+
+from workbench.engine.errors import EngineError, SettingsError
+from workbench.engine.files.places import home
+from workbench.engine.sweeps.executors import ATTEMPTS
+from workbench.engine.sweeps.worker import Outcome, Task, Worker
+
+log = logging.getLogger("workbench.sweeps")
+_CHECK_SECONDS = 0.2
+
+
+class Ray:
+    """Workers of a Ray cluster.
+
+    Args:
+        workers: how many actors.
+        threads: of torch in each, and the CPUs it asks for; 0 shares the cores of the cluster out.
+        address: of the cluster, "auto" for the one this machine belongs to; "" starts one here, on loopback.
+
+    Raises:
+        SettingsError: Ray is not installed.
+    """
+
+    def __init__(self, workers: int = 2, threads: int = 0, address: str = "") -> None:
+        if find_spec("ray") is None:
+            raise SettingsError(
+                "The executor ray needs the package ray.", remedy="pip install -r requirements-cluster.txt"
+            )
+        self._n, self._threads, self._address = workers, threads, address
+
+    def run(self, tasks: Sequence[Task], check: Callable[[], None] = lambda: None) -> Iterator[Outcome]:
+        """Outcomes as they are finished."""
+        import ray
+
+        mine = not ray.is_initialized()
+        if mine:
+            _start(self._address, self._n)
+        try:
+            yield from self._spoken(tasks, check)
+        finally:
+            if mine:
+                ray.shutdown()
+
+    def _spoken(self, tasks: Sequence[Task], check: Callable[[], None]) -> Iterator[Outcome]:
+        import ray
+        from ray.exceptions import RayActorError, RayError
+
+        threads = self._threads or max(1, int(ray.cluster_resources().get("CPU", 1)) // self._n)
+        waiting, attempts = deque(tasks), dict.fromkeys((task.key for task in tasks), 0)
+        idle = [self._hire(f"ray {k + 1}", threads, tasks) for k in range(min(self._n, len(tasks)))]
+        at_work: dict[Any, tuple[tuple[str, Any], Task]] = {}
+        try:
+            while waiting or at_work:
+                check()
+                while waiting and idle:
+                    hand, task = idle.pop(), waiting.popleft()
+                    attempts[task.key] += 1
+                    at_work[hand[1].do.remote(task)] = hand, task
+                ready, _ = ray.wait(list(at_work), num_returns=1, timeout=_CHECK_SECONDS)
+                for reference in ready:
+                    (name, actor), task = at_work.pop(reference)
+                    try:
+                        outcome = replace(ray.get(reference), attempts=attempts[task.key])
+                    except RayActorError as error:
+                        log.warning("worker lost name=%s: %s", name, str(error).splitlines()[0])
+                        idle.append(self._hire(name, threads, tasks))
+                        if attempts[task.key] < ATTEMPTS:
+                            waiting.appendleft(task)
+                            continue
+                        outcome = Outcome(task.key, error=str(_lost()), attempts=attempts[task.key])
+                    except RayError as error:
+                        idle.append((name, actor))
+                        first = (str(error).splitlines() or [""])[-1][:200]
+                        outcome = Outcome(task.key, error=f"{type(error).__name__}: {first}")
+                    else:
+                        idle.append((name, actor))
+                    yield outcome
+        finally:
+            for _, actor in [*idle, *(hand for hand, _ in at_work.values())]:
+                ray.kill(actor)
+
+    def _hire(self, name: str, threads: int, tasks: Sequence[Task]) -> tuple[str, Any]:
+        import ray
+
+        # "auto" takes a GPU where the cluster has one
+        wants_gpu = any(t.request.load.device.startswith("cuda") or t.request.load.device == "auto" for t in tasks)
+        n_gpus = ray.cluster_resources().get("GPU", 0)
+        share = min(1.0, n_gpus / self._n) if wants_gpu else 0
+        kind = ray.remote(num_cpus=threads, num_gpus=share, max_restarts=0)(Worker)
+        return name, kind.remote(name, threads)
+
+
+def _start(address: str, workers: int) -> None:
+    """Connect to the cluster at ``address``, or start one on this machine that nobody else can reach."""
+    import ray
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report home
+    quiet = {"log_to_driver": False, "logging_level": logging.WARNING, "configure_logging": False}
+    # with its home said, a worker on this machine finds models where we find them
+    surroundings = {"env_vars": {"WORKBENCH_HOME": str(home())}}
+    try:
+        if address:
+            ray.init(address=address, **quiet)
+        else:
+            ray.init(num_cpus=max(os.cpu_count() or 1, workers), include_dashboard=False, _node_ip_address="127.0.0.1",
+                     runtime_env=surroundings, **quiet)  # fmt: skip
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        first = (str(error).splitlines() or [""])[0][:200]
+        where = f"at {address}" if address else "on this machine"
+        raise EngineError(f"Ray cannot be reached {where}: {first}.", remedy="See `ray status`.") from error
+
+
+def _lost() -> EngineError:
+    return EngineError(
+        f"{ATTEMPTS} workers were lost at this task.", remedy="It may need more memory than there is; see Ray's log."
+    )

@@ -1,0 +1,71 @@
+"""How long a sweep will take, from the chunks that were measured on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from workbench.engine.catalog import get_model
+from workbench.engine.errors import WorkbenchError
+from workbench.engine.rules import WINDOW_FRAMES
+from workbench.engine.runs.index import chunk_rows
+from workbench.engine.runs.store import list_runs
+from workbench.engine.speech import costs
+from workbench.engine.speech.text import number_languages, plan_chunks
+from workbench.engine.speech.voices import Voice
+from workbench.engine.sweeps.grid import Trial
+from workbench.engine.text.preparing import prepare
+
+MEASURED_RUNS = 60  # the newest ones are like today's machine
+
+
+def measured_points(model: str, device: str = "", dtype: str = "") -> list[costs.Point]:
+    """The chunks of the newest runs of ``model``, on one device in one format: by default those of the newest run."""
+    runs = [run for run in list_runs() if run.model == model and not run.parent]
+    if not runs:
+        return []
+    device, dtype = device or runs[0].device, dtype or runs[0].dtype
+    runs = [run for run in runs if (run.device, run.dtype) == (device, dtype)][:MEASURED_RUNS]
+    rows = chunk_rows([run.id for run in runs])
+    documents = (
+        {"id": run.id, "model": run.model, "device": run.device, "dtype": run.dtype, "parent": run.parent,
+         "settings": run.settings, "plans": rows.get(run.id, ()), "chunks": rows.get(run.id, ())}
+        for run in runs
+    )  # fmt: skip
+    return costs.points_of(documents, model, device, dtype)
+
+
+def predicted_seconds(trials: Iterable[Trial], voices: dict[str, Voice]) -> float | None:
+    """Seconds that one worker needs for ``trials``, loading apart; None where too little was measured to tell.
+
+    Args:
+        trials: those that are missing.
+        voices: id to voice.
+    """
+    points: dict[str, list[costs.Point]] = {}
+    models: dict[tuple[str, int], costs.CostModel | None] = {}
+    total = 0.0
+    for trial in trials:
+        request = trial.request
+        if request.model not in points:
+            points[request.model] = measured_points(request.model)
+        key = request.model, costs.passes(request.settings)
+        if key not in models:
+            models[key] = costs.fit(points[request.model], key[1])
+        cost = models[key]
+        if cost is None:
+            return None
+        total += _seconds(trial, voices[request.voice.id], cost)
+    return total
+
+
+def _seconds(trial: Trial, voice: Voice, cost: costs.CostModel) -> float:
+    request = trial.request
+    spec = get_model(request.model)
+    languages = number_languages(spec.languages, voice.language, request.settings)
+    try:
+        prepared = prepare(request.text, None, languages)
+        chunks = plan_chunks(prepared, voice.ref_text, len(voice.audio), request.settings, spec.mel,
+                             WINDOW_FRAMES[spec.backbone], voice.pace_samples)  # fmt: skip
+    except WorkbenchError:  # a trial that cannot be spoken takes no time
+        return 0.0
+    return costs.predict(chunks, cost, spec.mel.frames_per_second).total_seconds

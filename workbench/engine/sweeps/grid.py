@@ -1,0 +1,302 @@
+"""A grid of settings: read it from TOML, check it, and make its trials in a shuffled, repeatable order.
+
+    name = "steps and sizes"
+    repeats = 3
+    measures = ["rtf"]
+
+    [fixed]
+    voice = "Nora"
+    text = "One text for all trials."
+
+    [grid]
+    nfe_step = [7, 16, 32]
+    max_chunk_bytes = {from = 40, to = 300, values = 5}
+    seed = [0, 1]
+
+Every synthesis and load setting may stand under ``fixed`` or ``grid``, and so may text, text_file, voice, model,
+folder and random_weights. ``duration_factor`` stretches the planned speech: 1.25 is 1.25 times as long (``speed`` is
+its inverse). ``"unset"`` stands for the default of a setting that may be unset.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import random
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.engine.errors import SettingsError
+from workbench.engine.files.places import user_path
+from workbench.engine.settings import LoadSettings, SynthesisSettings
+from workbench.engine.speech.requests import SpeechRequest
+from workbench.engine.speech.voices import Voice
+from workbench.engine.visible import quoted
+
+TRIALS_MAX = 100_000
+REPEATS_MAX = 1_000
+NAME = re.compile(r"[^\W_][\w .+-]{0,79}")
+SYNTHESIS = tuple(f.name for f in dataclasses.fields(SynthesisSettings))
+LOAD = tuple(f.name for f in dataclasses.fields(LoadSettings))
+PLACES = ("text", "text_file", "voice", "model", "folder", "random_weights", "duration_factor")
+KEYS = (*PLACES, *SYNTHESIS, *LOAD)
+_PARTS = ("name", "repeats", "order_seed", "measures", "fixed", "grid")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point of a grid, spoken once.
+
+    Attributes:
+        id: sha256 (16 digits) of the request and the repeat; the same point has the same id in every grid.
+        request: what is spoken.
+        values: name of each axis to its value at this point.
+        repeat: 0 for the first time that this request is spoken.
+    """
+
+    id: str
+    request: SpeechRequest
+    values: Mapping[str, Any]
+    repeat: int = 0
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a sweep varies. Checked when it is made.
+
+    Attributes:
+        name: of the sweep, and of its folder.
+        fixed: name of a setting to its value in every trial.
+        axes: name of a setting to the values that it takes.
+        repeats: how often each point is spoken.
+        order_seed: of the order of the trials.
+        measures: names of measures to take of every run, besides those that cost nothing.
+
+    Raises:
+        SettingsError: an unknown name, a value out of range, or too many trials.
+    """
+
+    name: str
+    axes: Mapping[str, tuple[Any, ...]]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    repeats: int = 1
+    order_seed: int = 0
+    measures: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not NAME.fullmatch(self.name) or self.name.endswith((" ", ".")):
+            raise SettingsError(
+                f"A sweep cannot be called {quoted(self.name)}.",
+                remedy="Use up to 80 letters, digits, spaces and . + - _, the first a letter or a digit.",
+            )
+        for name, value, low, high in (
+            ("repeats", self.repeats, 1, REPEATS_MAX), ("order_seed", self.order_seed, 0, 2**31 - 1),
+        ):  # fmt: skip
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise SettingsError(f"{name} is {quoted(value)}.", remedy=f"Choose {low} to {high:,}.")
+        for name in (*self.fixed, *self.axes):
+            if name not in KEYS:
+                raise SettingsError(f"There is no setting {quoted(name)}.", remedy=f"Known: {', '.join(KEYS)}.")
+        self._refuse_clashes()
+        if self.n_trials > TRIALS_MAX:
+            raise SettingsError(
+                f"The grid has {self.n_trials:,} trials, more than {TRIALS_MAX:,}.", remedy="Take fewer values."
+            )
+
+    def _refuse_clashes(self) -> None:
+        empty = [name for name, values in self.axes.items() if not values]
+        if empty:
+            raise SettingsError(f"The axis {empty[0]} has no values.", remedy="List at least one.")
+        both = [name for name in self.axes if name in self.fixed]
+        if both:
+            raise SettingsError(f"{both[0]} is fixed and an axis.", remedy="Name it once.")
+        named = {*self.fixed, *self.axes}
+        for one, other in (("text", "text_file"), ("speed", "duration_factor"), ("fix_duration", "duration_factor")):
+            if {one, other} <= named:
+                raise SettingsError(f"{one} and {other} exclude each other.", remedy="Name one of them.")
+        if not named & {"text", "text_file"}:
+            raise SettingsError("The grid names no text.", remedy='Add text = "..." under [fixed], or a list of texts.')
+
+    @property
+    def n_points(self) -> int:
+        """Points of the grid."""
+        count = 1
+        for values in self.axes.values():
+            count *= len(values)
+        return count
+
+    @property
+    def n_trials(self) -> int:
+        """Points times repeats."""
+        return self.n_points * self.repeats
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """Name of each axis to a value, for every point, the last axis fastest."""
+        for values in itertools.product(*self.axes.values()):
+            yield dict(zip(self.axes, values, strict=True))
+
+    def trials(self, voice_of: Callable[[Any, str], Voice], read_text: Callable[[str], str]) -> list[Trial]:
+        """Every trial, in the order in which they are spoken: shuffled by ``order_seed``, but those of one model and
+        load settings one after the other, so that a worker loads each once.
+
+        Args:
+            voice_of: the voice that a value of "voice" names (None: the default one), prepared for a model.
+            read_text: the text in a file.
+
+        Raises:
+            WorkbenchError: a value is out of its range, or a voice or a text is not there.
+        """
+        found: dict[str, Trial] = {}
+        for point in self.points():
+            request = self._request(point, voice_of, read_text)
+            for repeat in range(self.repeats):
+                trial = Trial(trial_id(request, repeat), request, point, repeat)
+                if trial.id in found:
+                    raise SettingsError(
+                        f"Two points of the grid ask for the same speech: {_shown(point)}.",
+                        remedy="Name each value once.",
+                    )
+                found[trial.id] = trial
+        return shuffled(list(found.values()), self.order_seed)
+
+    def _request(
+        self, point: Mapping[str, Any], voice_of: Callable[[Any, str], Voice], read_text: Callable[[str], str]
+    ) -> SpeechRequest:
+        wanted = {**self.fixed, **point}
+        if "duration_factor" in wanted:
+            wanted["speed"] = 1.0 / _factor(wanted.pop("duration_factor"))
+        text = wanted.get("text")
+        if text is None:
+            text = read_text(wanted["text_file"])
+        model = wanted.get("model", "demo-voice")
+        chosen = {name: _unset(wanted[name]) for name in SYNTHESIS if name in wanted}
+        load = {name: wanted[name] for name in LOAD if name in wanted}
+        return SpeechRequest(
+            text, voice_of(wanted.get("voice"), model).ref, SynthesisSettings().replace(**chosen), model,
+            wanted.get("folder", ""), wanted.get("random_weights", False), LoadSettings().replace(**load),
+            sweep=self.name,
+        )  # fmt: skip
+
+    def as_dict(self) -> dict[str, Any]:
+        """What ``from_dict`` reads, ready for JSON."""
+        return {"name": self.name, "repeats": self.repeats, "order_seed": self.order_seed,
+                "measures": list(self.measures), "fixed": dict(self.fixed),
+                "grid": {name: list(values) for name, values in self.axes.items()}}  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, given: Any, name: str = "") -> Grid:
+        """The grid in ``given``, laid out as the TOML file above; called ``name`` where it has no name of its own.
+
+        Raises:
+            SettingsError: as ``Grid``, or a part of it has another form.
+        """
+        if not isinstance(given, Mapping):
+            raise SettingsError("A grid is a table.", remedy="See `workbench sweep --help`.")
+        unknown = [part for part in given if part not in _PARTS]
+        if unknown:
+            raise SettingsError(
+                f"A grid has no part {quoted(unknown[0])}.",
+                remedy=f"Known: {', '.join(_PARTS)}; settings stand under [fixed] and [grid].",
+            )
+        fixed, axes = given.get("fixed", {}), given.get("grid", {})
+        for part, value in (("fixed", fixed), ("grid", axes)):
+            if not isinstance(value, Mapping):
+                raise SettingsError(f"[{part}] is {quoted(value)}, not a table.", remedy=f"Write [{part}] on a line.")
+        wanted = given.get("measures", ())
+        if not isinstance(wanted, (list, tuple)) or not all(isinstance(m, str) for m in wanted):
+            raise SettingsError(f"measures is {quoted(wanted)}.", remedy='List names: measures = ["rtf"].')
+        return cls(
+            given.get("name", name), {key: _values(key, value) for key, value in axes.items()}, dict(fixed),
+            given.get("repeats", 1), given.get("order_seed", 0), tuple(wanted),
+        )  # fmt: skip
+
+
+def read_grid(path: Path) -> Grid:
+    """The grid in a TOML file; the files that it names lie beside it.
+
+    Raises:
+        SettingsError: the file cannot be read, is no TOML, or holds no grid.
+    """
+    try:
+        given = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.", remedy="Check the name.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SettingsError(f"{path} is no TOML: {error}.", remedy="See `workbench sweep --help`.") from error
+    grid = Grid.from_dict(given, path.stem)
+    places = [_beside(path.parent, dict(grid.fixed))]
+    axes = {key: tuple(_beside(path.parent, {key: v})[key] for v in values) for key, values in grid.axes.items()}
+    return dataclasses.replace(grid, fixed=places[0], axes=axes)
+
+
+def _beside(folder: Path, named: dict[str, Any]) -> dict[str, Any]:
+    """``named`` with the files in it as absolute paths; relative ones lie in ``folder``."""
+    for key in ("text_file", "folder"):
+        if isinstance(named.get(key), str) and named[key]:
+            named[key] = str((folder / user_path(named[key])).absolute())
+    voice = named.get("voice")
+    if isinstance(voice, Mapping) and isinstance(voice.get("recording"), str):
+        named["voice"] = {**voice, "recording": str((folder / user_path(voice["recording"])).absolute())}
+    return named
+
+
+def shuffled(trials: list[Trial], seed: int) -> list[Trial]:
+    """``trials`` in an order that ``seed`` decides; those that need the same engine stay together."""
+    order = random.Random(seed)
+    blocks: dict[tuple[Any, ...], list[Trial]] = {}
+    for trial in sorted(trials, key=lambda t: t.id):
+        r = trial.request
+        blocks.setdefault((r.model, r.folder, r.random_weights, r.load), []).append(trial)
+    mixed = list(blocks.values())
+    order.shuffle(mixed)
+    for block in mixed:
+        order.shuffle(block)
+    return [trial for block in mixed for trial in block]
+
+
+def trial_id(request: SpeechRequest, repeat: int) -> str:
+    """Names a trial by what is spoken; by which sweep, and where its recording lies, is left out."""
+    said = request.as_dict() | {"repeat": repeat}
+    said["voice"].pop("recording")
+    del said["sweep"]
+    return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def _values(name: str, given: Any) -> tuple[Any, ...]:
+    """The values of an axis: a list, or {from, to, values} for evenly spaced numbers, both ends included."""
+    if isinstance(given, (list, tuple)):
+        return tuple(given)
+    if not isinstance(given, Mapping) or set(given) != {"from", "to", "values"}:
+        raise SettingsError(
+            f"The axis {quoted(name)} is {quoted(given)}.",
+            remedy=f"Write {name} = [1, 2, 3], or {name} = {{from = 1, to = 3, values = 3}}.",
+        )
+    low, high, count = given["from"], given["to"], given["values"]
+    if not all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in (low, high, count)):
+        raise SettingsError(f"The axis {quoted(name)} has ends that are no numbers.", remedy="Give numbers.")
+    if not isinstance(count, int) or not 2 <= count <= TRIALS_MAX:
+        raise SettingsError(f"The axis {quoted(name)} has {quoted(count)} values.", remedy="Give 2 or more.")
+    found = [low + (high - low) * k / (count - 1) for k in range(count)]
+    if isinstance(low, int) and isinstance(high, int):
+        return tuple(dict.fromkeys(round(value) for value in found))
+    return tuple(round(value, 9) for value in found)
+
+
+def _factor(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 / 3 <= value <= 1 / 0.3:
+        raise SettingsError(f"duration_factor is {quoted(value)}.", remedy="Choose a number between 0.34 and 3.3.")
+    return float(value)
+
+
+def _unset(value: Any) -> Any:
+    return None if value == "unset" else value
+
+
+def _shown(point: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in point.items()) or "the only point"

@@ -1,0 +1,155 @@
+"""What a worker does, wherever it runs: load each model once, speak a task, measure it, and hand it back."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from workbench.engine import measures
+from workbench.engine.errors import Cancelled, WorkbenchError
+from workbench.engine.jobs.pool import EnginePool
+from workbench.engine.speech.requests import SpeechRequest
+from workbench.engine.speech.text import Chunk
+from workbench.engine.speech.voices import Voice
+
+if TYPE_CHECKING:  # they import torch
+    from workbench.engine.speech.results import ChunkResult, Run
+
+_WARM_UP = "This is only to warm up."
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Something to speak. It can be sent to another process or machine.
+
+    Attributes:
+        key: names the task among its like.
+        request: what to make.
+        voice: who says it, with samples: a worker on another machine may not have the recording.
+        chunk: only this one, which ends in a ``ChunkResult``; None speaks all of the request, which ends in a ``Run``.
+        measures: names of measures to take of the run.
+    """
+
+    key: str
+    request: SpeechRequest
+    voice: Voice
+    chunk: Chunk | None = None
+    measures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of a task.
+
+    Attributes:
+        key: of the task.
+        run: what was spoken; None where a chunk was asked for, or it failed.
+        result: the chunk that was spoken; None where a whole run was asked for, or it failed.
+        values: name of each measure to its number; None where there is nothing to measure.
+        error: why it failed, in one line, or "".
+        worker: who did it: name, host, process id, how often it loaded the model, seconds of loading and warming up.
+        attempts: how many workers tried.
+    """
+
+    key: str
+    run: Run | None = None
+    result: ChunkResult | None = None
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    error: str = ""
+    worker: Mapping[str, Any] = field(default_factory=dict)
+    attempts: int = 1
+
+
+class Worker:
+    """Speaks tasks one after the other. Loads a model when the first task asks for it, and warms it up.
+
+    Args:
+        name: for people.
+        threads: of torch on the CPU; 0 leaves what is set. The last bits of the speech depend on it.
+        pool: engines to use; an own pool by default.
+    """
+
+    def __init__(self, name: str, threads: int = 0, pool: EnginePool | None = None) -> None:
+        self.name = name
+        self.pool = pool or EnginePool()
+        self._warm: dict[tuple[Any, ...], float] = {}
+        if threads:
+            import torch
+
+            torch.set_num_threads(threads)
+
+    def do(self, task: Task, check: Callable[[], None] = lambda: None) -> Outcome:
+        """Speak ``task``. A task that cannot be spoken ends in an outcome with ``error``.
+
+        Args:
+            task: what to speak.
+            check: called at every ODE step. Raise Cancelled from it to stop; that is passed on.
+        """
+        try:
+            return self._spoken(task, check)
+        except Cancelled:
+            raise
+        except WorkbenchError as error:
+            return Outcome(task.key, error=str(error), worker=self._facts(task.request))
+        except Exception as error:  # one bad trial must not end a night of them
+            first = (str(error).splitlines() or [""])[0][:200]
+            return Outcome(task.key, error=f"{type(error).__name__}: {first}", worker=self._facts(task.request))
+
+    def _spoken(self, task: Task, check: Callable[[], None]) -> Outcome:
+        engine = self.pool.engine_for(task.request)
+        self.pool.remember(task.voice)
+        self._warm_up(task, check)
+        if task.chunk is not None:
+            (result,) = engine.synthesize(
+                task.request.text, task.voice, task.request.settings, chunks=[task.chunk], on_step=lambda _: check()
+            )
+            return Outcome(task.key, result=result, worker=self._facts(task.request))
+        run = self.pool.speak(task.request, on_step=lambda _: check())
+        return Outcome(task.key, run, values=values_of(run, task.measures), worker=self._facts(task.request))
+
+    def _warm_up(self, task: Task, check: Callable[[], None]) -> None:
+        """Speak a sentence that is thrown away, once for each engine: what comes first is slower than the rest."""
+        key = _engine_key(task.request)
+        if key not in self._warm:
+            began = time.perf_counter()
+            engine = self.pool.engine_for(task.request)
+            settings = task.request.settings.replace(max_chunk_bytes=None, fix_duration=None, keep_trajectory=False)
+            text = task.request.text if engine.loaded.unknown(_WARM_UP) else _WARM_UP
+            for _ in engine.synthesize(text, task.voice, settings, on_step=lambda _: check()):
+                break
+            self._warm[key] = time.perf_counter() - began
+
+    def _facts(self, request: SpeechRequest) -> dict[str, Any]:
+        from workbench.engine.model.loading import load_counts
+
+        engine = self.pool.engine_if_loaded(request.model, request.folder, request.random_weights, request.load)
+        return {
+            "name": self.name,
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "loads": load_counts(request.model)["acoustic"],
+            "load_seconds": engine.load_seconds if engine else 0.0,
+            "warm_up_seconds": self._warm.get(_engine_key(request), 0.0),
+        }
+
+
+def _engine_key(request: SpeechRequest) -> tuple[Any, ...]:
+    return (request.model, request.folder, request.random_weights, request.load)
+
+
+def values_of(run: Run, names: Sequence[str] = ()) -> dict[str, float | None]:
+    """Name to number of every measure of a run's times, and of the measures ``names`` on its sound.
+
+    Raises:
+        SettingsError: there is no such measure.
+    """
+    found = measures.values(measures.RUN, measures.Times.of_run(run.as_dict()))
+    sound = measures.Sound.of_run(run)
+    for name in names:
+        if name not in found:
+            found[name] = measures.get(name).value(sound)
+    return found
