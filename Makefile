@@ -3,6 +3,7 @@
 #   make test       lint and every test, in a real browser too; the notebooks apart
 #   make test-fast  what is quick to tell: no browser, no servers, no training
 #   make test-notebooks   every notebook, from top to bottom, and JupyterLab in a real browser
+#   make test-cluster     sweeps and books over several workers, on a Ray of this machine too
 #   make lint       style, who imports whom, types, and imports against requirements
 #   make lock       renew requirements.lock from the direct pins, in an environment of its own
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -11,19 +12,23 @@ BIN    := $(VENV)/bin
 PORT   ?= 8501
 INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: app test test-fast test-notebooks notebooks lint format lock screenshots clean
+.PHONY: app test test-fast test-notebooks test-cluster notebooks lint format lock screenshots clean
 
 app: $(VENV)/.app
 	$(BIN)/python -m workbench app --port $(PORT)
 
 test: lint
 	bash scripts/system_packages.sh
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not notebook" $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not notebook and not cluster" $(ARGS)
 
 test-fast: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not browser and not notebook and not slow" $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not browser and not notebook and not cluster and not slow" $(ARGS)
 
-test-notebooks: $(VENV)/.dev
+test-test-cluster: $(VENV)/.dev
+	$(BIN)/python $(INSTALL) -r requirements-cluster.txt -c requirements.lock
+	$(BIN)/python -m pytest -q -m cluster tests/engine/sweeps $(ARGS)
+
+notebooks: $(VENV)/.dev
 	bash scripts/system_packages.sh
 	$(BIN)/python -m pytest -q -m notebook tests/notebooks $(ARGS)
 

@@ -10,12 +10,12 @@ from workbench.engine.rules import WINDOW_FRAMES
 from workbench.engine.runs.index import chunk_rows
 from workbench.engine.runs.store import list_runs
 from workbench.engine.speech import costs
-from workbench.engine.speech.text import number_languages, plan_chunks
+from workbench.engine.speech.text import number_languages
 from workbench.engine.speech.voices import Voice
 from workbench.engine.sweeps.grid import Trial
 from workbench.engine.text.preparing import prepare
 
-MEASURED_RUNS = 60  # the newest ones are like today's machine
+MEASURED_RUNS = 200  # the newest; their chunks are enough
 
 
 def measured_points(model: str, device: str = "", dtype: str = "") -> list[costs.Point]:
@@ -64,8 +64,7 @@ def _seconds(trial: Trial, voice: Voice, cost: costs.CostModel) -> float:
     languages = number_languages(spec.languages, voice.language, request.settings)
     try:
         prepared = prepare(request.text, None, languages)
-        chunks = plan_chunks(prepared, voice.ref_text, len(voice.audio), request.settings, spec.mel,
-                             WINDOW_FRAMES[spec.backbone], voice.pace_samples)  # fmt: skip
+        chunks = voice.plan(prepared, request.settings, WINDOW_FRAMES[spec.backbone])
     except WorkbenchError:  # a trial that cannot be spoken takes no time
         return 0.0
     return costs.predict(chunks, cost, spec.mel.frames_per_second).total_seconds

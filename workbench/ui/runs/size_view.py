@@ -8,11 +8,10 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from workbench.engine.runs.index import chunk_rows
-from workbench.engine.runs.store import list_runs
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech import costs
 from workbench.engine.speech.voices import Voice
+from workbench.engine.sweeps import forecast
 from workbench.engine.text.preparing import Prepared
 from workbench.ui import resources
 from workbench.ui.parts import forms
@@ -40,19 +39,8 @@ def priced(
 
 def measured_points(model: str) -> list[costs.Point]:
     """Return measured chunks of finished runs of ``model``: same device and number format as in memory or last used."""
-    runs = [run for run in list_runs() if run.model == model]
-    if not runs:
-        return []
     engine = resources.engine_if_loaded(model)
-    device, dtype = (engine.loaded.device, engine.loaded.dtype) if engine else (runs[0].device, runs[0].dtype)
-    runs = [run for run in runs if (run.device, run.dtype) == (device, dtype)][:MEASURED_RUNS]
-    rows = chunk_rows([run.id for run in runs])
-    documents = (
-        {"id": run.id, "model": run.model, "device": run.device, "dtype": run.dtype, "parent": run.parent,
-         "settings": run.settings, "plans": rows.get(run.id, ()), "chunks": rows.get(run.id, ())}
-        for run in runs
-    )  # fmt: skip
-    return costs.points_of(documents, model, device, dtype)
+    return forecast.measured_points(model, *((engine.loaded.device, engine.loaded.dtype) if engine else ()))
 
 
 def numbers(option: costs.Option, unit: str) -> None:
