@@ -93,7 +93,8 @@ def _opened(named: str, out: Path | None) -> Sweep:
 
 
 def _list(as_json: bool) -> None:
-    found, broken = [], []
+    found: list[dict[str, Any]] = []
+    broken = []
     for name in records.list_sweeps():
         try:
             one = sweeps.find_sweep(name)

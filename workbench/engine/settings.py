@@ -75,10 +75,12 @@ def _check(owner: str, knob_field: dataclasses.Field[Any], value: Any) -> None:
         raise SettingsError(f"{name} is {quoted(value)}, which is unknown.", remedy=f"Choose {allowed(meta)}.")
 
 
-@lru_cache
+_looked_up = lru_cache(dataclasses.fields)
+
+
 def _knobs(owner: Any) -> tuple[dataclasses.Field[Any], ...]:
     """``dataclasses.fields``, looked up once: a list of runs makes the settings of each."""
-    return dataclasses.fields(owner)
+    return _looked_up(owner)
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,8 @@ def _compared(then: ChunkResult, now: ChunkResult) -> dict[str, Any]:
 def _recorded(then: Run, now: Run) -> list[Difference]:
     """Everything on which the samples may depend, also what is the same; "" where it is not known."""
     pairs = [("device", then.device, now.device), ("number format", then.dtype, now.dtype)]
-    pairs.append(("backend", *(equality_of(run.environment.get("backend", "")) for run in (then, now))))
+    before, after = (equality_of(run.environment.get("backend", "")) for run in (then, now))
+    pairs.append(("backend", before, after))
     names = [name for name in dict.fromkeys([*now.environment, *then.environment]) if name != "backend"]
     pairs += [(name, then.environment.get(name, ""), now.environment.get(name, "")) for name in names]
     pairs += [(f"{kind} weights", then.weights.get(kind, ""), now.weights.get(kind, "")) for kind in now.weights]
