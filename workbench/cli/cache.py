@@ -30,21 +30,29 @@ def ls(
     everything: Annotated[bool, typer.Option("--all", help="List also models without files on disk.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the models on disk: state, size, place, revision, licence."""
+    """List the models on disk: state, size, weights, place, revision, licence."""
     stocks = [s for s in cache.inventory() if everything or as_json or s.state != "absent"]
     if as_json:
         print_json({"root": str(cache_root()), "models": [
             {"model": s.model, "state": s.state, "source": s.source, "revision": s.revision, "bytes": s.bytes,
-             "license": s.license, "problems": list(s.problems),
+             "license": s.license, "problems": list(s.problems), "remarks": list(s.remarks),
+             "weights": {"there": list(s.layers[0]), "taken": s.layers[1]}, "picked": s.picked,
              "files": [{"name": f.name, "path": str(f.path), "bytes": f.size, "problem": f.problem} for f in s.files]}
             for s in stocks]})  # fmt: skip
         return
-    columns = ("model", "state", "size", "where", "revision", "licence")
-    rows = [[s.model, s.state, human_bytes(s.bytes), s.source, (s.revision or "")[:12], s.license] for s in stocks]
+    columns = ("model", "state", "size", "weights", "where", "revision", "licence")
+    rows = [[s.model, s.state, human_bytes(s.bytes), _weights(s), s.source, (s.revision or "")[:12], s.license]
+            for s in stocks]  # fmt: skip
     console().print(table(f"Cache in {cache_root()}", columns, rows, right=("size",)))
     for stock in stocks:
-        for problem in stock.problems:
-            say(f"{stock.model}: {problem}")
+        for line in (*stock.problems, *stock.remarks):
+            say(f"{stock.model}: {line}")
+
+
+def _weights(stock: cache.Stock) -> str:
+    """Which weights are there; those that are taken first."""
+    there, taken = stock.layers
+    return " ".join([taken, *(f"({kind} too)" for kind in there if kind != taken)])
 
 
 @cache_app.command("verify")
@@ -113,12 +121,16 @@ def import_(
     vocoder: Annotated[
         Path | None, typer.Option("--vocoder", help="Folder of a Vocos, if not beside the weights.")
     ] = None,
+    weights: Annotated[
+        str, typer.Option("--weights", help="Weights to speak with, if the file holds both: auto, ema or raw.")
+    ] = "auto",
     as_json: Json = False,
 ) -> None:
     """Copy a model into the cache: check it, hash it, list it in the catalogue."""
-    report = cache.import_model(path, name=name, config=config, vocoder=vocoder)
+    report = cache.import_model(path, name=name, config=config, vocoder=vocoder, weights=weights)
     if as_json:
         print_json({"model": report.spec.name, "notes": list(report.notes), "bytes": report.bytes,
+                    "weights": {"there": list(report.spec.layers), "taken": report.spec.layer},
                     "seconds": report.seconds})  # fmt: skip
         return
     say(f"{report.spec.name}: imported, {human_bytes(report.bytes)}.")

@@ -20,7 +20,9 @@ def run(document: dict[str, Any]) -> None:
         for c in document["chunks"]
     ]  # fmt: skip
     settings = document["settings"]
-    title = (f"{document['model']} as {document['voice']}, {document['device']} {document['dtype']}, "
+    weights = document["weights"]
+    layer = f", {weights['layer']} weights" if weights.get("layer") else ""
+    title = (f"{document['model']}{layer} as {document['voice']}, {document['device']} {document['dtype']}, "
              f"NFE {settings['nfe_step']}, seed {settings['seed']}")  # fmt: skip
     console().print(table(title, columns, rows, right=[c for c in columns if c != "text"]))
     for chunk in document["chunks"]:
@@ -40,6 +42,8 @@ def run(document: dict[str, Any]) -> None:
     times = measures.Times.of_run(document)
     found = [(m, m.value(times)) for m in measures.every(measures.RUN)]
     say("  ".join(f"{m.label} {m.shown(value)}" for m, value in found if value is not None))
+    if weights.get("picked"):
+        say(f"revision picked: {weights['picked']}")
     if "out" in document:
         say(f"wrote {document['out']}" + (f", saved as run {document['id']}" if document["saved"] else ""))
 

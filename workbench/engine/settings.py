@@ -34,6 +34,8 @@ def knob(
     )
 
 
+WEIGHTS = ("auto", "ema", "raw")  # of a checkpoint
+
 _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "int": (int, "a whole number"),
     "float": ((int, float), "a number"),
@@ -220,6 +222,12 @@ class BenchLoadSettings(LoadSettings):
         "upstream",
         "Number format of our engine: upstream is the one that it chooses itself, fp32 on a CPU; else as for synth.",
         choices=("upstream", *LOAD_DTYPES),
+    )
+    weights: str = knob(
+        "auto",
+        "Which weights of a checkpoint with several: ema, the average over the training; raw, its last state, often "
+        "better after few updates; auto takes what the import took, else ema where it is complete.",
+        choices=WEIGHTS,
     )
 
 

@@ -87,7 +87,7 @@ class Workload:
 
         began = self.timeline.now()
         files = replace(self.files, weights=Path(path))
-        cfm = loading.load_acoustic(self.spec, files, self.timeline)
+        cfm, _ = loading.load_acoustic(self.spec, files, self.timeline)
         self.probe.bytes_read += os.path.getsize(path)
         with self.timeline.span("to_device"):
             cfm = loading.placed(cfm, self.device, devices.choose_dtype(self.load.dtype, self.device))

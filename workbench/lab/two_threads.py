@@ -240,7 +240,7 @@ def demo_cfm() -> Any:
     """The demo voice's acoustic model, loaded only for this lesson, which changes its class."""
     spec = get_model(DEMO_VOICE)
     # another name, so that it is not counted as a second load of the engine's model
-    return load_acoustic(dataclasses.replace(spec, name="two-threads"), cache.resolve(spec), Timeline())
+    return load_acoustic(dataclasses.replace(spec, name="two-threads"), cache.resolve(spec), Timeline())[0]
 
 
 def code(*functions: Callable[..., Any]) -> str:

@@ -36,7 +36,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     def load(model: str, *, load: LoadSettings, **kwargs: Any) -> Any:
         found.append((model, load))
         dtype, backend = "fp32" if load.dtype == "auto" else load.dtype, SimpleNamespace(name="eager")
-        loaded = SimpleNamespace(device="cpu", dtype=dtype, backend=backend)
+        loaded = SimpleNamespace(device="cpu", dtype=dtype, backend=backend, layer="")
         return SimpleNamespace(name=model, loaded=loaded)
 
     monkeypatch.setattr("workbench.engine.speech.synthesis.load_engine", load)

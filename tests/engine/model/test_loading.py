@@ -16,7 +16,7 @@ from workbench.engine.errors import DeviceError, WeightsError
 from workbench.engine.model import devices
 from workbench.engine.model.devices import choose_device, choose_dtype
 from workbench.engine.model.loading import load
-from workbench.engine.model.weights import build_cfm, read_state, read_vocab
+from workbench.engine.model.weights import build_cfm, read_tensors, read_vocab
 from workbench.engine.rules import WINDOW_FRAMES
 from workbench.engine.settings import LoadSettings
 
@@ -92,7 +92,7 @@ def test_truncated_weights_are_refused(tiny_folder, tmp_path):
     cut = tmp_path / "model_cut.safetensors"
     cut.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(WeightsError, match="cut short: "):
-        read_state(cut)
+        read_tensors(cut)
 
 
 class _Bomb:
@@ -104,10 +104,10 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path):
     path = tmp_path / "model.pt"
     torch.save({"weights": torch.zeros(2), "bomb": _Bomb()}, path)
     with pytest.raises(WeightsError, match="could run code"):
-        read_state(path)
+        read_tensors(path)
     path.write_bytes(pickle.dumps(_Bomb()))
     with pytest.raises(WeightsError):
-        read_state(path)
+        read_tensors(path)
 
 
 def test_vocabularies_with_crlf_or_without_a_last_newline_are_read_whole(tmp_path):

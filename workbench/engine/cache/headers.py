@@ -13,10 +13,11 @@ import os
 import stat
 import struct
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workbench.engine.cache.links import LINK_MAX_BYTES, blob_in_text, is_blob_name
 from workbench.engine.catalog.plain import first_line, quoted
 from workbench.engine.errors import WeightsError
 
@@ -46,11 +47,12 @@ _FETCH_AGAIN = "Fetch or copy the file again."
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """Type ("F32", "F16", ...), shape and size of one tensor in a file."""
+    """Type ("F32", "F16", ...), shape and size of one tensor in a file, and its first byte among the tensors."""
 
     dtype: str
     shape: tuple[int, ...]
     n_bytes: int
+    first: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def _tensor(name: str, entry: Any) -> tuple[TensorInfo, int, int]:
     first, end = offsets
     if end - first != n_elements(entry.get("shape")) * ITEM_BYTES[dtype]:
         raise ValueError(f"{quoted(name)} does not fit its shape")
-    return TensorInfo(dtype, tuple(entry["shape"]), end - first), first, end
+    return TensorInfo(dtype, tuple(entry["shape"]), end - first, first), first, end
 
 
 def _parse(path: Path, raw: bytes, data_bytes: int) -> Header:
@@ -122,6 +124,23 @@ def _parse(path: Path, raw: bytes, data_bytes: int) -> Header:
     return Header({name: info for name, (info, _, _) in placed.items()}, metadata, 8 + len(raw) + data_bytes)
 
 
+def is_safetensors(path: Path) -> bool:
+    """Whether ``path`` is to be read as safetensors: by its suffix, or where it has none (a blob), by its first bytes.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
+    if path.suffix in (".safetensors", *PICKLES):
+        return path.suffix == ".safetensors"
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        with path.open("rb") as file:
+            return _suffix_of(file.read(9)) == ".safetensors"
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror or error}).", remedy=_FETCH_AGAIN) from error
+
+
 def read_header(path: Path) -> Header:
     """Names, types and shapes of the tensors in a safetensors file, in milliseconds, without reading the tensors.
 
@@ -147,7 +166,11 @@ def read_header(path: Path) -> Header:
 
 
 def _disguise(start: bytes) -> str:
-    """What the file is instead, by its first bytes: an LFS pointer or a web page; empty if neither."""
+    """What the file is instead, by its first bytes; empty if nothing else."""
+    if start.startswith(b"\0\5\x16\7"):
+        return "is a note of macOS about the file (._), not the file itself"
+    if blob := blob_in_text(start):
+        return f"is a link that became a text file, and its blob {blob[:12]} is not here"
     if start.startswith(b"version https://git-lfs"):
         return "is a Git LFS pointer, not the file itself"
     if start.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
@@ -183,7 +206,7 @@ def file_problem(path: Path, size: int | None = None) -> str:
         if not stat.S_ISREG(found.st_mode):
             return "is a folder" if stat.S_ISDIR(found.st_mode) else "is not a file"
         with path.open("rb") as file:
-            start = file.read(64)
+            start = file.read(LINK_MAX_BYTES + 1)
         return _content_problem(path, start, found.st_size, size)
     except OSError as error:
         return _unreadable(path, error)
@@ -197,11 +220,19 @@ def _content_problem(path: Path, start: bytes, actual: int, size: int | None) ->
         return _disguise(start)
     if size is not None and actual != size:
         return f"has {actual} bytes instead of {size}"
-    if path.suffix in PICKLES:
+    suffix = path.suffix or (_suffix_of(start) if is_blob_name(path.name) else "")
+    if suffix in PICKLES:
         return _pickle_problem(path, start)
-    if path.suffix == ".safetensors":
+    if suffix == ".safetensors":
         try:
             read_header(path)
         except WeightsError as error:
             return error.what.removeprefix(f"{path} ").rstrip(".")
     return ""
+
+
+def _suffix_of(start: bytes) -> str:
+    """The suffix that a blob has where it is linked, by its first bytes; empty for text."""
+    if start[8:9] == b"{" and struct.unpack("<Q", start[:8])[0] <= HEADER_MAX_BYTES:
+        return ".safetensors"
+    return ".pt" if start[:2] == b"PK" or start[:1] == b"\x80" else ""

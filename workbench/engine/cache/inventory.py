@@ -8,11 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cached_property
 from pathlib import Path
 
 from workbench.engine.cache.headers import file_problem
+from workbench.engine.cache.imports.contents import read_contents
+from workbench.engine.cache.links import followed, is_blob_name
 from workbench.engine.cache.manifests import MANIFEST_NAME, PinnedRepo, pinned_repos, read_manifest
-from workbench.engine.cache.paths import snapshots
+from workbench.engine.cache.paths import snapshots, why_picked
 from workbench.engine.cache.resolving import folder_weights, hub_places
 from workbench.engine.catalog import VOCODER_FILES, ModelSpec, get_model, list_models
 from workbench.engine.errors import CacheError, WeightsError
@@ -28,7 +32,8 @@ Progress = Callable[[str, int, int], None]
 class CachedFile:
     """A file that a model needs: its place, its size in bytes (0 if missing), and what is wrong with it.
 
-    ``sha256`` is the value in the manifest, "" without one; ``shared`` marks the vocoder, which many models use.
+    ``sha256`` is the value in the manifest, "" without one; ``shared`` marks the vocoder, which many models use;
+    ``unlinked`` a link that became a text file, ``path`` is its blob.
     """
 
     name: str
@@ -37,13 +42,16 @@ class CachedFile:
     problem: str = ""
     sha256: str = ""
     shared: bool = False
+    unlinked: bool = False
 
 
 @dataclass(frozen=True)
 class Stock:
     """One model in the cache.
 
-    ``state`` is "complete", "incomplete" or "absent"; ``source`` "cache", "huggingface cache" or "" when absent.
+    ``state`` is "complete", "incomplete" or "absent"; ``source`` "cache", "huggingface cache" or "" when absent;
+    ``weights`` the file of the acoustic model, and ``layer`` those of its weights that an import took; ``picked`` says
+    why a revision was picked that neither a manifest nor refs/main names.
     """
 
     model: str
@@ -54,6 +62,30 @@ class Stock:
     license: str
     files: tuple[CachedFile, ...]
     note: str = ""
+    weights: Path | None = None
+    layer: str = "auto"
+    picked: str = ""
+
+    @cached_property
+    def layers(self) -> tuple[tuple[str, ...], str]:
+        """("ema" and "raw" as far as they are there, those that are taken); reads the file's table of tensors."""
+        try:
+            if self.weights is None or self.state != "complete":
+                return (), ""
+            contents = read_contents(self.weights)
+            return contents.layers.kinds, contents.choose(self.layer).kind
+        except (WeightsError, CacheError):
+            return (), ""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know although the model is usable, a line each."""
+        lines = [f"revision picked: {self.picked}"] if self.picked and self.state == "complete" else []
+        unlinked = [f.name for f in self.files if f.unlinked]
+        return (
+            *lines,
+            *([f"{', '.join(unlinked)}: links that became text files; the blobs are used"] * bool(unlinked)),
+        )
 
     @property
     def bytes(self) -> int:
@@ -68,20 +100,21 @@ class Stock:
 
 def _look(name: str, path: Path, pins: PinnedRepo | None, shared: bool = False) -> CachedFile:
     """Size and problem of the file at ``path``."""
+    linked, path = path, followed(path)
     entry = next((f for f in pins.files if f.path == name), None) if pins else None
     problem = file_problem(path, entry.size if entry else None)
     try:
         size = path.stat().st_size if path.is_file() else 0
     except OSError:
         size = 0
-    return CachedFile(name, path, size, problem, entry.sha256 if entry else "", shared)
+    return CachedFile(name, path, size, problem, entry.sha256 if entry else "", shared, path != linked)
 
 
 def _best_snapshot(
     repo: str, names: Sequence[str], pins: PinnedRepo | None, shared: bool = False
-) -> tuple[str, str | None, list[CachedFile]]:
-    """(source, revision, files) of the first complete snapshot, else of the one with most complete files."""
-    best: tuple[int, str, str | None, list[CachedFile]] = (-1, "", None, [])
+) -> tuple[str, Path | None, list[CachedFile]]:
+    """(source, snapshot, files) of the first complete snapshot, else of the one with most complete files."""
+    best: tuple[int, str, Path | None, list[CachedFile]] = (-1, "", None, [])
     for source, root in hub_places():
         for snapshot in snapshots(root, repo, prefer=pins.revision if pins else None):
             pinned = pins if pins is not None and pins.revision == snapshot.name else None
@@ -89,9 +122,9 @@ def _best_snapshot(
             present = sum(f.size > 0 for f in files)
             whole = sum(not f.problem for f in files)
             if present and whole > best[0]:
-                best = (whole, source, snapshot.name, files)
+                best = (whole, source, snapshot, files)
             if whole == len(names):
-                return source, snapshot.name, files
+                return source, snapshot, files
     files = best[3] or [CachedFile(name, Path(name), 0, "is missing", shared=shared) for name in names]
     return best[1], best[2], files
 
@@ -110,17 +143,22 @@ def _folder_files(spec: ModelSpec, folder: Path) -> list[CachedFile]:
 
 def _stock(spec: ModelSpec) -> Stock:
     """The state of one catalogue entry."""
-    source, revision, files, note = "cache", None, [], spec.note
+    source, files, note = "cache", [], spec.note
+    snapshot: Path | None = None
+    picked: list[str] = []
     unusable = spec.not_runnable if spec.folder is not None and os.path.lexists(spec.folder) else ""
     try:
         pins = pinned_repos(spec.name) if spec.vocoder_repo else {}
         if spec.folder is not None:
             files = _folder_files(spec, spec.folder)
         elif spec.repo and spec.repo_files:
-            source, revision, files = _best_snapshot(spec.repo, spec.repo_files, pins.get(spec.repo))
+            source, snapshot, files = _best_snapshot(spec.repo, spec.repo_files, pins.get(spec.repo))
+            picked += _why(snapshot, pins.get(spec.repo))
         own = any(f.size for f in files)
         if (spec.vocoder_repo and spec.repo_files) or (spec.kind == "imported" and spec.vocoder_repo):
-            files += _best_snapshot(str(spec.vocoder_repo), VOCODER_FILES, pins.get(str(spec.vocoder_repo)), True)[2]
+            vocoder = str(spec.vocoder_repo)
+            _source, place, parts = _best_snapshot(vocoder, VOCODER_FILES, pins.get(vocoder), True)
+            files, picked = files + parts, picked + _why(place, pins.get(vocoder))
     except (CacheError, WeightsError) as error:
         unusable = unusable or str(error)
     except OSError as error:
@@ -134,11 +172,23 @@ def _stock(spec: ModelSpec) -> Stock:
         spec.title,
         state,
         source if own else "",
-        revision if own else None,
+        snapshot.name if own and snapshot else None,
         spec.license,
         tuple(files),
         spec.not_runnable or note,
+        weights=next((f.path for f in files if f.name == spec.weights or _is_weights(f, spec)), None),
+        layer=spec.layer,
+        picked="; ".join(picked),
     )
+
+
+def _is_weights(file: CachedFile, spec: ModelSpec) -> bool:
+    return spec.weights is None and fnmatch(file.name, "model_*.safetensors")
+
+
+def _why(snapshot: Path | None, pins: PinnedRepo | None) -> list[str]:
+    why = why_picked(snapshot, pins.revision if pins else None) if snapshot else ""
+    return [why] if why else []
 
 
 def inventory() -> tuple[Stock, ...]:
@@ -185,8 +235,8 @@ def _expected(file: CachedFile) -> str:
     """The sha256 in the manifest, else the digest in the blob's name: the Hub's cache names blobs by content."""
     if file.sha256:
         return file.sha256
-    blob = os.path.basename(os.path.realpath(file.path)) if file.path.is_symlink() else ""
-    return blob if len(blob) in (40, 64) and set(blob) <= set("0123456789abcdef") else ""
+    blob = os.path.basename(os.path.realpath(file.path)) if file.path.is_symlink() or file.unlinked else ""
+    return blob if is_blob_name(blob) else ""
 
 
 def _check(file: CachedFile, on_bytes: Callable[[int], None] | None, cancel: threading.Event | None) -> Checked:

@@ -144,7 +144,7 @@ def pinned_sha256(path: Path) -> str:
     Hugging Face cache, which names the content of a large file by its sha256.
     """
     blob = path.resolve().name
-    if path.is_symlink() and _SHA256.fullmatch(blob):
+    if (path.is_symlink() or path.parent.name == "blobs") and _SHA256.fullmatch(blob):
         return blob
     for folder in path.parents[:2]:
         try:

@@ -67,8 +67,24 @@ def snapshots(root: Path, repo: str, *, prefer: str | None = None) -> list[Path]
             with suppress(OSError):  # a folder that was deleted meanwhile, or that this user may not read
                 if path.is_dir() and not is_clutter(path.name):
                     found[path] = path.stat().st_mtime
-    try:
-        main = (base / "refs" / "main").read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        main = ""
+    main = _main(base)
     return sorted(found, key=lambda p: (p.name != prefer, p.name != main, -found[p], p.name))
+
+
+def _main(base: Path) -> str:
+    """The commit in refs/main of a repository's folder; empty if it cannot be read."""
+    try:
+        return (base / "refs" / "main").read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def why_picked(snapshot: Path, pinned: str | None = None) -> str:
+    """Why ``snapshot`` was picked, if neither the ``pinned`` revision nor refs/main names it; else empty."""
+    base, main = snapshot.parent.parent, _main(snapshot.parent.parent)
+    if snapshot.name in (pinned, main):
+        return ""
+    n_snapshots = len(snapshots(base.parent, base.name.removeprefix("models--").replace("--", "/")))
+    which = "the only one here" if n_snapshots == 1 else f"the newest usable of {n_snapshots}"
+    reason = f"refs/main names {main[:12]!a}, which is not usable here" if main else "refs/main is missing"
+    return f"{base.name.removeprefix('models--').replace('--', '/')} at {snapshot.name[:12]}, {which}: {reason}"

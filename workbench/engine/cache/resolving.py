@@ -12,10 +12,12 @@ from pathlib import Path
 
 from workbench.engine.cache.headers import file_problem
 from workbench.engine.cache.imports.folders import find_in_folder
+from workbench.engine.cache.links import followed
 from workbench.engine.cache.manifests import MANIFEST_NAME, PinnedRepo, pinned_repos, read_manifest
-from workbench.engine.cache.paths import hub_root, snapshots, user_hub_root
+from workbench.engine.cache.paths import hub_root, snapshots, user_hub_root, why_picked
 from workbench.engine.catalog import VOCODER_BYTES, VOCODER_FILES, VOCODER_REPO, ModelFiles, ModelSpec, packaged_vocab
 from workbench.engine.errors import WeightsError
+from workbench.engine.files.clutter import is_clutter
 from workbench.engine.files.places import shipped_voice, voice_remedy
 from workbench.engine.files.writing import human_bytes
 from workbench.engine.logs import pairs
@@ -31,7 +33,7 @@ def hub_places() -> tuple[tuple[str, Path], ...]:
 def snapshot_problems(snapshot: Path, files: Sequence[str], pins: PinnedRepo | None) -> list[str]:
     """Problems of ``files`` in ``snapshot``, one phrase each. Compares sizes if its revision is the pinned one."""
     pinned = pins if pins is not None and pins.revision == snapshot.name else None
-    found = ((name, file_problem(snapshot / name, pinned.size(name) if pinned else None)) for name in files)
+    found = ((name, file_problem(followed(snapshot / name), pinned.size(name) if pinned else None)) for name in files)
     return [f"{name} {problem}" for name, problem in found if problem]
 
 
@@ -72,18 +74,23 @@ def _missing(spec: ModelSpec, problems: Sequence[str]) -> WeightsError:
     )
 
 
-def _vocoder(spec: ModelSpec, pins: dict[str, PinnedRepo]) -> tuple[tuple[Path, Path], list[str]]:
-    """((config, weights), problems) of the vocoder of ``spec`` in the Hub layout."""
+def _vocoder(spec: ModelSpec, pins: dict[str, PinnedRepo]) -> tuple[tuple[Path, Path], list[str], str]:
+    """((config, weights), problems, why this revision) of the vocoder of ``spec`` in the Hub layout."""
     repo = spec.vocoder_repo or VOCODER_REPO
     _source, snapshot, problems = find_snapshot(repo, VOCODER_FILES, pins.get(repo))
-    return (snapshot / VOCODER_FILES[0], snapshot / VOCODER_FILES[1]), [f"vocoder: {p}" for p in problems]
+    config, weights = (followed(snapshot / name) for name in VOCODER_FILES)
+    return (config, weights), [f"vocoder: {p}" for p in problems], "" if problems else _picked(snapshot, pins.get(repo))
+
+
+def _picked(snapshot: Path, pins: PinnedRepo | None) -> str:
+    return why_picked(snapshot, pins.revision if pins else None)
 
 
 def folder_weights(spec: ModelSpec, folder: Path, pins: PinnedRepo | None) -> Path:
     """Weights file of a model in ``folder``: the one in the catalogue, else the only ``model_*.safetensors``."""
     if spec.weights:
         return folder / spec.weights
-    found = sorted(folder.glob("model_*.safetensors"))
+    found = sorted(p for p in folder.glob("model_*.safetensors") if not is_clutter(p.name))
     if len(found) > 1 and pins is not None:
         found = [p for p in found if pins.size(p.name) is not None] or found
     if len(found) > 1:
@@ -96,7 +103,7 @@ def folder_weights(spec: ModelSpec, folder: Path, pins: PinnedRepo | None) -> Pa
 
 def _from_own_folder(spec: ModelSpec, folder: Path) -> ModelFiles:
     """Files of a bundled or imported model, checked against the sizes in its lock.json."""
-    entry = next(iter(read_manifest(folder / MANIFEST_NAME)), None)
+    entry, picked = next(iter(read_manifest(folder / MANIFEST_NAME)), None), ""
     files = {"weights": folder_weights(spec, folder, entry), "vocab": folder / (spec.vocab or "vocab.txt")}
     problems: list[str] = []
     if spec.vocoder_repo is None:
@@ -109,40 +116,46 @@ def _from_own_folder(spec: ModelSpec, folder: Path) -> ModelFiles:
         problem = file_problem(path, entry.size(relative) if entry else None)
         problems += [f"{relative} {problem} (in {folder})"] if problem else []
     if spec.vocoder_repo is not None:
-        (files["vocoder_config"], files["vocoder_weights"]), lacking = _vocoder(spec, pinned_repos(spec.name))
+        (files["vocoder_config"], files["vocoder_weights"]), lacking, picked = _vocoder(spec, pinned_repos(spec.name))
         problems += lacking
     if problems:
         raise _missing(spec, problems)
     vocoder = files["vocoder_config"], files["vocoder_weights"]
-    return ModelFiles(files["weights"], files["vocab"], *vocoder, source="cache")
+    return ModelFiles(files["weights"], files["vocab"], *vocoder, source="cache", picked=picked)
 
 
 def _from_given_folder(spec: ModelSpec, folder: Path) -> ModelFiles:
     """Files in a given folder of any layout; the vocoder comes from a cache if the folder has none."""
     found = find_in_folder(folder, spec)
-    vocoder = found.vocoder
+    vocoder, picked = found.vocoder, ""
     problems: list[str] = []
     if vocoder is None:
-        vocoder, problems = _vocoder(spec, pinned_repos(spec.name))
+        vocoder, problems, picked = _vocoder(spec, pinned_repos(spec.name))
     vocab = found.vocab or (packaged_vocab() if spec.vocab is None else found.weights.parent / Path(spec.vocab).name)
     for path in (found.weights, vocab, *(found.vocoder or ())):
-        problem = file_problem(path)
+        problem = file_problem(followed(path))
         problems += [f"{path.name} {problem} (in {path.parent})"] if problem else []
     if problems:
         raise _missing(spec, problems)
-    revision = next((p.name for p in found.weights.parents if p.parent.name == "snapshots"), None)
-    return ModelFiles(found.weights, vocab, *vocoder, source="folder", revision=revision)
+    snapshot = next((p for p in found.weights.parents if p.parent.name == "snapshots"), None)
+    revision = snapshot.name if snapshot else None
+    if snapshot is not None and snapshot not in (folder, *folder.parents):  # else it was named, not picked
+        picked = "; ".join(why for why in (why_picked(snapshot), picked) if why)
+    weights, vocab, *parts = (followed(path) for path in (found.weights, vocab, *vocoder))
+    return ModelFiles(weights, vocab, parts[0], parts[1], source="folder", revision=revision, picked=picked)
 
 
 def _from_hub_layout(spec: ModelSpec) -> ModelFiles:
     """Files of a released or community model in the first cache that has them complete."""
     pins = pinned_repos(spec.name)
     source, snapshot, problems = find_snapshot(str(spec.repo), spec.repo_files, pins.get(str(spec.repo)))
-    vocoder, lacking = _vocoder(spec, pins)
+    vocoder, lacking, picked = _vocoder(spec, pins)
     if problems or lacking:
         raise _missing(spec, problems + lacking)
-    vocab = snapshot / spec.vocab if spec.vocab else packaged_vocab()
-    return ModelFiles(snapshot / str(spec.weights), vocab, *vocoder, source=source, revision=snapshot.name)
+    vocab = followed(snapshot / spec.vocab) if spec.vocab else packaged_vocab()
+    picked = "; ".join(why for why in (_picked(snapshot, pins.get(str(spec.repo))), picked) if why)
+    weights = followed(snapshot / str(spec.weights))
+    return ModelFiles(weights, vocab, *vocoder, source=source, revision=snapshot.name, picked=picked)
 
 
 def resolve(spec: ModelSpec, *, folder: Path | None = None) -> ModelFiles:

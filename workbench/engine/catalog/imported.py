@@ -10,7 +10,8 @@ from workbench.engine.catalog.configs import imported_folder, read_config
 from workbench.engine.catalog.plain import first_line, quoted, read_json
 from workbench.engine.catalog.spec import DEMO_VOICE, VOCODER_REPO, ModelSpec
 from workbench.engine.errors import WeightsError
-from workbench.engine.settings import MelConfig
+from workbench.engine.files.clutter import is_clutter
+from workbench.engine.settings import WEIGHTS, MelConfig
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -41,6 +42,9 @@ def _imported(folder: Path) -> ModelSpec:
     languages, own_vocoder = about.get("languages", []), about.get("own_vocoder", False)
     if not isinstance(languages, list) or not isinstance(own_vocoder, bool):
         raise ValueError(f"languages is {quoted(languages)} and own_vocoder {quoted(own_vocoder)}")
+    layers, layer = about.get("layers", []), about.get("layer", "auto")
+    if not isinstance(layers, list) or any(kind not in WEIGHTS for kind in [*layers, layer]):
+        raise ValueError(f"layers is {quoted(layers)} and layer {quoted(layer)}")
     backbone, arch, mel = read_config(folder / "config.yaml")
     return ModelSpec(
         name,
@@ -56,6 +60,8 @@ def _imported(folder: Path) -> ModelSpec:
         vocab="vocab.txt",
         vocoder_repo=None if own_vocoder else VOCODER_REPO,
         note=_words(about, "note", ""),
+        layers=tuple(layers),
+        layer=layer,
     )
 
 
@@ -81,20 +87,22 @@ def _damaged(folder: Path, reason: str) -> ModelSpec:
 def imports() -> list[ModelSpec]:
     """Entries of all imports. One with a damaged description has the reason in ``not_runnable``."""
     try:
-        folders = sorted(p for p in imported_folder().iterdir() if not p.name.startswith("."))
+        folders = sorted(
+            p for p in imported_folder().iterdir() if not p.name.startswith(".") and not is_clutter(p.name)
+        )
     except OSError:
         return []
-    found = []
+    entries = []
     for folder in folders:
         try:
-            found.append(_imported(folder))
+            entries.append(_imported(folder))
         except OSError as error:
             absent = isinstance(error, FileNotFoundError | NotADirectoryError)
             if absent and not folder.is_dir() and not folder.is_symlink():
                 continue  # a plain file, or a folder that was deleted just now
-            found.append(_damaged(folder, f"{folder / 'lock.json'} cannot be read ({error.strerror or error})."))
+            entries.append(_damaged(folder, f"{folder / 'lock.json'} cannot be read ({error.strerror or error})."))
         except ValueError as error:
-            found.append(_damaged(folder, f"{folder / 'lock.json'}: {first_line(error)}."))
+            entries.append(_damaged(folder, f"{folder / 'lock.json'}: {first_line(error)}."))
         except WeightsError as error:
-            found.append(_damaged(folder, error.what))
-    return found
+            entries.append(_damaged(folder, error.what))
+    return entries

@@ -40,6 +40,8 @@ class ModelSpec:
         not_runnable: why the workbench cannot run the model; empty if it can.
         note: other facts for users.
         frame: text before and after every text in the model's training, put around reference text and text.
+        layers: weights in the file of an import, of "ema" and "raw"; () for a model that was not imported.
+        layer: the kind of weights to take unless others are asked for; "auto": EMA if complete, else raw.
     """
 
     name: str
@@ -60,6 +62,8 @@ class ModelSpec:
     not_runnable: str = ""
     note: str = ""
     frame: tuple[str, str] = ("", "")
+    layers: tuple[str, ...] = ()
+    layer: str = "auto"
 
     @property
     def url(self) -> str:
@@ -76,7 +80,8 @@ class ModelSpec:
 class ModelFiles:
     """Paths of a model's files. All existed and were complete when this was made.
 
-    ``source`` is "folder", "cache" or "huggingface cache"; ``revision`` is the full commit of the weights or None.
+    ``source`` is "folder", "cache" or "huggingface cache"; ``revision`` is the full commit of the weights or None, and
+    ``picked`` says why that one, and that of the vocoder, where neither a manifest nor refs/main names it.
     """
 
     weights: Path
@@ -85,3 +90,4 @@ class ModelFiles:
     vocoder_weights: Path
     source: str
     revision: str | None = None
+    picked: str = ""

@@ -142,7 +142,7 @@ def _twin(engine: Engine, dtype: str) -> Any:
 
         cfm, _ = random_weights.build(loaded.spec, 0)
     else:
-        cfm = load_acoustic(loaded.spec, loaded.files, Timeline())
+        cfm, _ = load_acoustic(loaded.spec, loaded.files, Timeline(), loaded.chosen.weights)
     return cfm.to({"fp32": torch.float32, "fp16": torch.float16}[dtype]).to(loaded.device).eval()
 
 

@@ -150,7 +150,9 @@ class EnginePool:
 def _fits(asked: LoadSettings, engine: Engine, wanted: LoadSettings) -> bool:
     """An engine that was loaded as ``asked`` is what ``wanted`` names: "auto" became what is now named, say."""
     loaded = engine.loaded
-    became = asked.replace(device=loaded.device, dtype=loaded.dtype, backend=loaded.backend.name)
+    became = asked.replace(
+        device=loaded.device, dtype=loaded.dtype, backend=loaded.backend.name, weights=loaded.layer or asked.weights
+    )
     pairs = {name: (value, became.as_dict()[name]) for name, value in asked.as_dict().items()}
     return all(value in pairs[name] for name, value in wanted.as_dict().items())
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.engine.errors import DeviceError
+from workbench.engine.errors import DeviceError, WeightsError
 from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.model.backends import equality_of
 from workbench.engine.runs.store import load_run
@@ -21,6 +21,13 @@ from workbench.engine.timing import Progress
 if TYPE_CHECKING:  # they import torch
     from workbench.engine.speech.results import ChunkResult, Run
     from workbench.engine.speech.synthesis import Engine
+
+_OF_WEIGHTS = {
+    "acoustic": "acoustic weights",
+    "vocoder": "vocoder weights",
+    "layer": "EMA or raw weights",
+    "revision": "revision",
+}
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ def rerun(
 
 
 def _engine(pool: EnginePool, request: SpeechRequest, run: Run) -> Engine:
-    """The engine of ``request`` on the device, in the format and by the backend of ``run``, else as was asked for."""
+    """The engine of ``request`` as that of ``run``: device, format, backend, weights; else as was asked for."""
     name = run.environment.get("backend", "").split(",")[0]
     known = next(f.metadata["choices"] for f in dataclasses.fields(LoadSettings) if f.name == "backend")
     as_then = LoadSettings.from_dict(run.load).replace(backend=name if name in known else "auto")
@@ -109,6 +116,8 @@ def _engine(pool: EnginePool, request: SpeechRequest, run: Run) -> Engine:
         return pool.engine_for(request.replace(load=as_then))
     except DeviceError:  # another machine
         return pool.engine_for(request)
+    except WeightsError:  # the file no longer holds these
+        return pool.engine_for(request.replace(load=request.load.replace(weights="auto")))
 
 
 def _compared(then: ChunkResult, now: ChunkResult) -> dict[str, Any]:
@@ -128,5 +137,6 @@ def _recorded(then: Run, now: Run) -> list[Difference]:
     pairs.append(("backend", before, after))
     names = [name for name in dict.fromkeys([*now.environment, *then.environment]) if name != "backend"]
     pairs += [(name, then.environment.get(name, ""), now.environment.get(name, "")) for name in names]
-    pairs += [(f"{kind} weights", then.weights.get(kind, ""), now.weights.get(kind, "")) for kind in now.weights]
+    kinds = [kind for kind in _OF_WEIGHTS if kind in ("acoustic", "vocoder") or kind in then.weights]
+    pairs += [(_OF_WEIGHTS[kind], then.weights.get(kind, ""), now.weights.get(kind, "")) for kind in kinds]
     return [Difference(*pair) for pair in pairs]

@@ -24,8 +24,8 @@ from workbench.engine.model.weights import (
     build_cfm,
     build_vocoder,
     load_strictly,
-    read_state,
     read_vocab,
+    vocoder_state,
 )
 from workbench.engine.rules import WINDOW_FRAMES
 from workbench.engine.settings import LoadSettings
@@ -67,6 +67,7 @@ class Loaded:
         chosen: what was asked for.
         folder: where the files were looked for first, or "".
         backend: how the acoustic model is evaluated.
+        layer: which weights of the checkpoint: "ema" or "raw"; "" for random ones.
     """
 
     spec: ModelSpec
@@ -80,6 +81,7 @@ class Loaded:
     chosen: LoadSettings = LoadSettings()
     folder: str = ""
     backend: Backend = field(default_factory=Eager)
+    layer: str = ""
 
     def tokens(self, text: str) -> list[str]:
         """Upstream's tokens of ``text``: characters, and pinyin for Chinese."""
@@ -95,11 +97,13 @@ class Loaded:
 
     @cached_property
     def weights(self) -> dict[str, str]:
-        """sha256 of the acoustic model's and the vocoder's weights, as locked; "" where no lock names them."""
+        """What a run keeps of them: as in ``results.Run.weights``."""
         if self.files is None:
             return {"acoustic": "", "vocoder": ""}
         paths = {"acoustic": self.files.weights, "vocoder": self.files.vocoder_weights}
-        return {kind: cache.pinned_sha256(path) for kind, path in paths.items()}
+        found = {kind: cache.pinned_sha256(path) for kind, path in paths.items()} | {"layer": self.layer}
+        found |= {"revision": self.files.revision} if self.files.revision else {}
+        return found | ({"picked": self.files.picked[:300]} if self.files.picked else {})
 
     @property
     def synchronize(self) -> Callable[[], None] | None:
@@ -118,7 +122,7 @@ def load(
 
     Args:
         spec: from the catalogue.
-        chosen: device, number format and backend.
+        chosen: device, number format, backend, and which weights of the checkpoint.
         folder: take the weights from here, not from the caches.
         built: makes (CFM, Vocos) instead of reading files; see ``random_weights.build``.
 
@@ -127,7 +131,7 @@ def load(
         DeviceError: the device or format is not available.
     """
     timeline = Timeline()
-    files = None
+    files, layer = None, ""
     if built is None:
         with timeline.span("resolve"):
             files = cache.resolve(spec, folder=folder)
@@ -144,7 +148,7 @@ def load(
         _count("vocoder", spec.name)
     else:
         assert files is not None
-        cfm = load_acoustic(spec, files, timeline)
+        cfm, layer = load_acoustic(spec, files, timeline, chosen.weights)
         vocoder = load_vocoder(spec, files, timeline)
     with timeline.span("to_device"):
         cfm, vocoder = placed(cfm, device, dtype), vocoder.to(device).eval()
@@ -152,7 +156,7 @@ def load(
     place = str(folder.absolute()) if folder else ""
     loaded = Loaded(
         spec, files, device, dtype, cfm, vocoder, (), WINDOW_FRAMES[spec.backbone], chosen, place,
-        backend,
+        backend, layer,
     )  # fmt: skip
     with timeline.span("warmup"):
         _warm_up(loaded)
@@ -170,15 +174,19 @@ def load(
     return loaded
 
 
-def load_acoustic(spec: ModelSpec, files: ModelFiles, timeline: Timeline) -> Any:
-    """Load the CFM of ``spec`` from ``files``, on the CPU in fp32. Counted in ``load_counts``."""
+def load_acoustic(spec: ModelSpec, files: ModelFiles, timeline: Timeline, wanted: str = "auto") -> tuple[Any, str]:
+    """The CFM of ``spec`` from ``files``, on the CPU in fp32, and the kind of its weights, "ema" or "raw".
+
+    ``wanted`` is that of ``LoadSettings.weights``. Counted in ``load_counts``.
+    """
     _count("acoustic", spec.name)
     with timeline.span("read_weights"):
-        state = acoustic_state(read_state(files.weights))
+        vocab = read_vocab(files.vocab)
+        kind, state = acoustic_state(spec, files.weights, wanted, vocab, files.vocab.name)
     with timeline.span("build"):
-        cfm = build_cfm(spec, read_vocab(files.vocab))
+        cfm = build_cfm(spec, vocab)
         load_strictly(cfm, state, files.weights, spec.name)
-    return cfm
+    return cfm, kind
 
 
 def load_vocoder(spec: ModelSpec, files: ModelFiles, timeline: Timeline) -> Any:
@@ -191,7 +199,7 @@ def load_vocoder(spec: ModelSpec, files: ModelFiles, timeline: Timeline) -> Any:
     with timeline.span("read_weights"):
         config = read_vocoder(files.vocoder_config)
         config.check_fits(spec.mel, files.vocoder_config)
-        state = read_state(files.vocoder_weights)
+        state = vocoder_state(files.vocoder_weights)
     with timeline.span("build"):
         vocoder = build_vocoder(config)
         # the filter bank of its mel transform is computed, not learnt; only some checkpoints contain it

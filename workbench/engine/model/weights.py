@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from workbench.engine import upstream
-from workbench.engine.cache.headers import read_header
+from workbench.engine.cache.headers import is_safetensors, read_header
 from workbench.engine.cache.imports.checkpoints import read_storages
+from workbench.engine.cache.imports.contents import read_contents
+from workbench.engine.cache.imports.fitting import misfit, wrong_vocabulary
+from workbench.engine.cache.imports.layers import VOCODER, Layer
 from workbench.engine.cache.imports.vocab import read_vocabulary
 from workbench.engine.catalog import ModelSpec, VocoderConfig
 from workbench.engine.catalog.plain import first_line, quoted
@@ -26,26 +31,34 @@ _TORCH_TYPES = {
     "U8": "uint8",
     "BOOL": "bool",
 }
-_LEGACY_KEYS = ("mel_spec.mel_stft.mel_scale.fb", "mel_spec.mel_stft.spectrogram.window")
 
 
-def read_state(path: Path) -> dict[str, Any]:
-    """Tensors of a safetensors file or of a checkpoint in any of upstream's layouts; the EMA weights if present.
+class State(NamedTuple):
+    """Weights ready to be loaded: "ema" or "raw", and name to tensor."""
+
+    kind: str
+    tensors: dict[str, Any]
+
+
+def read_tensors(path: Path, wanted: Collection[str] | None = None) -> dict[str, Any]:
+    """Tensors of a safetensors file or of a checkpoint, by path (see ``cache.imports.layers``).
+
+    Args:
+        wanted: the paths of those to read; None: all.
 
     Raises:
         WeightsError: the file is missing, cut short or damaged, or a pickle that would run code.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors import SafetensorError, safe_open
 
-    if path.suffix != ".safetensors":
-        try:
-            return _read_checkpoint(path)
-        except ImportRefused as error:
-            raise WeightsError(error.what, remedy=error.remedy) from error
-    read_header(path)
     try:
-        return load_file(path)
+        if not is_safetensors(path):
+            return _read_checkpoint(path, wanted)
+        names = [name for name in read_header(path).tensors if wanted is None or name in wanted]
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in names}
+    except ImportRefused as error:
+        raise WeightsError(error.what, remedy=error.remedy) from error
     except (SafetensorError, RuntimeError, EOFError, OSError, ValueError) as error:
         raise WeightsError(
             f"{path} cannot be read, it is cut short or damaged ({first_line(error)}).",
@@ -53,12 +66,12 @@ def read_state(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _read_checkpoint(path: Path) -> dict[str, Any]:
-    """Tensors that inference needs, made from bytes: a file can make torch's unpickler allocate any memory."""
+def _read_checkpoint(path: Path, wanted: Collection[str] | None) -> dict[str, Any]:
+    """Tensors made from bytes: a file can make torch's unpickler allocate any memory."""
     import torch
 
     found = {}
-    for storage, raw, places in read_storages(path):
+    for storage, raw, places in read_storages(path, wanted):
         kind = getattr(torch, _TORCH_TYPES[storage.dtype])
         block = torch.frombuffer(bytearray(raw), dtype=kind) if raw else torch.empty(0, dtype=kind)
         for name, place in places.items():
@@ -66,13 +79,44 @@ def _read_checkpoint(path: Path) -> dict[str, Any]:
     return found
 
 
-def acoustic_state(tensors: dict[str, Any]) -> dict[str, Any]:
-    """The weights under the CFM's names, without the entries that upstream's loader drops."""
-    return {
-        key.removeprefix("ema_model."): value
-        for key, value in tensors.items()
-        if key not in ("initted", "step", "update") and key.removeprefix("ema_model.") not in _LEGACY_KEYS
-    }
+def acoustic_state(spec: ModelSpec, path: Path, wanted: str, vocab: dict[str, int], vocab_name: str) -> State:
+    """The weights of ``spec`` under the CFM's names, and their kind.
+
+    Args:
+        wanted: "ema", "raw" or "auto", as ``LoadSettings.weights``.
+        vocab, vocab_name: the vocabulary that they are used with, and the name of its file.
+
+    Raises:
+        WeightsError: they cannot be read, are not there, or are of another architecture or vocabulary.
+    """
+    with _as_weights_error():
+        contents = read_contents(path)
+        layer = contents.choose(spec.layer if wanted == "auto" else wanted)
+        header = contents.header_of(layer)
+        wrong = misfit(path.name, layer, header, (spec.backbone, spec.arch, spec.mel), spec.name)
+        wrong = wrong or wrong_vocabulary(path.name, header, len(vocab), f"{vocab_name} has", path.parent)
+        if wrong is not None:
+            raise WeightsError(wrong[0], remedy=wrong[1])
+    return State(layer.kind, _named(path, layer))
+
+
+def vocoder_state(path: Path) -> dict[str, Any]:
+    """The weights of a Vocos under its names. Raises WeightsError."""
+    with _as_weights_error():
+        return _named(path, read_contents(path, VOCODER).choose())
+
+
+def _named(path: Path, layer: Layer) -> dict[str, Any]:
+    tensors = read_tensors(path, layer.paths.values())
+    return {name: tensors[place] for name, place in layer.paths.items()}
+
+
+@contextmanager
+def _as_weights_error() -> Iterator[None]:
+    try:
+        yield
+    except ImportRefused as error:
+        raise WeightsError(error.what, remedy=error.remedy) from error
 
 
 def read_vocab(path: Path) -> dict[str, int]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.engine.ids import new_id
-from workbench.engine.settings import MelConfig, SynthesisSettings
+from workbench.engine.settings import WEIGHTS, MelConfig, SynthesisSettings
 from workbench.engine.signal.audio import cross_fade
 from workbench.engine.signal.mel import align_mels
 from workbench.engine.signal.trajectory import Trajectory
@@ -100,7 +100,8 @@ class Run:
         total_seconds: of the run, loading apart; of a run with a remade chunk, of all its chunks.
         environment: versions, machine, and the number of threads, on which the last bits depend.
         utilisation: samples of CPU, GPU and memory use, if they were taken.
-        weights: sha256 of the files of "acoustic" and "vocoder", "" where no lock names them.
+        weights: sha256 of the files of "acoustic" and "vocoder", "" where no lock names them; "layer": "ema" or "raw";
+            of a model from the Hub "revision", and "picked", why it, where neither a lock nor refs/main names it.
         reference: the recording that was continued, float32 [n_samples]; None where an older program did not keep it.
         unknown_settings: settings that a newer program wrote and this one does not have.
     """
@@ -155,8 +156,11 @@ class Run:
 
     @property
     def load(self) -> dict[str, Any]:
-        """Name to value of each load setting: as it was asked for, device and number format as they became."""
-        return self.request.load.as_dict() | {"device": self.device, "dtype": self.dtype}
+        """Name to value of each load setting: as asked for, but device, number format and weights as they became."""
+        became = {"device": self.device, "dtype": self.dtype}
+        if (layer := self.weights.get("layer", "")) in WEIGHTS:
+            became["weights"] = layer
+        return self.request.load.as_dict() | became
 
     @property
     def is_remade(self) -> bool:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from workbench.engine.cache.fetch.transfer import HUB_HOST, Guard
 from workbench.engine.cache.headers import file_problem
+from workbench.engine.cache.links import followed
 from workbench.engine.cache.manifests import pinned_repos
 from workbench.engine.cache.paths import hub_root, is_commit, repo_folder
 from workbench.engine.catalog import VOCODER_FILES, ModelSpec, get_model
@@ -122,7 +123,7 @@ def pinned_plan(spec: ModelSpec, address: str) -> FetchPlan | None:
                 return None
             entry = entries[path]
             files.append(PlannedFile(repo, pins[repo].revision, path, entry.size, entry.sha256, True))
-    whole = not any(file_problem(f.place, f.size) for f in files)
+    whole = not any(file_problem(followed(f.place), f.size) for f in files)
     return FetchPlan(spec.name, address, tuple(files), spec.license) if whole else None
 
 

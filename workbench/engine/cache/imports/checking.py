@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.engine.cache.headers import Header, file_problem, read_header
-from workbench.engine.cache.imports.architecture import contradictions, describe, refuse_foreign, vocoder_contradictions
-from workbench.engine.cache.imports.checkpoints import read_checkpoint
+from workbench.engine.cache.headers import file_problem
+from workbench.engine.cache.imports.architecture import refuse_foreign, vocoder_contradictions
+from workbench.engine.cache.imports.contents import Contents, read_contents
+from workbench.engine.cache.imports.fitting import Refusal, misfit, wrong_vocabulary
 from workbench.engine.cache.imports.folders import FolderFiles, find_in_folder, find_vocoder_in
+from workbench.engine.cache.imports.layers import VOCODER, Layers
 from workbench.engine.cache.imports.vocab import Vocabulary, read_vocabulary, refuse_unusable
+from workbench.engine.cache.links import followed
 from workbench.engine.cache.paths import repo_folder
 from workbench.engine.catalog import (
     RELEASED_VOCODER,
@@ -33,7 +36,7 @@ from workbench.engine.settings import MelConfig
 
 @dataclass(frozen=True)
 class Examined:
-    """What the checks found: files, configuration, vocabulary, vocoder, and notes for the user."""
+    """What the checks found: files, configuration, vocabulary, vocoder, weights and which of them are taken, notes."""
 
     files: FolderFiles
     backbone: str
@@ -41,6 +44,8 @@ class Examined:
     mel: MelConfig
     vocabulary: Vocabulary
     own_vocoder: tuple[Path, Path] | None
+    layers: Layers
+    taken: str
     notes: tuple[str, ...]
 
 
@@ -72,11 +77,11 @@ def _configuration(config: str | Path | None, files: FolderFiles) -> tuple[str, 
     unusable = ""
     if files.config is not None:
         try:
-            described = describes_a_model(files.config)
+            described = describes_a_model(followed(files.config))
         except WeightsError as error:  # another tool's config.yaml; the layout may still name the model
             described, unusable = False, f" {error.what}"
         if described:
-            return *read_config(files.config), f"{files.config.name} beside the weights"
+            return *read_config(followed(files.config)), f"{files.config.name} beside the weights"
     known = known_model(files)
     if known is not None:
         return known.backbone, dict(known.arch), known.mel, f"the name {known.name} in the layout"
@@ -87,24 +92,22 @@ def _configuration(config: str | Path | None, files: FolderFiles) -> tuple[str, 
     )
 
 
-def _read_weights(path: Path) -> tuple[Header, list[str]]:
-    """(header, notes). Raises WeightsError if cut short, ImportRefused if unsafe or of another model."""
+def _read_weights(path: Path) -> tuple[Contents, list[str]]:
+    """(contents, notes). Raises WeightsError if cut short, ImportRefused if unsafe or of another model."""
     notes: list[str] = []
-    problem = file_problem(path)
+    problem = file_problem(followed(path))
     if "Git LFS pointer" in problem:
         raise ImportRefused(f"{path} {problem}.", remedy="Run `git lfs pull` in that folder and import again.")
-    if path.suffix == ".safetensors":
-        header = read_header(path)
-    else:
-        checkpoint = read_checkpoint(path)
-        header = checkpoint.header
-        if checkpoint.has_optimizer:
-            notes.append(
-                f"A training checkpoint: much of its {human_bytes(path.stat().st_size)} is optimizer state that "
-                "speaking does not need."
-            )
-    refuse_foreign(header, path.name)
-    return header, notes
+    if problem.startswith("is a "):  # something else under this name; what is damaged is told by its reader
+        raise WeightsError(f"{path} {problem}.", remedy="Fetch or copy the file again.")
+    contents = read_contents(path)
+    if contents.has_optimizer:
+        notes.append(
+            f"A training checkpoint: much of its {human_bytes(contents.header.n_bytes)} is optimizer state that "
+            "speaking does not need."
+        )
+    refuse_foreign(contents.header, path.name)
+    return contents, notes
 
 
 def _vocoder(given: str | Path | None, files: FolderFiles, mel: MelConfig) -> tuple[Path, Path] | None:
@@ -121,13 +124,13 @@ def _vocoder(given: str | Path | None, files: FolderFiles, mel: MelConfig) -> tu
         RELEASED_VOCODER.check_fits(mel, Path(VOCODER_REPO))
         return None
     for path in pair:
-        problem = file_problem(path)
+        problem = file_problem(followed(path))
         if problem:
             raise ImportRefused(f"The vocoder's {path} {problem}.", remedy="Copy it again.")
-    config = read_vocoder(pair[0])
+    config = read_vocoder(followed(pair[0]))
     config.check_fits(mel, pair[0])
-    header = read_header(pair[1]) if pair[1].suffix == ".safetensors" else read_checkpoint(pair[1]).header
-    wrong = vocoder_contradictions(header, config)
+    contents = read_contents(pair[1], VOCODER)
+    wrong = vocoder_contradictions(contents.header_of(contents.choose()), config)
     if wrong:
         raise ImportRefused(
             f"{pair[1]} is of another architecture than its config.yaml: {'; '.join(wrong)}.",
@@ -136,37 +139,39 @@ def _vocoder(given: str | Path | None, files: FolderFiles, mel: MelConfig) -> tu
     return pair
 
 
-def examine(path: Path, config: str | Path | None, vocoder: str | Path | None, name: str | None) -> Examined:
-    """Find the files of the import in ``path`` and check that they fit each other."""
+def examine(
+    path: Path, config: str | Path | None, vocoder: str | Path | None, name: str | None, weights: str = "auto"
+) -> Examined:
+    """Find the files of the import in ``path`` and check that they fit each other; ``weights`` as in import_model."""
     by_name = entry_called(name) if name else None
     files = find_in_folder(path, by_name)
-    header, notes = _read_weights(files.weights)
+    contents, notes = _read_weights(files.weights)
     if config is None and by_name is not None:
         backbone, arch, mel, stated = by_name.backbone, dict(by_name.arch), by_name.mel, by_name.name
     else:
         backbone, arch, mel, stated = _configuration(config, files)
-    wrong = contradictions(header, backbone, arch, mel.n_mel_channels)
-    if wrong:
-        raise ImportRefused(
-            f"{files.weights.name} is of another architecture than {stated}: {'; '.join(wrong)}.",
-            remedy="Name the configuration that it was trained with.",
-        )
-    vocab = files.vocab or packaged_vocab()
+    layer = contents.choose(weights)
+    header = contents.header_of(layer)
+    _refuse(misfit(files.weights.name, layer, header, (backbone, arch, mel), stated))
+    vocab = followed(files.vocab) if files.vocab else packaged_vocab()
     vocabulary = read_vocabulary(vocab)
     refuse_unusable(vocabulary, vocab)
-    rows = describe(header)["vocabulary"]
-    if rows != len(vocabulary.tokens):
-        which = f"{vocab.name} has" if files.vocab else "there is no vocabulary beside it, and the one of f5_tts has"
-        raise ImportRefused(
-            f"{files.weights.name} was trained with {rows} tokens, but {which} {len(vocabulary.tokens)}.",
-            remedy="Put the right vocab.txt beside the weights.",
-        )
-    notes += [f"Configuration: {stated}.", *vocabulary.repairs]
+    which = f"{files.vocab.name} has" if files.vocab else "there is no vocabulary beside it, and the one of f5_tts has"
+    _refuse(wrong_vocabulary(files.weights.name, header, len(vocabulary.tokens), which, files.weights.parent))
+    notes = [contents.layers.describe(layer.kind), *notes, f"Configuration: {stated}.", *vocabulary.repairs]
     if files.vocab is None:
         notes.append("No vocabulary beside the weights; the one of f5_tts is used, which has the right length.")
     own = _vocoder(vocoder, files, mel)
     notes += [] if own else ["No vocoder beside the weights; charactr/vocos-mel-24khz from the caches is used."]
-    return Examined(files, backbone, arch, mel, vocabulary, own, tuple(notes))
+    linked = sum(followed(p) != p for p in (files.weights, files.vocab, *(own or ())) if p is not None)
+    notes += [f"{linked} links had become text files; their blobs are taken."] if linked else []
+    return Examined(files, backbone, arch, mel, vocabulary, own, contents.layers, layer.kind, tuple(notes))
+
+
+def _refuse(found: Refusal | None) -> None:
+    """Raise ImportRefused if something was found."""
+    if found is not None:
+        raise ImportRefused(found[0], remedy=found[1])
 
 
 def entry_called(name: str) -> ModelSpec | None:

@@ -9,21 +9,22 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from workbench.engine.cache.headers import ITEM_BYTES, Header, file_problem
+from workbench.engine.cache.imports.layers import TABLE, is_counter
 from workbench.engine.cache.imports.pickles import Foreign, NotPlain, Storage, StoredTensor, read_pickle
 from workbench.engine.errors import ImportRefused, WeightsError
 
 PICKLE_MAX_BYTES = 8_000_000  # names and shapes only; the largest training checkpoint known here has 0.3 MB
 DIRECTORY_MAX_BYTES = 4_000_000  # of a zip file: 30,000 members
-LAYERS = ("ema_model_state_dict", "model_state_dict", "state_dict")
-"""Keys of the weights in a checkpoint, preferred first; without any of them the table itself holds the weights."""
-
+TABLES_DEEP = 8  # tables within tables
+_WHOLE = {"I64", "I32", "I16"}
 _MAGIC = 0x1950A86A20F9469CFC6C
 # what zipfile raises for a damaged file
 _BROKEN = (
@@ -43,21 +44,28 @@ _BROKEN = (
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors that inference uses, and whether the file also holds optimizer state.
+    """What lies in a file, by path (see ``layers``): tensors, and whole numbers that count the updates.
 
     ``places`` maps each tensor to its storage, offset, shape and stride, in elements.
     """
 
     header: Header
-    layer: str
-    has_optimizer: bool
     places: dict[str, StoredTensor]
+    counters: dict[str, int]
+    has_optimizer: bool
 
 
-def choose_layer(top: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """(key, table) of the weights for inference; the key is "" if the table itself holds them."""
-    layer = next((name for name in LAYERS if isinstance(top.get(name), dict)), "")
-    return layer, top[layer] if layer else top
+def _leaves(top: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """(path, value) of what the tables hold. A table that occurs twice is entered once: it may hold itself."""
+    seen, waiting = {id(top)}, deque([("", top, 0)])
+    while waiting:
+        around, table, depth = waiting.popleft()
+        for key, value in table.items():
+            if not isinstance(value, dict):
+                yield around + key, value
+            elif depth < TABLES_DEEP and id(value) not in seen:
+                seen.add(id(value))
+                waiting.append((f"{around}{key}{TABLE}", value, depth + 1))
 
 
 def _directory_bytes(file: BinaryIO) -> int:
@@ -167,10 +175,11 @@ def _opened(path: Path) -> Iterator[_Zipped | _Plain]:
         ) from error
 
 
-def _described(path: Path, top: Any) -> Checkpoint:
-    """The tensors for inference, their size checked against that of the file."""
-    layer, table = choose_layer(top) if isinstance(top, dict) else ("", {})
-    places = {name: value for name, value in table.items() if isinstance(value, StoredTensor)}
+def _described(path: Path, found: _Zipped | _Plain) -> Checkpoint:
+    """The tensors and counters, their size checked against that of the file."""
+    top = found.top if isinstance(found.top, dict) else {}
+    leaves = dict(_leaves(top))
+    places = {name: value for name, value in leaves.items() if isinstance(value, StoredTensor)}
     if not places:
         raise ImportRefused(
             f"{path} holds no table of weights.", remedy="Give a checkpoint that upstream's trainer wrote."
@@ -178,10 +187,15 @@ def _described(path: Path, top: Any) -> Checkpoint:
     size = path.stat().st_size
     storages = {place.storage for place in places.values()}
     tensors = {name: place.info for name, place in places.items()}
-    for total in (sum(s.n_bytes for s in storages), sum(t.n_bytes for t in tensors.values())):
-        if total > size:
-            raise NotPlain(f"its tensors have {total} bytes, the file {size}")
-    return Checkpoint(Header(tensors, {}, size), layer, "optimizer_state_dict" in top, places)
+    if (total := sum(s.n_bytes for s in storages)) > size:
+        raise NotPlain(f"its tensors have {total} bytes, the file {size}")
+    counters = {name: value for name, value in leaves.items() if type(value) is int and is_counter(name)}
+    for name, place in places.items():
+        if is_counter(name) and place.storage.dtype in _WHOLE and place.storage.n_elements == 1:
+            raw = found.storage(place.storage.key, place.storage.n_bytes)
+            counters[name] = int.from_bytes(raw, "little", signed=True)
+    optimizer = any(key.startswith("optim") for key in top)
+    return Checkpoint(Header(tensors, {}, size), places, counters, optimizer)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -192,21 +206,32 @@ def read_checkpoint(path: Path) -> Checkpoint:
         WeightsError: the file is cut short or not a checkpoint.
     """
     with _opened(path) as found:
-        return _described(path, found.top)
+        return _described(path, found)
 
 
-def read_storages(path: Path) -> Iterator[tuple[Storage, bytes, dict[str, StoredTensor]]]:
-    """Yield each storage that inference needs with its bytes and its tensors.
+def read_storages(
+    path: Path, wanted: Collection[str] | None = None
+) -> Iterator[tuple[Storage, bytes, dict[str, StoredTensor]]]:
+    """Yield each storage with its bytes and its tensors by path.
+
+    Args:
+        wanted: paths of tensors to read; None: all.
 
     Raises:
-        ImportRefused, WeightsError: as ``read_checkpoint``; or a checksum is wrong, or bytes are missing.
+        ImportRefused, WeightsError: as ``read_checkpoint``; or a checksum is wrong, bytes are missing, or the tensors
+            share so many bytes that they would have more than the file.
     """
     with _opened(path) as found:
         within: dict[Storage, dict[str, StoredTensor]] = {}
-        for name, place in _described(path, found.top).places.items():
+        checkpoint = _described(path, found)
+        places = {p: v for p, v in checkpoint.places.items() if wanted is None or p in wanted}
+        total, size = sum(checkpoint.header.tensors[p].n_bytes for p in places), checkpoint.header.n_bytes
+        if total > size:
+            raise NotPlain(f"its tensors have {total} bytes, the file {size}")
+        for name, place in places.items():
             within.setdefault(place.storage, {})[name] = place
-        for storage, places in within.items():
+        for storage, mine in within.items():
             raw = found.storage(storage.key, storage.n_bytes)
             if len(raw) != storage.n_bytes:
                 raise NotPlain(f"storage {storage.key} does not have the {storage.n_bytes} bytes that its tensors need")
-            yield storage, raw, places
+            yield storage, raw, mine

@@ -23,6 +23,7 @@ from typing import Any
 from workbench.engine.cache.drafts import sweep_drafts
 from workbench.engine.cache.imports.archives import SUFFIXES, is_archive, unpack
 from workbench.engine.cache.imports.checking import Examined, entry_called, examine, known_model
+from workbench.engine.cache.links import followed
 from workbench.engine.cache.manifests import write_manifest
 from workbench.engine.catalog import DEMO_VOICE, ModelSpec, get_model, imported_folder
 from workbench.engine.catalog.imported import NAME
@@ -31,6 +32,7 @@ from workbench.engine.files.leftovers import claim
 from workbench.engine.files.places import user_path
 from workbench.engine.files.writing import READ_BYTES, human_bytes
 from workbench.engine.logs import pairs
+from workbench.engine.settings import LoadSettings
 
 log = logging.getLogger("workbench.cache")
 Progress = Callable[[str, int, int], None]
@@ -38,7 +40,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class ImportReport:
-    """Result of an import: catalogue entry, notes (what was found or repaired), bytes copied, seconds."""
+    """Result of an import: catalogue entry, notes (what was found or repaired), bytes copied, seconds.
+
+    ``spec.layers`` are the weights that are there, ``spec.layer`` those that are taken.
+    """
 
     spec: ModelSpec
     notes: tuple[str, ...]
@@ -92,9 +97,9 @@ def _bring_in(
     found: Examined, name: str, about: dict[str, Any], on_progress: Progress | None, cancel: threading.Event | None
 ) -> int:
     """Copy into a hidden folder, write the manifest, and rename in one step. Returns the bytes copied."""
-    copies = {found.files.weights: found.files.weights.name}
+    copies = {followed(found.files.weights): found.files.weights.name}
     if found.own_vocoder:
-        copies |= {p: f"vocos/{p.name}" for p in found.own_vocoder}
+        copies |= {followed(p): f"vocos/{p.name}" for p in found.own_vocoder}
     total, done = sum(p.stat().st_size for p in copies), 0
 
     def step(n_bytes: int) -> None:
@@ -169,6 +174,8 @@ def _about(name: str, path: Path, found: Examined, license: str | None, language
         "license": license or (known.license if known else "unknown"),
         "note": " ".join(found.notes),
         "weights": found.files.weights.name,
+        "layers": list(found.layers.kinds),
+        "layer": found.taken,
         "own_vocoder": found.own_vocoder is not None,
     }
 
@@ -179,6 +186,7 @@ def import_model(
     name: str | None = None,
     config: str | Path | None = None,
     vocoder: str | Path | None = None,
+    weights: str = "auto",
     license: str | None = None,
     languages: tuple[str, ...] = (),
     on_progress: Progress | None = None,
@@ -192,18 +200,22 @@ def import_model(
         config: one of upstream's configurations ("F5TTS_Base"), a catalogue name, or a .yaml file in upstream's layout.
             None: the config.yaml beside the weights, or the name of a known model in the layout.
         vocoder: folder of a Vocos. None: the one beside the weights, else the one in the caches.
+        weights: "ema" or "raw": those that the model speaks with, unless it is loaded with others; the file is copied
+            whole. "auto": EMA if they are there and complete, else raw.
         license, languages: of the model; None and (): those of the catalogue entry.
 
     Raises:
         ImportRefused: MLX weights, an LFS pointer, an unsafe pickle, another architecture, a wrong vocabulary,
             no stated configuration, an unsafe archive.
-        WeightsError: no weights found, or cut short.
+        WeightsError: no weights found, cut short, or none of the kind ``weights``.
+        SettingsError: ``weights`` is no such kind.
         CacheError: the name is taken or unusable, or the disk is full.
     """
     began, path = time.perf_counter(), Path(os.path.abspath(user_path(path)))
+    weights = LoadSettings(weights=weights).weights
     try:
         with _unpacked(path, cancel) as source:
-            found = examine(source, config, vocoder, name)
+            found = examine(source, config, vocoder, name, weights)
             name = _name(name, found, path)
             n_bytes = _bring_in(found, name, _about(name, path, found, license, languages), on_progress, cancel)
     except OSError as error:
