@@ -212,6 +212,12 @@ class LoadSettings(_Checked):
         "allow.",
         choices=("auto", "eager", "graph", "lean"),
     )
+    weights: str = knob(
+        "auto",
+        "Which weights of a checkpoint with several: ema, the average over the training; raw, its last state, often "
+        "better after few updates; auto takes what the import took, else ema where it is complete.",
+        choices=WEIGHTS,
+    )
 
 
 @dataclass(frozen=True)
@@ -222,12 +228,6 @@ class BenchLoadSettings(LoadSettings):
         "upstream",
         "Number format of our engine: upstream is the one that it chooses itself, fp32 on a CPU; else as for synth.",
         choices=("upstream", *LOAD_DTYPES),
-    )
-    weights: str = knob(
-        "auto",
-        "Which weights of a checkpoint with several: ema, the average over the training; raw, its last state, often "
-        "better after few updates; auto takes what the import took, else ema where it is complete.",
-        choices=WEIGHTS,
     )
 
 

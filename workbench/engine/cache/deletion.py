@@ -20,10 +20,12 @@ from pathlib import Path
 from workbench.engine.cache.drafts import sweep_drafts
 from workbench.engine.cache.fetch.fetching import one_at_a_time
 from workbench.engine.cache.inventory import inventory
+from workbench.engine.cache.links import followed
 from workbench.engine.cache.manifests import fetched_manifest
 from workbench.engine.cache.paths import cache_root, hub_root, repo_folder, snapshots
 from workbench.engine.catalog import VOCODER_FILES, ModelSpec, bundled_folder, get_model, imported_folder, list_models
 from workbench.engine.errors import CacheError
+from workbench.engine.files.clutter import is_clutter
 from workbench.engine.files.leftovers import claim
 from workbench.engine.logs import pairs
 
@@ -96,24 +98,36 @@ def _drop_empty(folders: set[Path]) -> None:
     """Remove empty folders inside the cache, deepest first, and the refs of repositories without snapshots."""
     inside = [p for p in folders if cache_root() in p.parents and p not in (hub_root(), imported_folder())]
     for folder in sorted(inside, key=lambda p: -len(p.parts)):
+        _drop_clutter(folder)
         if folder.name.startswith("models--") and not any((folder / "snapshots").glob("*")):
             for left in sorted(folder.rglob("*"), key=lambda p: -len(p.parts)):
                 if left.is_dir() and not left.is_symlink():
+                    _drop_clutter(left)
                     left.rmdir()
                 elif left.relative_to(folder).parts[0] in ("refs", ".no_exist", "trees"):
-                    left.unlink()
+                    left.unlink(missing_ok=True)
+            _drop_clutter(folder)
         if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
             folder.rmdir()
 
 
+def _drop_clutter(folder: Path) -> None:
+    """Remove what macOS and Windows left in ``folder``, if nothing else is in it."""
+    found = list(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
+    if all(is_clutter(path.name) for path in found):
+        for path in found:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
 def _in_folder(folder: Path) -> list[Path]:
-    """All files and links of a model's own folder; links are listed, not followed."""
+    """Files and links of a model's own folder; links are listed, not followed; clutter goes with it unmentioned."""
     if folder.is_symlink():
         return [folder]
     return sorted(
         Path(here) / n
         for here, folders, files in os.walk(folder)
         for n in (*files, *(f for f in folders if (Path(here) / f).is_symlink()))
+        if not any(map(is_clutter, (Path(here) / n).relative_to(folder).parts))
     )
 
 
@@ -126,15 +140,21 @@ def _in_hub(repo: str, names: tuple[str, ...]) -> list[Path]:
         s / n for s in snapshots(hub_root(), repo) if not s.is_symlink() for n in names if os.path.lexists(s / n)
     ]
     mine = set(pointers)
-    used = {os.path.realpath(p) for p in (base / "snapshots").rglob("*") if p.is_symlink() and p not in mine}
+    used = {_blob(p) for p in (base / "snapshots").rglob("*") if p not in mine}
     blobs_folder = os.path.realpath(base / "blobs")
-    blobs = {Path(os.path.realpath(p)) for p in pointers if p.is_symlink()}
+    blobs = {Path(blob) for p in pointers if (blob := _blob(p))}
     freed = [
         base / "blobs" / b.name
         for b in blobs
         if os.path.dirname(b) == blobs_folder and str(b) not in used and b.is_file()
     ]
     return sorted(freed) + sorted(pointers)  # blobs first: after an interruption the pointers still lead to the rest
+
+
+def _blob(pointer: Path) -> str:
+    """The file behind a link, also behind one that became a text file; empty if it is none."""
+    blob = followed(pointer)
+    return os.path.realpath(blob) if pointer.is_symlink() or blob != pointer else ""
 
 
 def _uses_vocoder(spec: ModelSpec) -> list[str]:

@@ -6,6 +6,7 @@ Order: the folder given, the project's ``cache/``, the user's own Hugging Face c
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from workbench.engine.cache.paths import hub_root, snapshots, user_hub_root, why
 from workbench.engine.catalog import VOCODER_BYTES, VOCODER_FILES, VOCODER_REPO, ModelFiles, ModelSpec, packaged_vocab
 from workbench.engine.errors import WeightsError
 from workbench.engine.files.clutter import is_clutter
-from workbench.engine.files.places import shipped_voice, voice_remedy
+from workbench.engine.files.places import shipped_voice, user_path, voice_remedy
 from workbench.engine.files.writing import human_bytes
 from workbench.engine.logs import pairs
 
@@ -174,7 +175,7 @@ def resolve(spec: ModelSpec, *, folder: Path | None = None) -> ModelFiles:
         raise WeightsError(f"{spec.name} cannot be run: {spec.not_runnable}", remedy="Choose another model.")
     try:
         if folder is not None:
-            files = _from_given_folder(spec, Path(folder))
+            files = _from_given_folder(spec, Path(os.path.abspath(user_path(folder))))
         elif spec.folder is not None:
             files = _from_own_folder(spec, spec.folder)
         else:

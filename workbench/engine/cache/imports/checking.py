@@ -14,7 +14,7 @@ from workbench.engine.cache.imports.folders import FolderFiles, find_in_folder, 
 from workbench.engine.cache.imports.layers import VOCODER, Layers
 from workbench.engine.cache.imports.vocab import Vocabulary, read_vocabulary, refuse_unusable
 from workbench.engine.cache.links import followed
-from workbench.engine.cache.paths import repo_folder
+from workbench.engine.cache.paths import repo_folder, why_picked
 from workbench.engine.catalog import (
     RELEASED_VOCODER,
     VOCODER_REPO,
@@ -165,7 +165,16 @@ def examine(
     notes += [] if own else ["No vocoder beside the weights; charactr/vocos-mel-24khz from the caches is used."]
     linked = sum(followed(p) != p for p in (files.weights, files.vocab, *(own or ())) if p is not None)
     notes += [f"{linked} links had become text files; their blobs are taken."] if linked else []
+    notes += _picked(path, files.weights)
     return Examined(files, backbone, arch, mel, vocabulary, own, contents.layers, layer.kind, tuple(notes))
+
+
+def _picked(path: Path, weights: Path) -> list[str]:
+    """A note on the snapshot of ``weights`` below ``path``, if refs/main does not name it."""
+    snapshot = next((p for p in weights.parents if p.parent.name == "snapshots"), None)
+    if snapshot is None or snapshot in (path, *path.parents):  # it was named
+        return []
+    return [f"Revision: {why}." for why in [why_picked(snapshot)] if why]
 
 
 def _refuse(found: Refusal | None) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.engine.cache.headers import PICKLES
+from workbench.engine.cache.headers import PICKLES, file_problem
+from workbench.engine.cache.links import followed
 from workbench.engine.cache.paths import repo_folder, snapshots
 from workbench.engine.catalog import VOCODER_REPO, ModelSpec, list_models
 from workbench.engine.errors import WeightsError
@@ -53,15 +54,24 @@ def _walk(folder: Path, unread: list[OSError]) -> Iterator[Path]:
 def _roots(folder: Path, spec: ModelSpec | None) -> list[Path]:
     """Folders to search: the best snapshot of each repository in a Hub cache, else the folder itself."""
     if (folder / "snapshots").is_dir():
-        repo = folder.name.removeprefix("models--").replace("--", "/")
-        return snapshots(folder.parent, repo)[:1]
+        return _snapshot(folder)
     hub = folder / "hub" if (folder / "hub").is_dir() else folder
     repos = [p for p in sorted(hub.glob("models--*")) if p != repo_folder(hub, VOCODER_REPO)]
     if not repos:
         return [folder]
     if spec is not None and spec.repo and repo_folder(hub, spec.repo).is_dir():
         repos = [repo_folder(hub, spec.repo)]
-    return [s for p in repos for s in snapshots(hub, p.name.removeprefix("models--").replace("--", "/"))[:1]]
+    return [s for p in repos for s in _snapshot(p)]
+
+
+def _snapshot(repo: Path) -> list[Path]:
+    """The first snapshot in the folder of a repository that has whole weights, else the first; none if it has none."""
+    found = snapshots(repo.parent, repo.name.removeprefix("models--").replace("--", "/"))
+    return [s for s in found if _has_weights(s)][:1] or found[:1]
+
+
+def _has_weights(folder: Path) -> bool:
+    return any(p.suffix in (".safetensors", *PICKLES) and not file_problem(followed(p)) for p in _walk(folder, []))
 
 
 def _is_vocoder_folder(path: Path) -> bool:
@@ -142,7 +152,7 @@ def _find_vocab(weights: Path, stop: Path, spec: ModelSpec | None) -> Path | Non
 def find_vocoder_in(folder: Path) -> tuple[Path, Path] | None:
     """(config, weights) of a Vocos in ``folder``, safetensors first; None if it holds none."""
     if (folder / "snapshots").is_dir():
-        folder = next(iter(snapshots(folder.parent, VOCODER_REPO)), folder)
+        folder = next(iter(_snapshot(folder)), folder)
     for name in ("model.safetensors", "pytorch_model.bin"):
         if (folder / name).is_file() and (folder / "config.yaml").is_file():
             return folder / "config.yaml", folder / name
@@ -153,7 +163,7 @@ def _find_vocoder(weights: Path, stop: Path) -> tuple[Path, Path] | None:
     """(config, weights) of a Vocos beside the weights or the folder; None if there is none."""
     for place in (*_upwards(weights.parent, stop), stop.parent):
         try:
-            inside = [p for p in sorted(place.iterdir()) if p.is_dir()]
+            inside = [p for p in sorted(place.iterdir()) if p.is_dir() and not is_clutter(p.name)]
             inside += [q for p in inside if p.name == "charactr" for q in sorted(p.iterdir())]
         except OSError:
             continue
