@@ -287,3 +287,50 @@ def test_a_disk_that_is_full_costs_no_run(open_page: Any, monkeypatch: pytest.Mo
     at.button(key=f"save_again_{run_id}").click().run()
     assert not at.error and [run.id for run in store.list_runs()] == [run_id]
     assert "not saved" not in html_of(at)
+
+
+def test_a_model_that_cannot_read_the_voice_says_so_when_it_is_chosen(open_page: Any) -> None:
+    at = open_page()
+    assert not any("cannot read" in caption.value for caption in at.caption)
+    chinese = next(name for name in at.selectbox(key="voice_name").options if "zh" in name)
+    at.selectbox(key="voice_name").set_value(chinese.split(" ")[0]).run()
+    told = [caption.value for caption in at.caption if "cannot read" in caption.value]
+    assert len(told) == 1 and told[0].startswith(":orange[⚠ tiny cannot read") and "U\\+" in told[0]
+
+
+def test_a_text_is_judged_by_the_vocabulary_of_a_model_that_is_not_loaded(tiny_server: Any) -> None:
+    from workbench.ui.parts.plan_view import plan
+    from workbench.ui.resources import default_voice
+
+    found = plan("Привет, мир.", default_voice(), SynthesisSettings(), "demo-voice")
+    assert "vocabulary lacks 'П' (U+041F)" in found.error and not found.chunks
+
+
+def test_weights_are_a_choice_where_a_file_holds_both(
+    open_page: Any, tiny_folder: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    import torch
+    import yaml
+    from safetensors.torch import load_file
+
+    from tests.conftest import TINY_ARCH
+    from workbench.engine.cache import import_model
+
+    mine = shutil.copytree(tiny_folder, tmp_path / "mine")
+    ema = load_file(mine / "model_random.safetensors")
+    (mine / "model_random.safetensors").unlink()
+    raw = {name.removeprefix("ema_model."): value for name, value in ema.items()}
+    torch.save({"ema_model_state_dict": ema, "model_state_dict": raw}, mine / "model_mine.pt")
+    (mine / "config.yaml").write_text(yaml.safe_dump({"model": {"backbone": "DiT", "arch": TINY_ARCH, "mel_spec": {}}}))
+    import_model(mine, name="mine")
+    at = open_page()
+    assert not [g for g in at.button_group if g.key == "weights"], "the model of this server holds one kind"
+    monkeypatch.setenv("WORKBENCH_MODEL", "mine")
+    at = _type(open_page(), "One boat is here.", None)
+    (choice,) = [g for g in at.button_group if g.key == "weights"]
+    choice.set_value(["raw"]).run()
+    at = _synthesized(at)
+    (saved,) = store.list_runs()
+    assert store.load_run(saved.id).request.load.weights == "raw"

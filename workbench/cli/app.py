@@ -18,6 +18,7 @@ from workbench.engine.runs.store import save_run
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.signal import audio
 from workbench.engine.speech import text
+from workbench.engine.speech.reading import told_of_unread, vocabulary_of
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, load_voice, make_voice
 from workbench.engine.text.normalise import summary
@@ -117,6 +118,7 @@ def synth(
         prepared = _prepared(model, wanted, speaker, settings, folder)
     prepared.check()  # before the model is loaded
     _warn(_remarks(prepared), "text")
+    _warn(_unread(speaker, model, folder), f"voice {speaker.name}")
     speaker.plan(prepared, settings, _window(model))
 
     from workbench.engine.jobs.pool import EnginePool
@@ -185,7 +187,8 @@ def plan(
         row["warnings"] += [f"the vocabulary lacks {', '.join(map(repr, found))}"] if found else []
     pace = speaker.pace_samples / mel.target_sample_rate
     budget = text.byte_budget(speaker.ref_text, speaker.seconds, settings, pace)
-    document = {"voice": speaker.name, "voice_warnings": list(speaker.warnings), "budget_bytes": budget,
+    document = {"voice": speaker.name, "budget_bytes": budget,
+                "voice_warnings": [*speaker.warnings, *_unread(speaker, model)],
                 "reference_seconds": speaker.seconds, "chunks": rows, "remarks": list(_remarks(prepared)),
                 "changes": [c.as_dict() for c in prepared.changes],
                 "offers": [c.as_dict() for c in prepared.offers]}  # fmt: skip
@@ -203,14 +206,14 @@ def _prepared(
     model: str, words: str, speaker: Voice, settings: SynthesisSettings, folder: Path | None = None
 ) -> Prepared:
     """Prepare ``words`` for ``model``, with its vocabulary if that is on this machine."""
-    from workbench.engine import cache
-
     spec = get_model(model)
-    try:
-        vocabulary = frozenset(cache.read_vocabulary(cache.resolve(spec, folder=folder).vocab).tokens)
-    except WorkbenchError:
-        vocabulary = None
+    vocabulary = vocabulary_of(spec, folder)
     return prepare(words, vocabulary, text.number_languages(spec.languages, speaker.language, settings))
+
+
+def _unread(speaker: Voice, model: str, folder: Path | None = None) -> tuple[str, ...]:
+    """A warning if ``model`` cannot read all words of the voice."""
+    return told_of_unread(speaker.ref_text, model, vocabulary_of(get_model(model), folder))
 
 
 def _remarks(prepared: Prepared) -> tuple[str, ...]:

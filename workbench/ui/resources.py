@@ -13,14 +13,16 @@ import streamlit as st
 
 from workbench.engine import upstream
 from workbench.engine.cache import sweep_drafts
-from workbench.engine.catalog import DEMO_VOICE
+from workbench.engine.catalog import DEMO_VOICE, get_model
 from workbench.engine.errors import WorkbenchError
+from workbench.engine.files.places import home
 from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.jobs.queue import JobManager
 from workbench.engine.logs import pairs
 from workbench.engine.runs.store import sweep_leftovers
-from workbench.engine.settings import SynthesisSettings
+from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech.bundled import BundledVoice, list_voices
+from workbench.engine.speech.reading import vocabulary_of
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, load_voice
 
@@ -101,9 +103,11 @@ def engine_if_loaded(model: str | None = None) -> Engine | None:
     return pool().engine_if_loaded(model or default_model())
 
 
-def request(text: str, voice: Voice, settings: SynthesisSettings, model: str | None = None) -> SpeechRequest:
+def request(
+    text: str, voice: Voice, settings: SynthesisSettings, model: str | None = None, load: LoadSettings = LoadSettings()
+) -> SpeechRequest:
     """Return the request of a page; keep its voice in memory for the job."""
-    return SpeechRequest(text, pool().remember(voice).ref, settings, model or default_model())
+    return SpeechRequest(text, pool().remember(voice).ref, settings, model or default_model(), load=load)
 
 
 @st.cache_data(show_spinner=False, ttl=60)
@@ -120,6 +124,41 @@ def usable_models(home: str) -> list[str]:
             continue
         found.append(spec.name)
     return found
+
+
+def vocabulary(model: str) -> frozenset[str] | None:
+    """Return the tokens of ``model``, by its engine or its file; None if neither is here."""
+    loaded = engine_if_loaded(model)
+    return frozenset(loaded.loaded.cfm.vocab_char_map) if loaded is not None else _vocabulary(str(home()), model)
+
+
+@st.cache_data(show_spinner=False, ttl=60)
+def _vocabulary(home: str, model: str) -> frozenset[str] | None:
+    try:
+        return vocabulary_of(get_model(model))
+    except WorkbenchError:
+        return None
+
+
+def weights_there(model: str) -> tuple[str, ...]:
+    """Return which of "ema" and "raw" the file of ``model`` holds; () if it is not on this disk."""
+    return _weights_there(str(home()), model)
+
+
+@st.cache_data(show_spinner=False, ttl=60)
+def _weights_there(home: str, model: str) -> tuple[str, ...]:
+    from workbench.engine import cache
+
+    try:
+        return cache.read_contents(cache.resolve(get_model(model)).weights).layers.kinds
+    except WorkbenchError:
+        return ()
+
+
+def files_changed() -> None:
+    """Read the files of all models again when they are next asked for."""
+    for known in (usable_models, _vocabulary, _weights_there):
+        known.clear()
 
 
 def warm() -> None:

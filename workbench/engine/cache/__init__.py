@@ -10,6 +10,7 @@ from workbench.engine.cache.fetch.transfer import Caps
 from workbench.engine.cache.headers import Header, TensorInfo, file_problem, read_header
 from workbench.engine.cache.imports.architecture import contradictions
 from workbench.engine.cache.imports.checkpoints import read_checkpoint
+from workbench.engine.cache.imports.contents import Contents, read_contents
 from workbench.engine.cache.imports.importing import ImportReport, import_model
 from workbench.engine.cache.imports.vocab import Vocabulary, read_vocabulary
 from workbench.engine.cache.inventory import Stock, Verification, inventory, verify
@@ -18,6 +19,7 @@ from workbench.engine.cache.resolving import resolve
 
 __all__ = [
     "Caps",
+    "Contents",
     "DeletePlan",
     "FetchPlan",
     "FetchReport",
@@ -36,6 +38,7 @@ __all__ = [
     "plan_delete",
     "plan_fetch",
     "read_checkpoint",
+    "read_contents",
     "read_header",
     "read_vocabulary",
     "resolve",

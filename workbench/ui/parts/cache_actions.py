@@ -82,7 +82,7 @@ def _confirm_delete(model: str) -> None:
         except WorkbenchError as error:
             st.error(str(error))
             return
-        resources.usable_models.clear()
+        resources.files_changed()
         st.session_state["models_said"] = f"{model} was deleted; this freed {human_bytes(freed)}."
         st.rerun()
 
@@ -132,7 +132,7 @@ def fetch(stock: Stock, spec: ModelSpec) -> None:
 def _finished(key: str, said: str) -> None:
     """Show ``said`` once at the top of the page, and read the list of models again."""
     watch.forget(key)
-    resources.usable_models.clear()
+    resources.files_changed()
     st.session_state["models_said"] = said
     st.rerun()
 

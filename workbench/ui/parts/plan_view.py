@@ -34,7 +34,7 @@ class Plan:
 
 
 def plan(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> Plan:
-    """Plan ``text`` without waiting for a model: with its vocabulary if it is loaded, else without."""
+    """Plan ``text`` without waiting for a model: by its vocabulary if it is on this disk, else without."""
     engine, prepared = resources.engine_if_loaded(model), None
     try:
         if engine is not None:
@@ -43,7 +43,8 @@ def plan(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> Pl
         else:
             spec = get_model(model)
             window = WINDOW_FRAMES[spec.backbone]
-            prepared = prepare(text, languages=number_languages(spec.languages, voice.language, settings))
+            known = resources.vocabulary(model)
+            prepared = prepare(text, known, number_languages(spec.languages, voice.language, settings))
         prepared.check()
         chunks = voice.plan(prepared, settings, window)
     except WorkbenchError as error:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.signal.audio import to_bytes
+from workbench.engine.speech.reading import told_of_unread
 from workbench.engine.speech.voices import Voice, make_voice
 from workbench.ui import resources
 
@@ -22,8 +23,11 @@ SAMPLE_RATE = 24_000
 _DECODING = threading.Lock()
 
 
-def pick_voice() -> Voice | None:
-    """Draw the choice and return the voice; None while something is missing, which the page then names."""
+def pick_voice(model: str) -> Voice | None:
+    """Draw the choice and return the voice; None while something is missing, which the page then names.
+
+    ``model`` is the one to speak with: words that it cannot read are named.
+    """
     kinds = [BUNDLED, UPLOAD, RECORD] + ([OF_RUN] if st.session_state.get("voice_run") else [])
     source = st.segmented_control(
         "Voice", kinds, default=BUNDLED, key="voice_source", required=True, persist_state="session"
@@ -34,7 +38,7 @@ def pick_voice() -> Voice | None:
         st.error(str(error))
         return None
     if voice is not None:
-        _show(voice)
+        _show(voice, model)
     return voice
 
 
@@ -110,10 +114,11 @@ def _sound(voice_id: str, _voice: Voice) -> bytes:
     return to_bytes(_voice.audio, _voice.mel_config.target_sample_rate)
 
 
-def _show(voice: Voice) -> None:
+def _show(voice: Voice, model: str) -> None:
     st.audio(_sound(voice.id, voice), alt=f"Reference recording of {voice.name}, {voice.seconds:.1f} seconds")
     st.caption(f"{voice.seconds:.2f} s · {voice.frames} frames · “{_plain(voice.ref_text)}”")
-    for warning in voice.warnings:
+    unread = told_of_unread(voice.ref_text, model, resources.vocabulary(model))
+    for warning in (*voice.warnings, *unread):
         st.caption(f":orange[⚠ {_plain(warning)}]")
 
 

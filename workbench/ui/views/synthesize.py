@@ -8,7 +8,7 @@ from workbench.engine.errors import WorkbenchError
 from workbench.engine.files.places import home
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs.store import read_document
-from workbench.engine.settings import SynthesisSettings
+from workbench.engine.settings import LoadSettings, SynthesisSettings, describe
 from workbench.engine.speech.voices import Voice
 from workbench.ui import resources
 from workbench.ui.parts import forms
@@ -42,26 +42,41 @@ def pick_model() -> str:
     return st.selectbox("Model", names, key="model", persist_state="session")
 
 
-def knobs() -> tuple[str, Voice | None, SynthesisSettings | None]:
-    """Draw the form; return model, voice and settings. Voice or settings are None if missing or invalid."""
+def pick_weights(model: str) -> LoadSettings:
+    """Return how to load ``model``; draw a choice if its file holds EMA and raw weights."""
+    there = resources.weights_there(model)
+    if len(there) < 2:
+        return LoadSettings()
+    help_text = next(row["help"] for row in describe(LoadSettings) if row["name"] == "weights")
+    chosen = st.segmented_control(
+        "Weights", ["auto", *there], default="auto", key="weights", required=True, persist_state="session",
+        help=help_text,
+    )  # fmt: skip
+    return LoadSettings(weights=chosen or "auto")
+
+
+def knobs() -> tuple[str, LoadSettings, Voice | None, SynthesisSettings | None]:
+    """Draw the form; return model, how to load it, voice, settings. The last two are None if missing or invalid."""
     model = pick_model()
-    voice = pick_voice()
+    load = pick_weights(model)
+    voice = pick_voice(model)
     size = forms.chunk_bytes(upstream_bytes(voice))
     steps = forms.nfe()
     seed = forms.knob("seed")
     with st.expander("Other knobs"):
         others = forms.other_knobs()
     try:
-        return model, voice, SynthesisSettings(nfe_step=steps, max_chunk_bytes=size, seed=int(seed), **others)
+        settings = SynthesisSettings(nfe_step=steps, max_chunk_bytes=size, seed=int(seed), **others)
     except WorkbenchError as error:
         st.error(str(error))
-        return model, voice, None
+        return model, load, voice, None
+    return model, load, voice, settings
 
 
-def start(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> None:
+def start(text: str, voice: Voice, settings: SynthesisSettings, model: str, load: LoadSettings) -> None:
     """Queue the synthesis and show it."""
     try:
-        job = resources.job_manager().submit(SpeechJob(resources.request(text, voice, settings, model)))
+        job = resources.job_manager().submit(SpeechJob(resources.request(text, voice, settings, model, load)))
     except WorkbenchError as error:
         st.error(str(error))
         return
@@ -74,7 +89,7 @@ def compose() -> None:
     """Draw text, knobs, plan and button. This is a fragment: typing redraws the plan, not the result below."""
     left, right = st.columns([5, 2], gap="medium")
     with right:
-        model, voice, settings = knobs()
+        model, load, voice, settings = knobs()
     with left:
         st.selectbox(
             "Example",
@@ -107,7 +122,7 @@ def compose() -> None:
         run_live.strip(job)
         show_plan(text, found, voice, "text")
     if pressed and found and found.chunks and voice and settings:
-        start(text, voice, settings, model)
+        start(text, voice, settings, model, load)
 
 
 def result() -> None:
