@@ -25,6 +25,7 @@ from workbench.engine.speech.bundled import BundledVoice, list_voices
 from workbench.engine.speech.reading import vocabulary_of
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, load_voice
+from workbench.ui.kept import Kept
 
 if TYPE_CHECKING:  # synthesis imports torch
     from workbench.engine.speech.results import Run
@@ -241,19 +242,19 @@ def voice_of(run: Run) -> Voice:
 # Runs ----------------------------------------------------------------------------------------------------------------
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _saved_run(run_id: str, version: tuple[int, ...]) -> Run:
-    from workbench.engine.runs.store import load_run
+@st.cache_resource(show_spinner=False)
+def kept() -> Kept:
+    """Runs and what was computed of them, for all pages together."""
+    return Kept()
 
-    return load_run(run_id, trajectories=False)
 
-
-def saved_run(run_id: str) -> Run:
-    """Return a run from disk without trajectories; read again only after a change.
+def saved_run(run_id: str, *, trajectories: bool = False) -> Run:
+    """Return a run from disk, read once while there is room for it; with the ODE's states only if ``trajectories``.
 
     Raises:
         RunError: the run does not exist or is damaged.
     """
-    from workbench.engine.runs.store import run_folder, version_of
+    from workbench.engine.runs.store import load_run, run_folder, version_of
 
-    return _saved_run(run_id, version_of(run_folder(run_id)))
+    key = ("run", run_id, trajectories, version_of(run_folder(run_id)))
+    return kept().get(key, lambda: load_run(run_id, trajectories=trajectories))

@@ -11,8 +11,9 @@ from workbench import figures
 from workbench.engine import measures
 from workbench.engine.runs import comparison
 from workbench.engine.runs.comparison import MelComparison
-from workbench.engine.runs.store import RunSummary, load_run, read_document, run_folder, version_of
+from workbench.engine.runs.store import RunSummary, read_document, run_folder, version_of
 from workbench.engine.signal import spectra
+from workbench.ui import resources
 from workbench.ui.parts import tables
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import sources
@@ -21,10 +22,11 @@ MAX_RUNS = 6
 LETTERS = "ABCDEF"
 
 
-@st.cache_resource(show_spinner="Aligning the mels", max_entries=8)
-def _compared(first: str, second: str, versions: tuple[int, ...]) -> MelComparison:
-    a, b = (load_run(run_id, trajectories=False) for run_id in (first, second))
-    return comparison.compare_mels(a.mel, b.mel)
+def _compared(first: str, second: str) -> MelComparison:
+    key = ("compared", first, second, _version(first) + _version(second))
+    a, b = (resources.saved_run(run_id) for run_id in (first, second))
+    with st.spinner("Aligning the mels"):
+        return resources.kept().get(key, lambda: comparison.compare_mels(a.mel, b.mel))
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -74,14 +76,14 @@ def _players(runs: Sequence[RunSummary]) -> None:
         with column:
             source = sources.of_run(run.id, None)
             st.markdown(f"**{letter}** · {source.seconds:.2f} s")
-            st.audio(sources.sound(source.key, source), alt=f"Run {letter}")
+            st.audio(sources.sound(source), alt=f"Run {letter}")
             st.text(sources.run_label(run))
             st.caption(_heard(source))
 
 
 def _heard(source: sources.Source) -> str:
     """Return one line with every measure of a sound that needs no extra package: those are slow to import."""
-    sound = sources.measurable(source.key, source)
+    sound = sources.measurable(source)
     quick = [m for m in measures.every(measures.SOUND) if not m.needs]
     return " · ".join(f"{m.label} {m.shown(m.value(sound))}" for m in quick)
 
@@ -110,7 +112,7 @@ def _mels(runs: Sequence[RunSummary]) -> None:
         one, two = st.columns(2)
         first = one.selectbox("From", list(names), format_func=names.__getitem__, key="mel_from")
         second = two.selectbox("To", [i for i in names if i != first], format_func=names.__getitem__, key="mel_to")
-    found = _compared(first, second, _version(first) + _version(second))
+    found = _compared(first, second)
     config = sources.of_run(first, None).config
     hz, rate = spectra.mel_hz(config), config.frames_per_second
     a, b = names[first], names[second]

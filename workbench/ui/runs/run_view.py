@@ -10,6 +10,7 @@ import streamlit as st
 from workbench import figures
 from workbench.engine import measures
 from workbench.engine.signal import spectra
+from workbench.ui import resources
 from workbench.ui.parts.theme import is_dark
 
 if TYPE_CHECKING:
@@ -34,17 +35,16 @@ def _loading(run_id: str, dark: bool, _run: Run) -> figures.Figure:
     return figures.load_bars(_run.spans, dark=dark)
 
 
-@st.cache_data(show_spinner=False, max_entries=8)
-def _wav(run_id: str, _run: Run) -> bytes:
+def _wav(run: Run) -> bytes:
     from workbench.engine.runs import exports
 
-    return exports.get("wav").make(_run)
+    return resources.kept().get(("wav", run.id, run.created_at), lambda: exports.get("wav").make(run))
 
 
 def show_run(run: Run) -> None:
     """Draw the numbers, sound, spectrogram and timeline of ``run``."""
     _numbers(run)
-    st.audio(_wav(run.id, run), alt=f"Speech of run {run.id}, {run.audio_seconds:.1f} seconds")
+    st.audio(_wav(run), alt=f"Speech of run {run.id}, {run.audio_seconds:.1f} seconds")
     _chart(
         _picture(run.id, is_dark(), run),
         "run_picture",

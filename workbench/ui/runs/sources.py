@@ -13,17 +13,16 @@ import numpy as np
 import streamlit as st
 
 from workbench.engine.measures import Sound
-from workbench.engine.runs.store import RunSummary, list_runs, load_run, run_folder, version_of
+from workbench.engine.runs.store import RunSummary, list_runs
 from workbench.engine.settings import MelConfig
 from workbench.engine.signal import audio, spectra
 from workbench.engine.signal.pitch import Pitch
 from workbench.engine.speech.bundled import list_voices
 from workbench.ui import style
-from workbench.ui.resources import bundled_voice
+from workbench.ui.resources import bundled_voice, kept, saved_run
 
 FILE_MAX_SECONDS = 180.0
 RUN, REFERENCE, FILE = "Run", "Reference", "File"
-_KEPT = 12  # a minute of speech and all its spectra are 35 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +52,7 @@ class Source:
     @property
     def model(self) -> np.ndarray | None:
         """``mel`` in dB."""
-        return measurable(self.key, self).model_decibels
+        return measurable(self).model_decibels
 
     @property
     def sample_rate(self) -> int:
@@ -70,12 +69,7 @@ def of_run(run_id: str, chunk: int | None) -> Source:
     Raises:
         RunError: the run does not exist or is damaged.
     """
-    return _of_run(run_id, chunk, version_of(run_folder(run_id)))
-
-
-@st.cache_resource(show_spinner=False, max_entries=_KEPT)
-def _of_run(run_id: str, chunk: int | None, version: tuple[int, ...]) -> Source:
-    run = load_run(run_id, trajectories=False)
+    run = saved_run(run_id)
     title = f"run {run_id}"
     made = "Mel, as the model made it"
     if chunk is not None and 0 <= chunk < len(run.chunks):
@@ -88,7 +82,6 @@ def _of_run(run_id: str, chunk: int | None, version: tuple[int, ...]) -> Source:
     return Source(f"run:{run_id}", title, run.wave, run.mel_config, run.mel, made, borders, run.text)
 
 
-@st.cache_resource(show_spinner=False, max_entries=_KEPT)
 def of_voice(name: str) -> Source:
     """Return the reference recording of a bundled voice.
 
@@ -102,13 +95,6 @@ def of_voice(name: str) -> Source:
     )
 
 
-@st.cache_resource(show_spinner=False, max_entries=_KEPT)
-def _of_digest(digest: str, name: str, _content: bytes) -> Source:
-    config = MelConfig()
-    wave = audio.read_audio(_content, config.target_sample_rate, name=name, max_seconds=FILE_MAX_SECONDS)
-    return Source(f"file:{digest}", name, wave, config)
-
-
 def of_file(name: str, content: bytes) -> Source:
     """Return an uploaded file. ``name`` is shown and used for nothing else.
 
@@ -116,37 +102,41 @@ def of_file(name: str, content: bytes) -> Source:
         AudioError: the file cannot be read or is silent.
     """
     shown = "".join(c if c.isprintable() else "?" for c in name)[-60:] or "the file"
-    return _of_digest(hashlib.sha256(content).hexdigest(), shown, content)
+    key, config = f"file:{hashlib.sha256(content).hexdigest()}", MelConfig()
+
+    def read() -> np.ndarray:
+        return audio.read_audio(content, config.target_sample_rate, name=shown, max_seconds=FILE_MAX_SECONDS)
+
+    return Source(key, shown, kept().get(key, read), config)
 
 
-@st.cache_resource(show_spinner=False, max_entries=_KEPT)
-def measurable(key: str, _source: Source) -> Sound:
+def measurable(source: Source) -> Sound:
     """Return the source as a ``Sound`` for measures; it caches what they compute."""
-    return Sound(_source.wave, _source.config, _source.mel, _source.text)
+    return kept().get(("sound", source.key), lambda: Sound(source.wave, source.config, source.mel, source.text))
 
 
-@st.cache_resource(show_spinner="Analysing the audio", max_entries=_KEPT)
-def heard_mel(key: str, _source: Source) -> np.ndarray:
+def heard_mel(source: Source) -> np.ndarray:
     """Return the mel of the audio in dB [frames, 100]."""
-    return measurable(key, _source).heard_decibels
+    with st.spinner("Analysing the audio"):
+        return measurable(source).heard_decibels
 
 
-@st.cache_resource(show_spinner=False, max_entries=_KEPT)
-def fourier(key: str, _source: Source) -> np.ndarray:
+def fourier(source: Source) -> np.ndarray:
     """Return the linear spectrogram of the audio in dB [frames, n_fft // 2 + 1]."""
-    return spectra.stft_decibels(_source.wave, _source.config.n_fft, _source.config.hop_length)
+    config = source.config
+    return kept().get(
+        ("fourier", source.key), lambda: spectra.stft_decibels(source.wave, config.n_fft, config.hop_length)
+    )
 
 
-@st.cache_resource(show_spinner=False, max_entries=_KEPT)
-def pitch_of(key: str, _source: Source) -> Pitch:
+def pitch_of(source: Source) -> Pitch:
     """Return the fundamental frequency of the audio."""
-    return measurable(key, _source).pitch
+    return measurable(source).pitch
 
 
-@st.cache_data(show_spinner=False, max_entries=_KEPT)
-def sound(key: str, _source: Source) -> bytes:
+def sound(source: Source) -> bytes:
     """Return WAV bytes at the true level; ``st.audio`` would scale an array to full scale."""
-    return audio.to_bytes(_source.wave, _source.sample_rate)
+    return kept().get(("wav", source.key), lambda: audio.to_bytes(source.wave, source.sample_rate))
 
 
 def slice_sound(source: Source, span: tuple[float, float]) -> bytes | None:

@@ -13,12 +13,12 @@ from workbench.engine.errors import WorkbenchError
 from workbench.engine.jobs.queue import DONE, Job
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.rules import EPSS_STEPS
-from workbench.engine.runs.store import RunSummary, list_runs, load_run, run_folder, version_of
+from workbench.engine.runs.store import RunSummary, list_runs
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.signal import audio
 from workbench.engine.signal.trajectory import Trajectory
 from workbench.engine.speech.results import ChunkResult, Run
-from workbench.ui import style
+from workbench.ui import resources, style
 from workbench.ui.parts import watch
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.resources import default_voice, engine, job_manager, request
@@ -41,12 +41,8 @@ def grid_of(n_steps: int, sway: float | None, pruned: bool) -> np.ndarray:
 
 def run_with_states(run_id: str) -> Run:
     """Load a run with the states of its ODE, up to 256 MB. Raises RunError."""
-    return _run_with_states(run_id, version_of(run_folder(run_id)))
-
-
-@st.cache_resource(show_spinner="Reading the run", max_entries=3)
-def _run_with_states(run_id: str, version: tuple[int, ...]) -> Run:
-    return load_run(run_id)
+    with st.spinner("Reading the run"):
+        return resources.saved_run(run_id, trajectories=True)
 
 
 def states_of(chunk: ChunkResult) -> Trajectory:

@@ -141,7 +141,7 @@ def one(run: RunSummary) -> None:
     st.subheader(f"Run {run.id}")
     with st.container(height=150 if len(run.text) > 600 else "content", border=False):
         st.text(run.text)
-    st.audio(sources.sound(source.key, source), alt="The run's speech")
+    st.audio(sources.sound(source), alt="The run's speech")
     if run.remade_chunk is not None:
         st.caption(f"{run.remade.capitalize()} was remade; the times are those of all chunks.")
     facts = {"audio": f"{run.seconds:.2f} s", "total": f"{run.total_seconds:.2f} s"}

@@ -41,7 +41,7 @@ def choose_sources() -> list[Source]:
                 st.error(str(error))
                 continue
             if source is not None:
-                st.audio(sources.sound(source.key, source), alt=f"Speech of source {letter}")
+                st.audio(sources.sound(source), alt=f"Speech of source {letter}")
                 found.append(source)
     return found
 
@@ -52,17 +52,17 @@ def panel_of(kind: str, source: Source, prefix: str, decibels: float) -> figures
     if kind == WAVE:
         return figures.WavePanel(prefix + "Waveform", source.wave, source.sample_rate, at)
     if kind == PITCH:
-        return figures.PitchPanel(prefix + "F0", sources.pitch_of(source.key, source), at)
+        return figures.PitchPanel(prefix + "F0", sources.pitch_of(source), at)
     if kind == FOURIER:
         bands = np.linspace(0, source.sample_rate / 2, source.config.n_fft // 2 + 1)
-        return figures.SpectrumPanel(prefix + "STFT", sources.fourier(source.key, source), bands, rate, at)
+        return figures.SpectrumPanel(prefix + "STFT", sources.fourier(source), bands, rate, at)
     if kind == HEARD:
-        return figures.SpectrumPanel(prefix + "Mel of the audio", sources.heard_mel(source.key, source), hz, rate, at)
+        return figures.SpectrumPanel(prefix + "Mel of the audio", sources.heard_mel(source), hz, rate, at)
     if source.model is None:
         return None
     if kind == MODEL:
         return figures.SpectrumPanel(prefix + source.model_title, source.model, hz, rate, at)
-    heard = sources.heard_mel(source.key, source)
+    heard = sources.heard_mel(source)
     offset = spectra.level_offset(source.model, heard)
     change = spectra.difference(source.model, heard - offset, float(source.model.max()) - decibels)
     title = f"{prefix}Audio minus model, level corrected by {-offset:+.1f} dB"
@@ -124,7 +124,7 @@ def numbers(found: list[Source]) -> None:
             "length (s)": round(source.seconds, 2),
             "mel frames": source.config.frames_of(len(source.wave)),
         }
-        rows.append(row | measures.row(measures.SOUND, sources.measurable(source.key, source)))
+        rows.append(row | measures.row(measures.SOUND, sources.measurable(source)))
     tables.measured(rows, "Length, level and pitch of each source")
 
 

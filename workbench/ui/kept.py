@@ -1,0 +1,85 @@
+"""What pages keep of runs and files for all visitors, bounded by the bytes of its arrays."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import numpy as np
+
+LIMIT_BYTES = 256 * 2**20
+T = TypeVar("T")
+
+
+def array_bytes(thing: Any, seen: set[int]) -> int:
+    """Bytes of the arrays and byte strings within ``thing``, cached properties too, those in ``seen`` left out.
+
+    Everything counted is added to ``seen``; two views of one array count once.
+    """
+    if isinstance(thing, str | int | float | None) or id(thing) in seen:
+        return 0
+    while isinstance(thing, np.ndarray) and isinstance(thing.base, np.ndarray):
+        thing = thing.base
+    if id(thing) in seen:
+        return 0
+    seen.add(id(thing))
+    if isinstance(thing, np.ndarray | bytes):
+        return thing.nbytes if isinstance(thing, np.ndarray) else len(thing)
+    if not isinstance(thing, list | tuple):
+        # as a list: another thread may compute a property, which is kept in there
+        thing = list((thing if isinstance(thing, dict) else getattr(thing, "__dict__", {})).values())
+    return sum(array_bytes(part, seen) for part in thing)
+
+
+class Kept:
+    """Values by key, the one used last first; older ones go while all together hold more than ``limit_bytes``.
+
+    The newest stays, whatever its size. Safe between threads: a value is made by the first who asks, the others wait.
+    """
+
+    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+        self.limit_bytes = limit_bytes
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
+        self._making: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The value of ``key``, made if it is not kept. What ``make`` raises is not kept."""
+        with self._lock:
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            with self._lock:
+                if key in self._values:
+                    self._values.move_to_end(key)
+                    found: T = self._values[key]
+                    return found
+            try:
+                value = make()
+                with self._lock:
+                    self._values[key] = value
+                    self._trim()
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
+        return value
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of everything that is kept, as it is now: what is computed of a run later is kept with it."""
+        with self._lock:
+            seen: set[int] = set()
+            return sum(array_bytes(value, seen) for value in self._values.values())
+
+    def _trim(self) -> None:
+        """Drop the oldest until the rest fits. Sizes are taken anew: values grow while they are used."""
+        seen: set[int] = set()
+        total = 0
+        for index, key in enumerate(reversed(list(self._values))):
+            total += array_bytes(self._values[key], seen)
+            if index and total > self.limit_bytes:
+                for older in list(self._values):
+                    del self._values[older]
+                    if older == key:
+                        return
