@@ -166,8 +166,11 @@ def test_the_command_of_the_readme_names_all_that_decides_the_sound(run: Any) ->
     request = run.request.replace(folder="/models/of mine", random_weights=True)
     words = command(dataclasses.replace(run, request=request), own_reference=False)
     assert {"--folder=/models/of mine", "--random-weights"} <= set(words)
-    usual = dataclasses.replace(run, device="auto", dtype="auto")
-    assert not [w for w in command(usual, own_reference=False) if w.startswith(("--device", "--dtype"))]
+    usual = dataclasses.replace(run, device="auto", dtype="auto", environment={"backend": "of a newer version"})
+    flags = [w for w in command(usual, own_reference=False) if w.startswith(("--device", "--dtype", "--backend"))]
+    assert flags == []
+    eager = dataclasses.replace(run, environment={"backend": "eager, with notes"})
+    assert "--backend=eager" in command(eager, own_reference=False)  # what "auto" became
 
 
 @pytest.mark.parametrize("own_reference", [True, False])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -109,11 +108,8 @@ def rerun(
 
 def _engine(pool: EnginePool, request: SpeechRequest, run: Run) -> Engine:
     """The engine of ``request`` as that of ``run``: device, format, backend, weights; else as was asked for."""
-    name = run.environment.get("backend", "").split(",")[0]
-    known = next(f.metadata["choices"] for f in dataclasses.fields(LoadSettings) if f.name == "backend")
-    as_then = LoadSettings.from_dict(run.load).replace(backend=name if name in known else "auto")
     try:
-        return pool.engine_for(request.replace(load=as_then))
+        return pool.engine_for(request.replace(load=LoadSettings.from_dict(run.load)))
     except DeviceError:  # another machine
         return pool.engine_for(request)
     except WeightsError:  # the file no longer holds these

@@ -11,6 +11,7 @@ from workbench.engine import measures
 from workbench.engine.runs.document import RunDocument, read_document_of
 from workbench.engine.runs.notes import read_notes
 from workbench.engine.runs.paths import folder_bytes
+from workbench.engine.speech.requests import load_as_made
 from workbench.engine.timing import rtf
 
 
@@ -26,7 +27,7 @@ class RunSummary:
         first_audio_seconds: from the start of the run to the first chunk's samples.
         n_chunks: chunks.
         settings: name to value. Treat it as read-only: it is shared.
-        load: load settings, name to value: as they were asked for, but device and number format as they became.
+        load: load settings, name to value: as they were asked for, or as they became where that is recorded.
         note, star: set by the user.
         n_bytes: size on disk.
         envelope: peaks of the waveform, 0 to 1, for a sparkline.
@@ -122,7 +123,13 @@ def _summary(folder: Path, document: RunDocument) -> RunSummary:
         parent=document["parent"],
         remade_chunk=document["remade_chunk"],
         is_link=folder.is_symlink(),
-        load=document["request"]["load"] | {"device": document["device"], "dtype": document["dtype"]},
+        load=load_as_made(
+            document["request"]["load"],
+            document["device"],
+            document["dtype"],
+            document["environment"],
+            document["weights"],
+        ),
     )
 
 

@@ -142,3 +142,20 @@ class SpeechRequest(_Value):
     load: LoadSettings = field(default_factory=LoadSettings)
     remake: Remake | None = None
     sweep: str = ""
+
+
+def load_as_made(
+    asked: Mapping[str, Any], device: str, dtype: str, environment: Mapping[str, str], weights: Mapping[str, str]
+) -> dict[str, Any]:
+    """Name to value of each load setting of a run: as it was ``asked``, but where the run records what "auto" became.
+
+    Device and number format are recorded by themselves, EMA or raw as "layer" in ``weights``, others under their name
+    in ``environment``, before a comma.
+    """
+    made = {"device": device, "dtype": dtype}
+    recorded_as = {**environment, "weights": weights.get("layer", "")}
+    for knob in dataclasses.fields(LoadSettings):
+        recorded = recorded_as.get(knob.name, "").split(",")[0]
+        if recorded in (knob.metadata["choices"] or ()):
+            made[knob.name] = recorded
+    return {**asked, **made}

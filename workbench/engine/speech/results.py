@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.engine.ids import new_id
-from workbench.engine.settings import WEIGHTS, MelConfig, SynthesisSettings
+from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.signal.audio import cross_fade
 from workbench.engine.signal.mel import align_mels
 from workbench.engine.signal.trajectory import Trajectory
-from workbench.engine.speech.requests import SpeechRequest
+from workbench.engine.speech.requests import SpeechRequest, load_as_made
 from workbench.engine.speech.text import Chunk
 from workbench.engine.timing import ChunkTiming, Span, Timeline, rtf
 
@@ -156,11 +156,8 @@ class Run:
 
     @property
     def load(self) -> dict[str, Any]:
-        """Name to value of each load setting: as asked for, but device, number format and weights as they became."""
-        became = {"device": self.device, "dtype": self.dtype}
-        if (layer := self.weights.get("layer", "")) in WEIGHTS:
-            became["weights"] = layer
-        return self.request.load.as_dict() | became
+        """Name to value of each load setting: as it was asked for, or as it became where that is recorded."""
+        return load_as_made(self.request.load.as_dict(), self.device, self.dtype, self.environment, self.weights)
 
     @property
     def is_remade(self) -> bool:
