@@ -1,7 +1,7 @@
 """F5-TTS research workbench: speech, spectrograms and the time of every stage, offline.
 
-The names below are imported on first use, so that ``import workbench`` stays light. They are what programs and
-notebooks build on; everything else may move between releases.
+The names below are the public interface for programs and notebooks; everything else may move between releases. They are
+imported on first use, so that ``import workbench`` stays fast.
 """
 
 from __future__ import annotations

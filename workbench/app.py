@@ -1,9 +1,8 @@
-"""The server: ``python -m workbench app``, or ``streamlit run`` with this file, from any folder.
+"""The server of the pages. Start it in any folder with ``python -m workbench app``, or ``streamlit run`` and this file.
 
-Loads the models in a thread as soon as it is up, serves the audio of jobs and runs beside the pages, and answers to
-its own names and pages only: a page on the web cannot reach it, nor through a name that was pointed at this machine.
-Its configuration lies beside it, in ``.streamlit/config.toml``, where Streamlit reads it after that of the folder it
-is started from.
+It loads the models in a thread, serves the audio of jobs and runs, and answers only requests to its own host names from
+its own pages. So other web pages cannot reach it, not even through a host name that points to this machine. Its
+configuration is in ``.streamlit/config.toml`` beside this file; Streamlit reads it after the one of the current folder.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:  # `streamlit run` adds workbench/, not the folder it lies in
+if str(ROOT) not in sys.path:  # `streamlit run` adds workbench/, not its parent folder
     sys.path.insert(0, str(ROOT))
 
 from workbench.engine.checks.threads import wait_briefly  # noqa: E402
@@ -28,15 +27,15 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: E402
 from workbench.ui import guard  # noqa: E402
 from workbench.ui.routes import ROUTES  # noqa: E402
 
-if not st.get_option("server.address"):  # unset, Streamlit would listen on every interface, and tell its makers
+if not st.get_option("server.address"):  # otherwise Streamlit listens on every interface and sends telemetry
     sys.exit("The workbench's own configuration was not read. Start it with: python -m workbench app")
 
 
 def import_for_pages() -> None:
-    """Import what pages draw with, before there is a second thread.
+    """Import the packages that pages draw with before a second thread starts.
 
-    Where the first visitors and the preload import pandas at the same time, Python lets one of them go on with half of
-    it rather than wait for ever.
+    If the first visits and the preload import pandas at the same time, Python avoids a deadlock by giving one thread a
+    half-imported package.
     """
     for name in ("pandas", "plotly.graph_objects", "scipy.optimize", "PIL.Image"):
         importlib.import_module(name)
@@ -44,7 +43,7 @@ def import_for_pages() -> None:
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """Begin to load the models; the pages are usable meanwhile."""
+    """Start loading the models; the pages can be used meanwhile."""
     from workbench.ui import logs
     from workbench.ui.resources import warm_in_background
 

@@ -1,7 +1,7 @@
-"""What makes the engine feel at home in Jupyter: players, mels, tables, Gantts, progress bars, one-line errors.
+"""Displays for Jupyter: players, mels, tables, Gantt charts and progress bars.
 
-``%load_ext workbench.notebook`` at the top of a notebook registers the displays of voices, chunks, runs and timelines,
-and switches on offline Plotly figures, a progress bar for every ``engine.run`` and a one-line answer to Interrupt.
+``%load_ext workbench.notebook`` registers the displays of voices, chunks, runs and timelines. It also turns on offline
+Plotly figures, a progress bar for every ``engine.run``, and a one-line message for Interrupt.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CELL = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
 
 
 class Markup:
-    """A piece of HTML that a notebook shows; pieces add up with ``+``."""
+    """HTML that a notebook shows, with a plain-text form; ``+`` joins two."""
 
     def __init__(self, markup: str, plain: str = "") -> None:
         self.markup, self.plain = markup, plain
@@ -45,7 +45,7 @@ class Markup:
 
 
 def play(wave: np.ndarray, sample_rate: int = 24_000, title: str = "") -> Markup:
-    """A player for ``wave``, float [n_samples], with its sound inside: at its true level, and without any server."""
+    """Return a player for ``wave``, float [n_samples], at its true level. It contains the sound and needs no server."""
     sound = base64.b64encode(to_bytes(np.asarray(wave, np.float32), sample_rate)).decode()
     label = f'<div style="font-size:90%">{html.escape(title)}</div>' if title else ""
     seconds = len(wave) / sample_rate
@@ -57,7 +57,7 @@ def play(wave: np.ndarray, sample_rate: int = 24_000, title: str = "") -> Markup
 
 
 def mel_picture(mel: np.ndarray, title: str = "", height: int = 110) -> Markup:
-    """The mel [frames, n_mels] of a model, natural logarithm, as a picture: time to the right, frequency upwards."""
+    """Return a picture of a natural-log mel [frames, n_mels]: time to the right, frequency upwards."""
     picture = base64.b64encode(figures.mel_png(spectra.mel_decibels(mel))).decode()
     label = f'<div style="font-size:90%">{html.escape(title)}</div>' if title else ""
     return Markup(
@@ -68,7 +68,7 @@ def mel_picture(mel: np.ndarray, title: str = "", height: int = 110) -> Markup:
 
 
 def table(rows: Iterable[Mapping[str, Any] | Any], columns: Sequence[str] | None = None) -> Markup:
-    """Rows (mappings, or objects with the attributes ``columns``) as a table. Floats have three decimals."""
+    """Return a table of rows (mappings, or objects with the attributes ``columns``). Floats have three decimals."""
     rows = list(rows)
     if columns is None:
         columns = list(rows[0]) if rows else []
@@ -88,9 +88,9 @@ def _shown(value: Any) -> str:
 
 
 def check(answer: Any, is_right: Callable[[Any], bool], hint: str) -> Markup:
-    """The verdict on an exercise: not answered while ``answer`` is ``...``, right, or not yet, with the hint.
+    """Return the verdict on an exercise: "not answered yet" for ``...``, "right", or "not yet" with a hint.
 
-    An answer that ``is_right`` cannot even handle (a word where a number is wanted) is not right; its error is named.
+    If ``is_right`` raises, such as for a word instead of a number, the verdict is "not yet" and names the error.
     """
     if answer is ...:
         return _verdict("not answered yet", "Put your answer in place of the three dots and run both cells.")
@@ -110,10 +110,10 @@ class StepBar:
     """A progress bar over the ODE steps of a run: ``engine.run(..., on_step=StepBar())``.
 
     Args:
-        title: before the bar.
+        title: text before the bar.
     """
 
-    open_bars: set[Any] = set()  # noqa: RUF012  those of the cell that runs; an interrupted one leaves its bar behind
+    open_bars: set[Any] = set()  # noqa: RUF012  bars of the running cell; an interrupted run does not close its bar
 
     def __init__(self, title: str = "speaking") -> None:
         self.title = title
@@ -130,12 +130,12 @@ class StepBar:
             self.close()
 
     def close(self) -> None:
-        """Leave the bar where it is."""
+        """Close the bar; it stays visible as it is."""
         _close(self._bar)
 
 
 def lab_bar(n_cells: int) -> Callable[[dict[str, Any]], None]:
-    """``on_event`` of ``lab.run`` that shows which cell of the lab is being measured, and what it does."""
+    """Return an ``on_event`` callback for ``measuring.run`` that shows the lab's progress in a bar."""
     bar = _new_bar("loading lab", n_cells, "cell")
 
     def follow(event: dict[str, Any]) -> None:
@@ -164,12 +164,12 @@ def _close(bar: Any) -> None:
 
 
 def figure_bundle(fig: go.Figure) -> dict[str, Any]:
-    """The figure for JupyterLab's own Plotly renderer: nothing is fetched, no button leads to a server."""
+    """Return the mime bundle of ``fig`` for JupyterLab's own Plotly renderer, without any link to a server."""
     return _OfflineRenderer(figures.CONFIG).to_mimebundle(fig.to_dict())
 
 
 class _OfflineRenderer(PlotlyRenderer):  # type: ignore[misc]  # plotly has no types
-    """Plotly's mime type, on white paper: the ink of the app's figures is made for it, whatever Jupyter's theme."""
+    """Plotly's mime type on a white background, which the colours of the figures need in every theme of Jupyter."""
 
     def to_mimebundle(self, fig_dict: dict[str, Any]) -> dict[str, Any]:
         fig_dict["layout"] = {**fig_dict.get("layout", {}), "paper_bgcolor": _PAPER}
@@ -180,7 +180,7 @@ class _OfflineRenderer(PlotlyRenderer):  # type: ignore[misc]  # plotly has no t
 
 
 def voice_html(voice: Any) -> str:
-    """A voice: its words, a player, its mel."""
+    """Return the HTML of a voice: words, player, mel."""
     head = f"<b>{html.escape(voice.name)}</b> · {voice.seconds:.2f} s · {voice.frames} mel frames"
     words = f"<div>“{html.escape(voice.ref_text)}”</div>"
     rate = voice.mel_config.target_sample_rate
@@ -188,7 +188,7 @@ def voice_html(voice: Any) -> str:
 
 
 def chunk_html(result: Any) -> str:
-    """A spoken chunk: its words, a player, its mel, and where its time went."""
+    """Return the HTML of a spoken chunk: words, player, mel, times."""
     t = result.timing
     head = f"<b>chunk {result.chunk.index + 1}</b> · {result.chunk.n_bytes} bytes · seed {result.seed} · "
     head += f"{result.audio_seconds:.2f} s in {t.total_seconds:.2f} s (RTF {result.rtf:.2f})"
@@ -204,7 +204,7 @@ def _warnings(warnings: Iterable[str]) -> str:
 
 
 def run_parts(run: Any) -> list[dict[str, Any]]:
-    """A run: player; waveform over mel; chunks; Gantt. One mime bundle each."""
+    """Return the parts of a run as mime bundles: player, waveform over mel, table of chunks, Gantt chart."""
     config = run.mel_config
     borders = spectra.chunk_borders(run.starts, [len(c.wave) for c in run.chunks], run.sample_rate)
     head = f"<b>{html.escape(run.voice)}</b> · {html.escape(run.model)} · {len(run.chunks)} chunk(s) · "
@@ -235,13 +235,13 @@ def display_run(run: Any) -> None:
 
 
 def timeline_bundle(timeline: Any) -> dict[str, Any]:
-    """The spans of a timeline as a Gantt; those of loading, which are not part of a run, as a bar."""
+    """Return the spans of a timeline as a Gantt chart; as a bar chart if all belong to loading."""
     loading = [s for s in timeline.spans if s.name in figures.timings.LOAD_STAGES]
     only_loading = len(loading) == len(timeline.spans)
     return figure_bundle(figures.load_bars(loading) if only_loading else figures.gantt_with_utilisation(timeline.spans))
 
 
-# by module and name, as IPython's formatters take them: nothing is imported before such a value is shown
+# IPython's formatters take module and class by name, so nothing is imported before such a value is shown
 DISPLAYS: tuple[tuple[str, str, str, Callable[[Any], Any]], ...] = (
     ("text/html", "workbench.engine.speech.voices", "Voice", voice_html),
     ("text/html", "workbench.engine.speech.results", "ChunkResult", chunk_html),
@@ -260,7 +260,7 @@ def _formatters(shell: Any) -> dict[str, Any]:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Displays of the engine's values, offline figures, a bar for every run, Interrupt in one line."""
+    """Register displays, offline figures, a progress bar for every run, and a one-line message for Interrupt."""
     from workbench.engine.speech.synthesis import Engine
 
     pio.renderers[_RENDERER] = _OfflineRenderer(figures.CONFIG)
@@ -273,7 +273,7 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """Back to how it was."""
+    """Undo ``load_ipython_extension``; offline figures stay."""
     from workbench.engine.speech.synthesis import Engine
 
     Engine.default_on_step = staticmethod(lambda: None)
@@ -288,7 +288,7 @@ def _bar_of_main_thread() -> StepBar | None:
 
 
 def _interrupted(shell: Any, kind: type, error: BaseException, traceback: Any, tb_offset: int | None = None) -> None:
-    sys.stderr.write("Interrupted. Nothing is left half done: the next call starts afresh.\n")
+    sys.stderr.write("Interrupted. The next call starts from the beginning.\n")
 
 
 def _close_all(result: Any = None) -> None:

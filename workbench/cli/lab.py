@@ -132,7 +132,7 @@ def _show(document: dict[str, Any]) -> None:
 
 @lab_app.command("threads")
 def threads(as_json: Json = False) -> None:
-    """Run two threads over one cached text, as upstream 1.1.18 did, and again with one mutex."""
+    """Run two threads over one cached text, as upstream 1.1.18 did, and again with one lock."""
     from workbench.lab.two_threads import lesson
 
     cases = lesson()

@@ -1,4 +1,4 @@
-"""What can go wrong, said once: what happened, the value, and the remedy.
+"""Errors that users can correct. Each message says what happened, with the value, and the remedy.
 
 Pages show these with ``st.error``, the command line prints one line and exits with 2. Anything that is not a
 ``WorkbenchError`` is a bug and keeps its traceback.
@@ -10,7 +10,7 @@ import errno
 
 _REMEDIES = {
     "Free some space or choose another place.": (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
-    "Choose a place that is yours.": (errno.EACCES, errno.EPERM, errno.EROFS),
+    "Choose a folder that you may write to.": (errno.EACCES, errno.EPERM, errno.EROFS),
     "Choose a folder that exists.": (errno.ENOENT, errno.ENOTDIR),
     "Choose a shorter name.": (errno.ENAMETOOLONG,),
     "Close some programs.": (errno.EMFILE, errno.ENFILE),
@@ -18,22 +18,22 @@ _REMEDIES = {
 
 
 def reason_of(error: OSError | ValueError) -> str:
-    """Why the system refused, in its own words but without the name of a file, which may be a temporary one."""
-    return (error.strerror if isinstance(error, OSError) else "") or "the system cannot take this name"
+    """Return the system's message without the file name, which may be a temporary one."""
+    return (error.strerror if isinstance(error, OSError) else "") or "the system does not allow this name"
 
 
 def remedy_for(error: OSError | ValueError) -> str:
-    """What to do about a place where nothing can be written: the remedy that fits the system's reason."""
+    """Return the remedy for ``error``, raised by a place where nothing can be written."""
     code = getattr(error, "errno", None)
     return next((remedy for remedy, codes in _REMEDIES.items() if code in codes), "Choose another place.")
 
 
 class WorkbenchError(Exception):
-    """A mistake a person can mend.
+    """An error that the user can correct.
 
     Args:
-        what: what happened, with the offending value.
-        remedy: what to do about it, as an instruction. Appended to the message.
+        what: what happened, with the wrong value.
+        remedy: what to do, as an instruction. Appended to the message.
     """
 
     def __init__(self, what: str, *, remedy: str = "") -> None:
@@ -42,15 +42,15 @@ class WorkbenchError(Exception):
         self.remedy = remedy
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows instead of a traceback: one line."""
+        """Return the one line that IPython shows instead of a traceback."""
         return [f"{type(self).__name__}: {self}"]
 
 
-# What was asked for --------------------------------------------------------------------------------------------------
+# Requests and results ------------------------------------------------------------------------------------------------
 
 
 class TextError(WorkbenchError):
-    """The text cannot be spoken: empty, only punctuation, too long, or with characters the model never learnt."""
+    """The text cannot be spoken: empty, only punctuation, too long, or with characters outside the vocabulary."""
 
 
 class SettingsError(WorkbenchError, ValueError):
@@ -66,7 +66,7 @@ class VoiceError(WorkbenchError):
 
 
 class OutputError(WorkbenchError):
-    """A result cannot be written where it was asked for."""
+    """A result cannot be written at the requested place."""
 
 
 class RunError(WorkbenchError):
@@ -74,19 +74,19 @@ class RunError(WorkbenchError):
 
 
 class EngineError(WorkbenchError):
-    """The engine cannot be used from here: from within its own callback, or after a fork."""
+    """The engine cannot be used here: within its own callback, or after a fork."""
 
 
 class JobError(WorkbenchError):
-    """A job cannot be taken on, or it failed for a reason nobody foresaw."""
+    """A job cannot be queued, or it failed unexpectedly."""
 
 
 class ServerError(WorkbenchError):
-    """The app cannot be served as it was asked for: the address, a host name or the port."""
+    """The app cannot be served with this address, host name or port."""
 
 
 class LabError(WorkbenchError):
-    """The loading lab could not be set up, or was stopped from outside."""
+    """The loading lab could not be set up, or its process was ended."""
 
 
 # Models and their files ----------------------------------------------------------------------------------------------
@@ -101,26 +101,26 @@ class WeightsError(WorkbenchError):
 
 
 class CacheError(WorkbenchError):
-    """The offline cache cannot do what was asked of it."""
+    """The offline cache cannot complete the request."""
 
 
 class ImportRefused(CacheError):
-    """A folder or archive does not hold a model that can be used here."""
+    """A folder or archive does not hold a usable model."""
 
 
 class FetchError(CacheError):
-    """A download did not end well. Nothing that is not whole was kept."""
+    """A download failed. No incomplete file was kept under its final name."""
 
 
 class DeviceError(WorkbenchError):
-    """The device or number format asked for does not exist on this machine."""
+    """The device or number format does not exist on this machine."""
 
 
-# Not a mistake -------------------------------------------------------------------------------------------------------
+# Cancellation --------------------------------------------------------------------------------------------------------
 
 
 class Cancelled(WorkbenchError):
-    """The work was stopped on request. Raise it from a progress callback to stop at the next step."""
+    """The work was cancelled. Raise this from a progress callback to stop at the next step."""
 
     def __init__(self, what: str = "Cancelled.", *, remedy: str = "") -> None:
         super().__init__(what, remedy=remedy)

@@ -1,4 +1,4 @@
-"""Names of jobs and of the runs they make."""
+"""Ids of jobs and runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from datetime import UTC, datetime
 
 
 def new_id() -> str:
-    """An id that sorts by when it was made: date, time (UTC), microseconds in hexadecimal, and a random tail."""
+    """Return a new id that sorts by time: date, time (UTC), microseconds in hexadecimal, random digits."""
     now = datetime.now(UTC)
     return f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{secrets.token_hex(4)}"

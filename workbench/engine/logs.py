@@ -1,10 +1,10 @@
-"""The log: one record a line, as ``event key=value ...`` or as a JSON document.
+"""The log: one record per line, as ``event key=value ...`` or as a JSON document.
 
-Every module logs through ``logging.getLogger("workbench.…")`` and hands over values by name:
+Modules log through ``logging.getLogger("workbench.…")`` and pass values by name:
 ``log.info("chunk spoken", extra=pairs(index=3, took=0.81))``. JSON keeps their types; plain lines show 3 decimals.
 
 By default no line holds a text of the user or a full path: a text is logged as its length, a path as its last part.
-``WORKBENCH_LOG_TEXT=1`` in the environment logs both in full. Tracebacks are never shortened.
+``WORKBENCH_LOG_TEXT=1`` in the environment logs both in full. Tracebacks are always complete.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from typing import Any, TextIO
 
 from workbench.engine.visible import visible, visible_json
 
-_TEXT_KEYS = frozenset({"title", "text", "ref_text", "words", "note"})  # pairs whose value the user wrote
-_ADDRESS_KEYS = frozenset({"path"})  # pairs whose value is the path of a web address
-# an absolute path within words, but not the path of an address
+_TEXT_KEYS = frozenset({"title", "text", "ref_text", "words", "note"})  # keys of text from the user
+_ADDRESS_KEYS = frozenset({"path"})  # keys of the path of a web address
+# an absolute file path within text, but not the path of a web address
 _PATH = re.compile(r"(?<![\w:/.])(?:[A-Za-z]:)?[/\\](?:[^\s/\\'\",;:()]+[/\\])+(?=[^\s/\\'\",;:()])")
 LINE = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 def pairs(**values: Any) -> dict[str, Any]:
-    """The ``extra`` argument of a log call that carries ``values``."""
+    """Return the ``extra`` argument of a log call with ``values``."""
     return {"pairs": values}
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one JSON document: time (UTC), level, logger, event, and its pairs with their types."""
+    """Format a record as one JSON document: time (UTC), level, logger, event, and its values with their types."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """Return the line of ``record``."""
         event, values = _discreet(record)
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
         document = {"time": stamp, "level": record.levelname, "logger": record.name, "event": event} | values
@@ -46,13 +46,13 @@ class JsonFormatter(logging.Formatter):
 
 
 class PlainFormatter(logging.Formatter):
-    """A record as one line of text, followed by its traceback if it has one."""
+    """Format a record as one line of text, followed by its traceback if it has one."""
 
     def __init__(self) -> None:
         super().__init__(LINE)
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The line without the traceback."""
+        """Return the line of ``record`` without the traceback."""
         event, values = _discreet(record)
         record.message = " ".join([event, *(f"{key}={_plain(value)}" for key, value in values.items())])
         return visible(super().formatMessage(record))
@@ -66,7 +66,7 @@ def _plain(value: Any) -> str:
 
 
 def _discreet(record: logging.LogRecord) -> tuple[str, dict[str, Any]]:
-    """(event, pairs) of ``record``, without texts of the user and full paths unless ``WORKBENCH_LOG_TEXT=1``."""
+    """Return event and values of ``record``, without user texts and full paths unless ``WORKBENCH_LOG_TEXT=1``."""
     event, values = record.getMessage(), getattr(record, "pairs", {})
     if os.environ.get("WORKBENCH_LOG_TEXT") == "1":
         return event, values
@@ -84,7 +84,7 @@ def _discreet_value(key: str, value: Any) -> Any:
 
 
 def formatter(as_json: bool | None = None) -> logging.Formatter:
-    """JSON or plain lines; None: as ``WORKBENCH_LOG=json`` in the environment says."""
+    """Return the formatter for JSON or plain lines; None: JSON if the environment has ``WORKBENCH_LOG=json``."""
     chosen = os.environ.get("WORKBENCH_LOG", "").lower() == "json" if as_json is None else as_json
     return JsonFormatter() if chosen else PlainFormatter()
 
@@ -93,9 +93,9 @@ def to_stderr(*, verbose: bool, as_json: bool | None = None, stream: TextIO | No
     """Send the log to standard error.
 
     Args:
-        verbose: the workbench's own records from INFO; otherwise warnings only.
-        as_json: one JSON document a line. None: as ``WORKBENCH_LOG=json`` in the environment says.
-        stream: somewhere else than standard error.
+        verbose: show the workbench's own records from level INFO; otherwise its warnings only.
+        as_json: one JSON document per line. None: if the environment has ``WORKBENCH_LOG=json``.
+        stream: used instead of standard error.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(formatter(as_json))

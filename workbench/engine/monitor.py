@@ -1,4 +1,4 @@
-"""CPU, GPU and memory use, sampled beside a run on the run's own clock."""
+"""Sample the use of CPU, GPU and memory during a run."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from workbench.engine.timing import Sample
 
 log = logging.getLogger("workbench.monitor")
 
-INTERVAL_SECONDS = 0.1  # psutil's own counters move in steps of 10 ms; below this the numbers are noise
-MAX_SAMPLES = 2_000  # a longer run is sampled more coarsely: every second sample is dropped, the interval doubles
+INTERVAL_SECONDS = 0.1  # psutil's counters advance in steps of 10 ms; shorter intervals give noise
+MAX_SAMPLES = 2_000  # at this number every second sample is dropped and the interval doubles
 
 
 class Monitor:
-    """Samples the machine in a thread while the block runs.
+    """Sample the machine in a thread while the block runs.
 
     Args:
-        device: torch device string; the GPU is read if it names one of CUDA's.
+        device: torch device string; a GPU is read if it is a CUDA device.
         interval_seconds: time between two samples.
 
-    ``samples`` counts from the moment the block is entered.
+    Times in ``samples`` count from the start of the block.
     """
 
     def __init__(self, device: str = "cpu", interval_seconds: float = INTERVAL_SECONDS) -> None:
@@ -40,11 +40,11 @@ class Monitor:
 
     @property
     def samples(self) -> tuple[Sample, ...]:
-        """What was seen so far, in order."""
+        """Samples so far, in order."""
         return tuple(self._samples)
 
     def __enter__(self) -> Monitor:
-        psutil.cpu_percent()  # the first call only sets the mark from which the next one counts
+        psutil.cpu_percent()  # the first call only sets the start of the next measurement
         self._process.cpu_percent()
         self._began = time.perf_counter()
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
@@ -82,7 +82,7 @@ class Monitor:
 
 
 def gpu_reader(device: str) -> Callable[[], tuple[float | None, int | None]]:
-    """A function that returns load in percent and bytes in use of the GPU ``device``; None where there is none."""
+    """Return a function that reads the GPU ``device``: load in percent and bytes in use, each None if unknown."""
     if not device.startswith("cuda"):
         return lambda: (None, None)
     import pynvml
@@ -97,7 +97,7 @@ def gpu_reader(device: str) -> Callable[[], tuple[float | None, int | None]]:
     def read() -> tuple[float | None, int | None]:
         try:
             load = float(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
-        except pynvml.NVMLError:  # not there on a partitioned (MIG) GPU
+        except pynvml.NVMLError:  # a partitioned (MIG) GPU does not report its load
             load = None
         try:
             return load, int(pynvml.nvmlDeviceGetMemoryInfo(handle).used)
@@ -108,7 +108,7 @@ def gpu_reader(device: str) -> Callable[[], tuple[float | None, int | None]]:
 
 
 def _handle(pynvml: Any, index: int) -> Any:
-    """The GPU torch calls ``index``: CUDA_VISIBLE_DEVICES renumbers them for torch, not for NVML."""
+    """Return NVML's handle of torch's GPU ``index``: CUDA_VISIBLE_DEVICES renumbers GPUs for torch, not for NVML."""
     import torch
 
     try:

@@ -1,4 +1,4 @@
-"""The knobs of the project with their defaults, each stated once; constants are in ``rules``.
+"""The knobs of the workbench with their defaults, each defined once; constants are in ``rules``.
 
 Every knob is a dataclass field whose metadata holds its range, unit and help text. Command-line flags, form widgets,
 sweep grids and the table in the documentation are read from it. Names and defaults are upstream's if upstream has the
@@ -27,7 +27,7 @@ def knob(
     choices: tuple[str, ...] | None = None,
     step: float | None = None,
 ) -> Any:
-    """A dataclass field with the description every surface reads: range (inclusive), unit, choices and help."""
+    """Return a dataclass field with its description: range (inclusive), unit, choices, step and help."""
     return field(
         default=default,
         metadata={"low": low, "high": high, "unit": unit, "help": help, "choices": choices, "step": step},
@@ -45,12 +45,12 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
 
 
 def number(value: float) -> str:
-    """``value`` for people: whole numbers in full with thousands separators, others short."""
+    """Return ``value`` as text: integers in full with thousands separators, other numbers with up to 6 digits."""
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def allowed(meta: Mapping[str, Any]) -> str:
-    """The range or the choices of a knob, from its metadata, in words; empty if it has neither."""
+    """Return the range or the choices of a knob in words, from its metadata; empty if it has neither."""
     if meta["choices"]:
         return f"one of {', '.join(meta['choices'])}"
     if meta["low"] is None:
@@ -94,16 +94,16 @@ class _Checked:
             _check(type(self).__name__, knob_field, getattr(self, knob_field.name))
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with ``changes``. Raises SettingsError for an unknown name, listing those that exist."""
+        """Return a copy with ``changes``. Raises SettingsError for an unknown name or a wrong value."""
         return type(self)(**{**self.as_dict(), **self._known(changes)})
 
     def as_dict(self) -> dict[str, Any]:
-        """Name to value, ready for JSON."""
+        """Return name to value, ready for JSON."""
         return {knob_field.name: getattr(self, knob_field.name) for knob_field in _knobs(type(self))}
 
     @classmethod
     def _known(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """``given``, if all its names are fields."""
+        """Return ``given`` if all its names are fields. Raises SettingsError otherwise."""
         names = [knob_field.name for knob_field in _knobs(cls)]
         unknown = [name for name in given if name not in names]
         if unknown:
@@ -112,7 +112,7 @@ class _Checked:
 
     @classmethod
     def from_dict(cls, given: Any) -> Any:
-        """The settings that ``as_dict`` wrote; what is missing has its default. Raises as ``replace``."""
+        """Return the settings in a dict from ``as_dict``; missing ones get their defaults. Raises SettingsError."""
         if not isinstance(given, Mapping):
             raise SettingsError(f"{cls.__name__} is {quoted(given)}, not an object.", remedy="Give its fields by name.")
         return cls(**cls._known(given))
@@ -120,11 +120,11 @@ class _Checked:
 
 @dataclass(frozen=True)
 class SynthesisSettings(_Checked):
-    """How to speak. Upstream's knobs under upstream's names, then ours."""
+    """Knobs of synthesis: upstream's, with upstream's names, and the workbench's own."""
 
     nfe_step: int = knob(
         32,
-        "Steps of the ODE solver: more is finer and proportionally slower. "
+        "Steps of the ODE solver: more steps are finer and proportionally slower. "
         "5, 6, 7, 10, 12 and 16 have a pruned grid (EPSS).",
         low=1,
         high=128,
@@ -132,26 +132,27 @@ class SynthesisSettings(_Checked):
     )
     cfg_strength: float = knob(
         2.0,
-        "Classifier-free guidance: how far to push from the unconditional flow. 0 turns it off and halves the work.",
+        "Classifier-free guidance: strength of the push away from the unconditional flow. 0 turns it off and halves "
+        "the computation.",
         low=0.0,
         high=10.0,
         step=0.1,
     )
     sway_sampling_coef: float | None = knob(
         -1.0,
-        "Sway sampling: below 0 takes smaller steps early, where the text decides; 0 is a uniform grid.",
+        "Sway sampling: below 0, early steps are smaller; 0 is a uniform grid.",
         low=-1.0,
         high=1.0,
         step=0.1,
     )
     ode_method: str = knob(
         "euler",
-        "Solver of the ODE. midpoint and rk4 evaluate the model 2 and 4 times a step.",
+        "Solver of the ODE. midpoint and rk4 evaluate the model 2 and 4 times per step.",
         choices=("euler", "midpoint", "rk4"),
     )
-    use_epss: bool = knob(True, "Use the empirically pruned time grid where the number of steps has one.")
+    use_epss: bool = knob(True, "Use the empirically pruned time grid if the number of steps has one.")
     speed: float = knob(
-        1.0, "Speaking rate against the reference. Below 1 is slower.", low=0.3, high=3.0, unit="x", step=0.05
+        1.0, "Speaking rate relative to the reference. Below 1 is slower.", low=0.3, high=3.0, unit="x", step=0.05
     )
     fix_duration: float | None = knob(
         None,
@@ -161,18 +162,23 @@ class SynthesisSettings(_Checked):
         unit="s",
     )
     cross_fade_duration: float = knob(
-        0.15, "Overlap between neighbouring chunks. 0 joins them without.", low=0.0, high=1.0, unit="s", step=0.01
+        0.15,
+        "Overlap between neighbouring chunks. 0 joins them without a cross-fade.",
+        low=0.0,
+        high=1.0,
+        unit="s",
+        step=0.01,
     )
     target_rms: float = knob(
         0.1,
-        "A quieter reference is raised to this level before it conditions the model, and the speech is lowered again.",
+        "A quieter reference is raised to this level for the model, and the speech is lowered by the same factor.",
         low=0.001,
         high=1.0,
         step=0.01,
     )
     max_chunk_bytes: int | None = knob(
         None,
-        "Longest chunk of text in UTF-8 bytes. Unset: upstream's rule, what fits "
+        "Longest chunk of text in UTF-8 bytes. Unset: upstream's rule, the bytes that fit "
         "into 22 s together with the reference.",
         low=10,
         high=2000,
@@ -180,11 +186,13 @@ class SynthesisSettings(_Checked):
     )
     numbers: str = knob(
         "auto",
-        "Numbers: auto speaks them as words where the model's language is one whose words are known, and plans their "
-        "length; off speaks digits as they are written, as upstream does.",
+        "Numbers: auto writes them as words before planning if the words of the model's language are known; off keeps "
+        "the digits, as upstream does.",
         choices=("auto", "off"),
     )
-    seed: int = knob(0, "Seed of the first chunk's noise; chunk k takes seed + k.", low=0, high=2**31 - 1)
+    seed: int = knob(
+        0, "Seed of the first chunk's noise; the next chunks use seed + 1, seed + 2, ...", low=0, high=2**31 - 1
+    )
     keep_trajectory: bool = knob(False, "Keep the mel at every ODE step, for inspection.")
 
 
@@ -193,23 +201,22 @@ LOAD_DTYPES = ("auto", "fp32", "fp16", "bf16")
 
 @dataclass(frozen=True)
 class LoadSettings(_Checked):
-    """Where and in which number format the models are built."""
+    """Knobs of loading: device, number format and backend of the models."""
 
     device: str = knob(
         "auto",
-        "Device: auto takes the first of cuda, xpu, mps, cpu that works. cuda:1 and the like name one of several.",
+        "Device: auto takes the first of cuda, xpu, mps, cpu that works. cuda:1 names the second of several GPUs.",
     )
     dtype: str = knob(
         "auto",
-        "Number format of the acoustic model: auto is fp16 on a GPU that has it, bf16 on a CPU that multiplies it much "
-        "faster, else fp32.",
+        "Number format of the acoustic model: auto is fp16 on a GPU that supports it, bf16 on a CPU that multiplies "
+        "it much faster, else fp32.",
         choices=LOAD_DTYPES,
     )
     backend: str = knob(
         "auto",
-        "How the model is evaluated: eager is upstream's way; graph replays it on CUDA, with the same samples; lean "
-        "computes the same in fewer and faster operations. auto takes the fastest one that the device and the model "
-        "allow.",
+        "Evaluation of the model: eager as upstream; graph replays a CUDA graph, with the same samples; lean uses fewer "
+        "and faster operations. auto takes the fastest backend that the device and the model allow.",
         choices=("auto", "eager", "graph", "lean"),
     )
     weights: str = knob(
@@ -222,18 +229,18 @@ class LoadSettings(_Checked):
 
 @dataclass(frozen=True)
 class BenchLoadSettings(LoadSettings):
-    """How our engine is loaded to be compared: by default in upstream's number format, so that engines are compared."""
+    """Knobs of loading for the benchmark. The default number format is upstream's, so that only the engines differ."""
 
     dtype: str = knob(
         "upstream",
-        "Number format of our engine: upstream is the one that it chooses itself, fp32 on a CPU; else as for synth.",
+        "Number format of our engine: upstream is the format that upstream chooses; the others are those of synth.",
         choices=("upstream", *LOAD_DTYPES),
     )
 
 
 @dataclass(frozen=True)
 class MelConfig:
-    """The mel spectrogram a model was trained on. It travels with the model; nothing else states these numbers."""
+    """The mel spectrogram of a model. Every model carries its own; no other code repeats these numbers."""
 
     target_sample_rate: int = 24_000  # Hz
     n_fft: int = 1024  # samples
@@ -244,20 +251,20 @@ class MelConfig:
 
     @property
     def frames_per_second(self) -> float:
-        """93.75 for every released model."""
+        """Mel frames per second: 93.75 for every released model."""
         return self.target_sample_rate / self.hop_length
 
     def frames_of(self, n_samples: int) -> int:
-        """Mel frames of ``n_samples``: the transform is centre-padded, so one more than the whole hops."""
+        """Return the mel frames of ``n_samples``: one more than the whole hops, because the transform is centred."""
         return n_samples // self.hop_length + 1
 
     def samples_of(self, n_frames: int) -> int:
-        """Samples Vocos makes of ``n_frames``: its inverse transform is centred too."""
+        """Return the samples that Vocos makes of ``n_frames``; its inverse transform is centred too."""
         return max(0, n_frames - 1) * self.hop_length
 
 
 def describe(settings_class: type) -> list[dict[str, Any]]:
-    """One row per knob: name, type, default, low, high, unit, choices, step, help."""
+    """Return one row per knob: name, type, default, low, high, unit, choices, step, help."""
     return [
         {"name": f.name, "type": str(f.type), "default": f.default, **f.metadata}
         for f in dataclasses.fields(settings_class)

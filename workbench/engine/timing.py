@@ -1,4 +1,4 @@
-"""Spans of time: the one way in which this project measures itself."""
+"""Spans of time, with which the workbench measures itself."""
 
 from __future__ import annotations
 
@@ -8,28 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
-STAGES = (
-    "import",
-    "resolve",
-    "read_weights",
-    "build",
-    "to_device",
-    "warmup",
-    "reference_mel",
-    "text",
-    "ode",
-    "ode.step",
-    "vocoder",
-    "cross_fade",
-    "save",
-)
-
 
 @dataclass(frozen=True)
 class Span:
-    """A named stretch of time on a timeline.
+    """A named span of time: one stage of loading or of a run.
 
-    ``start_seconds`` counts from the timeline's beginning; ``chunk_index`` is None for work that belongs to no chunk.
+    ``start_seconds`` counts from the start of the timeline. ``chunk_index`` is None for work that belongs to no chunk.
     """
 
     name: str
@@ -42,7 +26,7 @@ class Span:
         return self.start_seconds + self.seconds
 
     def as_dict(self) -> dict[str, float | str | int | None]:
-        """Ready for JSON."""
+        """Return the fields, ready for JSON."""
         return {
             "name": self.name,
             "start_seconds": self.start_seconds,
@@ -53,11 +37,11 @@ class Span:
 
 @dataclass
 class Timeline:
-    """Collects spans from any thread, on one clock.
+    """Collect spans from any thread on one clock.
 
     Args:
-        synchronize: called before each reading of the clock. On a GPU, work is queued and a clock read too early
-            blames the wrong stage.
+        synchronize: called before each reading of the clock. A GPU works on a queue, so without it the time would
+            count for the wrong stage.
     """
 
     synchronize: Callable[[], None] | None = None
@@ -66,13 +50,13 @@ class Timeline:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def now(self) -> float:
-        """Seconds since the timeline began."""
+        """Return the seconds since the start of the timeline."""
         if self.synchronize is not None:
             self.synchronize()
         return time.perf_counter() - self.began
 
     def add(self, name: str, start_seconds: float, seconds: float, chunk_index: int | None = None) -> Span:
-        """Append a span that was measured elsewhere."""
+        """Add a span that was measured elsewhere; return it."""
         span = Span(name, start_seconds, seconds, chunk_index)
         with self._lock:
             self._spans.append(span)
@@ -80,7 +64,7 @@ class Timeline:
 
     @contextmanager
     def span(self, name: str, chunk_index: int | None = None) -> Iterator[None]:
-        """Measure the block, also when it raises."""
+        """Measure the block as a span, also if it raises."""
         start = self.now()
         try:
             yield
@@ -89,14 +73,14 @@ class Timeline:
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """What was measured so far, by start."""
+        """Spans so far, sorted by start."""
         with self._lock:
             return tuple(sorted(self._spans, key=lambda s: (s.start_seconds, -s.seconds)))
 
 
 @dataclass(frozen=True)
 class ChunkTiming:
-    """Where the time of one chunk went, in seconds, and how often the model was evaluated."""
+    """Seconds of each stage of one chunk, and the number of evaluations of the model."""
 
     text_seconds: float
     ode_seconds: float
@@ -108,7 +92,7 @@ class ChunkTiming:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is: ``step`` of ``n_steps`` ODE steps are done in chunk ``chunk_index`` of ``n_chunks``."""
+    """Progress of a run: ``step`` of ``n_steps`` ODE steps are done in chunk ``chunk_index`` (from 0)."""
 
     chunk_index: int
     n_chunks: int
@@ -117,23 +101,23 @@ class Progress:
 
 
 def rtf(processing_seconds: float, audio_seconds: float) -> float:
-    """Real-time factor: processing time over audio time. Below 1 is faster than real time; no audio gives inf."""
+    """Return the real-time factor: processing time / audio time. Below 1 is faster than real time; inf if no audio."""
     return processing_seconds / audio_seconds if audio_seconds > 0 else float("inf")
 
 
 def total(spans: Iterable[Span], name: str, chunk_index: int | None = None) -> float:
-    """Summed seconds of the spans called ``name``, of one chunk if ``chunk_index`` is given."""
+    """Return the sum in seconds of the spans called ``name``, of one chunk if ``chunk_index`` is given."""
     return sum(s.seconds for s in spans if s.name == name and (chunk_index is None or s.chunk_index == chunk_index))
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What the machine was doing at one moment.
+    """Use of the machine at one moment.
 
     Attributes:
         seconds: on the run's time axis.
-        cpu_percent: of all cores of the machine, 0 to 100, since the sample before.
-        process_cpu_percent: of this process alone, on the same scale.
+        cpu_percent: of all cores of the machine, 0 to 100, since the previous sample.
+        process_cpu_percent: the same for this process alone.
         memory_bytes: resident memory of this process.
         gpu_percent: load of the GPU; None without one.
         gpu_memory_bytes: memory in use on the GPU, by all processes; None without one.
@@ -147,5 +131,5 @@ class Sample:
     gpu_memory_bytes: int | None = None
 
     def as_dict(self) -> dict[str, float | int | None]:
-        """Ready for JSON."""
+        """Return the fields, ready for JSON."""
         return asdict(self)

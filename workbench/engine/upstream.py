@@ -1,9 +1,9 @@
-"""Makes upstream importable, and no more of it than inference needs.
+"""Import the parts of upstream that inference needs.
 
-Two obstacles, each removed in one place:
+Solves two problems:
 
-* torchaudio from the package index is linked against CUDA. Beside a CPU-only PyTorch its native extension fails on
-  ``libc10_cuda.so`` and takes the whole package with it, though f5-tts and vocos use only its pure-Python parts.
+* torchaudio from the package index is linked against CUDA. With a CPU-only PyTorch its native extension cannot load
+  ``libc10_cuda.so``, and the import of the whole package fails. f5-tts and vocos use only its pure-Python parts.
 * ``f5_tts.model`` imports the trainer, and with it wandb, accelerate and datasets.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 log = logging.getLogger("workbench.compat")
 _lock = threading.Lock()
 
-# where upstream's ``f5_tts/model/__init__.py`` takes its names from
+# names of upstream's ``f5_tts/model/__init__.py`` and the modules that define them
 _UPSTREAM_NAMES = {
     "CFM": "cfm",
     "DiT": "backbones.dit",
@@ -34,7 +34,7 @@ def install() -> str:
     """Make ``torchaudio``, ``f5_tts.model`` and ``vocos`` importable. Safe to call again and from any thread.
 
     Returns:
-        "native" if torchaudio came with its extension, "pure" if without.
+        "native" if torchaudio loaded its native extension, else "pure".
     """
     with _lock:
         _install_lazy_model_package()
@@ -58,7 +58,7 @@ def _install_torchaudio() -> str:
 
 
 def _extension_stand_in() -> types.ModuleType:
-    """What ``torchaudio._extension`` says of itself on a machine where nothing native was built."""
+    """Return a module like ``torchaudio._extension`` on a machine without native extension."""
     module = types.ModuleType("torchaudio._extension")
     module.__path__ = []  # a package, so that submodule imports fail with ImportError
     module.__dict__.update(
@@ -71,7 +71,7 @@ def _extension_stand_in() -> types.ModuleType:
 
 
 def _install_lazy_model_package() -> None:
-    """Put a package in the place of ``f5_tts.model`` that imports a submodule only when one of its names is used."""
+    """Replace ``f5_tts.model`` by a package that imports a submodule only when one of its names is used."""
     if "f5_tts.model" in sys.modules:
         return
     spec = importlib.util.find_spec("f5_tts")

@@ -1,19 +1,19 @@
-"""Text from outside, as it may be shown: in a terminal, a log line or a message."""
+"""Make text from users and files safe to show in a terminal, a log line or a message."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-QUOTE_CHARACTERS = 60  # of a value in a message
-_INT_BITS_SHOWN = 200  # Python refuses to write out an integer of more than 4,300 digits
+QUOTE_CHARACTERS = 60  # longest quoted value in a message
+_INT_BITS_SHOWN = 200  # larger integers are described: Python does not print more than 4,300 digits
 
-# C0 and C1 controls, line and paragraph separators, marks that turn the writing direction, lone surrogates
+# C0 and C1 controls, line and paragraph separators, marks that change the writing direction, lone surrogates
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def visible(text: str) -> str:
-    """``text`` with every character that steers a terminal, or cannot be encoded, written as its escape sequence.
+    """Return ``text`` with escape sequences for control characters and for characters that cannot be encoded.
 
     An undecodable byte of a file name, which Python keeps as a lone surrogate, is shown as the byte: ``\\xe9``.
     """
@@ -21,7 +21,7 @@ def visible(text: str) -> str:
 
 
 def visible_json(line: str) -> str:
-    """As ``visible`` for a line of JSON: it means the same after it."""
+    """Return a line of JSON with such characters escaped, so that its meaning stays the same."""
     return _HIDDEN.sub(lambda found: f"\\u{ord(found.group()):04x}", line)
 
 
@@ -33,7 +33,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """``text``, or its beginning and end with … between them: ``limit`` characters at most."""
+    """Return ``text``, or its start and end with … between them: at most ``limit`` characters."""
     if len(text) <= limit:
         return text
     tail = limit // 3
@@ -41,7 +41,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def quoted(value: Any, limit: int = QUOTE_CHARACTERS) -> str:
-    """``value`` as a message quotes it: its repr, ``limit`` characters at most; a huge integer by its length."""
+    """Return ``value`` for a message: its repr, shortened to about ``limit`` characters; huge integers by length."""
     if isinstance(value, int) and value.bit_length() > _INT_BITS_SHOWN:
         return f"a whole number of about {round(value.bit_length() * 0.30103):,} digits"
     if isinstance(value, str | bytes) and len(value) > limit:
@@ -49,5 +49,5 @@ def quoted(value: Any, limit: int = QUOTE_CHARACTERS) -> str:
         return f"{value[:half]!r}… ({len(value):,} {'characters' if isinstance(value, str) else 'bytes'})"
     try:
         return shorten(visible(repr(value)), limit)
-    except ValueError:  # a huge integer inside of it
+    except ValueError:  # it contains a huge integer
         return f"a {type(value).__name__}"

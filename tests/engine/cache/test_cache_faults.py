@@ -208,7 +208,7 @@ def test_a_home_that_cannot_be_read(_own_home: Path, monkeypatch: pytest.MonkeyP
                 inventory()
     (_own_home / "cache").rmdir()
     (_own_home / "cache").write_text("x")
-    with pytest.raises(SettingsError, match="has a file in the place of its folder cache"):
+    with pytest.raises(SettingsError, match="has a file named cache instead of a folder"):
         inventory()
 
 

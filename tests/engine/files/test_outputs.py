@@ -78,8 +78,8 @@ def test_without_any_place_the_message_says_so_and_names_no_temporary_file(tmp_p
 @pytest.mark.parametrize(
     ("code", "remedy"),
     [
-        (errno.EACCES, "Choose a place that is yours."),
-        (errno.EROFS, "Choose a place that is yours."),
+        (errno.EACCES, "Choose a folder that you may write to."),
+        (errno.EROFS, "Choose a folder that you may write to."),
         (errno.ENOSPC, "Free some space or choose another place."),
         (errno.EDQUOT, "Free some space or choose another place."),
         (errno.ENAMETOOLONG, "Choose a shorter name."),
@@ -101,7 +101,7 @@ def test_the_remedy_fits_the_reason(tmp_path, monkeypatch, code, remedy):
     ("name", "reason"),
     [
         ("n" * 300 + ".wav", "name too long"),
-        ("a\0b.wav", "cannot take"),
+        ("a\0b.wav", "does not allow this name"),
         ("no/x.wav", "No such file"),
         ("", "a folder"),
     ],

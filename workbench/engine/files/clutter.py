@@ -1,4 +1,4 @@
-"""Files that systems leave in folders: no part of what a person keeps there."""
+"""Files that operating systems leave in folders."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ _NAMES = {".ds_store", "desktop.ini", "thumbs.db", "ehthumbs.db", "__macosx"}
 
 
 def is_clutter(name: str) -> bool:
-    """Is ``name`` what macOS or Windows leave behind: ``._*``, ``.DS_Store``, ``desktop.ini``, ``Thumbs.db``?"""
+    """Whether macOS or Windows made the file ``name``, such as ``._x``, ``.DS_Store`` or ``Thumbs.db``."""
     return name.startswith("._") or name.lower() in _NAMES

@@ -1,7 +1,7 @@
-"""Drafts: what is written under a hidden name until it is whole, and the removal of those whose writer died.
+"""Draft folders, which hold unfinished files under a hidden name, and the removal of drafts of dead processes.
 
-Beside each draft lies ``<draft>.owner``, locked for as long as its writer lives: the kernel drops the lock with the
-process, whatever ended it, so that neither a process id nor a clock has to be believed.
+The writer of a draft holds a lock on ``<draft>.owner`` beside it. The kernel releases the lock when the process ends,
+for any reason, so neither process ids nor clocks are needed.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-UNOWNED_SECONDS = 3600.0  # a draft that says nothing of its writer is left alone for this long
+UNOWNED_SECONDS = 3600.0  # a draft without an owner file is kept for this time after its last change
 _OWNER = ".owner"
-_UNLOCKABLE = (OSError, NotImplementedError)  # a disk that is read-only, or that has no locks
+_UNLOCKABLE = (OSError, NotImplementedError)  # a read-only disk, or one without locks
 
 
 def _lock(owner: Path) -> Any | None:
-    """The lock on ``owner``, held; None if somebody else holds it, in this process or another. Raises OSError."""
+    """Take the lock on ``owner`` and return it; None if this or another process holds it. Raises OSError."""
     import filelock
 
     lock = filelock.FileLock(owner, timeout=0, thread_local=False)
@@ -34,7 +34,7 @@ def _lock(owner: Path) -> Any | None:
         with suppress(OSError):
             if held is not None and os.path.samestat(os.fstat(held), owner.stat()):
                 return lock
-        lock.release()  # swept away between its opening and its locking: that lock holds nothing off
+        lock.release()  # the file was deleted between opening and locking, so this lock protects nothing
 
 
 def _remove(path: Path) -> None:
@@ -47,13 +47,12 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def claim(path: Path) -> Iterator[Path]:
-    """Make the draft folder ``path`` and hold it as this living process's own within the block.
+    """Make the draft folder ``path`` and hold its lock within the block; replace the draft of a dead process.
 
-    Rename it, or what is in it, when it is whole: whatever still has the name at the end of the block is removed. What
-    a dead writer left under the same name is replaced.
+    Rename the folder or its files when they are complete: the end of the block removes what is still at ``path``.
 
     Raises:
-        FileExistsError: somebody alive holds this draft.
+        FileExistsError: a living process holds this draft.
         OSError: the folder cannot be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +62,7 @@ def claim(path: Path) -> Iterator[Path]:
         if lock is None:
             raise FileExistsError(errno.EEXIST, "is being written by another process", str(path))
     except NotImplementedError:
-        lock = None  # no locks on this disk: the draft stands without a mark
+        lock = None  # this disk has no locks: the draft has no owner file
     try:
         _remove(path)
         path.mkdir()
@@ -77,10 +76,10 @@ def claim(path: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path, pattern: str = ".*.part*") -> list[Path]:
-    """Remove the drafts in ``folder`` that match ``pattern`` and whose writer is dead; returns those removed.
+    """Remove the drafts of dead processes in ``folder`` that match ``pattern``; return the removed paths.
 
-    A draft of a living process stays, also one of another thread of this process; so does one without a mark that was
-    changed within the hour. What cannot be read or removed is left alone: sweeping never fails.
+    Keeps the drafts of living processes, including this one, and drafts without an owner file that changed within
+    ``UNOWNED_SECONDS``. Never raises: drafts that cannot be read or removed stay.
     """
     swept = []
     try:
@@ -99,7 +98,7 @@ def sweep(folder: Path, pattern: str = ".*.part*") -> list[Path]:
 
 
 def _sweep_owned(path: Path, owner: Path) -> bool:
-    """Remove ``path`` and ``owner`` if nobody holds them; True if that was tried."""
+    """Remove ``path`` and ``owner`` if no process holds them; return whether it tried."""
     try:
         lock = _lock(owner)
     except _UNLOCKABLE:
@@ -115,7 +114,7 @@ def _sweep_owned(path: Path, owner: Path) -> bool:
 
 
 def _sweep_unowned(path: Path) -> bool:
-    """Remove ``path`` if it is old; True if that was tried."""
+    """Remove ``path`` if it is older than ``UNOWNED_SECONDS``; return whether it tried."""
     try:
         age = time.time() - max(p.lstat().st_mtime for p in (path, *(path.iterdir() if path.is_dir() else ())))
     except OSError:

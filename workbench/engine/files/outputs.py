@@ -1,4 +1,4 @@
-"""Where results are written: checked before the work, whole or not at all, never over another run's file."""
+"""Write results: check the place before the run, write all or nothing, and never replace the file of another run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Stamp = tuple[int, int, int]  # inode, size, time of the last change in ns
 
 
 def check_place(path: Path) -> None:
-    """Raise OutputError if no file can be written at ``path``: a folder, a missing one, no permission, no such name."""
+    """Raise OutputError if no file can be written at ``path``: no folder, no permission, an invalid name."""
     try:
         found = _stat(path)
         if found and stat.S_ISDIR(found.st_mode):
@@ -38,7 +38,7 @@ def check_place(path: Path) -> None:
 
 
 def stamp(path: Path) -> Stamp | None:
-    """What tells one version of a file from another; None if there is none. Raises OutputError."""
+    """Return inode, size and time of ``path``, which identify its version; None without a file. Raises OutputError."""
     try:
         found = _stat(path)
     except (OSError, ValueError) as error:
@@ -47,7 +47,7 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def write_over(path: Path, content: bytes) -> Path:
-    """As ``writing.write_whole``, for a path that the user gave. Raises OutputError."""
+    """Write ``content`` with ``writing.write_whole`` to a path from the user. Raises OutputError."""
     try:
         return write_whole(path, content)
     except (OSError, ValueError) as error:
@@ -55,21 +55,21 @@ def write_over(path: Path, content: bytes) -> Path:
 
 
 def write_beside(path: Path, content: bytes, before: Stamp | None) -> Path:
-    """Write ``content`` to ``path`` if that is still as ``before`` says, else beside it: name-2, name-3 and so on.
+    """Write ``content`` to ``path`` if that file is unchanged since ``before``, else beside it as name-2, name-3, ...
 
-    The name is taken at the end of the work, and exclusively, so two processes never take the same one and one that
-    is killed leaves nothing behind.
+    The name is reserved exclusively at the end of the run. So two processes never take the same name, and a killed one
+    leaves no file behind.
 
     Args:
-        path: where.
+        path: wanted path.
         content: of the whole file.
-        before: ``stamp(path)`` as it was when the work began; None: nothing is ever replaced.
+        before: ``stamp(path)`` at the start of the run; None: never replace a file.
 
     Returns:
-        Where it lies.
+        The path used.
 
     Raises:
-        OutputError: it can be written neither there nor beside it.
+        OutputError: the file can be written neither there nor beside it.
     """
     try:
         with draft_of(path, content) as draft:
@@ -87,10 +87,10 @@ def write_beside(path: Path, content: bytes, before: Stamp | None) -> Path:
 
 
 def save(path: Path, content: bytes, before: Stamp | None) -> Path:
-    """As ``write_beside``; what cannot be written there is kept in the current folder or the temporary one.
+    """Write ``content`` with ``write_beside``; if that fails, to the current or the temporary folder. Returns the path.
 
     Raises:
-        OutputError: it could not be written at ``path``; the message says where it lies instead.
+        OutputError: ``path`` cannot be written; the message names the file used instead, if any.
     """
     try:
         return write_beside(path, content, before)
@@ -116,7 +116,7 @@ def _numbered(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """One process at a time for each ``folder``, where the system can lock folders. The lock ends with the process."""
+    """Let one process at a time work in ``folder``, if the system can lock folders. The lock ends with the process."""
     handle = None
     with suppress(OSError):
         if fcntl:

@@ -1,4 +1,4 @@
-"""Find the package, in a checkout or installed from a wheel, and the folder of ``cache/`` and ``runs/``."""
+"""Find the package, in a checkout or from a wheel, and the folder of ``cache/`` and ``runs/``."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import platformdirs
 from workbench.engine.errors import SettingsError
 
 PACKAGE = Path(__file__).resolve().parents[2]
-ROOT = PACKAGE.parent  # of the checkout; site-packages otherwise
+ROOT = PACKAGE.parent  # root of the checkout; site-packages if installed
 VOICE = "demo-voice"
 
 
 def is_checkout() -> bool:
-    """Whether the package stands in its source tree, which then holds ``cache/`` and ``runs/`` too."""
+    """Whether the package is in its source tree, which then holds ``cache/`` and ``runs/`` too."""
     return (ROOT / "pyproject.toml").is_file() and (ROOT / "cache" / "README.md").is_file()
 
 
 def default_home() -> Path:
-    """The checkout, or the user's data folder where the package was installed: never site-packages.
+    """Return the checkout, or the user's data folder if the package is installed; never site-packages.
 
     Raises:
         SettingsError: the user has no home folder, as in some containers.
@@ -31,47 +31,47 @@ def default_home() -> Path:
         return platformdirs.user_data_path("f5tts-workbench", appauthor=False)
     except RuntimeError as error:
         raise SettingsError(
-            "There is no home folder to keep models and runs in.",
-            remedy="Set HOME, or WORKBENCH_HOME to a folder that you may write to.",
+            "There is no home folder for models and runs.",
+            remedy="Set HOME, or set WORKBENCH_HOME to a folder that you may write to.",
         ) from error
 
 
 def shipped_voice() -> Path:
-    """The demo voice that came with the package: in the checkout's cache, or inside the wheel."""
+    """Return the folder of the demo voice that came with the package: in the checkout's cache or in the wheel."""
     return ROOT / "cache" / VOICE if is_checkout() else PACKAGE / "bundled" / VOICE
 
 
 def voice_remedy(folder: Path) -> str:
-    """How to get the demo voice back when what lies in ``folder`` is not whole."""
+    """Return how to restore the demo voice if its ``folder`` is incomplete."""
     if folder.resolve() != shipped_voice().resolve():
-        return f"Delete {folder}; the demo voice that came with the workbench is used then."
+        return f"Delete {folder}; then the demo voice that came with the workbench is used."
     if is_checkout():
-        return f"`git checkout cache/{VOICE}` brings the demo voice back."
+        return f"Restore the demo voice: `git checkout cache/{VOICE}`."
     return "Install the workbench again (`pip install --force-reinstall --no-deps` and its wheel): it holds the voice."
 
 
 def user_path(path: str | Path, named: str = "The path") -> Path:
-    """``path`` as somebody typed it, with ``~`` expanded.
+    """Return ``path`` with ``~`` expanded.
 
     Raises:
-        SettingsError: it names a user, or a home folder, that this machine does not know.
+        SettingsError: ``path`` begins with a home folder that does not exist on this machine.
     """
     try:
         return Path(path).expanduser()
     except (RuntimeError, KeyError, ValueError) as error:
         raise SettingsError(
             f"{named} {str(path)!r} begins with a home folder that this machine does not know.",
-            remedy="Write the whole path, from / on.",
+            remedy="Give the absolute path, starting with /.",
         ) from error
 
 
 def home() -> Path:
-    """Folder that holds ``cache/`` and ``runs/``: ``$WORKBENCH_HOME``, the checkout, or the user's data folder.
+    """Return the folder of ``cache/`` and ``runs/``: ``$WORKBENCH_HOME``, the checkout, or the user's data folder.
 
-    Read when needed, so that tests and notebooks can move it at any time.
+    Reads the variable at every call, so that tests and notebooks can change it at any time.
 
     Raises:
-        SettingsError: WORKBENCH_HOME is no folder, or none that can be read.
+        SettingsError: WORKBENCH_HOME is not a folder or cannot be read.
     """
     moved = os.environ.get("WORKBENCH_HOME")
     if not moved:
@@ -81,7 +81,7 @@ def home() -> Path:
     try:
         for place in (folder, folder / "cache"):
             if place.exists() and not place.is_dir():
-                why = "is not a folder" if place == folder else "has a file in the place of its folder cache"
+                why = "is not a folder" if place == folder else "has a file named cache instead of a folder"
             elif place.exists() and not os.access(place, os.R_OK | os.X_OK):
                 why = "cannot be read (Permission denied)"
     except OSError as error:

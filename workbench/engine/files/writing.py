@@ -1,4 +1,4 @@
-"""Writing a file so that readers see the old content or the new one, never a part; checksums and sizes of files."""
+"""Write files so that readers see the old or the new content, never a part; checksums and sizes of files."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ READ_BYTES = 1 << 20
 
 @contextmanager
 def draft_of(path: Path, content: bytes) -> Iterator[Path]:
-    """A hidden file beside ``path`` that holds ``content``, to be renamed within the block; removed if it was not.
+    """Write ``content`` to a hidden file beside ``path`` and yield it for renaming; remove it after the block.
 
-    Its bytes are on the disk before the block begins, so that a power cut after the renaming loses nothing.
+    Its bytes are on disk before the block starts, so a power failure after the renaming loses nothing.
 
     Raises:
-        OSError, ValueError: it cannot be written, or the system cannot take the name.
+        OSError, ValueError: the file cannot be written, or the name is invalid.
     """
     draft = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
@@ -38,13 +38,13 @@ def draft_of(path: Path, content: bytes) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: bytes) -> Path:
-    """Write ``content`` to ``path``, replacing what is there in one step. Raises OSError or ValueError."""
+    """Write ``content`` to ``path``; replace an existing file in one step. Raises OSError or ValueError."""
     with draft_of(path, content) as draft:
         return draft.replace(path)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> Path:
-    """Write ``content`` as JSON with sorted keys to ``path``, as ``write_whole`` does; makes its folder if needed."""
+    """Write ``content`` as JSON with sorted keys with ``write_whole``; make the folder of ``path`` if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
     return write_whole(path, f"{text}\n".encode())
@@ -53,7 +53,12 @@ def write_json(path: Path, content: dict[str, Any]) -> Path:
 def sha256_of(
     path: Path, *, on_bytes: Callable[[int], None] | None = None, cancel: threading.Event | None = None
 ) -> str:
-    """Hexadecimal sha256 of a file. ``on_bytes`` gets the size of each block (up to 1 MiB). Raises Cancelled."""
+    """Return the hexadecimal sha256 of a file. ``on_bytes`` gets the size of each block (up to 1 MiB).
+
+    Raises:
+        Cancelled: ``cancel`` was set.
+        OSError: the file cannot be read.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(READ_BYTES):
@@ -66,14 +71,14 @@ def sha256_of(
 
 
 def git_id_of(path: Path) -> str:
-    """Hexadecimal git blob id of a file, which the Hub lists for files outside of LFS."""
+    """Return the hexadecimal git blob id of a file, which the Hub lists for files outside LFS."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         return hashlib.file_digest(file, lambda: hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)).hexdigest()
 
 
 def human_bytes(n: int) -> str:
-    """``n`` bytes for people: 1.35 GB, 54.4 MB, 461 B (decimal units, as the Hub shows them)."""
+    """Return ``n`` bytes as text in decimal units, as on the Hub: 1.35 GB, 54.4 MB, 461 B."""
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if n >= size:
             return f"{n / size:.3g} {unit}"

@@ -1,7 +1,7 @@
-"""Measures of runs, chunks, sounds and pairs: one file for each kind; whoever shows numbers iterates over them.
+"""Measures of runs, chunks, sounds and pairs. Tables, CSV, the index of runs and pages show all registered measures.
 
-To add one, write a module here with a function under ``@measure``; tables, CSV and pages show it. Modules are
-registered in the order of their names, the measures of one in the order they are written in.
+To add a measure, write a module here with a function under ``@measure``. Modules are registered in the order of their
+names, the measures of a module in their order in the file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How far two readings of one text are apart."""
+"""Distance between two readings of one text."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from workbench.engine.signal.alignment import distortion
 
 @measure(
     "mcd_decibels", "dB",
-    "Mel-cepstral distortion (c1 to c13, level apart), along the time alignment where the lengths differ.",
+    "Mel-cepstral distortion (c1 to c13, without the level); time-aligned if the lengths differ.",
     of=(PAIR,), label="mel-cepstral distortion",
 )  # fmt: skip
 def mel_cepstral_distortion(pair: Pair) -> float:
-    """Mean cepstral distance in dB. Raises AudioError if one of the two is empty."""
+    """Return the mean cepstral distance in dB. Raises AudioError if a mel is empty."""
     return pair.alignment.mcd_decibels if pair.alignment else distortion(pair.a, pair.b)

@@ -1,4 +1,4 @@
-"""Which measures there are: each states name, unit and meaning once; whoever shows numbers iterates over them."""
+"""Registry of measures. Each states its name, unit and meaning once."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _MEASURES: dict[str, Measure] = {}
 
 @dataclass(frozen=True)
 class Measure:
-    """A number that says something about speech.
+    """A measure of speech: one number for a subject.
 
     Attributes:
-        name: for programs: the column in CSV and JSON; it carries its unit (``first_audio_seconds``).
+        name: for programs: the column in CSV and JSON. It contains the unit (``first_audio_seconds``).
         unit: as people write it; "" for a ratio.
-        about: what it says, in one or two sentences.
-        of: what it is measured on. "run" and "chunk" take ``Times``, "sound" takes ``Sound``, "pair" takes ``Pair``.
+        about: its meaning, in one or two sentences.
+        of: levels it applies to. "run" and "chunk" take ``Times``, "sound" takes ``Sound``, "pair" takes ``Pair``.
         label: for people, without the unit.
-        better: "lower", "higher", or "" where neither is.
-        digits: decimals that mean something.
-        needs: a package it cannot do without and that is not always there, or is slow to import; "" for none.
-        function: the subject to a number; None where there is nothing to measure.
+        better: "lower", "higher", or "" if neither is better.
+        digits: decimals to show.
+        needs: a required package that may be missing or is slow to import; "" for none.
+        function: takes the subject; returns the number, or None if there is nothing to measure.
     """
 
     name: str
@@ -42,23 +42,23 @@ class Measure:
 
     @property
     def title(self) -> str:
-        """The heading of its column."""
+        """Heading of its column."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
     @property
     def help(self) -> str:
-        """What it says, and which way is better."""
+        """Its meaning, and which direction is better."""
         return self.about + _BETTER[self.better]
 
     def value(self, subject: Any) -> float | None:
-        """The number for ``subject``; None if there is nothing to measure, or what it needs is not installed."""
+        """Return the number for ``subject``; None if there is nothing to measure or a required package is missing."""
         if self.needs and find_spec(self.needs) is None:
             return None
         found = self.function(subject)
         return float(found) if found is not None and math.isfinite(found) else None
 
     def shown(self, value: float | None) -> str:
-        """``value`` for people, with its unit."""
+        """Return ``value`` as text with its unit; "-" for None."""
         return "-" if value is None else f"{value:.{self.digits}f} {self.unit}".rstrip()
 
 
@@ -73,10 +73,10 @@ def measure(
     digits: int = 2,
     needs: str = "",
 ) -> Callable[[Callable[[Any], float | None]], Callable[[Any], float | None]]:
-    """Decorator: register a function as a measure; the arguments are the attributes of ``Measure``.
+    """Return a decorator that registers a function as a measure; the arguments are the attributes of ``Measure``.
 
     Raises:
-        ValueError: the name is taken, or an argument is none of those that exist.
+        ValueError: the name is taken, or ``better`` or ``of`` is invalid.
     """
 
     def register(function: Callable[[Any], float | None]) -> Callable[[Any], float | None]:
@@ -93,28 +93,28 @@ def measure(
 
 
 def every(*levels: str) -> list[Measure]:
-    """All measures of ``levels``, of any where none is named, in the order in which they are shown."""
+    """Return all measures of ``levels`` (of all levels if none is given), in the order of display."""
     wanted = set(levels or LEVELS)
     return [found for found in _MEASURES.values() if wanted & set(found.of)]
 
 
 def get(name: str) -> Measure:
-    """The measure ``name``. Raises KeyError for an unknown one."""
+    """Return the measure ``name``. Raises KeyError if there is none."""
     return _MEASURES[name]
 
 
 def values(level: str, subject: Any, *, light: bool = False) -> dict[str, float | None]:
-    """Name to number of every measure of ``level`` on ``subject``; ``light`` leaves out those that need a package."""
+    """Return name to number of every measure of ``level``; ``light`` leaves out measures that need a package."""
     return {m.name: m.value(subject) for m in every(level) if not (light and m.needs)}
 
 
 def known(level: str, subjects: Iterable[Any]) -> list[Measure]:
-    """The measures of ``level`` that give a number for at least one of ``subjects``: the columns of their table."""
+    """Return the measures of ``level`` that give a number for at least one of ``subjects``."""
     of_all = list(subjects)
     return [m for m in every(level) if any(m.value(subject) is not None for subject in of_all)]
 
 
 def row(level: str, subject: Any) -> dict[str, float | None]:
-    """The same for a table: heading to rounded number."""
+    """Return heading to rounded number of every measure of ``level``, for a table."""
     found = {m.title: (m.value(subject), m.digits) for m in every(level)}
     return {title: None if value is None else round(value, digits) for title, (value, digits) in found.items()}

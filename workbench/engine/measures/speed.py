@@ -1,4 +1,4 @@
-"""How fast: real-time factor, and the wait until something can be heard."""
+"""Speed: real-time factor, and the time to the first audio."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from workbench.engine.timing import rtf
 
 
 @measure(
-    "rtf", "", "Processing time over audio time, loading apart; below 1 is faster than real time.",
+    "rtf", "", "Processing time / audio time, without loading; below 1 is faster than real time.",
     of=(RUN, CHUNK), label="RTF", better="lower",
 )  # fmt: skip
 def real_time_factor(times: Times) -> float:
-    """Real-time factor."""
+    """Return the real-time factor; inf without audio."""
     return rtf(times.total_seconds, times.audio_seconds)
 
 
 @measure(
-    "first_audio_seconds", "s", "Until the samples of the first chunk were there.",
+    "first_audio_seconds", "s", "Time from the start of the run to the samples of the first chunk.",
     of=(RUN,), label="first audio", better="lower",
 )  # fmt: skip
 def first_audio(times: Times) -> float | None:
-    """Seconds until something can be heard."""
+    """Return the seconds to the first audio; None for a chunk."""
     return times.first_audio_seconds

@@ -1,4 +1,4 @@
-"""Where the time of a run or a chunk went: seconds of each stage, what no stage explains, and an ODE step."""
+"""Seconds of each stage of a run or a chunk, the rest of the total, and the mean ODE step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ABOUT = {
     "ode": ("ODE", "Solving the flow: all evaluations of the model."),
     "vocoder": ("vocoder", "Mel to samples."),
     "cross_fade": ("cross-fade", "Joining the chunks."),
-    "other": ("other", "What none of the stages explains."),
+    "other": ("other", "The rest of the total time."),
 }
 
 
@@ -29,9 +29,9 @@ for _stage, (_label, _about) in _ABOUT.items():
 
 
 @measure(
-    "mean_step_seconds", "s", "Mean of the steps of the ODE solver.",
+    "mean_step_seconds", "s", "Mean time of a step of the ODE solver.",
     of=(CHUNK,), label="ODE step", better="lower", digits=4,
 )  # fmt: skip
 def mean_step(times: Times) -> float | None:
-    """Mean seconds of an ODE step."""
+    """Return the mean seconds of an ODE step; None if no step was timed."""
     return sum(times.step_seconds) / len(times.step_seconds) if times.step_seconds else None

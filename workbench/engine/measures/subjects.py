@@ -1,4 +1,4 @@
-"""What can be measured: where the time went, speech that can be heard, and two readings of one text."""
+"""Subjects of measures: times of a run or chunk, a sound, and two readings of one text."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ STAGES = ("reference_mel", *CHUNK_STAGES, "cross_fade")
 
 @dataclass(frozen=True)
 class Times:
-    """How long a run or a chunk took.
+    """Times of a run or a chunk.
 
     Attributes:
-        audio_seconds: of speech.
-        total_seconds: of processing, loading apart.
-        first_audio_seconds: until the first samples of a run were there; None for a chunk.
-        stages: seconds of each stage, and as "other" what none of them explains; empty if nothing is known.
-        step_seconds: of the ODE steps of a chunk.
+        audio_seconds: length of the speech.
+        total_seconds: processing time without loading.
+        first_audio_seconds: from the start of the run to the first samples; None for a chunk.
+        stages: seconds of each stage; for a run also "other", the rest of the total. Empty if unknown.
+        step_seconds: of the ODE steps of a chunk; empty for a run.
     """
 
     audio_seconds: float
@@ -41,7 +41,7 @@ class Times:
 
     @classmethod
     def of_run(cls, document: Mapping[str, Any]) -> Times:
-        """The times of a run from its document (``Run.as_dict``, ``store.read_document``)."""
+        """Return the times of a run from its document (``Run.as_dict``, ``store.read_document``)."""
         stages = {name: sum(row[f"{name}_seconds"] for row in document["chunks"]) for name in CHUNK_STAGES}
         for span in document["spans"]:
             if span["name"] in STAGES and span["name"] not in CHUNK_STAGES and span["start_seconds"] >= 0:
@@ -53,20 +53,20 @@ class Times:
 
     @classmethod
     def of_chunk(cls, row: Mapping[str, Any]) -> Times:
-        """The times of a chunk from its row in such a document (``ChunkResult.as_dict``)."""
+        """Return the times of a chunk from its row in such a document (``ChunkResult.as_dict``)."""
         stages = {name: row[f"{name}_seconds"] for name in CHUNK_STAGES}
         return cls(row["audio_seconds"], row["total_seconds"], None, stages, tuple(row["step_seconds"]))
 
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """Speech that can be heard: a run, a chunk of one, a recording. What it takes to measure it is computed once.
+    """The sound of a run, a chunk or a recording. What several measures need is computed once.
 
     Attributes:
         wave: float32 [n_samples] at the rate of ``config``.
         config: of the mel.
         mel: [frames, n_mels], natural logarithm, as the model made it; None for a recording.
-        text: what is said; "" if nobody knows.
+        text: spoken words; "" if unknown.
     """
 
     wave: np.ndarray
@@ -76,12 +76,12 @@ class Sound:
 
     @classmethod
     def of_run(cls, run: Run) -> Sound:
-        """All of ``run``."""
+        """Return the sound of the whole ``run``."""
         return cls(run.wave, run.mel_config, run.mel, run.text)
 
     @classmethod
     def of_chunk(cls, result: ChunkResult, config: MelConfig) -> Sound:
-        """One chunk of a run whose mel has ``config``."""
+        """Return the sound of one chunk of a run whose mel has ``config``."""
         return cls(result.wave, config, result.mel, result.chunk.text)
 
     @cached_property
@@ -91,7 +91,7 @@ class Sound:
 
     @cached_property
     def model_decibels(self) -> np.ndarray | None:
-        """``mel`` in dB."""
+        """``mel`` in dB; None for a recording."""
         return None if self.mel is None else spectra.mel_decibels(self.mel)
 
     @cached_property
@@ -109,8 +109,8 @@ class Pair:
 
     @cached_property
     def alignment(self) -> Alignment | None:
-        """How ``b`` was time-aligned to ``a``; None where they are of one length and compared frame by frame.
+        """Time alignment of ``b`` to ``a``; None if they have the same length and are compared frame by frame.
 
-        Runs of one plan, with another seed or number of steps, share their time.
+        Runs with the same plan, but another seed or number of steps, have the same length.
         """
         return None if len(self.a) == len(self.b) else align(self.a, self.b)
