@@ -100,8 +100,9 @@ class Run:
         total_seconds: of the run, loading apart; of a run with a remade chunk, of all its chunks.
         environment: versions, machine, and the number of threads, on which the last bits depend.
         utilisation: samples of CPU, GPU and memory use, if they were taken.
-        weights: sha256 of the files of "acoustic" and "vocoder", "" if no manifest names them; "layer": "ema" or "raw";
-            of a model from the Hub also "revision", and "picked": why this one, if neither a manifest nor refs/main names it.
+        weights: sha256 of the files of "acoustic" and "vocoder", "" if no manifest names them; "layer": "ema" or
+            "raw"; of a model from the Hub also "revision", and "picked": why this one, if neither a manifest nor
+            refs/main names it.
         reference: the recording that was continued, float32 [n_samples]; None where an older program did not keep it.
         unknown_settings: settings that a newer program wrote and this one does not have.
     """
