@@ -215,8 +215,8 @@ class LoadSettings(_Checked):
     )
     backend: str = knob(
         "auto",
-        "Evaluation of the model: eager as upstream; graph replays a CUDA graph, with the same samples; lean uses fewer "
-        "and faster operations. auto takes the fastest backend that the device and the model allow.",
+        "Evaluation of the model: eager as upstream; graph replays a CUDA graph, with the same samples; lean uses "
+        "fewer and faster operations. auto takes the fastest backend that the device and the model allow.",
         choices=("auto", "eager", "graph", "lean"),
     )
     weights: str = knob(
