@@ -162,7 +162,7 @@ def test_over_the_budget_is_a_warning_where_there_is_no_place_to_cut():
 
 
 def test_what_fits_into_no_window_is_refused():
-    with pytest.raises(TextError, match="no place where it may be cut"):
+    with pytest.raises(TextError, match="and cannot be cut"):
         plan_chunks("https://example.org/" + "a" * 3000, REF, SAMPLES, SynthesisSettings())
 
 

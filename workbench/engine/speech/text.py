@@ -1,4 +1,4 @@
-"""From a text to a plan: chunks, their length in bytes, and how long each is. Pure, and quick enough to type to."""
+"""Plan the chunks of a text: bytes, length, warnings. Pure functions, fast enough to run during typing."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class Chunk:
 
     Attributes:
         index: place in the run, from 0.
-        text: what is spoken: numbers as words, spaces single.
+        text: text as spoken: with numbers as words and single spaces.
         n_bytes: UTF-8 bytes of ``text``.
-        duration_frames: mel frames of reference and chunk together, as ``CFM.sample`` takes them.
-        new_frames: of these, the frames that are new.
-        planned_seconds: length of the audio that follows from ``new_frames``.
-        seed: seed of this chunk's noise.
-        warnings: what will probably go wrong, in words.
-        written: the same as it is written; empty where that is ``text``.
-        start, end: its place in the text as typed.
-        pause_seconds: silence after it, which is no part of its wave.
-        lead_seconds: silence before it, of the first chunk only.
+        duration_frames: mel frames of reference and chunk together, as in ``CFM.sample``.
+        new_frames: mel frames of the chunk alone.
+        planned_seconds: length of the audio of ``new_frames``.
+        seed: of its noise.
+        warnings: probable problems, in words.
+        written: text as written; empty if equal to ``text``.
+        start, end: its place in the typed text.
+        pause_seconds: silence after it, which is not part of its wave.
+        lead_seconds: silence before it; only for the first chunk.
     """
 
     index: int
@@ -52,12 +52,12 @@ class Chunk:
 
 
 def n_bytes(text: str) -> int:
-    """UTF-8 bytes of ``text``, upstream's measure of length: one CJK character counts three."""
+    """Return the UTF-8 bytes of ``text``, upstream's measure of length: most CJK characters have three."""
     return len(text.encode("utf-8", "surrogatepass"))
 
 
 def is_unicode(text: str) -> bool:
-    """Whether ``text`` can be encoded: no lone surrogates, which Python makes of bytes that it cannot decode."""
+    """Whether ``text`` can be encoded: it has no lone surrogates, which stand for undecodable bytes."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -77,32 +77,32 @@ def chunk_text(text: str, max_bytes: int) -> list[str]:
         max_bytes: budget of one chunk.
 
     Returns:
-        Non-empty chunks, in order; joined, they hold every non-space character of ``text``. One exceeds the budget
-        only where it holds no place that may be cut: a number, a URL, a word.
+        Non-empty chunks, in order. Joined, they hold every character of ``text`` except spaces. A chunk exceeds the
+        budget only if it cannot be cut: a number, a URL, a word.
 
-    Differs from upstream (``utils_infer.chunk_text``): a sentence longer than the budget is parted, where upstream
-    keeps it whole, however long; abbreviations, initials, numbers and closing quotes are not parted from what they
-    belong to; the marks of other scripts end sentences too; a blank line ends a chunk; spaces are single. Everywhere
-    else the result is the same. See ``engine.text.borders``.
+    Differs from upstream (``utils_infer.chunk_text``): a sentence longer than the budget is split, where upstream keeps
+    it whole; abbreviations, initials, numbers and closing quotes stay with their words; punctuation of other scripts
+    ends sentences too; a blank line ends a chunk; spaces are single. Otherwise the result is the same. See
+    ``engine.text.borders``.
     """
     return [" ".join(text[low:high].split()) for low, high in cutting.cut(text, max_bytes)]
 
 
 def check_text(text: str) -> str:
-    """``text`` without surrounding space. Raises TextError, with the reason, if no model can speak it."""
+    """Return ``text`` without surrounding spaces. Raises TextError if no model can speak it."""
     prepare(text).check()
     return text.strip()
 
 
 def number_languages(languages: Sequence[str], voice_language: str, chosen: SynthesisSettings) -> tuple[str, ...]:
-    """The languages in which numbers are spoken: the model's, or the voice's where the model's are not known."""
+    """Return the languages for numbers: those of the model, or of the voice if the model's are unknown."""
     if chosen.numbers == "off":
         return ()
     return tuple(languages) or ((voice_language,) if voice_language else ())
 
 
 def text_of(chunks: Sequence[Chunk]) -> str:
-    """One text that plans into ``chunks`` again: as written, with their pauses."""
+    """Return one text that gives ``chunks`` again when planned: as written, with pause tags."""
     parts = []
     for chunk in chunks:
         pauses = [f"[pause {seconds:g}s]" if seconds else "" for seconds in (chunk.lead_seconds, chunk.pause_seconds)]
@@ -111,16 +111,16 @@ def text_of(chunks: Sequence[Chunk]) -> str:
 
 
 def conditioning_text(ref_text: str) -> str:
-    """``ref_text`` as it stands before the text to be spoken: with a space after a one-byte character."""
+    """Return ``ref_text`` as put before the text to speak: with a space after a one-byte character."""
     return ref_text + " " if _ends_in_one_byte(ref_text) else ref_text
 
 
 def byte_budget(ref_text: str, ref_seconds: float, chosen: SynthesisSettings, pace_seconds: float | None = None) -> int:
-    """Bytes a chunk may have: the user's, or upstream's formula.
+    """Return the byte budget of a chunk: the user's, or upstream's formula.
 
-    Upstream (``utils_infer.infer_process``): what the reference's pace lets pass in the 22 s that reference and chunk
-    share. Differs from upstream: never below 10 bytes, where a reference of 22 s made every clause its own chunk;
-    the pace is that of ``pace_seconds``, the reference without its long silences.
+    Upstream (``utils_infer.infer_process``) takes the bytes that fit into 22 s together with the reference at its pace.
+    Differs from upstream: the budget is at least 10 bytes, because with a reference of 22 s every clause would be its
+    own chunk; the pace is that of ``pace_seconds``, the reference without its long silences.
     """
     if chosen.max_chunk_bytes is not None:
         return chosen.max_chunk_bytes
@@ -137,10 +137,10 @@ def _total_frames(
     fix_seconds: float | None,
     mel: MelConfig,
 ) -> int:
-    """Frames of reference and chunk together, by upstream's rule (``utils_infer._infer_basic``)."""
+    """Return the frames of reference and chunk together, by upstream's rule (``utils_infer._infer_basic``)."""
     if fix_seconds is not None:
         return int(fix_seconds * mel.target_sample_rate / mel.hop_length)
-    # upstream replaces the user's speed for short texts; here it scales it, which is the same at the default
+    # upstream replaces the user's speed for short texts; the workbench scales it, which is equal at speed 1
     slow = rules.SHORT_TEXT_SPEED if n_bytes(text) < rules.SHORT_TEXT_BYTES else 1.0
     ref_bytes = n_bytes(conditioning_text(ref_text))
     return ref_hops + int(pace_hops / ref_bytes * n_bytes(text) / (chosen.speed * slow))
@@ -149,7 +149,7 @@ def _total_frames(
 def _fixed_seconds(
     sizes: list[int], pauses: list[float], ref_seconds: float, chosen: SynthesisSettings
 ) -> list[float | None]:
-    """``fix_duration`` shared out by bytes, as upstream does, so that the whole, pauses included, has that length."""
+    """Share ``fix_duration`` among the chunks by bytes, as upstream does; the total includes pauses and reference."""
     if chosen.fix_duration is None or (len(sizes) == 1 and not any(pauses)):
         return [chosen.fix_duration] * len(sizes)
     joints = sum(not pause for pause in pauses[1:-1])
@@ -166,19 +166,19 @@ def plan_chunks(
     window_frames: int = 8192,
     pace_samples: int | None = None,
 ) -> list[Chunk]:
-    """Everything about the chunks of ``text`` that can be known before a model is loaded.
+    """Plan the chunks of ``text`` without loading a model.
 
     Args:
-        text: from ``prepare``; a plain text is prepared for a model of which neither words nor language are known.
+        text: from ``prepare``; a plain text is prepared without vocabulary and language.
         ref_text: text of the reference recording.
-        ref_samples: its length at ``mel.target_sample_rate``.
+        ref_samples: length of the recording at ``mel.target_sample_rate``.
         chosen: the settings.
         mel: of the model.
-        window_frames: mel frames the model has positions for; no chunk is planned longer than this.
-        pace_samples: ``ref_samples`` without long silences (``Voice.pace_samples``), which tell how fast it speaks.
+        window_frames: longest sequence of the model in mel frames; no planned chunk exceeds it.
+        pace_samples: ``ref_samples`` without long silences (``Voice.pace_samples``), which gives the pace.
 
     Raises:
-        SettingsError: ``fix_duration`` leaves no time beside the reference, or the reference fills the window.
+        SettingsError: ``fix_duration`` leaves no time for the chunk, or the reference fills the window.
         TextError: a word, number or address does not fit into the window.
     """
     prepared = text if isinstance(text, Prepared) else prepare(text)
@@ -199,16 +199,15 @@ def plan_chunks(
         if fix_seconds is not None and not ref_frames + 1 < frames <= window_frames:
             low, high = ref_frames / mel.frames_per_second, window_frames / mel.frames_per_second
             raise SettingsError(
-                f"fix_duration {chosen.fix_duration:g} s gives chunk {index} {fix_seconds:.2f} s in all.",
+                f"fix_duration {chosen.fix_duration:g} s gives chunk {index} and the reference {fix_seconds:.2f} s.",
                 remedy=f"It must lie between the reference's {low:.2f} s and {high:.0f} s.",
             )
         if frames > window_frames:
             raise TextError(
-                f"{quoted(said)} has {sizes[index]:,} bytes and no place where it may be cut; the model's window holds "
-                f"{budget:,}.",
-                remedy="Shorten it, or put spaces in.",
+                f"{quoted(said)} has {sizes[index]:,} bytes and cannot be cut; the model's window holds {budget:,}.",
+                remedy="Shorten it, or add spaces.",
             )
-        frames = max(frames, ref_frames + 2)  # two frames are the shortest that make a sound
+        frames = max(frames, ref_frames + 2)  # a sound needs at least two frames
         start, end = pieces[index]
         written = prepared.written(start, end)
         chunks.append(
@@ -232,7 +231,7 @@ def plan_chunks(
 
 
 def _pieces_and_pauses(prepared: Prepared, budget: int) -> tuple[list[tuple[int, int]], list[float]]:
-    """(from, to) of each chunk in ``prepared.text``, and the silence before the first and after each, in seconds."""
+    """Return (start, end) of each chunk in ``prepared.text``, and the seconds of silence before, between and after."""
     silences = prepared.pauses
     pieces = cutting.cut(prepared.text, budget, prepared.spoken, keep=[at for at, _ in silences])
     pieces = [(low, high) for low, high in pieces if any(map(str.isalnum, prepared.text[low:high]))] or pieces
@@ -243,7 +242,7 @@ def _pieces_and_pauses(prepared: Prepared, budget: int) -> tuple[list[tuple[int,
 
 
 def _window_bytes(ref_text: str, ref_hops: int, pace_hops: int, chosen: SynthesisSettings, window_frames: int) -> int:
-    """Bytes that fit into the model's window beside the reference."""
+    """Return the bytes that fit into the model's window together with the reference. Raises SettingsError."""
     frames_per_byte = pace_hops / n_bytes(conditioning_text(ref_text)) / chosen.speed
     fits = int((window_frames - ref_hops - 2) / frames_per_byte)
     if fits < rules.SHORT_TEXT_BYTES:
@@ -261,7 +260,7 @@ def _warnings(
     if size < rules.SHORT_TEXT_BYTES and chosen.fix_duration is None:
         found.append(f"under {rules.SHORT_TEXT_BYTES} bytes: spoken at {rules.SHORT_TEXT_SPEED} of the speed")
     if size > budget:
-        found.append(f"over the budget of {budget} bytes: it holds no place where it may be cut")
+        found.append(f"over the budget of {budget} bytes: it cannot be cut")
     seconds = frames / mel.frames_per_second
     if seconds > rules.TRAINED_SECONDS:
         found.append(f"{seconds:.1f} s with the reference: longer than the {rules.TRAINED_SECONDS:.0f} s of training")

@@ -1,1 +1,1 @@
-"""What is written, on its way to what is said: borders, hygiene, numbers, tags. No audio, no model."""
+"""Prepare a written text for speech: cuts, normalisation, numbers, tags. Uses no audio and no model."""

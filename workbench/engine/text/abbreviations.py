@@ -1,8 +1,8 @@
-"""Abbreviations after which a full stop ends no sentence: short lists for English, German, French, Italian, Spanish,
-Finnish, Latvian and Russian.
+"""Abbreviations whose full stop does not end a sentence: English, German, French, Italian, Spanish, Finnish, Latvian
+and Russian.
 
-One list for all: the language of a text is not known where it is cut, and a sentence end that is missed costs little,
-while one too many is heard.
+There is one list for all languages, because the language of a text is unknown during cutting. A missed sentence end
+does little harm, while a wrong one can be heard.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ def _listed(*lines: str, separator: str | None = None) -> tuple[str, ...]:
     return tuple(word for line in lines for word in line.split(separator))
 
 
-# a name, or the rest of the sentence, follows
+# followed by a name, or by the rest of the sentence
 WORDS = _listed(
     # English
     "Dr Mr Mrs Ms Messrs Prof Rev Hon Gen Col Maj Capt Cpl Sgt Lt Gov Sen Rep Pres Supt Jr Sr Esq St Ste Mt Ft Ave Av",
@@ -34,13 +34,13 @@ WORDS = _listed(
     "г ул им руб коп тыс млн млрд стр см др пр гг вв проф акад",
 )
 
-# only before a number: "No. 5" and "fig. 3", but "No." and "the fig." end sentences
+# only before a number: "No. 5" and "fig. 3"; otherwise "No." and "the fig." end a sentence
 BEFORE_NUMBERS = _listed(
     "No Nos Nr p pp S s ch Ch fig Fig figs vol Vol vols sec Sec art Art ed par para Abs Bd Kap n nn num tab Tab",
     "Abb ca c eq Eq ver v l ll g t Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec стр рис гл с д кв",
 )
 
-# of several letters with a stop after each, where the stops stand apart or the letters are small
+# several parts, each with a full stop: with spaces between them or in lower case
 CHAINS = _listed(
     "z. B.|z. T.|d. h.|u. a.|u. Ä.|o. Ä.|i. d. R.|v. Chr.|n. Chr.|s. o.|s. u.|p. ex.|c.-à-d.|av. J.-C.|apr. J.-C.",
     "a. C.|d. C.|p. ej.|EE. UU.|RR. HH.|s. f.|e. g.|i. e.|т. е.|т. д.|т. п.|т. к.|н. э.|m. m.|u. c.",

@@ -1,13 +1,13 @@
-"""Where a text may be cut, and where never.
+"""Find the places where a text may be cut.
 
-A cut is an index of the text: the piece on the left ends before it, the piece on the right begins with it. ``glue``
-marks the indices that are no cut: inside a number with its unit, a URL, an e-mail address, a version; before a closing
-quote or bracket; after an opening one; after an abbreviation or an initial; after dots that trail off. ``ends`` lists
-the ends of sentences and clauses that remain, ``partings`` where a sentence may be parted that is too long.
+A cut is an index of the text: the left piece ends before it, the right piece begins with it. ``glue`` marks the indices
+where no cut is allowed: inside a number with its unit, a URL, an e-mail address or a version; before a closing quote or
+bracket; after an opening one; after an abbreviation or an initial; after dots in the middle of a sentence. ``ends``
+lists the remaining ends of sentences and clauses, ``partings`` the cuts within a sentence that is too long.
 
-Own rules, because what exists answers another question: ``pysbd`` and ``blingfire`` find the sentences of one known
-language, not its clauses, and not what must stay whole under a budget of bytes; ICU needs a compiler where no wheel
-fits. ``regex`` brings grapheme clusters (``\\X``) and the scripts of Unicode.
+The rules are our own, because existing libraries solve another problem: ``pysbd`` and ``blingfire`` find the sentences
+of one known language, but not its clauses, and not the parts that must stay whole under a byte budget; ICU needs a
+compiler if there is no wheel. ``regex`` provides grapheme clusters (``\\X``) and the scripts of Unicode.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from workbench.engine.text.abbreviations import BEFORE_NUMBERS, CHAINS, WORDS
 
 _OPENERS = r"(\[{¿¡「『（【〈《〔［｛｢〝"
 _CLOSERS = r")\]}」』）】〉》〕］｝｣〟"
-# no piece begins with one of these: they belong to what stands before them
+# no piece begins with one of these characters: they belong to the text before them
 _TRAILING = r"!?:;,.…‥%‰،؛؟۔।॥、。！？：；，．｡､։՝՜՞።፣፤፥፦፧၊။៖។៕ฯๆ་།"
 _NOT_FIRST = "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶー々〻ゝゞヽヾะาำๅ\u0eb0\u0eb2\u0eb3"
 _NOT_LAST = frozenset("เแโใไ\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4")  # vowels of Thai and Lao, written before their consonant
 
-OTHER_ENDS = "؟۔،؛।॥։።፣፤፥፦፧။၊។៕།"  # sentence and clause ends of scripts that upstream does not know
+OTHER_ENDS = "؟۔،؛।॥։።፣፤፥፦፧။၊។៕།"  # sentence and clause ends of scripts that upstream does not handle
 # upstream's sentence and clause ends (f5_tts/infer/utils_infer.py, chunk_text), and those of other scripts
 _END = regex.compile(
     rf"(?<=[;:,.!?])\s+|(?<=[；：，。！？])|(?<=[{OTHER_ENDS}])\s*"
-    r"|(?<=[\p{Thai}\p{Lao}\p{Khmer}])\s+(?=[\p{Thai}\p{Lao}\p{Khmer}])"  # a space is their clause end
+    r"|(?<=[\p{Thai}\p{Lao}\p{Khmer}])\s+(?=[\p{Thai}\p{Lao}\p{Khmer}])"  # in these scripts a space ends a clause
 )
 _BLANK_LINES = regex.compile(r"\n[^\S\n]*\n\s*")
-# inside a sentence: after a closed quote or bracket, a dash, the comma of Chinese, an Ethiopic space
+# inside a sentence: after a closing quote or bracket, a dash, a Chinese comma, an Ethiopic word space
 _CLAUSE = regex.compile(r"""[.!?…]['"”’»)\]]+\s+|[)\]}»”…]\s+|\s[-–—]\s+|[—–…、」』፡་](?=\S)|[,;!?)\]»”](?=\p{L}{2})""")
 _SPACES = regex.compile(r"\s+")
 _CLUSTER = regex.compile(r"\X")
-# scripts written without spaces between words: a cut between two of their characters need not part a word
+# scripts without spaces between words: a cut between two characters does not always split a word
 _SPACELESS = regex.compile(
     r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}ー々、。，！？；：「」『』（）]"
 )
 
-# What stays whole ----------------------------------------------------------------------------------------------------
+# Parts that stay whole -----------------------------------------------------------------------------------------------
 
-# a sign, the counters of Chinese and Japanese, and, after a space, any word as short as a unit
+# a sign, Chinese and Japanese counters, and, after a space, any word as short as a unit
 _UNITS = (
     r"[%‰٪℃℉€$£¥₹₽¢]|°(?:\s?[CFK](?!\p{L}))?|[aApP]\.\s?[mM]\.|[年月日時时点點分秒个個人円元块度回歳岁号號]|[万亿億][円元人个個]?|"
     r"公里|公斤|分钟|小时|[\p{Latin}\p{Greek}\p{Cyrillic}µ][\p{Latin}\p{Greek}\p{Cyrillic}/²³^23]{0,3}(?![\p{L}\p{N}--\p{Han}])|"
@@ -86,7 +86,7 @@ _ABBREVIATION = regex.compile(
     rf"|(?:{_any_of(BEFORE_NUMBERS)})\.(?=\s*[\d#IVX])"
     rf"|(?:डॉ|श्री|प्रो|रु)\.){_GAP}"
 )
-# "3. Mai", "26. 11. 2026", and the number of a list's item
+# "3. Mai", "26. 11. 2026", and the number of a list item
 _ORDINAL = regex.compile(
     rf"\b\d{{1,2}}\.{_GAP}(?=\p{{Ll}}|\d{{1,2}}\.|\d{{4}}\b|Jan|Jän|Feb|März|April|Mai|Juni|Juli|Aug|Sep|Okt|Nov|Dez)"
     rf"|^[ \t]*\(?\d{{1,3}}[.)]{_GAP}",
@@ -105,7 +105,7 @@ HEADING_MAX_CHARACTERS = 100
 
 
 def atoms(text: str) -> Iterator[tuple[int, int]]:
-    """(from, to) of every number, with sign, currency and unit, and of every address in ``text``, in no order."""
+    """Yield (start, end) of every number, with sign, currency and unit, and of every address in ``text``, unsorted."""
     for found in _NUMBER.finditer(text):
         yield found.span()
     if _MAY_HOLD_ADDRESS.search(text):
@@ -114,7 +114,7 @@ def atoms(text: str) -> Iterator[tuple[int, int]]:
 
 
 def glue(text: str) -> bytearray:
-    """One byte for each index of ``text`` and for its end: 1 where it must not be cut."""
+    """Return one byte per index of ``text``, including its end: 1 if the text must not be cut there."""
     glued = bytearray(len(text) + 1)
     for low, high in atoms(text):
         glued[low + 1 : high] = b"\x01" * (high - low - 1)
@@ -133,9 +133,10 @@ def glue(text: str) -> bytearray:
 
 
 def quotes(text: str) -> Iterator[tuple[int, bool]]:
-    """(index, whether it closes) of every quotation mark: by pairs, straight ones by parity, anew in each paragraph.
+    """Yield (index, whether it closes) of every quotation mark; each paragraph starts without open marks.
 
-    German („ “ and » «), French, Finnish (” ”) and English pairs are told apart by what is open and by the spaces.
+    Open marks and spaces decide between German („ “ and » «), French, Finnish (” ”) and English pairs. Straight marks
+    open and close in turn.
     """
     for low, high in _paragraphs(text):
         open_marks: list[str] = []
@@ -151,7 +152,7 @@ def quotes(text: str) -> Iterator[tuple[int, bool]]:
 
 
 def _leans_left(text: str, at: int) -> bool:
-    """Whether the mark at ``at`` stands at the end of a word and not at the beginning of one."""
+    """Whether the mark at index ``at`` is at the end of a word, not at the start of one."""
     spaced_left = at == 0 or text[at - 1].isspace()
     spaced_right = at + 1 == len(text) or text[at + 1].isspace()
     if spaced_left == spaced_right:
@@ -160,9 +161,10 @@ def _leans_left(text: str, at: int) -> bool:
 
 
 def ends(text: str, glued: bytearray) -> list[int]:
-    """Cuts at the ends of sentences and clauses, in order, ``len(text)`` the last.
+    """Return the cuts at the ends of sentences and clauses, in order; the last is ``len(text)``.
 
-    Upstream's, less those that are glued, and those of other scripts. Closing quotes that follow an end go with it.
+    They are upstream's without those that ``glued`` forbids, and those of other scripts. Closing quotes after an end
+    belong to the left piece.
     """
     found: list[int] = []
     last = len(text)
@@ -176,14 +178,15 @@ def ends(text: str, glued: bytearray) -> list[int]:
 
 
 def longest_sentence_bytes(text: str) -> int:
-    """UTF-8 bytes of the longest stretch of ``text`` without a sentence end, a clause end or a line end."""
+    """Return the UTF-8 bytes of the longest part of ``text`` without a sentence end, a clause end or a line end."""
     stretches = sorted((part for line in text.splitlines() for part in _END.split(line)), key=len, reverse=True)
     return max((len(part.encode("utf-8")) for part in stretches[:50]), default=0)
 
 
 def partings(text: str, glued: bytearray, low: int, high: int) -> Iterator[list[int]]:
-    """Cuts between ``low`` and ``high`` for a sentence that is too long: at clauses, at spaces, between the characters
-    of scripts without spaces; the best kind first.
+    """Yield lists of cuts between ``low`` and ``high`` for a sentence that is too long, the best kind first.
+
+    The kinds are: at clauses, at spaces, between characters of scripts without spaces.
     """
     for pattern in (_CLAUSE, _SPACES):
         yield [m.end() for m in pattern.finditer(text, low, high) if low < m.end() < high and not glued[m.end()]]
@@ -201,20 +204,20 @@ def _is_spaceless(text: str, at: int) -> bool:
 
 
 def cuts(text: str) -> list[int]:
-    """Every cut of ``text`` at a clause, a space or between characters of a script without spaces."""
+    """Return every cut of ``text`` at a clause, a space, or between characters of a script without spaces."""
     found = partings(text, glue(text), 0, len(text))
     return sorted(set().union(*found))
 
 
 def clusters(text: str, glued: bytearray, low: int, high: int) -> list[int]:
-    """Cuts between any two grapheme clusters from ``low`` to ``high``."""
+    """Return the cuts between two grapheme clusters from ``low`` to ``high``."""
     return [m.end() for m in _CLUSTER.finditer(text, low, high) if m.end() < high and not glued[m.end()]]
 
 
 def blocks(text: str) -> Iterator[tuple[int, int, bool]]:
-    """(from, to, whether it is a heading) of every paragraph: blank lines part them.
+    """Yield (start, end, whether it is a heading) of every paragraph. Blank lines separate paragraphs.
 
-    A heading is a single short line that stands alone and ends without a mark.
+    A heading is a paragraph of one short line without punctuation at its end, or one that starts with "#".
     """
     spans = list(_paragraphs(text))
     for low, high in spans:
@@ -233,7 +236,7 @@ def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _next(text: str, at: int) -> int:
-    """The first index from ``at`` that is no space; ``len(text)`` if there is none."""
+    """Return the first index from ``at`` that is not a space; ``len(text)`` if there is none."""
     while at < len(text) and text[at].isspace():
         at += 1
     return at

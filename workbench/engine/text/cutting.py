@@ -1,4 +1,4 @@
-"""Cuts a text into pieces of at most so many bytes, at the borders that ``borders`` allows."""
+"""Cut a text into pieces within a byte budget, at the places that ``borders`` allows."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import regex
 from workbench.engine.rules import SHORT_TEXT_BYTES
 from workbench.engine.text import borders
 
-WORD_MAX_BYTES = 100  # a longer word is none, and may be parted
-PARAGRAPH_MIN_BYTES = 40  # a shorter paragraph (a line of dialogue) shares its piece with the next: alone it is hurried
+WORD_MAX_BYTES = 100  # longer words may be split
+PARAGRAPH_MIN_BYTES = 40  # shorter paragraphs (lines of dialogue) join the next one: alone they are spoken too fast
 _SPACES = regex.compile(r"\s")
 
 
 class Measure:
-    """Bytes of any stretch of a text as it is spoken: spaces count one together, and numbers what their words take.
+    """Bytes of parts of a text as spoken: a sequence of spaces counts as one byte, a number as its words.
 
     Args:
         text: the text.
-        spoken: (from, to, words) of what is said otherwise than it is written.
+        spoken: (start, end, words) of the parts that are spoken differently.
     """
 
     def __init__(self, text: str, spoken: Sequence[tuple[int, int, str]] = ()) -> None:
@@ -40,13 +40,13 @@ class Measure:
         self._text = text
 
     def bytes(self, low: int, high: int) -> int:
-        """UTF-8 bytes of ``text[low:high]``, spaces at its end apart."""
+        """Return the UTF-8 bytes of ``text[low:high]`` without spaces at its end."""
         while high > low and self._text[high - 1].isspace():
             high -= 1
         return self._until[high] - self._until[low]
 
     def index_after(self, low: int, n_bytes: float) -> int:
-        """The first index at which ``text[low:index]`` has ``n_bytes`` at least."""
+        """Return the first index for which ``text[low:index]`` has at least ``n_bytes``."""
         return bisect.bisect_left(self._until, self._until[low] + n_bytes, lo=low)
 
 
@@ -57,15 +57,15 @@ def cut(
     *,
     keep: Sequence[int] = (),
 ) -> list[tuple[int, int]]:
-    """(from, to) of the pieces of ``text``, in order; together they hold every character that is no space.
+    """Return (start, end) of the pieces of ``text``, in order. They contain every character except spaces.
 
     Args:
         text: any text.
-        max_bytes: budget of one piece; a piece exceeds it only where no cut is allowed inside.
-        spoken: (from, to, words) of what is said otherwise than it is written; never parted.
-        keep: cuts that are made in any case.
+        max_bytes: budget of one piece; a piece exceeds it only if no cut is allowed inside.
+        spoken: (start, end, words) of the parts that are spoken differently; they are never split.
+        keep: cuts to make in any case.
 
-    A blank line always ends a piece, unless the piece would have fewer than ``PARAGRAPH_MIN_BYTES`` bytes.
+    A blank line ends a piece, unless the piece would have fewer than ``PARAGRAPH_MIN_BYTES`` bytes.
     """
     glued, measure = borders.glue(text), Measure(text, spoken)
     for low, high, _ in spoken:
@@ -92,7 +92,7 @@ def _paragraph_starts(text: str, measure: Measure) -> Iterator[int]:
 def _filled(
     low: int, ends: Sequence[int], max_bytes: int, glued: bytearray, measure: Measure, text: str
 ) -> Iterator[tuple[int, int]]:
-    """Sentences and clauses put together while they fit, as upstream does; those too long by themselves are parted."""
+    """Yield pieces of as many sentences and clauses as fit, as upstream does; split those that are too long."""
     start, done = low, low
     for end in ends:
         for piece_end in _parted(done, end, max_bytes, glued, measure, text):
@@ -104,10 +104,10 @@ def _filled(
 
 
 def _parted(low: int, high: int, max_bytes: int, glued: bytearray, measure: Measure, text: str) -> Iterator[int]:
-    """Ends of the pieces of similar length that ``text[low:high]`` is parted into where it is too long."""
+    """Yield the ends of the pieces of similar length into which ``text[low:high]`` is split if it is too long."""
     while (size := measure.bytes(low, high)) > max_bytes:
         wanted = size / math.ceil(size / max_bytes)
-        # what lies far behind the budget need not be looked at, but the rest of a word that is over it must
+        # text far beyond the budget is not searched, except the rest of a word that exceeds it
         reach = min(high, measure.index_after(low, 2 * max_bytes + WORD_MAX_BYTES) + 1)
         at = _best_cut(low, high, reach, wanted, max_bytes, glued, measure, text)
         if at is None and reach < high:
@@ -122,15 +122,15 @@ def _parted(low: int, high: int, max_bytes: int, glued: bytearray, measure: Meas
 def _best_cut(
     low: int, high: int, reach: int, wanted: float, max_bytes: int, glued: bytearray, measure: Measure, text: str
 ) -> int | None:
-    """The cut nearest to ``wanted`` bytes, of the best kind, that leaves at most ``max_bytes``; else the first beyond.
+    """Return the cut of the best kind that is nearest to ``wanted`` bytes and within ``max_bytes``, else the next cut.
 
-    None where there is no cut at all.
+    Returns None if there is no cut.
     """
     kinds = list(borders.partings(text, glued, low, reach))
     every = sorted(set().union(*kinds))
     fitting = [[at for at in kind if measure.bytes(low, at) <= max_bytes] for kind in kinds]
     for cuts in fitting:
-        # a piece shorter than half the even share would only move the trouble to the next
+        # a piece shorter than half of the even share would make the next one too long
         cuts = [at for at in cuts if measure.bytes(low, at) >= wanted / 2]
         if cuts:
             return min(cuts, key=lambda at: abs(measure.bytes(low, at) - wanted))

@@ -1,6 +1,6 @@
-"""Numbers as they are said in English: years, times, money, codes, telephone numbers, units, dates and the rest.
+"""English words for numbers: years, times, money, codes, telephone numbers, units, dates and others.
 
-``num2words`` makes the words of a number; which kind a number is follows from its form and from the words around it.
+``num2words`` makes the words. The form of a number and the words around it give its kind.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _longest_first(words: object) -> str:
 
 @lru_cache(maxsize=4096)
 def cardinal(figure: str) -> str:
-    """ "1,234.5" as words; figures that lead with zeros, and those over 15 digits, one by one."""
+    """Return the words of a figure such as "1,234.5"; with leading zeros or over 15 digits, digit by digit."""
     whole, _, part = figure.replace(",", "").partition(".")
     if len(whole) > 15 or (len(whole) > 1 and whole[0] == "0"):
         said = digits(whole)
@@ -71,18 +71,18 @@ def cardinal(figure: str) -> str:
 
 
 def digits(figure: str) -> str:
-    """Every digit of ``figure`` by itself."""
+    """Return the words of every single digit of ``figure``."""
     return " ".join(_DIGITS[int(c)] for c in figure if c.isdigit())
 
 
 def year(figure: str) -> str:
-    """ "1984" as nineteen eighty-four, "1905" as nineteen oh five, "2005" as two thousand and five."""
+    """Return the words of a year: "1984" is nineteen eighty-four, "1905" nineteen oh-five."""
     number = int(figure)
     return str(num2words(number, to="year")) if 1000 <= number <= 2999 else cardinal(figure)
 
 
 def ordinal(figure: str) -> str:
-    """ "22" as twenty-second."""
+    """Return the ordinal of ``figure``: "22" is twenty-second."""
     return str(num2words(int(figure.replace(",", "")), to="ordinal")).replace(",", "")
 
 
@@ -229,13 +229,13 @@ _RULES: list[tuple[str, Saying]] = [
     (r"(?<![\d,])(?<low>\d+),(?<high>\d{1,2})(?![\d,])", lambda m: f"{cardinal(m['low'])} point {digits(m['high'])}"),
     (rf"(?<sign>(?<![\w)])[-−])?(?<figure>{_FIGURE})(?<letter>(?=\p{{L}}))?", _plain),
 ]
-# one scan: at each place the first rule that fits; a rule that says nothing leaves the number as it is written
+# one scan: at each place the first matching rule applies; a rule that returns None leaves the number unchanged
 _FIRST = r"(?=[\d½⅓⅔¼¾⅛⅜⅝⅞#№+(.\-−$€£¥₹₽]|\b(?:US|EUR|GBP|JPY|INR|CHF|[vVNn]))(?=\D{0,5}[\d½⅓⅔¼¾⅛⅜⅝⅞])"
 _PATTERN = regex.compile(f"{_FIRST}(?:{'|'.join(f'(?P<rule{i}>{pattern})' for i, (pattern, _) in enumerate(_RULES))})")
 _SAYINGS = {f"rule{i}": saying for i, (_, saying) in enumerate(_RULES)}
 
 
-LONGEST_FIGURE = 60  # characters; what is longer is no number but a row of digits
+LONGEST_FIGURE = 60  # characters; longer ones are spoken digit by digit
 
 
 def _rule(m: regex.Match[str]) -> str:
@@ -243,7 +243,7 @@ def _rule(m: regex.Match[str]) -> str:
 
 
 def spoken(text: str) -> list[tuple[int, int, str]]:
-    """(from, to, words) of every number in ``text``, in order."""
+    """Return (start, end, words) of every number in ``text``, in order."""
     found = []
     for m in _PATTERN.finditer(text):
         words = digits(m.group()) if len(m.group()) > LONGEST_FIGURE else _SAYINGS[_rule(m)](m)

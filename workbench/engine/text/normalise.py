@@ -1,8 +1,8 @@
-"""Hygiene of a text: what is changed because it cannot be meant, and what is offered to be left out.
+"""Normalise a text: find the changes to make and the changes to offer.
 
-A change is made where it keeps what is read: composed letters (NFC), invisible characters, and stand-ins for what the
-model's vocabulary lacks (NFKC; dashes, quotes and marks of other scripts). An offer would take something away: marks
-of Markdown, emoji, accents, tags. Offers are shown and made on request. Both carry their place in the typed text.
+A change keeps the words: it composes letters (NFC), removes invisible characters, and replaces characters outside the
+model's vocabulary (NFKC; dashes, quotes and marks of other scripts). An offer would remove something: Markdown marks,
+emoji, accents, tags. Offers are shown and made on request. Both state their place in the typed text.
 """
 
 from __future__ import annotations
@@ -75,14 +75,14 @@ _STAND_INS = {
     "؟": ("?",),
     "⁄": ("/",),
 }
-_WITHOUT_SPACE = frozenset("。、，！？：；")  # what stands in for them needs one
+_WITHOUT_SPACE = frozenset("。、，！？：；")  # their replacement needs a space after it
 _PLAIN = {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "þ": "th", "Þ": "Th",
           "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ı": "i", "ħ": "h"}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Change:
-    """``before``, which stands at ``start`` of the typed text, became or would become ``after``; ``what`` says why."""
+    """A change of ``before``, at index ``start`` of the typed text, into ``after``. ``what`` names the kind."""
 
     what: str
     start: int
@@ -94,17 +94,17 @@ class Change:
         return self.start + len(self.before)
 
     def as_dict(self) -> dict[str, str | int]:
-        """Ready for JSON."""
+        """Return the fields, ready for JSON."""
         return {"what": self.what, "start": self.start, "before": self.before, "after": self.after}
 
 
 def replaced(text: str) -> str:
-    """``text`` with the characters that upstream replaces: typographic quotes, and ``;`` by a comma."""
+    """Return ``text`` after upstream's replacements: typographic quotes by straight ones, ``;`` by a comma."""
     return text.translate(_UPSTREAM_REPLACES)
 
 
 def becomes_pinyin(character: str) -> bool:
-    """Whether upstream looks up the pinyin of ``character`` and not the character (f5_tts/model/utils.py)."""
+    """Whether upstream looks up the pinyin of ``character`` instead of the character (f5_tts/model/utils.py)."""
     return "\u3100" <= character <= "\u9fff" or character == "〇"
 
 
@@ -114,7 +114,7 @@ def _canonical(vocabulary: Collection[str] | None) -> frozenset[str] | None:
 
 @lru_cache(maxsize=32)
 def _one(vocabulary: frozenset[str]) -> frozenset[str]:
-    return vocabulary  # always the same object for equal ones: as a key it is compared at once
+    return vocabulary  # the same object for equal vocabularies, so that comparing it as a cache key is fast
 
 
 @lru_cache(maxsize=32)
@@ -123,14 +123,14 @@ def _speaks_pinyin(vocabulary: frozenset[str]) -> bool:
 
 
 def knows(vocabulary: frozenset[str], character: str) -> bool:
-    """Whether a model with ``vocabulary`` can speak ``character``; of Chinese, whether it knows any pinyin."""
+    """Whether a model with ``vocabulary`` can speak ``character``; for Chinese, whether it has any pinyin."""
     if character in vocabulary or character.isspace() or replaced(character) in vocabulary:
         return True
     return becomes_pinyin(character) and _speaks_pinyin(vocabulary)
 
 
 def changes(text: str, vocabulary: Collection[str] | None) -> list[Change]:
-    """What is changed in ``text``, in order; the characters of ``vocabulary`` stay. None: a vocabulary not known."""
+    """Return the changes to make in ``text``, in order. Characters in ``vocabulary`` stay; None: it is unknown."""
     known = _canonical(vocabulary)
     clean = unicodedata.is_normalized("NFC", text) and (known is None or all(knows(known, c) for c in set(text)))
     found = []
@@ -154,7 +154,7 @@ def changes(text: str, vocabulary: Collection[str] | None) -> list[Change]:
 
 @lru_cache(maxsize=4096)
 def _mended(cluster: str, known: frozenset[str] | None) -> tuple[str, str]:
-    """What happens to a letter with its marks, and what it becomes."""
+    """Return the kind of the change of a letter with its marks, and the letter after it."""
     composed = unicodedata.normalize("NFC", cluster)
     if known is None or all(knows(known, c) for c in composed):
         return "composed", composed
@@ -163,7 +163,7 @@ def _mended(cluster: str, known: frozenset[str] | None) -> tuple[str, str]:
 
 
 def _stand_in(character: str, known: frozenset[str]) -> str:
-    """What ``known`` has in the place of ``character``, or the character itself."""
+    """Return a replacement of ``character`` that is in ``known``; the character itself if there is none."""
     candidates = [*_STAND_INS.get(character, ()), unicodedata.normalize("NFKC", character)]
     if (digit := unicodedata.digit(character, None)) is not None:
         candidates.append(str(digit))
@@ -171,7 +171,7 @@ def _stand_in(character: str, known: frozenset[str]) -> str:
 
 
 def offers(text: str, vocabulary: Collection[str] | None) -> list[Change]:
-    """What could be left out of ``text`` or written plainer, in order, none overlapping another."""
+    """Return the changes to offer for ``text``, in order and without overlap: removals and plainer letters."""
     known = _canonical(vocabulary)
     found = [Change("tag", low, text[low:high], after) for low, high, after in tags.others(text)]
     for mark in _MARKS.finditer(text):
@@ -195,7 +195,7 @@ def offers(text: str, vocabulary: Collection[str] | None) -> list[Change]:
 
 
 def _plainer(text: str, known: frozenset[str]) -> Iterator[Change]:
-    """Latin letters with marks that ``known`` lacks, without them."""
+    """Yield changes of Latin letters with marks that are not in ``known`` to letters without marks."""
     for letter in _MARKED.finditer(text):
         composed = unicodedata.normalize("NFC", letter.group())
         if all(knows(known, c) for c in composed) or _mended(letter.group(), known)[1] != composed:
@@ -216,7 +216,7 @@ def _apart(found: Sequence[Change]) -> Iterator[Change]:
 
 
 def applied(text: str, made: Sequence[Change]) -> str:
-    """``text`` with ``made`` changes, which are in order and apart."""
+    """Return ``text`` after the changes ``made``, which are in order and do not overlap."""
     parts, end = [], 0
     for change in made:
         parts += [text[end : change.start], change.after]
@@ -225,7 +225,7 @@ def applied(text: str, made: Sequence[Change]) -> str:
 
 
 def summary(made: Sequence[Change], limit: int = 6) -> str:
-    """One line: how often what became what. Empty if nothing did."""
+    """Return one line that lists the changes with their counts; empty if there are none."""
     counts: dict[tuple[str, str, str], int] = {}
     for change in made:
         key = (change.what, change.before, change.after)

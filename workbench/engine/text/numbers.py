@@ -1,12 +1,12 @@
-"""Numbers as they are said, in the languages whose words are known; elsewhere they stay as they are written.
+"""Words for numbers, in the languages whose words are known. In other languages numbers stay digits.
 
-A model's length follows from the bytes of its text: "7314" has four, and takes as long as the eighteen of its words.
-So the words are spoken, shown and planned. Upstream reads digits as they come and leaves this to the user
-(SWivid/F5-TTS#1161: "normalise text"); ``numbers="off"`` does the same.
+The planned length of speech depends on the bytes of the text. "7314" has four bytes but takes as long to say as its
+many words. So numbers are planned, shown and spoken as words. Upstream passes digits to the model and leaves this to
+the user (SWivid/F5-TTS#1161: "normalise text"); ``numbers="off"`` does the same.
 
-English has rules of its own (``english``), Chinese those of ``cn2an``. The others take cardinals, decimals and
-percentages from ``num2words``, and digits one by one for what leads with zero. Kinds that a language inflects, such as
-dates and ordinals, are left as written there.
+English has its own rules (``english``), Chinese those of ``cn2an``. The other languages use ``num2words`` for
+cardinals, decimals and percentages, and single digits for numbers with leading zeros. Kinds that these languages
+inflect, such as dates and ordinals, stay as written.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OTHERS = {
 }
 LANGUAGES = ("en", "zh", *_OTHERS)
 _GROUPS = r"\d{1,3}(?:[ \u00a0\u202f\u2009'’]\d{3})+"
-# digits that belong to a time, date, version, telephone number, ordinal or name are no number to be counted
+# digits of a time, date, version, telephone number, ordinal or name are not a cardinal number
 _FIGURE = regex.compile(
     r"(?<![\p{L}\d.,:/\-+(])(?<!\d[ \u00a0])(?P<minus>[-−](?=\d))?"
     rf"(?P<whole>{_GROUPS}|\d{{1,3}}(?:(?P<group>[.,٬])\d{{3}})(?:(?P=group)\d{{3}})*|\d+)(?:(?P<mark>[.,٫])(?P<part>\d+))?"
@@ -58,9 +58,9 @@ _SCRIPTS = tuple(
 
 
 def language_of(text: str, languages: Sequence[str]) -> str | None:
-    """Which of ``languages`` the paragraph ``text`` is in, as far as numbers go; None: one not known.
+    """Return which of ``languages`` the paragraph ``text`` uses for its numbers; None if its words are unknown.
 
-    A model of several languages is told apart by its script; Latin letters are taken for the first that has them.
+    If there are several languages, the script of the text decides; Latin letters mean the first language with them.
     """
     known = [language for language in languages if language in LANGUAGES]
     if len(languages) == 1:
@@ -72,7 +72,7 @@ def language_of(text: str, languages: Sequence[str]) -> str | None:
 
 
 def spoken(text: str, languages: Sequence[str]) -> list[tuple[int, int, str]]:
-    """(from, to, words) of every number in ``text`` that is said otherwise than it is written, in order."""
+    """Return (start, end, words) of every number in ``text`` that is spoken as words, in order."""
     found = []
     for line in _LINE.finditer(text):
         if _FIGURES.search(line.group()):
@@ -113,7 +113,7 @@ def _other(m: regex.Match[str], language: str) -> str | None:
     mark, point, percent, minus = _OTHERS[language]
     whole, part = regex.sub(r"\D", "", m["whole"]), m["part"]
     if m["group"] == mark or (m["mark"] and m["mark"] != mark and not (m["mark"] == "." and language in ("es", "ar"))):
-        return None  # a number in the way of another language: which is meant is not known
+        return None  # written as in another language, so its value is ambiguous
     said = _words(whole, language) + (f" {point} {_one_by_one(part, language)}" if part else "")
     return (f"{minus} " if m["minus"] else "") + said + (f" {percent}" if m["percent"] else "")
 

@@ -1,4 +1,4 @@
-"""From a typed text to one that can be spoken, with everything that was done on the way and its place."""
+"""Prepare a typed text for speech, and record every change with its place."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _HAN = regex.compile(r"[\u3007\u3100-\u9fff]+")
 
 @dataclass(frozen=True)
 class Prepared:
-    """A text on its way to speech. Every index that leaves here counts characters of ``typed``.
+    """A prepared text.
 
     Attributes:
-        typed: the text as it was given.
-        text: as it will be shown: hygienic, without the tags of pauses.
-        changes: what was changed between the two.
-        offers: what could be left out or written plainer; see ``cleaned``.
-        spoken: (from, to, words) of the numbers in ``text`` that are said as words.
-        pauses: (index in ``text``, seconds) of silences.
-        lacking: characters or tags of ``typed`` the model cannot speak, each with its place.
+        typed: the text as typed.
+        text: ``typed`` after ``changes`` and without pause tags; numbers are still digits.
+        changes: the changes made, with their places in ``typed``.
+        offers: changes that could be made, with their places in ``typed``; see ``cleaned``.
+        spoken: (start, end, words) of the numbers in ``text`` that are spoken as words.
+        pauses: (index in ``text``, seconds) of the silences.
+        lacking: characters or tags that the model cannot speak, with their places in ``typed``.
     """
 
     typed: str
@@ -42,7 +42,7 @@ class Prepared:
     _edits: tuple[Change, ...] = field(default=(), repr=False)
 
     def said(self, low: int = 0, high: int | None = None) -> str:
-        """``text[low:high]`` as it is spoken: numbers as words, spaces single."""
+        """Return ``text[low:high]`` as spoken: with numbers as words and single spaces."""
         high = len(self.text) if high is None else high
         first = bisect.bisect_left(self.spoken, (low, low, ""))
         parts, end = [], low
@@ -54,11 +54,11 @@ class Prepared:
         return " ".join("".join([*parts, self.text[end:high]]).split())
 
     def written(self, low: int, high: int) -> str:
-        """``text[low:high]`` with single spaces."""
+        """Return ``text[low:high]`` as written, with single spaces."""
         return " ".join(self.text[low:high].split())
 
     def place(self, index: int) -> int:
-        """Where ``text[index]`` stands in ``typed``."""
+        """Return the index in ``typed`` of ``text[index]``."""
         position = bisect.bisect_right(self._starts, index) - 1
         if position < 0:
             return index
@@ -76,14 +76,14 @@ class Prepared:
 
     @property
     def cleaned(self) -> str:
-        """``typed`` with everything that is offered."""
+        """``typed`` after all offered changes."""
         return normalise.applied(self.typed, self.offers)
 
     def check(self) -> Prepared:
-        """Itself.
+        """Return itself if the text can be spoken.
 
         Raises:
-            TextError: the text cannot be spoken, and why.
+            TextError: the text cannot be spoken; the message says why.
         """
         check_form(self.text)
         if self.lacking:
@@ -93,7 +93,7 @@ class Prepared:
             offered = any(any(o.start <= c.start < o.end for o in self.offers) for c in self.lacking)
             raise TextError(
                 f"The model's vocabulary lacks {named}{more}.",
-                remedy="Take what is offered (--clean on the command line), spell out the rest, or take another model."
+                remedy="Clean the text (--clean on the command line), spell out the rest, or choose another model."
                 if offered
                 else "Spell them out (numbers as words) or choose a model that knows them.",
             )
@@ -107,23 +107,23 @@ def prepare(
     *,
     unknown: Callable[[str], list[str]] | None = None,
 ) -> Prepared:
-    """What becomes of ``text`` before it is spoken. Pure, and quick enough to type to.
+    """Prepare ``text`` for speech. This is a pure function, fast enough to run during typing.
 
     Args:
         text: as typed.
-        vocabulary: tokens of the model; None if they are not known: then nothing is judged by them.
-        languages: ISO 639-1 codes of the model, for numbers; none leaves numbers as they are written.
-        unknown: tokens of a text that the model lacks, by upstream's own tokenizer (``Loaded.unknown``).
+        vocabulary: tokens of the model; None if unknown: then ``lacking`` stays empty.
+        languages: ISO 639-1 codes of the model, for numbers; none keeps numbers as digits.
+        unknown: returns the tokens of a text that the model lacks, by upstream's tokenizer (``Loaded.unknown``).
 
     Raises:
-        TextError: a pause without a length; characters that are no Unicode text; more bytes than a run may have.
+        TextError: a pause has no valid length, the text is not valid Unicode, or it has too many bytes.
     """
     if regex.search(r"[\ud800-\udfff]", text):
         raise TextError("The text is not UTF-8.", remedy="Save it, or set the terminal, as UTF-8.")
     if (size := len(text.encode("utf-8"))) > rules.TEXT_MAX_BYTES:
         raise TextError(
             f"The text has {size:,} bytes, more than the {rules.TEXT_MAX_BYTES:,} of one run.",
-            remedy="Split it, for instance by chapters.",
+            remedy="Split it, for example by chapters.",
         )
     pauses = tags.pauses(text)
     silences = [Change("pause", p.start, text[p.start : p.end], " ") for p in pauses]
@@ -151,7 +151,7 @@ def _outside(found: Sequence[Change], silences: Sequence[Change]) -> list[Change
 def _lacking(
     prepared: Prepared, vocabulary: frozenset[str], unknown: Callable[[str], list[str]] | None
 ) -> Iterator[Change]:
-    """What of the text cannot be spoken, as it was typed, in order."""
+    """Yield the parts of the typed text that cannot be spoken, in order."""
     text = prepared.text
     tokens = set(unknown(prepared.said())) if unknown else set()
     if unknown:
@@ -177,7 +177,7 @@ def _lacking(
 
 
 def _unread(text: str, unknown: Callable[[str], list[str]]) -> dict[int, str]:
-    """Chinese characters with a reading that the model lacks; all of a run where it depends on the neighbours."""
+    """Return Chinese characters whose pinyin the model lacks; a whole sequence if its reading depends on neighbours."""
     found: dict[int, str] = {}
     for run in _HAN.finditer(text):
         if unknown(run.group()):
@@ -187,9 +187,9 @@ def _unread(text: str, unknown: Callable[[str], list[str]]) -> dict[int, str]:
 
 
 def check_form(text: str) -> None:
-    """Raise TextError if ``text`` cannot be spoken by any model."""
+    """Raise TextError if no model can speak ``text``."""
     if "\x00" in text:
-        raise TextError("The text holds NUL characters.", remedy="Is it a binary file? Give plain UTF-8 text.")
+        raise TextError("The text holds NUL characters.", remedy="Give plain UTF-8 text, not a binary file.")
     if not text.strip():
         raise TextError("The text is empty.", remedy="Give at least one word.")
     if not any(character.isalnum() for character in text):
@@ -197,7 +197,7 @@ def check_form(text: str) -> None:
     longest = borders.longest_sentence_bytes(text)
     if longest > rules.SENTENCE_MAX_BYTES:
         raise TextError(
-            f"The text has {longest:,} bytes without a sentence or clause end; "
-            f"{rules.SENTENCE_MAX_BYTES:,} can be parted sensibly.",
+            f"The text has {longest:,} bytes without a sentence or clause end; at most "
+            f"{rules.SENTENCE_MAX_BYTES:,} are allowed.",
             remedy="Add punctuation.",
         )

@@ -1,4 +1,4 @@
-"""Tags in a text: pauses, which are made, and others, which are named before anything is spoken."""
+"""Tags in a text: pauses, which become silence, and other tags, which are reported before synthesis."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAUSE = regex.compile(
 _TIME = regex.compile(r"""\btime\s*=\s*(["'])\s*(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>ms|s)\s*\1""", regex.I)
 _LENGTH = regex.compile(r"[\s:=]*(?P<number>\d+(?:[.,]\d+)?|[.,]\d+)\s*(?P<unit>ms|s|secs?|seconds?)\s*/?", regex.I)
 _OTHER = regex.compile(r"</?[A-Za-z][\w:\-]*(?:\s[^<>]*)?/?>|\[/?[\p{L}][^\[\]\n]{0,40}\](?!\()")
-# what other engines make a sound or a voice of; any other word in brackets is a word
+# tags that other engines turn into a sound or a voice; other words in brackets are words
 _SOUNDS = regex.compile(
     r"(?i)\[/?(?:laugh\w*|chuckl\w*|giggl\w*|sigh\w*|cough\w*|sniff\w*|gasp\w*|groan\w*|yawn\w*|breath\w*|inhal\w*|"
     r"exhal\w*|whisper\w*|shout\w*|sing\w*|music|noise|applause|clears throat|happy|sad|angry|surprised|excited|"
@@ -27,7 +27,7 @@ _SOUNDS = regex.compile(
 
 @dataclass(frozen=True)
 class Pause:
-    """``seconds`` of silence in the place of ``text[start:end]``."""
+    """``seconds`` of silence instead of ``text[start:end]``."""
 
     start: int
     end: int
@@ -35,10 +35,10 @@ class Pause:
 
 
 def pauses(text: str) -> list[Pause]:
-    """The pauses of ``text``: ``<break time="700ms"/>``, ``[pause 1.5s]``, ``[pause: 300 ms]``.
+    """Return the pauses of ``text``: ``<break time="700ms"/>``, ``[pause 1.5s]``, ``[pause: 300 ms]``.
 
     Raises:
-        TextError: a pause without a length, or longer than ``PAUSE_MAX_SECONDS``.
+        TextError: a pause has no length, or is longer than ``PAUSE_MAX_SECONDS``.
     """
     found = []
     for tag in _PAUSE.finditer(text):
@@ -46,7 +46,7 @@ def pauses(text: str) -> list[Pause]:
         length = _TIME.search(attributes) if attributes is not None else _LENGTH.fullmatch(tag.group("length").rstrip())
         if length is None:
             raise TextError(
-                f"The pause {quoted(tag.group())} has no length that can be read.",
+                f"The pause {quoted(tag.group())} has no valid length.",
                 remedy='Write [pause 1.5s] or <break time="700ms"/>.',
             )
         number = float(length.group("number").replace(",", "."))
@@ -61,7 +61,7 @@ def pauses(text: str) -> list[Pause]:
 
 
 def others(text: str) -> list[tuple[int, int, str]]:
-    """(from, to, what would be left) of every other tag: nothing of a tag or a sound, the words of other brackets."""
+    """Return (start, end, replacement) of every other tag: "" for tags and sounds, the words of other brackets."""
     return [
         (*tag.span(), "" if tag.group()[0] == "<" or _SOUNDS.fullmatch(tag.group()) else tag.group()[1:-1])
         for tag in _OTHER.finditer(text)
