@@ -52,7 +52,7 @@ def test_finished_runs_give_a_cost_and_a_recommendation(open_page: Any, tiny_eng
         store.save_run(tiny_engine.run(LONG[:300], speaker, SynthesisSettings(nfe_step=7, max_chunk_bytes=size)))
     at = open_page("chunk_size")
     assert _metric(at, "Whole text").endswith(" s") and "frames" not in _metric(at, "Whole text")
-    assert "bytes.**" in at.success[0].value and "10 % above the cheapest" in at.success[0].value
+    assert "bytes.**" in at.success[0].value and "10 % above the fastest" in at.success[0].value
     spec = json.loads(at.get("plotly_chart")[1].proto.spec)
     assert [t["name"] for t in spec["data"]] == ["measured", "fixed", "+ linear", "+ quadratic = fit"]
 

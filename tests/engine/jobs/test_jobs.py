@@ -259,5 +259,5 @@ def test_runs_that_could_not_be_saved_are_not_forgotten_and_bounded(
         manager.start("other", lambda job: None).wait(10)
     assert all(manager.get(job.id) is job for job in held)
     manager.submit(Unsaved("the last one"))
-    with pytest.raises(JobError, match="wait in memory"):
+    with pytest.raises(JobError, match="are in memory only"):
         manager.start("one more", lambda job: None)

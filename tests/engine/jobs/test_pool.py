@@ -145,7 +145,7 @@ def test_a_run_that_cannot_be_saved_is_handed_over_all_the_same(
     engine = type(tiny_engine)(tiny_engine.loaded)
     engine.keep = store.save_run
     monkeypatch.setattr("numpy.savez", full)
-    with pytest.warns(UserWarning, match="in memory alone.*No space left"):
+    with pytest.warns(UserWarning, match="in memory only.*No space left"):
         run = engine.run(TEXT, voice, QUICK)
     assert len(run.chunks) == 2 and store.list_runs() == []
 

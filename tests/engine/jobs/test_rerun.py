@@ -88,7 +88,7 @@ def test_a_run_without_its_recording_asks_for_it(
     (upload := tmp_path / "me.wav").write_bytes(to_bytes(speech, 24_000))
     run = tiny_engine.run(TEXT, make_voice(upload, "Some words."), QUICK)
     (store.save_run(run) / "reference.wav").unlink()  # as an older program left it
-    with pytest.raises(VoiceError, match="not at hand"):
+    with pytest.raises(VoiceError, match="There is no recording"):
         rerun(run.id, pool=pool)
     assert rerun(run.id, pool=pool, ref_audio=upload).same
 

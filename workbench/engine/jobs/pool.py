@@ -1,4 +1,4 @@
-"""Engines and voices by what a request says, each loaded once; and a request spoken with them, in any process."""
+"""Keep engines and voices in memory, load each once, and speak requests with them."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from workbench.engine.speech.requests import SpeechRequest, VoiceRef
 from workbench.engine.speech.voices import Voice, restore_voice
 from workbench.engine.timing import Progress, Sample
 
-if TYPE_CHECKING:  # they import torch
+if TYPE_CHECKING:  # synthesis imports torch
     from workbench.engine.speech.results import ChunkResult, Run
     from workbench.engine.speech.synthesis import Engine
     from workbench.engine.speech.text import Chunk
 
 log = logging.getLogger("workbench.jobs")
 
-ENGINES_KEPT = 2  # a second model beside the first is useful to compare; a third would fill most machines
+ENGINES_KEPT = 2  # two models can be compared; a third would fill the memory of most machines
 VOICES_KEPT = 32
 _Key = tuple[str, str, bool, LoadSettings]
 
 
 class EnginePool:
-    """Engines in memory by model, folder, random weights and load settings; voices by their id. Safe between threads.
+    """Engines in memory by model, folder, random weights and load settings, and voices by their id. Thread-safe.
 
     Args:
-        engines_kept: how many engines stay; the one that was not used for longest goes first.
+        engines_kept: largest number of engines in memory; the least recently used one is released first.
     """
 
     def __init__(self, engines_kept: int = ENGINES_KEPT) -> None:
@@ -45,7 +45,7 @@ class EnginePool:
     def engine(
         self, model: str, folder: str = "", random_weights: bool = False, load: LoadSettings = LoadSettings()
     ) -> Engine:
-        """The engine, loaded by the first who asks; the others wait for the same one.
+        """Return the engine. The first call loads it; calls meanwhile wait for the same engine.
 
         Raises:
             WorkbenchError: as ``synthesis.load_engine``. The next call tries again.
@@ -66,15 +66,15 @@ class EnginePool:
     def engine_if_loaded(
         self, model: str, folder: str = "", random_weights: bool = False, load: LoadSettings = LoadSettings()
     ) -> Engine | None:
-        """The engine if it is in memory, else None: for those who must not wait."""
+        """Return the engine if it is in memory, else None, without waiting."""
         return self._find((model, folder, random_weights, load))
 
     def engine_for(self, request: SpeechRequest) -> Engine:
-        """The engine that ``request`` asks for. Raises as ``engine``."""
+        """Return the engine for ``request``. Raises as ``engine``."""
         return self.engine(request.model, request.folder, request.random_weights, request.load)
 
     def add(self, engine: Engine) -> Engine:
-        """Take in an engine that is loaded already. Returns it."""
+        """Keep an engine that is already loaded; return it."""
         loaded = engine.loaded
         self._keep((loaded.spec.name, loaded.folder, loaded.files is None, loaded.chosen), engine)
         return engine
@@ -95,7 +95,7 @@ class EnginePool:
                 log.info("engine released model=%s", model)
 
     def remember(self, voice: Voice) -> Voice:
-        """Keep a voice that is in memory, so that requests can name it by its id. Returns it."""
+        """Keep a voice in memory, so that requests can name it by its id; return it."""
         with self._lock:
             self._voices[voice.id, voice.mel_config] = voice
             while len(self._voices) > VOICES_KEPT:
@@ -103,7 +103,7 @@ class EnginePool:
         return voice
 
     def voice(self, wanted: VoiceRef, mel_config: MelConfig = MelConfig()) -> Voice:
-        """The voice ``wanted``, as it is remembered, else from its recording, else a bundled one.
+        """Return the voice ``wanted``: from memory, else from its recording, else a bundled one.
 
         Raises:
             VoiceError, AudioError: as ``restore_voice``.
@@ -122,16 +122,16 @@ class EnginePool:
         on_chunk: Callable[[ChunkResult], None] | None = None,
         run_id: str | None = None,
     ) -> Run:
-        """Speak ``request``, with the use of the machine noted, and save nothing.
+        """Speak ``request``, sample the use of the machine, and return the run without saving it.
 
         Args:
-            request: what to make. Nothing else is needed.
-            base: the run of which a chunk is remade; read from disk if not given.
-            on_plan: called with the chunks before the first is made.
+            request: what to speak; it is complete.
+            base: the run whose chunk is made again; read from disk if not given.
+            on_plan: called with the chunks before synthesis.
             on_step, on_chunk, run_id: as in ``Engine.fulfil``.
 
         Raises:
-            WorkbenchError: model, voice or run are not there, or the text cannot be spoken.
+            WorkbenchError: model, voice or run were not found, or the text cannot be spoken.
         """
         engine = self.engine_for(request)
         voice = self.voice(request.voice, engine.loaded.spec.mel)
@@ -144,21 +144,21 @@ class EnginePool:
             run = engine.fulfil(
                 request, voice, base=base, chunks=chunks, on_step=on_step, on_chunk=on_chunk, run_id=run_id
             )
-        return dataclasses.replace(run, utilisation=_on_its_axis(run, monitor.samples))
+        return dataclasses.replace(run, utilisation=_shifted_to_chunk(run, monitor.samples))
 
 
 def _fits(asked: LoadSettings, engine: Engine, wanted: LoadSettings) -> bool:
-    """An engine that was loaded as ``asked`` is what ``wanted`` names: "auto" became what is now named, say."""
+    """Whether an engine that was loaded as ``asked`` fits ``wanted``: "auto" may have chosen the wanted device."""
     loaded = engine.loaded
-    became = asked.replace(
+    actual = asked.replace(
         device=loaded.device, dtype=loaded.dtype, backend=loaded.backend.name, weights=loaded.layer or asked.weights
     )
-    pairs = {name: (value, became.as_dict()[name]) for name, value in asked.as_dict().items()}
+    pairs = {name: (value, actual.as_dict()[name]) for name, value in asked.as_dict().items()}
     return all(value in pairs[name] for name, value in wanted.as_dict().items())
 
 
-def _on_its_axis(run: Run, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
-    """``samples``, taken while a chunk was remade, where this chunk lies among the others."""
+def _shifted_to_chunk(run: Run, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """Return ``samples`` on the time axis of ``run``: shifted to the chunk that was made again."""
     if run.request.remake is None:
         return samples
     before = sum(c.timing.total_seconds for c in run.chunks[: run.request.remake.chunk])
@@ -166,15 +166,14 @@ def _on_its_axis(run: Run, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
 
 
 def load_engine(model: str = "demo-voice", **chosen: Any) -> Engine:
-    """Load a model once and return the engine that speaks with it. Its runs are saved in ``runs/``.
+    """Load a model once and return its engine. The engine saves its runs in ``runs/``.
 
-    ``engine.run(..., save=False)`` saves none.
+    ``engine.run(..., save=False)`` does not save.
 
     Args:
         model: name in the catalogue.
-        chosen: fields of ``LoadSettings`` by name, such as ``device="cpu", dtype="fp32"``; ``folder``, where to look
-            for the model's files before the caches; ``load`` and ``random_weights``, as ``synthesis.load_engine``
-            takes them.
+        chosen: fields of ``LoadSettings`` by name, such as ``device="cpu", dtype="fp32"``; ``folder``, searched for
+            the model's files before the caches; ``load`` and ``random_weights``, as in ``synthesis.load_engine``.
 
     Raises:
         ModelError, WeightsError, DeviceError, EngineError: as ``synthesis.load_engine``.

@@ -1,7 +1,6 @@
-"""Work that outlives the page which asked for it: a queue, one worker per device, progress, and an end on request.
+"""A queue of jobs with one worker per lane, progress, and cancellation.
 
-Knows nothing of pages. A job belongs to the process: it goes on when a browser tab is closed, and is found again by
-its id.
+A job belongs to the process, not to a page: it continues when a browser tab is closed, and is found by its id.
 """
 
 from __future__ import annotations
@@ -23,23 +22,23 @@ log = logging.getLogger("workbench.jobs")
 
 QUEUED, RUNNING, DONE, CANCELLED, FAILED = "queued", "running", "done", "cancelled", "failed"
 ACTIVE = (QUEUED, RUNNING)
-QUEUE_MAX = 64  # jobs waiting for one device; more is a script run wild
-UNSAVED_MAX = 12  # finished jobs whose result is nowhere but in memory
-FINISHED_KEPT = 24  # finished jobs hold their arrays; the runs themselves are on disk
+QUEUE_MAX = 64  # waiting and running jobs of one lane
+UNSAVED_MAX = 12  # finished jobs with an unsaved result
+FINISHED_KEPT = 24  # finished jobs in memory, which hold their arrays; their runs are on disk
 
 
 class Job:
-    """Something to be done by a worker. Subclass and override ``work``, or pass a function.
+    """A task for a worker. Subclass it and override ``work``, or pass a function.
 
     Args:
-        title: what it is, for people.
-        lane: device it needs; jobs of one lane run one after the other.
-        work: called with the job on the worker's thread; what it returns becomes ``result``.
+        title: description for users.
+        lane: jobs of one lane run one after the other.
+        work: called with the job in the worker's thread; its return value becomes ``result``.
 
     Attributes:
-        id: sortable and unique; the run a job makes has the same.
+        id: sortable and unique; the run of a job has the same id.
         state: "queued", "running", "done", "cancelled" or "failed".
-        doing: what is happening right now, in words.
+        doing: current activity in words.
         error: why it failed, in one line.
     """
 
@@ -59,53 +58,53 @@ class Job:
 
     @property
     def is_active(self) -> bool:
-        """Waiting or running."""
+        """Whether the job is queued or running."""
         return self.state in ACTIVE
 
     @property
     def is_unsaved(self) -> bool:
-        """It has ended, and what it made is nowhere but in memory. Such a job is not forgotten."""
+        """Whether the job has ended and its result could not be saved. Such a job stays in memory."""
         return False
 
     @property
     def is_stopping(self) -> bool:
-        """Cancelled, but not at an end yet."""
+        """Whether the job was cancelled but has not ended yet."""
         return self._stop.is_set() and self.is_active
 
     @property
     def seconds(self) -> float:
-        """How long it has been running, or ran."""
+        """Seconds since its start, or its whole duration; 0 before the start."""
         if not self.started:
             return 0.0
         return (self.ended or time.perf_counter()) - self.started
 
     def accept(self, manager: JobManager) -> None:
-        """Called by ``manager`` before the job is queued, for what the job needs of it."""
+        """Take what the job needs from ``manager``, which calls this before queueing the job."""
 
     def work(self) -> Any:
-        """Do it. Call ``check`` often."""
+        """Do the task and return its result. Call ``check`` often."""
         return self._work(self) if self._work else None
 
     def report(self, fraction: float, doing: str = "") -> None:
-        """Tell how far the work is, 0 to 1, and what it does. Raises Cancelled if it is to stop."""
+        """Report the progress, 0 to 1, and the current activity. Raises Cancelled if the job was cancelled."""
         self.fraction = min(max(fraction, 0.0), 1.0)
         self.doing = doing or self.doing
         self.check()
 
     def check(self) -> None:
-        """Raise Cancelled if the job was asked to stop."""
+        """Raise Cancelled if the job was cancelled."""
         if self._stop.is_set():
             raise Cancelled()
 
     def cancel(self) -> None:
-        """Ask for an end: at once while it waits, else at the next ``check``."""
+        """Cancel the job: at once while it is queued, else at the next ``check``."""
         self._stop.set()
         with self.lock:
             if self.state == QUEUED:
                 self._finish(CANCELLED)
 
     def wait(self, timeout: float | None = None) -> str:
-        """Block until the job has ended, and return its state. For scripts and tests; pages poll."""
+        """Wait until the job has ended or ``timeout`` seconds have passed; return its state. For scripts and tests."""
         deadline = None if timeout is None else time.perf_counter() + timeout
         while self.is_active and (deadline is None or time.perf_counter() < deadline):
             time.sleep(0.01)
@@ -118,7 +117,7 @@ class Job:
         log.info("job %s", state, extra=pairs(id=self.id, title=self.title, took=self.seconds))
 
     def execute(self) -> None:
-        """Run ``work`` and note how it ended. Called by the worker; never raises, also where ``work`` wants to exit."""
+        """Run ``work`` and record how it ended. The worker calls this. It never raises, not even SystemExit."""
         with self.lock:
             if self.state != QUEUED:
                 return
@@ -130,7 +129,7 @@ class Job:
             self._finish(CANCELLED)
         except WorkbenchError as error:
             self._finish(FAILED, str(error))
-        except BaseException as error:  # SystemExit too: it would end the lane's thread, and nothing else
+        except BaseException as error:  # SystemExit too: it would only end the thread of the lane
             self._finish(FAILED, _unforeseen(error))
         else:
             self.fraction = 1.0
@@ -138,7 +137,7 @@ class Job:
 
 
 def _unforeseen(error: BaseException) -> str:
-    """One line about an error that is not the user's; its traceback goes to the log, once."""
+    """Return one line about an unexpected error; write its traceback to the log."""
     first = (str(error).splitlines() or [""])[0][:200]
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         log.error("out of memory: %s", first)
@@ -152,7 +151,7 @@ AnyJob = TypeVar("AnyJob", bound=Job)
 
 
 class JobManager:
-    """Takes jobs, hands each to its lane's worker, and remembers them. Safe to use from any thread.
+    """Queue jobs for the workers of their lanes, and keep them. Thread-safe.
 
     Args:
         pool: engines and voices for the jobs that speak.
@@ -169,8 +168,8 @@ class JobManager:
         """Queue ``job`` and return it.
 
         Raises:
-            JobError: too many are waiting, or too many finished ones could not save what they made.
-            WorkbenchError: what the job needs is not there.
+            JobError: too many jobs are active in this lane, or too many finished ones are unsaved.
+            WorkbenchError: something that the job needs is missing.
         """
         job.accept(self)
         with self._lock:
@@ -178,7 +177,7 @@ class JobManager:
                 raise JobError(f"{QUEUE_MAX} jobs are waiting already.", remedy="Cancel some, or come back later.")
             if sum(j.is_unsaved for j in self._jobs.values()) >= UNSAVED_MAX:
                 raise JobError(
-                    f"{UNSAVED_MAX} finished runs could not be saved and wait in memory.",
+                    f"{UNSAVED_MAX} finished runs could not be saved and are in memory only.",
                     remedy="Free some space and save them again, or discard them.",
                 )
             self._jobs[job.id] = job
@@ -188,32 +187,32 @@ class JobManager:
         return job
 
     def _worker_of(self, lane: str) -> None:
-        """See that the lane has a living worker; a fork leaves none."""
+        """Start a worker for the lane if it has no living one; a forked process has none."""
         self._lanes.setdefault(lane, queue.Queue())
         if lane not in self._workers or not self._workers[lane].is_alive():
             self._workers[lane] = threading.Thread(target=self._serve, args=(lane,), name=f"jobs-{lane}", daemon=True)
             self._workers[lane].start()
 
     def unsaved(self) -> list[Job]:
-        """Finished jobs that hold what could not be saved, the newest first."""
+        """Return the finished jobs with an unsaved result, the newest first."""
         return [job for job in self.jobs() if job.is_unsaved]
 
     def start(self, title: str, work: Callable[[Job], Any], lane: str = "cpu") -> Job:
-        """Queue a function. It is called with its job, for ``report`` and ``check``."""
+        """Queue a function as a job. It is called with the job, for ``report`` and ``check``."""
         return self.submit(Job(title, lane, work))
 
     def get(self, job_id: str | None) -> Job | None:
-        """The job of that id, or None: it never was, or is long finished."""
+        """Return the job with this id; None if there is none, or if it was dropped after its end."""
         with self._lock:
             return self._jobs.get(job_id) if job_id else None
 
     def jobs(self) -> list[Job]:
-        """All that are remembered, the newest first."""
+        """Return all kept jobs, the newest first."""
         with self._lock:
             return list(reversed(self._jobs.values()))
 
     def ahead(self, job: Job) -> int:
-        """How many jobs of its lane come before ``job``; 0 when it runs or has ended."""
+        """Return the number of jobs in its lane before ``job``; 0 if it runs or has ended."""
         if job.state != QUEUED:
             return 0
         with self._lock:

@@ -1,4 +1,4 @@
-"""A saved run spoken again: is it the same wave, and if not, what is different here?"""
+"""Speak a saved run again, compare the waves, and name what differs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workbench.engine.settings import LoadSettings
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.timing import Progress
 
-if TYPE_CHECKING:  # they import torch
+if TYPE_CHECKING:  # synthesis imports torch
     from workbench.engine.speech.results import ChunkResult, Run
     from workbench.engine.speech.synthesis import Engine
 
@@ -31,7 +31,7 @@ _OF_WEIGHTS = {
 
 @dataclass(frozen=True)
 class Difference:
-    """Something on which the samples depend, ``then`` as the run recorded it, and ``now``."""
+    """A property that may change the samples: ``then`` as recorded in the run, and ``now``."""
 
     what: str
     then: str
@@ -40,15 +40,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Rerun:
-    """A run beside its second performance.
+    """Comparison of a run with the same run spoken again.
 
     Attributes:
         id: of the run.
-        same: its wave came out again, to the last bit.
-        chunks: for each chunk its index, whether its samples are the same, and their largest difference; None where
-            their numbers differ.
-        differs: versions, machine, threads, device, number format and weights that are not those of the run.
-        unrecorded: what of these is not known of the run, or not here, and so cannot be compared.
+        same: whether all samples are equal.
+        chunks: for each chunk "index", "same" (whether all samples are equal) and "largest_difference" of a sample;
+            None if the numbers of samples differ.
+        differs: versions, machine, threads, device, number format and weights that differ.
+        unrecorded: names of those that are unknown then or now, and cannot be compared.
         unknown_settings: names of settings of a newer version, which were not applied.
     """
 
@@ -60,7 +60,7 @@ class Rerun:
     unknown_settings: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Return the fields, ready for JSON."""
         return asdict(self)
 
 
@@ -72,17 +72,17 @@ def rerun(
     ref_audio: Path | None = None,
     on_step: Callable[[Progress], None] | None = None,
 ) -> Rerun:
-    """Speak the run again, as it was planned then, and compare. Nothing is saved.
+    """Speak the run again with its saved plan, and compare. Saves nothing.
 
     Args:
         run_id: of a saved run.
         pool: engines to use.
-        folder: where to look for the model's files, instead of where the run found them.
-        ref_audio: recording of its voice, for a run that does not hold it.
+        folder: searched for the model's files instead of the folder recorded in the run.
+        ref_audio: recording of its voice, for a run without its own.
         on_step: as in ``Engine.run``.
 
     Raises:
-        WorkbenchError: the run, its model or its voice is not there.
+        WorkbenchError: the run, its model or its voice was not found.
     """
     run, pool = load_run(run_id, trajectories=False), pool or EnginePool()
     request = run.request.replace(remake=None)
@@ -107,7 +107,7 @@ def rerun(
 
 
 def _engine(pool: EnginePool, request: SpeechRequest, run: Run) -> Engine:
-    """The engine of ``request`` as that of ``run``: device, format, backend, weights; else as was asked for."""
+    """Return an engine with device, format, backend and weights of ``run``; what is not there, as requested."""
     try:
         return pool.engine_for(request.replace(load=LoadSettings.from_dict(run.load)))
     except DeviceError:  # another machine
@@ -127,7 +127,7 @@ def _compared(then: ChunkResult, now: ChunkResult) -> dict[str, Any]:
 
 
 def _recorded(then: Run, now: Run) -> list[Difference]:
-    """Everything on which the samples may depend, also what is the same; "" where it is not known."""
+    """Return every property that may change the samples, also equal ones; "" if unknown."""
     pairs = [("device", then.device, now.device), ("number format", then.dtype, now.dtype)]
     before, after = (equality_of(run.environment.get("backend", "")) for run in (then, now))
     pairs.append(("backend", before, after))

@@ -1,4 +1,4 @@
-"""Synthesis as a job: chunks as they are finished, the time that is left, and the run saved at the end."""
+"""Synthesis as a job: finished chunks, estimated time left, and a saved run at the end."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.text import Chunk
 
-if TYPE_CHECKING:  # both import torch
+if TYPE_CHECKING:
     from workbench.engine.speech.results import ChunkResult, Run
     from workbench.engine.timing import Progress
 
 log = logging.getLogger("workbench.jobs")
-SPEECH_LANE = "auto"  # of all that uses the models: one at a time
+SPEECH_LANE = "auto"  # lane of all jobs that use the models
 
 
 class SpeechJob(Job):
-    """Speak what a request asks for, and save what came out.
+    """Speak a request and save the run.
 
-    A run that cannot be saved is not lost: the job is done, ``run`` holds it, ``save_error`` says why, and
-    ``save_again`` tries once more.
+    A run that cannot be saved is not lost: the job is done, ``run`` holds the run, ``save_error`` says why, and
+    ``save_again`` tries again.
 
     Args:
-        request: what to make.
-        title: what it is, for people.
+        request: what to speak.
+        title: description for users.
 
     Attributes:
-        base: the run of which a chunk is spoken again; None where all is spoken.
-        plan: the chunks, once the engine is there.
-        chunks: those that are finished, in order.
-        step, n_steps: of the chunk that is being made.
+        base: the run whose chunk is made again; None if the whole text is spoken.
+        plan: the chunks to synthesize; empty until the engine is loaded.
+        chunks: the finished chunks, in order.
+        step, n_steps: ODE step of the chunk being synthesized, and the number of steps.
         save_error: why the finished run is not on disk, or "".
     """
 
@@ -53,40 +53,40 @@ class SpeechJob(Job):
 
     @property
     def settings(self) -> SynthesisSettings:
-        """How it is spoken."""
+        """Settings of the request."""
         return self.request.settings
 
     @property
     def chunks(self) -> tuple[ChunkResult, ...]:
-        """What is finished so far."""
+        """Finished chunks, in order."""
         with self.lock:
             return tuple(self._made)
 
     @property
     def run(self) -> Run | None:
-        """The finished run."""
+        """The finished run; None before the end."""
         finished: Run | None = self.result
         return finished
 
     @property
     def chunk_now(self) -> int:
-        """Position of the chunk that is being made, among those to be made."""
+        """Index, within ``plan``, of the chunk being synthesized."""
         return min(len(self.chunks), max(len(self.plan) - 1, 0))
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimate from the steps measured in this job; None before the first one."""
+        """Estimated seconds to the end, from the steps measured in this job; None before the first step."""
         return self._pace.seconds_left(self.plan, len(self.chunks), self.step, self.n_steps)
 
     def accept(self, manager: JobManager) -> None:
-        """Take the engines from ``manager``, and the run of which a chunk is remade: from memory, else from disk.
+        """Take the engines from ``manager``, and the run whose chunk is made again from memory or disk.
 
         Raises:
             RunError: there is no such run.
         """
         self._pool = manager.pool
         if self.request.remake is not None:
-            in_memory = getattr(manager.get(self.request.remake.run), "run", None)  # it may not have been saved
+            in_memory = getattr(manager.get(self.request.remake.run), "run", None)  # it may be unsaved
             self.base = in_memory or load_run(self.request.remake.run, trajectories=self.settings.keep_trajectory)
 
     def work(self) -> Run:
@@ -111,7 +111,7 @@ class SpeechJob(Job):
             save_run(run)
         except WorkbenchError as error:
             self.save_error = str(error)
-        except Exception as error:  # whatever it is, the speech is there and took its time
+        except Exception as error:  # keep the speech after any error
             log.exception("a run could not be saved")
             problem = JobError(
                 f"The run cannot be saved ({type(error).__name__}).", remedy="The server's log says why."
@@ -121,14 +121,14 @@ class SpeechJob(Job):
             self.save_error = ""
 
     def save_again(self) -> bool:
-        """Try to save a run that could not be saved; True if it is on disk now, else ``save_error`` says why."""
+        """Try again to save an unsaved run. Returns whether it is on disk now; if not, ``save_error`` says why."""
         with self.lock:
             if self.is_unsaved and self.run is not None:
                 self._save(self.run)
             return not self.save_error
 
     def discard(self) -> None:
-        """Give up a run that could not be saved: the job may be forgotten, like any other."""
+        """Give up an unsaved run, so that the manager may drop the job."""
         with self.lock:
             self.save_error = ""
 
@@ -155,7 +155,7 @@ def _title(request: SpeechRequest) -> str:
 
 
 class _Pace:
-    """Seconds per step and frame, and per frame beside the steps, as measured so far."""
+    """Measured seconds per ODE step and frame, and per frame outside the ODE."""
 
     def __init__(self) -> None:
         self._last = 0.0

@@ -1,4 +1,4 @@
-"""Voices that came with the project or with f5-tts, not read yet."""
+"""List the voices that come with the project and with f5-tts, without reading their audio."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from workbench.engine.logs import pairs
 
 log = logging.getLogger("workbench.voices")
 
-# Recordings inside the f5-tts package. Texts of the first two from its README and api.py; it has none for the other
-# three, which are sentences of the "Please call Stella" and the Rainbow passage (VCTK's prompts).
+# Recordings inside the f5-tts package. The texts of the first two are from its README and api.py. The package has no
+# texts for the other three, which are sentences of "Please call Stella" and of the Rainbow Passage (prompts of VCTK).
 _STELLA = "Six spoons of fresh snow peas, five thick slabs of blue cheese, and maybe a snack for her brother Bob."
 
 
@@ -34,7 +34,7 @@ _PACKAGED = {
 
 @dataclass(frozen=True)
 class BundledVoice:
-    """A recording that came with the project or with f5-tts, not read yet."""
+    """A recording that comes with the project or with f5-tts; its audio has not been read."""
 
     name: str
     path: Path
@@ -44,7 +44,7 @@ class BundledVoice:
 
 
 def list_voices() -> list[BundledVoice]:
-    """The bundled voices: the demo voice's own first, then the recordings of the f5-tts package. Reads no audio."""
+    """Return the bundled voices: first those of the demo voice, then those of the f5-tts package. Reads no audio."""
     return [*_demo_voices(), *_packaged_voices()]
 
 
@@ -56,7 +56,7 @@ def _demo_voices() -> Iterator[BundledVoice]:
     try:
         entries = [(entry["name"], entry["file"], entry["text"]) for entry in json.loads(index.read_bytes())]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        log.warning("the list of voices cannot be read", extra=pairs(file=index))  # the other voices are still there
+        log.warning("the list of voices cannot be read", extra=pairs(file=index))  # the other voices still work
         return
     for name, file, text in entries:
         yield BundledVoice(name, folder / file, text, "en", "demo voice")

@@ -1,8 +1,8 @@
-"""What a chunk costs: a fixed part, a part per frame, and a part per frame squared, fitted to finished runs.
+"""A cost model of chunks, fitted to finished runs.
 
-The transformer works on reference and chunk together. Its linear layers cost in proportion to the frames, attention
-to their square, and every call has a price of its own (launches, text, vocoder start). Hence, for chunks of one model,
-device and number of evaluations: seconds = fixed + linear * frames + quadratic * frames**2.
+The transformer computes reference and chunk together. The time of its linear layers grows with the frames, the time of
+attention with their square, and every call has a fixed time (kernel launches, text, start of the vocoder). So for
+chunks of one model, device and number of evaluations: seconds = fixed + linear * frames + quadratic * frames**2.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.speech.text import Chunk
 
-MIN_POINTS = 3  # as many as there are unknowns
-MIN_SIZES = 2  # points of one length say nothing about another
+MIN_POINTS = 3  # number of unknowns
+MIN_SIZES = 2  # points of one length do not predict other lengths
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Point:
 
     Attributes:
         frames: mel frames of reference and chunk together.
-        new_frames: of these, the chunk's own.
-        seconds: what it took.
-        n_passes: evaluations of the model; guidance makes two of each step.
-        run_id: where it comes from.
+        new_frames: frames of the chunk alone.
+        seconds: total time of the chunk.
+        n_passes: evaluations of the model; guidance doubles them.
+        run_id: its run.
     """
 
     frames: int
@@ -43,16 +43,16 @@ _EVALUATIONS = {"euler": 1, "midpoint": 2, "rk4": 4}  # per step
 
 
 def passes(settings: SynthesisSettings) -> int:
-    """Evaluations of the model that one chunk takes."""
+    """Return the number of evaluations of the model for one chunk."""
     guided = 2 if settings.cfg_strength >= 1e-5 else 1
     return settings.nfe_step * _EVALUATIONS[settings.ode_method] * guided
 
 
 @dataclass(frozen=True)
 class CostModel:
-    """seconds of a chunk = ``fixed`` + ``linear`` * frames + ``quadratic`` * frames**2; none of them is negative.
+    """Seconds of a chunk = ``fixed`` + ``linear`` * frames + ``quadratic`` * frames**2. No coefficient is negative.
 
-    ``error`` is the root mean square of what the fit leaves, in seconds; ``n_points`` what it stands on.
+    ``error`` is the root mean square error of the fit in seconds, ``n_points`` the number of chunks it was fitted to.
     """
 
     fixed: float
@@ -62,20 +62,20 @@ class CostModel:
     n_points: int = 0
 
     def seconds(self, frames: float) -> float:
-        """Predicted seconds of a chunk of ``frames`` mel frames, reference included."""
+        """Return the predicted seconds of a chunk of ``frames`` mel frames, including the reference."""
         return self.fixed + self.linear * frames + self.quadratic * frames * frames
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a plan will cost.
+    """Predicted cost of a plan.
 
     Attributes:
-        total_seconds: all chunks.
-        first_seconds: the first chunk, after which something can be heard.
-        chunk_seconds: each.
-        reference_share: part of all frames that are made again and thrown away, 0 to 1.
-        audio_seconds: of speech, before cross-fades.
+        total_seconds: of all chunks.
+        first_seconds: of the first chunk, until the first audio.
+        chunk_seconds: of each chunk.
+        reference_share: part of all frames that belong to the reference, 0 to 1.
+        audio_seconds: length of the speech before cross-fades.
     """
 
     total_seconds: float
@@ -90,11 +90,11 @@ class Prediction:
 
 
 def points_of(documents: Iterable[Mapping[str, Any]], model: str, device: str, dtype: str) -> list[Point]:
-    """The chunks of saved runs (``runs.read_document``) made by one model on one device."""
+    """Return the chunks of saved runs (``store.read_document``) of one model, device and number format."""
     found = []
     for run in documents:
         if (run.get("model"), run.get("device"), run.get("dtype")) != (model, device, dtype) or run.get("parent"):
-            continue  # a remade run repeats the times of its parent's chunks
+            continue  # a run with a chunk made again repeats the times of its parent's chunks
         guided = 2 if run["settings"]["cfg_strength"] >= 1e-5 else 1
         for plan, row in zip(run["plans"], run["chunks"], strict=True):
             n_passes = row["n_evaluations"] * guided
@@ -103,10 +103,10 @@ def points_of(documents: Iterable[Mapping[str, Any]], model: str, device: str, d
 
 
 def fit(points: Sequence[Point], n_passes: int) -> CostModel | None:
-    """Least squares with no negative part; None if the points are too few or all of one length.
+    """Fit a cost model by non-negative least squares; None if there are too few points or only one length.
 
-    Where the points of this number of passes are too few, those of other numbers stand in, scaled: nearly all of the
-    time is the solver's, which is proportional to them.
+    If there are too few points with this number of passes, all points are used, scaled to it: nearly all of the time is
+    spent in the solver, and is proportional to the passes.
     """
     from scipy.optimize import nnls
 
@@ -116,7 +116,7 @@ def fit(points: Sequence[Point], n_passes: int) -> CostModel | None:
         return None
     frames = np.array([p.frames for p in used], float)
     seconds = np.array([p.seconds * n_passes / max(p.n_passes, 1) for p in used])
-    unit = frames.max()  # columns of one magnitude, or the solver sees only the square
+    unit = frames.max()  # gives the columns similar magnitudes, which the solver needs
     columns = np.stack([np.ones_like(frames), frames / unit, np.square(frames / unit)], axis=1)
     solution, _ = nnls(columns, seconds)
     error = float(np.sqrt(np.mean(np.square(columns @ solution - seconds))))
@@ -129,7 +129,7 @@ def _suffice(points: Sequence[Point]) -> bool:
 
 
 def predict(chunks: Sequence[Chunk], cost: CostModel, frames_per_second: float) -> Prediction:
-    """What ``chunks`` will cost under ``cost``."""
+    """Return the predicted cost of ``chunks``."""
     each = tuple(cost.seconds(c.duration_frames) for c in chunks)
     return Prediction(
         sum(each), each[0], each, reference_share(chunks), sum(c.new_frames for c in chunks) / frames_per_second
@@ -137,14 +137,14 @@ def predict(chunks: Sequence[Chunk], cost: CostModel, frames_per_second: float) 
 
 
 def reference_share(chunks: Sequence[Chunk]) -> float:
-    """Part of the frames of all chunks that belong to the reference, made again for each and thrown away; 0 to 1."""
+    """Return the part of all frames, 0 to 1, that belong to the reference, which every chunk computes again."""
     frames = sum(c.duration_frames for c in chunks)
     return 1 - sum(c.new_frames for c in chunks) / frames if frames else 0.0
 
 
 @dataclass(frozen=True)
 class Option:
-    """One chunk size over a text: how many chunks, how long the longest is with its reference, what they cost."""
+    """One chunk size for a text: number of chunks, length of the longest with its reference, and cost."""
 
     max_bytes: int
     n_chunks: int
@@ -181,18 +181,18 @@ def scan(
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A chunk size and why."""
+    """A recommended chunk size and the reason."""
 
     max_bytes: int
     reason: str
 
 
 def recommend(options: Sequence[Option], limit_seconds: float) -> Recommendation:
-    """The size with the earliest first audio among those that cost at most 10 % more than the cheapest.
+    """Return the size with the earliest first audio among those that take at most 10 % more than the fastest.
 
     Args:
         options: from ``scan``.
-        limit_seconds: the longest the model was trained on; sizes beyond are left out while there are others.
+        limit_seconds: longest utterance in training; sizes with longer chunks are left out if there are others.
     """
     pool = [o for o in options if o.longest_seconds <= limit_seconds] or list(options)
     cheapest = min(o.prediction.total_seconds for o in pool)
@@ -200,8 +200,8 @@ def recommend(options: Sequence[Option], limit_seconds: float) -> Recommendation
     best = min(near, key=lambda o: (o.prediction.first_seconds, o.max_bytes))
     p = best.prediction
     reason = (
-        f"{p.total_seconds:.1f} s in all, at most 10 % above the cheapest size ({cheapest:.1f} s), and first audio "
-        f"after {p.first_seconds:.1f} s. {p.reference_share:.0%} of the frames are the reference, made again."
+        f"{p.total_seconds:.1f} s in total, at most 10 % above the fastest size ({cheapest:.1f} s), and first audio "
+        f"after {p.first_seconds:.1f} s. {p.reference_share:.0%} of the frames are the reference."
     )
     if len(pool) < len(options):
         reason += f" Sizes whose chunks exceed {limit_seconds:.0f} s with the reference were left out."

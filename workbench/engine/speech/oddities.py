@@ -1,4 +1,4 @@
-"""What is odd about a reference recording and its words, in words."""
+"""Warnings about a reference recording and its words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def told_of_pauses(pauses: list[tuple[int, int]], rate: int) -> list[str]:
     more = f" and {len(pauses) - 3} more" if len(pauses) > 3 else ""
     return [
         f"long silence in the recording: {places}{more}; it does not count for the pace, but the model may imitate it: "
-        "have it shortened (--shorten-pauses on the command line)"
+        "shorten it (--shorten-pauses on the command line)"
     ]
 
 
@@ -29,23 +29,23 @@ def warnings_of(
     if len(clipped) < len(whole):
         found.append(
             f"the recording was {len(whole) / rate:.1f} s long and was clipped to {len(clipped) / rate:.1f} s: "
-            "shorten its text to what is said in this part, or the speech will hurry"
+            "shorten its text to the words of this part, or the speech will be too fast"
         )
     if seconds < 2:
-        found.append(f"{seconds:.1f} s of reference: 3 to 10 s imitate better")
+        found.append(f"{seconds:.1f} s of reference: 3 to 10 s give a better likeness")
     return (
         found + told_of_pace(text, quality.pace_samples(len(wave), pauses, rate) / rate) + quality.remarks(whole, rate)
     )
 
 
 def told_of_pace(text: str, seconds: float) -> list[str]:
-    """A remark where ``text`` can hardly be said in ``seconds``, or would have long been over."""
+    """Return a warning if ``text`` does not fit into ``seconds``, or is much shorter."""
     size, usual = n_bytes(text), usual_seconds(text)
     low, high = (factor * size / usual for factor in rules.PACE_RANGE)
     if low <= size / seconds <= high:
         return []
     many = "more" if size / seconds > high else "fewer"
     return [
-        f"{size} bytes of text for {seconds:.1f} s of speech: {size / seconds:.1f} bytes of text per second, usual are "
+        f"{size} bytes of text for {seconds:.1f} s of speech: {size / seconds:.1f} bytes of text per second, usually "
         f"{low:.0f} to {high:.0f}; the text has {many} words than the recording, or does not belong to it"
     ]

@@ -1,10 +1,10 @@
-"""How long a text usually takes to say, by its script: a Chinese character is a syllable, a Latin letter a sound."""
+"""Usual duration of a text, by its script: a Chinese character is a syllable, a Latin letter a sound."""
 
 from __future__ import annotations
 
 import regex
 
-# characters a second of unhurried reading; marks and spaces take part as in the pace of running text
+# characters per second of calm reading; the numbers include punctuation and spaces
 _PACES = (
     (regex.compile(r"\p{Han}"), 4.5),
     (regex.compile(r"[\p{Hiragana}\p{Katakana}]"), 7.5),
@@ -17,7 +17,7 @@ _ALPHABETIC = 15.0
 
 
 def usual_seconds(text: str) -> float:
-    """Seconds that ``text`` takes at the usual pace of its script; above 0."""
+    """Return the seconds of ``text`` at the usual pace of its script; always above 0."""
     seconds, rest = 0.0, len(text)
     for script, pace in _PACES:
         count = len(script.findall(text))

@@ -1,4 +1,4 @@
-"""What was asked for, as one value that JSON can hold: the job, the command line, a sweep and a worker all take it."""
+"""A request for speech as one JSON-able value, used by jobs, command line, sweeps and workers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _kept_hints = lru_cache(typing.get_type_hints)
 
 
 def _hints(owner: Any) -> dict[str, Any]:
-    """Name of each field to its type."""
+    """Return the type of each field by name."""
     return _kept_hints(owner)
 
 
 class _Value:
-    """A frozen dataclass whose fields are checked when it is made, and that JSON can hold."""
+    """Base of frozen, JSON-able dataclasses that check the types of their fields."""
 
     def __post_init__(self) -> None:
         for name, hint in _hints(type(self)).items():
@@ -33,24 +33,24 @@ class _Value:
             if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
                 wanted = _KINDS.get(hint, "what it must be")
                 raise SettingsError(
-                    f"{name} is {quoted(value)}, not {wanted}.", remedy=f"Mend {type(self).__name__}.{name}."
+                    f"{name} is {quoted(value)}, not {wanted}.", remedy=f"Correct {type(self).__name__}.{name}."
                 )
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with ``changes``."""
+        """Return a copy with ``changes``."""
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
     def as_dict(self) -> dict[str, Any]:
-        """Name to value, ready for JSON."""
+        """Return name to value, ready for JSON."""
         values = ((name, getattr(self, name)) for name in _hints(type(self)))
         return {name: value.as_dict() if hasattr(value, "as_dict") else value for name, value in values}
 
     @classmethod
     def from_dict(cls, given: Any) -> Self:
-        """The value that ``as_dict`` wrote; a field that is missing has its default.
+        """Return the value of a dict from ``as_dict``; missing fields get their defaults.
 
         Raises:
-            SettingsError: unknown fields, those without a default missing, or values of another type or out of range.
+            SettingsError: a field is unknown, missing without default, of a wrong type, or out of range.
         """
         if not isinstance(given, Mapping):
             raise SettingsError(f"{cls.__name__} is {quoted(given)}, not an object.", remedy="Give its fields by name.")
@@ -68,7 +68,7 @@ class _Value:
 
 
 def _built(hint: Any, value: Any) -> Any:
-    """``value`` as the dataclass that ``hint`` names, if it names one."""
+    """Return ``value`` as the dataclass in ``hint``; unchanged if there is none."""
     kind, optional = _kind(hint)
     return value if kind is None or (value is None and optional) else kind.from_dict(value)
 
@@ -82,15 +82,15 @@ def _kind(hint: Any) -> tuple[Any, bool]:
 
 @dataclass(frozen=True)
 class VoiceRef(_Value):
-    """Which voice, without its samples.
+    """A voice without its samples.
 
     Attributes:
-        id: as ``Voice.id``; what is found must have it.
-        name: for people.
-        ref_text: what is said in the recording.
+        id: as ``Voice.id``; a restored voice must have it.
+        name: shown to users.
+        ref_text: words of the recording.
         language: such as "en", or "".
-        recording: file of the recording, prepared (as a run holds it) or as it was recorded; "" for a bundled voice,
-            or for one that is known by its id where the request is spoken.
+        recording: file of the recording, original or prepared (as in a run); "" for a bundled voice, or for one
+            that the speaking process has in memory.
     """
 
     id: str
@@ -102,13 +102,13 @@ class VoiceRef(_Value):
 
 @dataclass(frozen=True)
 class Remake(_Value):
-    """One chunk of a saved run, spoken again; the others are kept as they are.
+    """One chunk of a saved run to make again; the others stay unchanged.
 
     Attributes:
-        run: id of that run.
+        run: id of the run.
         chunk: index of the chunk.
-        seed: of its noise; None keeps the old one.
-        words: instead of its old ones; None keeps these.
+        seed: new seed of its noise; None keeps the old one.
+        words: new words; None keeps the old ones.
     """
 
     run: str
@@ -119,18 +119,18 @@ class Remake(_Value):
 
 @dataclass(frozen=True)
 class SpeechRequest(_Value):
-    """Everything that decides what is spoken. Another process can speak it from its JSON alone.
+    """A complete request for speech. Another process can speak it from its JSON alone.
 
     Attributes:
-        text: what to say; where one chunk is remade, what the whole run says.
-        voice: who says it.
-        settings: how.
+        text: text to speak; of the whole run if one chunk is made again.
+        voice: the voice.
+        settings: knobs of synthesis.
         model: name in the catalogue.
-        folder: where its files are looked for before the caches, or "".
-        random_weights: the architecture of the model with random weights.
-        load: where and in which number format the models are built.
-        remake: the chunk that is spoken again; None speaks all of ``text``.
-        sweep: name of the sweep that this belongs to, or "".
+        folder: searched for the model's files before the caches, or "".
+        random_weights: use the model's architecture with random weights.
+        load: knobs of loading.
+        remake: the chunk to make again; None speaks all of ``text``.
+        sweep: name of the sweep that the request belongs to, or "".
     """
 
     text: str

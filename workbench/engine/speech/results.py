@@ -1,4 +1,4 @@
-"""What comes out: a chunk, and a run of them, put together from timed pieces. Data only; saving lives in ``runs``."""
+"""Results of synthesis: a chunk, and a run of several chunks. Data only; ``runs`` saves them."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class ChunkResult:
     """One spoken chunk.
 
     Attributes:
-        chunk: what was planned.
+        chunk: its plan.
         seed: of its noise.
         wave: float32 [n_samples] at the model's rate, at the reference's level.
-        mel: float32 [frames, n_mels] as the model made it, without the reference.
-        trajectory: the states of the ODE, if they were asked for.
-        timing: where the time went.
-        sample_rate: Hz of ``wave``.
+        mel: float32 [frames, n_mels] from the model, without the reference.
+        trajectory: the states of the ODE, if they were kept.
+        timing: seconds of each stage.
+        sample_rate: of ``wave`` in Hz.
     """
 
     chunk: Chunk
@@ -59,7 +59,7 @@ class ChunkResult:
         return rtf(self.timing.total_seconds, self.audio_seconds)
 
     def as_dict(self) -> dict[str, Any]:
-        """The row of this chunk in tables and JSON."""
+        """Return the row of this chunk for tables and JSON."""
         t = self.timing
         return {
             "index": self.chunk.index,
@@ -84,27 +84,26 @@ class ChunkResult:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A whole text, spoken.
+    """A spoken text.
 
     Attributes:
         id: sortable and unique (``ids.new_id``).
         created_at: ISO 8601, UTC.
-        request: what was asked for; ``model``, ``voice``, ``voice_id``, ``ref_text``, ``text`` and ``settings`` are
-            taken from it.
-        device, dtype: where, and in which number format.
+        request: the request; ``model``, ``voice``, ``voice_id``, ``ref_text``, ``text`` and ``settings`` come from it.
+        device, dtype: of the models.
         chunks: the results, in order.
-        spans: load and run on one time axis: loading ends at 0, the run begins there. Of a run with a remade chunk,
-            the chunks lie end to end.
-        loads: how often the models were loaded for this engine.
+        spans: of loading and run on one time axis: loading ends at 0, where the run begins. In a run with a chunk made
+            again, the chunks follow each other without gaps.
+        loads: number of loads of this model in the process, "acoustic" and "vocoder".
         time_to_first_audio_seconds: from the start of the run to the first chunk's samples.
-        total_seconds: of the run, loading apart; of a run with a remade chunk, of all its chunks.
-        environment: versions, machine, and the number of threads, on which the last bits depend.
-        utilisation: samples of CPU, GPU and memory use, if they were taken.
+        total_seconds: of the run without loading; of all chunks if one was made again.
+        environment: versions, machine and number of threads, on which the exact samples depend.
+        utilisation: samples of CPU, GPU and memory use, if any.
         weights: sha256 of the files of "acoustic" and "vocoder", "" if no manifest names them; "layer": "ema" or
             "raw"; of a model from the Hub also "revision", and "picked": why this one, if neither a manifest nor
             refs/main names it.
-        reference: the recording that was continued, float32 [n_samples]; None where an older program did not keep it.
-        unknown_settings: settings that a newer program wrote and this one does not have.
+        reference: the reference recording, float32 [n_samples]; None if it was not kept.
+        unknown_settings: settings of a newer program that this one does not know.
     """
 
     id: str
@@ -142,17 +141,17 @@ class Run:
 
     @property
     def ref_text(self) -> str:
-        """What is said in the reference."""
+        """Words of the reference."""
         return self.request.voice.ref_text
 
     @property
     def text(self) -> str:
-        """What was to be said."""
+        """Text of the request."""
         return self.request.text
 
     @property
     def settings(self) -> SynthesisSettings:
-        """How it was spoken."""
+        """Settings of the request."""
         return self.request.settings
 
     @property
@@ -162,7 +161,7 @@ class Run:
 
     @property
     def is_remade(self) -> bool:
-        """One chunk was spoken again, the others come from an earlier run."""
+        """Whether one chunk was made again and the others come from an earlier run."""
         return self.request.remake is not None
 
     @property
@@ -179,7 +178,7 @@ class Run:
 
     @property
     def wave(self) -> np.ndarray:
-        """The chunks cross-faded, with the pauses between them, float32 [n_samples]."""
+        """Joined chunks with cross-fades and pauses, float32 [n_samples]."""
         return self._joined[0]
 
     @property
@@ -189,7 +188,7 @@ class Run:
 
     @cached_property
     def mel(self) -> np.ndarray:
-        """float32 [frames, n_mels] on the time axis of ``wave``."""
+        """Mel on the time axis of ``wave``, float32 [frames, n_mels]."""
         return align_mels(
             [c.mel for c in self.chunks],
             self.starts,
@@ -204,11 +203,11 @@ class Run:
 
     @property
     def rtf(self) -> float:
-        """Real-time factor of the run, loading apart."""
+        """Real-time factor of the run, without loading."""
         return rtf(self.total_seconds, self.audio_seconds)
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything but the arrays, ready for JSON."""
+        """Return everything except the arrays, ready for JSON."""
         return {
             "id": self.id,
             "created_at": self.created_at,
@@ -234,7 +233,7 @@ class Run:
         }
 
     def _request_as_dict(self) -> dict[str, Any]:
-        """The request; its voice lies beside the document, as ``REFERENCE_FILE``."""
+        """Return the request as stored with a run: the recording of its voice is ``REFERENCE_FILE`` beside it."""
         found = self.request.as_dict()
         found["settings"] |= self.unknown_settings.get("settings", {})
         found["load"] |= self.unknown_settings.get("load", {})
@@ -243,7 +242,7 @@ class Run:
 
 
 def note_chunk(timeline: Timeline, index: int, began: float, timing: ChunkTiming) -> float:
-    """Note when a chunk's text, ODE, each of its steps, and vocoder ran, from when it ``began``. Returns its end."""
+    """Add the spans of a chunk to ``timeline``: text, ODE with its steps, vocoder. Returns the end in seconds."""
     embedded = began + timing.text_seconds
     solved = embedded + timing.ode_seconds
     timeline.add("text", began, timing.text_seconds, index)
@@ -268,7 +267,7 @@ def assemble(
     loads: dict[str, int],
     environment: dict[str, str],
 ) -> Run:
-    """The run of ``results``. Joining them is timed too, and its result is kept in the run."""
+    """Join ``results`` into a run. Joining is timed too, and the joined wave is kept in the run."""
     load_seconds = sum(span.seconds for span in loaded.spans)
     draft = Run(
         id=run_id or new_id(), created_at=datetime.now(UTC).isoformat(timespec="seconds"), request=request,
@@ -283,7 +282,7 @@ def assemble(
         timeline, began = _end_to_end(results)
     timeline.add("cross_fade", began, joining)
     for result in results:
-        if result.chunk.lead_seconds or result.chunk.pause_seconds:  # it takes no time, but it has its place
+        if result.chunk.lead_seconds or result.chunk.pause_seconds:  # a pause takes no processing time
             timeline.add("pause", began + joining, 0.0, result.chunk.index)
     before = tuple(Span(s.name, s.start_seconds - load_seconds, s.seconds) for s in loaded.spans)
     run = dataclasses.replace(draft, spans=before + timeline.spans, total_seconds=began + joining)
@@ -292,7 +291,7 @@ def assemble(
 
 
 def _end_to_end(results: Sequence[ChunkResult]) -> tuple[Timeline, float]:
-    """Chunks that were not made in one go, one after the other on one time axis, and where the last of them ends."""
+    """Return a timeline with the chunks of several runs one after the other, and the end in seconds."""
     timeline, end = Timeline(), 0.0
     for result in results:
         end = note_chunk(timeline, result.chunk.index, end, result.timing)

@@ -1,4 +1,4 @@
-"""The models and their turn: text and a voice in, one chunk at a time out. Runs are collected in ``synthesis``."""
+"""Speak a text one chunk at a time with loaded models. ``synthesis`` collects the chunks into runs."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ class Speaker:
         self._references: OrderedDict[tuple[str, float], torch.Tensor] = OrderedDict()
 
     def plan(self, text: str, voice: Voice, settings: SynthesisSettings = SynthesisSettings()) -> list[Chunk]:
-        """The chunks of ``text``, their lengths and warnings, before any synthesis.
+        """Return the chunks of ``text`` with their lengths and warnings, without synthesis.
 
         Raises:
-            TextError: the text cannot be spoken by this model.
-            SettingsError: the settings leave no room for it.
+            TextError: this model cannot speak the text.
+            SettingsError: the settings leave no time for the text.
         """
         prepared = self.prepare(text, voice, settings).check()
         return voice.plan(prepared, settings, self.loaded.window_frames)
 
     def prepare(self, text: str, voice: Voice, settings: SynthesisSettings = SynthesisSettings()) -> Prepared:
-        """What becomes of ``text`` on its way to this model: changes, offers, numbers as words, what it cannot speak.
+        """Prepare ``text`` for this model: changes, offers, numbers as words, characters that it cannot speak.
 
         Raises:
-            TextError: a pause without a length.
+            TextError: as ``preparing.prepare``.
         """
         languages = number_languages(self.loaded.spec.languages, voice.language, settings)
         return prepare(text, self.loaded.cfm.vocab_char_map, languages, unknown=self.loaded.unknown)
@@ -72,20 +72,20 @@ class Speaker:
         """Speak ``text``, one chunk at a time, in order.
 
         Args:
-            text: what to say.
-            voice: who says it.
-            settings: how.
-            chunks: of an earlier ``plan``, or some of them; planned anew if not given.
-            on_step: called before the first and after every ODE step. Raise from it (``errors.Cancelled``) to stop.
-            timeline: where to note the spans.
+            text: text to speak.
+            voice: the voice.
+            settings: knobs of synthesis.
+            chunks: all or some chunks of an earlier ``plan``; planned now if not given.
+            on_step: called before the first and after every ODE step. Raise ``errors.Cancelled`` from it to stop.
+            timeline: receives the spans.
 
         Yields:
-            ChunkResult: wave and mel depend on chunk, voice, settings and seed alone, not on the other chunks: equal to
-                the last bit on one machine with one number of threads (``Run.environment["threads"]``). Another
-                number adds up in another order.
+            ChunkResult: wave and mel depend only on chunk, voice, settings and seed, not on the other chunks. They are
+                exactly equal on one machine with the same number of threads (``Run.environment["threads"]``); another
+                number of threads sums in another order.
 
         Raises:
-            TextError, SettingsError: before the first chunk.
+            TextError, SettingsError, VoiceError: before the first chunk.
             EngineError: called from within ``on_step``, or after a fork.
         """
         if chunks is None:
@@ -115,7 +115,7 @@ class Speaker:
             yield result
 
     def decode(self, mel: np.ndarray) -> np.ndarray:
-        """The vocoder alone: float32 [n_samples] of a natural-log ``mel`` [frames, n_mels], at the mel's own level."""
+        """Decode a natural-log ``mel`` [frames, n_mels] with the vocoder: float32 [n_samples], at the mel's level."""
         with self._turn, torch.inference_mode():
             on_device = torch.from_numpy(np.array(mel, dtype=np.float32)).to(self.loaded.device)
             wave: np.ndarray = self.loaded.vocoder.decode(on_device.T[None])[0].cpu().numpy()
@@ -133,7 +133,7 @@ class Speaker:
         return planned[0]
 
     def _reference(self, voice: Voice, target_rms: float, timeline: Timeline) -> torch.Tensor:
-        """Mel of the reference on the device, computed once for each voice and level."""
+        """Return the mel of the reference on the device, computed once per voice and level."""
         key = (voice.id, target_rms)
         if key not in self._references:
             with timeline.span("reference_mel"):
@@ -155,7 +155,7 @@ class Speaker:
         report: Callable[[int, int], None] | None,
         keep_bytes: int,
     ) -> ChunkResult:
-        """One chunk: text, ODE, vocoder."""
+        """Synthesize one chunk: text, ODE, vocoder."""
         began = timeline.now()
         with torch.inference_mode():
             before, after = self.loaded.spec.frame

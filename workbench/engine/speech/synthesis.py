@@ -1,7 +1,7 @@
-"""The engine: text and a voice in; speech, mel and the time of every stage out.
+"""The engine: it makes speech and mel from a text and a voice, and measures every stage.
 
-``synthesize`` is the primitive, a generator of ``ChunkResult``. Everything else collects it: one code path
-for one chunk and for many, for the command line, the notebooks, the pages and the sweeps.
+``synthesize`` is a generator of ``ChunkResult``. Everything else collects its chunks: command line, notebooks, pages
+and sweeps use one code path, for one chunk and for many.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OnChunk = Callable[[ChunkResult], None]
 
 
 class Engine(Speaker):
-    """Models in memory and the one way to use them. Safe to share between threads: chunks are made one at a time.
+    """Models in memory, and the way to use them. Thread-safe: chunks are made one at a time.
 
     Args:
         loaded: from ``loading.load``.
@@ -58,7 +58,7 @@ class Engine(Speaker):
 
     @property
     def load_seconds(self) -> float:
-        """What loading took, warm-up included."""
+        """Seconds of loading, including the warm-up."""
         return sum(span.seconds for span in self.loaded.spans)
 
     def run(
@@ -74,11 +74,11 @@ class Engine(Speaker):
         """Speak all of ``text``. Raises as ``synthesize``.
 
         Args:
-            text: what to say.
-            voice: who says it.
-            settings: how.
+            text: text to speak.
+            voice: the voice.
+            settings: knobs of synthesis.
             on_step: as in ``synthesize``.
-            on_chunk: called with each chunk as it is finished.
+            on_chunk: called with each finished chunk.
             save: keep the run on disk, if this engine came from ``workbench.load_engine``. One that was loaded to
                 measure or to check something keeps none.
         """
@@ -96,10 +96,11 @@ class Engine(Speaker):
         on_step: OnStep | None = None,
         save: bool = True,
     ) -> Run:
-        """``run`` with chunk ``index`` spoken again, with another ``text`` or ``seed``; the others stay as they are.
+        """Return ``run`` with chunk ``index`` made again, with another ``text`` or ``seed``; the other chunks stay.
 
         Raises:
-            SettingsError: no such chunk.
+            SettingsError: there is no such chunk, or the new text does not fit into one chunk.
+            VoiceError: ``voice`` is not the voice of the run.
         """
         request = run.request.replace(remake=Remake(run.id, index, seed, text))
         return self._kept(self.fulfil(request, voice, base=run, on_step=on_step), save)
@@ -110,15 +111,15 @@ class Engine(Speaker):
         return SpeechRequest(text, voice.ref, settings, model, self.loaded.folder, random, self.loaded.chosen)
 
     def planned(self, request: SpeechRequest, voice: Voice, base: Run | None = None) -> list[Chunk]:
-        """The chunks that ``fulfil`` makes: those of the text, or the one that is remade in ``base``.
+        """Return the chunks that ``fulfil`` makes: those of the text, or the one to make again in ``base``.
 
         Raises:
-            TextError, SettingsError, VoiceError: it cannot be spoken, or not in this run.
+            TextError, SettingsError, VoiceError: the request cannot be spoken, or does not fit ``base``.
         """
         if request.remake is None:
             return self.plan(request.text, voice, request.settings)
         if base is None:
-            raise SettingsError(f"The run {request.remake.run} is not at hand.", remedy="Remake a chunk of another.")
+            raise SettingsError(f"The run {request.remake.run} is not available.", remedy="Choose another run.")
         return [self._remade(request.remake, voice, base)]
 
     def fulfil(
@@ -132,13 +133,13 @@ class Engine(Speaker):
         on_chunk: OnChunk | None = None,
         run_id: str | None = None,
     ) -> Run:
-        """Speak what ``request`` asks for, and save nothing. ``run``, ``remake`` and all jobs end here.
+        """Speak ``request`` and return the run without saving it. ``run``, ``remake`` and all jobs use this.
 
         Args:
-            request: what to make; the model is this engine's, whatever it names.
-            voice: the one of the request.
-            base: the run of which a chunk is remade.
-            chunks: of an earlier plan, instead of ``planned``.
+            request: what to speak, with this engine's model.
+            voice: voice of the request.
+            base: the run whose chunk is made again.
+            chunks: of an earlier plan; planned now if not given.
             on_step, on_chunk: as in ``run``.
             run_id: names the run in the log and on disk; by default it is made from the time.
         """
@@ -184,16 +185,16 @@ class Engine(Speaker):
         return mine if equality_of(kept) == equality_of(mine) else f"{kept} + {mine}"
 
     def _kept(self, run: Run, save: bool) -> Run:
-        """``run``, saved if that is wanted; a run that cannot be saved is handed over all the same."""
+        """Save ``run`` if wanted, and return it; warn if it cannot be saved."""
         if save and self.keep is not None:
             try:
                 self.keep(run)
             except WorkbenchError as error:
-                warnings.warn(f"The run is in memory alone. {error}", stacklevel=3)
+                warnings.warn(f"The run is in memory only. {error}", stacklevel=3)
         return run
 
     def _remade(self, wanted: Remake, voice: Voice, base: Run) -> Chunk:
-        """The plan of the chunk that is spoken again."""
+        """Return the plan of the chunk to make again."""
         if not 0 <= wanted.chunk < len(base.chunks):
             raise SettingsError(f"There is no chunk {wanted.chunk}.", remedy=f"Choose 0 to {len(base.chunks) - 1}.")
         if voice.id != base.voice_id:

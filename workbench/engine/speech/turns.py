@@ -1,4 +1,4 @@
-"""Whose turn it is: one thread at a time in the models, and a clear refusal where waiting would never end."""
+"""Let one thread at a time use the models, and raise an error where waiting would never end."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
 
 
 def refuse_after_fork() -> None:
-    """Raise EngineError in a process that was forked from one with PyTorch in it.
+    """Raise EngineError in a process that was forked from a process with PyTorch.
 
-    Of the threads that compute, a fork copies the locks and not the threads: the first large product waits for ever.
+    A fork copies the locks of PyTorch's threads but not the threads, so the first large product would never end.
     """
     if _forked_with_torch:
         raise EngineError(
-            "This process was forked from one that had PyTorch loaded; here it would hang.", remedy=_REMEDY
+            "This process was forked from one that had loaded PyTorch; PyTorch would hang here.", remedy=_REMEDY
         )
 
 
 class Turn:
-    """A lock that knows who holds it. Use as a context manager; other threads wait.
+    """A lock that knows the thread that holds it. Use it as a context manager; other threads wait.
 
     Raises:
-        EngineError: the thread that enters is inside already, or the process is not the one in which this was made.
+        EngineError: the thread already holds it, or the process was forked after it was made.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Turn:
 
     def __enter__(self) -> None:
         if os.getpid() != self._process:
-            raise EngineError("This engine was loaded before a fork; here it would hang.", remedy=_REMEDY)
+            raise EngineError("This engine was loaded before a fork; it would hang here.", remedy=_REMEDY)
         if self._owner == threading.get_ident():
             raise EngineError(
                 "The engine is already speaking in this thread.",

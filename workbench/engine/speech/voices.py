@@ -1,4 +1,4 @@
-"""A voice is a recording, its words and its mel, prepared once and used for every chunk."""
+"""Voices: a reference recording, its words and its mel, prepared once and used for every chunk."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from workbench.engine.text.preparing import Prepared
 from workbench.engine.visible import quoted
 
 log = logging.getLogger("workbench.voices")
-_GIVE = "Give the recording it was made with, and its words."
+_GIVE = "Give its original recording and words."
 
 
 @dataclass(frozen=True, eq=False)
 class Voice:
-    """What the model continues: a reference recording and its words.
+    """A prepared voice: a reference recording and its words.
 
     Attributes:
         id: sha256 of samples and text; equal voices have equal ids.
-        name: for people.
-        ref_text: what is said, ending in punctuation.
+        name: shown to users.
+        ref_text: words of the recording, ending in punctuation.
         audio: float32 [n_samples] at ``mel_config.target_sample_rate``, at its own level.
-        rms: level of ``audio``.
-        warnings: what was odd about the recording, and what will probably go wrong, in words.
-        preparation_seconds: what reading and preparing it took, its mel apart.
-        recording: file it was read from, or "" if it came in memory or with the project.
+        rms: root mean square of ``audio``.
+        warnings: oddities of the recording and probable problems, in words.
+        preparation_seconds: time to read and prepare it, without its mel.
+        recording: file it was read from; "" if it came from memory or with the project.
     """
 
     id: str
@@ -59,12 +59,12 @@ class Voice:
 
     @property
     def ref(self) -> VoiceRef:
-        """This voice as a request names it."""
+        """This voice for a request."""
         return VoiceRef(self.id, self.name, self.ref_text, self.language, self.recording)
 
     @cached_property
     def pace_samples(self) -> int:
-        """Samples of ``audio`` that tell how fast it speaks: all, but what is too much of each long pause."""
+        """Number of samples that give the pace: all of ``audio`` except most of each long pause."""
         rate = self.mel_config.target_sample_rate
         return quality.pace_samples(len(self.audio), quality.long_pauses(self.audio, rate), rate)
 
@@ -76,31 +76,31 @@ class Voice:
 
     @property
     def long_pauses(self) -> tuple[tuple[float, float], ...]:
-        """(start, length) in seconds of the silences in ``audio`` of more than a second."""
+        """(start, length) in seconds of the silences over one second in ``audio``."""
         rate = self.mel_config.target_sample_rate
         return tuple((first / rate, (end - first) / rate) for first, end in quality.long_pauses(self.audio, rate))
 
     @property
     def seconds(self) -> float:
-        """Length of the reference."""
+        """Length of the reference in seconds."""
         return len(self.audio) / self.mel_config.target_sample_rate
 
     @property
     def frames(self) -> int:
-        """Mel frames of the reference, the exact count (upstream's is one less and leaks a frame into the speech)."""
+        """Exact number of mel frames of the reference (upstream's is one less, which leaks a frame into the speech)."""
         return self.mel_config.frames_of(len(self.audio))
 
     @cached_property
     def mel(self) -> np.ndarray:
-        """float32 [frames, n_mels] at the default level; computed on first use and kept."""
+        """Mel at the default level, float32 [frames, n_mels]; computed on first use and kept."""
         return self.mel_at(SynthesisSettings().target_rms)
 
     def gain(self, target_rms: float) -> float:
-        """What the reference is multiplied by before it conditions the model: quiet ones are raised, none lowered."""
+        """Return the factor for the reference before it conditions the model: 1 unless it is below the target."""
         return target_rms / self.rms if self.rms < target_rms else 1.0
 
     def mel_at(self, target_rms: float) -> np.ndarray:
-        """The mel [frames, n_mels] of the reference raised to ``target_rms``."""
+        """Return the mel [frames, n_mels] of the reference raised to ``target_rms``."""
         return mel_spectrogram(self.audio * np.float32(self.gain(target_rms)), self.mel_config)
 
 
@@ -115,23 +115,24 @@ def make_voice(
 ) -> Voice:
     """Prepare a voice from any recording and its words, as upstream's ``preprocess_ref_audio_text`` does.
 
-    Mono, resampled, clipped at a pause if over 12 s, silence at both ends cut, 50 ms of silence appended.
+    The recording becomes mono and is resampled, clipped at a pause if over 12 s, trimmed at both ends, and extended by
+    50 ms of silence.
 
     Args:
         source: path, bytes or open file.
-        ref_text: what is said in it.
-        name: for people; the file's by default.
+        ref_text: words of the recording.
+        name: shown to users; by default the name of the file.
         language: ISO 639-1 code, if known.
         mel_config: of the model.
-        shorten_pauses: leave a short pause of each silence of more than a second.
+        shorten_pauses: shorten each silence over one second.
 
     Raises:
         AudioError: the recording cannot be used (see ``audio.read_recording``), or is too short.
-        VoiceError: no text. Unlike upstream, no speech recogniser is run in its place: that would be a download.
+        VoiceError: the text is missing or invalid.
 
-    Differs from upstream: a constant offset is removed before the ends are cut; channels that cancel each other are
-    not mixed; long silences do not slow the pace (``Voice.pace_samples``). All of it is said in ``warnings``, and a
-    clean recording stays as it is.
+    Differs from upstream: a missing text does not start a speech recogniser, which would be a download; a constant
+    offset is removed before the ends are trimmed; channels that cancel each other are not mixed; long silences do not
+    slow the pace (``Voice.pace_samples``). ``warnings`` names each of these changes.
     """
     began = time.perf_counter()
     title = name or (Path(source).stem if isinstance(source, (str, Path)) else "recording")
@@ -157,7 +158,7 @@ def make_voice(
         *told_of_pauses(pauses, rate),
         *warnings_of(whole, clipped, wave, text, pauses, rate),
     )
-    # a clipped recording is named once, by the reader, which sees it before it is resampled
+    # name clipping only once: the decoder finds it before resampling
     told = told if not any("clipped (" in t for t in told) else tuple(t for t in told if "clipped at full" not in t)
     voice = Voice(
         _identity(wave, text),
@@ -176,7 +177,7 @@ def make_voice(
 
 
 def _mended(wave: np.ndarray, rate: int) -> tuple[np.ndarray, list[str]]:
-    """``wave`` around 0 and below full scale, and what was done, in words."""
+    """Return ``wave`` without offset and within full scale, and notes about the changes."""
     notes = []
     peak = float(np.abs(wave).max())
     if peak > quality.FULL_SCALE_PEAK:
@@ -189,7 +190,7 @@ def _mended(wave: np.ndarray, rate: int) -> tuple[np.ndarray, list[str]]:
 
 
 def _within(wave: np.ndarray, rate: int, shorten: bool) -> np.ndarray:
-    """``wave`` before it is clipped: without long silence at its ends where that takes the room of words."""
+    """Return ``wave`` without long silence at its ends if it would be clipped; ``shorten`` also shortens pauses."""
     if len(wave) > rules.REFERENCE_MAX_SECONDS * rate:
         inner = quality.trimmed(wave, rate)
         wave = inner if len(wave) - len(inner) > rate else wave
@@ -197,7 +198,7 @@ def _within(wave: np.ndarray, rate: int, shorten: bool) -> np.ndarray:
 
 
 def _checked_words(ref_text: str, title: str) -> str:
-    """``ref_text`` on one line. Raises VoiceError if it cannot be what is said."""
+    """Return ``ref_text`` on one line. Raises VoiceError if it is missing or invalid."""
     if not is_unicode(ref_text):
         raise VoiceError(
             f"The text of the reference {quoted(title)} is not UTF-8.", remedy="Save it, or set the terminal, as UTF-8."
@@ -208,12 +209,12 @@ def _checked_words(ref_text: str, title: str) -> str:
         raise VoiceError(
             f"The text of the reference {quoted(title)} has {n_bytes(ref_text):,} bytes, more than "
             f"{rules.SENTENCE_MAX_BYTES:,}.",
-            remedy="Give only what is said in the recording.",
+            remedy="Give only the words of the recording.",
         )
     if not any(character.isalnum() for character in ref_text):
         raise VoiceError(
             f"The text of the reference {quoted(title)} is missing.",
-            remedy="Write down what is said in it (--ref-text on the command line).",
+            remedy="Give the words of the recording (--ref-text on the command line).",
         )
     return " ".join(ref_text.split())
 
@@ -223,10 +224,10 @@ def _identity(wave: np.ndarray, text: str) -> str:
 
 
 def load_voice(name: str | None = None, mel_config: MelConfig = MelConfig()) -> Voice:
-    """The bundled voice called ``name``; the first one without a name.
+    """Return the bundled voice ``name``; without a name, the first one.
 
     Raises:
-        VoiceError: no voice of that name; the message lists those that exist.
+        VoiceError: there is no voice of this name; the message lists all names.
     """
     voices = list_voices()
     found = [v for v in voices if name is None or v.name.lower() == name.lower()]
@@ -237,11 +238,11 @@ def load_voice(name: str | None = None, mel_config: MelConfig = MelConfig()) -> 
         )
     chosen = found[0]
     voice = make_voice(chosen.path, chosen.ref_text, name=chosen.name, language=chosen.language, mel_config=mel_config)
-    return dataclasses.replace(voice, recording="")  # it is found by its name, wherever the project lies
+    return dataclasses.replace(voice, recording="")  # found by its name, also if the project moves
 
 
 def prepared_voice(wave: np.ndarray, wanted: VoiceRef, mel_config: MelConfig = MelConfig()) -> Voice | None:
-    """The voice whose ``audio`` is ``wave``, as a run keeps it; None if that is not the voice ``wanted``."""
+    """Return the voice with the prepared recording ``wave`` of a run; None if it is not the voice ``wanted``."""
     rate, text = mel_config.target_sample_rate, wanted.ref_text
     if _identity(wave, text) != wanted.id:
         return None
@@ -253,11 +254,11 @@ def prepared_voice(wave: np.ndarray, wanted: VoiceRef, mel_config: MelConfig = M
 
 
 def restore_voice(wanted: VoiceRef, mel_config: MelConfig = MelConfig()) -> Voice:
-    """The voice ``wanted``, from its recording, or one of the bundled ones.
+    """Return the voice ``wanted``, from its recording or from the bundled voices.
 
     Raises:
-        VoiceError: its recording is not at hand, or is another by now.
-        AudioError: its recording cannot be used.
+        VoiceError: there is no recording, or recording or words have changed.
+        AudioError: the recording cannot be used.
     """
     if wanted.recording:
         path, rate = Path(wanted.recording), mel_config.target_sample_rate
@@ -269,9 +270,7 @@ def restore_voice(wanted: VoiceRef, mel_config: MelConfig = MelConfig()) -> Voic
     elif wanted.name.lower() in {bundled.name.lower() for bundled in list_voices()}:
         voice = load_voice(wanted.name, mel_config)
     else:
-        raise VoiceError(f"The recording of the voice {quoted(wanted.name)} is not at hand.", remedy=_GIVE)
+        raise VoiceError(f"There is no recording of the voice {quoted(wanted.name)}.", remedy=_GIVE)
     if voice.id != wanted.id:
-        raise VoiceError(
-            f"The voice {quoted(wanted.name)} has another recording, or other words, by now.", remedy=_GIVE
-        )
+        raise VoiceError(f"The recording or the words of the voice {quoted(wanted.name)} have changed.", remedy=_GIVE)
     return voice
