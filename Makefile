@@ -1,11 +1,11 @@
-# Each target does all of its set-up: virtual environment, installs, run.
-#   make app        the workbench in the browser, with the demo voice
-#   make test       lint and every test, in a real browser too; the notebooks apart
-#   make test-fast  what is quick to tell: no browser, no servers, no training
-#   make test-notebooks   every notebook, from top to bottom, and JupyterLab in a real browser
-#   make test-cluster     sweeps and books over several workers, on a Ray of this machine too
-#   make lint       style, who imports whom, types, and imports against requirements
-#   make lock       renew requirements.lock from the direct pins, in an environment of its own
+# Each target sets everything up: virtual environment and packages.
+#   make app        start the workbench with the demo voice
+#   make test       run lint and all tests, also in a real browser, except the notebooks
+#   make test-fast  run the fast tests: no browser, no servers, no training
+#   make test-notebooks   run every notebook, and JupyterLab in a real browser
+#   make test-cluster     run sweeps and books over several workers, also on a Ray of this machine
+#   make lint       check style, layers of imports, types, and imports against requirements
+#   make lock       update requirements.lock from the direct pins, in a separate environment
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -63,7 +63,7 @@ clean:
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or newer is needed; name it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	  { echo "Python 3.11 or newer is needed. Name it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 

@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: the demo voice lies in cache/, and travels inside the package."""
+"""Build step that pyproject.toml cannot express: copy the demo voice from cache/ into the package."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 VOICE = Path("cache", "demo-voice")
-PLACE = Path("workbench", "bundled", "demo-voice")  # where engine/places.py looks for it
+PLACE = Path("workbench", "bundled", "demo-voice")  # where engine/files/places.py looks for it
 
 
 class BuildWithVoice(build_py):
-    """build_py, and the demo voice; an editable install finds it in the checkout."""
+    """build_py that adds the demo voice; an editable install uses the one in the checkout."""
 
     def _voice(self) -> dict[str, str]:
         files = [path for path in VOICE.rglob("*") if path.is_file()]
         return {str(Path(self.build_lib, PLACE, path.relative_to(VOICE))): str(path) for path in sorted(files)}
 
     def run(self) -> None:
-        """Build the package, then lay the voice into it."""
+        """Build the package, then copy the voice into it."""
         super().run()
         if not self.editable_mode:
             for target, source in self._voice().items():
@@ -27,7 +27,7 @@ class BuildWithVoice(build_py):
                 self.copy_file(source, target)
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
-        """Every file that is built, the voice among them."""
+        """Return all built files, including the voice."""
         return [*super().get_outputs(include_bytecode), *([] if self.editable_mode else self._voice())]
 
 

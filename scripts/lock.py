@@ -1,6 +1,6 @@
-"""Print every package of this environment with its version, as a file of constraints: what `make lock` writes.
+"""Print every package of this environment with its version, as a constraints file for `make lock`.
 
-Left out are pip, this project, and what comes with the CUDA build of torch, which pins it itself: the same file serves
+Leaves out pip, this project, and the packages of the CUDA build of torch, which torch pins itself. So one file works on
 machines with and without a GPU.
 """
 
@@ -17,18 +17,18 @@ WITH_CUDA = ("nvidia-", "cuda-")
 WITHOUT_CUDA = "nvidia-ml-py"  # reads a GPU's counters; a direct pin
 
 HEADER = """\
-# Every package that requirements.txt and requirements-dev.txt bring along, written by `make lock`.
-# Direct pins are changed there, not here.
+# All packages that requirements.txt and requirements-dev.txt install, written by `make lock`.
+# Change direct pins there, not here.
 """
 
 
 def is_locked(name: str) -> bool:
-    """Whether a package, by its canonical name, belongs in the lock."""
+    """Whether the package with this canonical name belongs in requirements.lock."""
     return name == WITHOUT_CUDA or not (name in LEFT_OUT or name.startswith(WITH_CUDA))
 
 
 def locked() -> dict[str, str]:
-    """Version of each package of this environment that belongs in the lock, without its build (``+cpu``)."""
+    """Return the version, without its build (``+cpu``), of each package that belongs in requirements.lock."""
     found = {canonicalize_name(each.metadata["Name"]): each.version for each in distributions()}
     return {name: Version(found[name]).public for name in sorted(found) if is_locked(name)}
 

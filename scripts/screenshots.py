@@ -1,8 +1,8 @@
-"""Make the screenshots of every page: ``python scripts/screenshots.py``.
+"""Take screenshots of every page: ``python scripts/screenshots.py``.
 
-Speaks two texts with the demo voice into a temporary home, starts the server on a free port of this machine, and
-photographs each page in light and dark, 1280 and 390 pixels wide, into docs/screenshots/. Needs requirements-dev.txt
-and a Chromium (``$CHROMIUM``, or the one on the path). ``--url`` photographs a server that is already running.
+Makes two runs with the demo voice in a temporary home, starts the server on a free port, and takes each page in light
+and dark, 1280 and 390 pixels wide. Writes to docs/screenshots/. Needs requirements-dev.txt and a Chromium (``$CHROMIUM``,
+or from the path). ``--url`` uses a running server instead.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 PAGES = ("synthesize", "chunk_size", "spectrograms", "flow", "runs", "models", "loading_lab")
 WIDTHS = {"wide": 1280, "narrow": 390}
 MAX_HEIGHT = 5000  # px
-COLOURS = 256  # enough for flat pages and one spectrogram; a third of the bytes
+COLOURS = 256  # enough for these pages, with a third of the bytes
 TEXT = (
     "The birch canoe slid on the smooth planks. Glue the sheet to the dark blue background. It is easy to tell the "
     "depth of a well."
@@ -36,14 +36,14 @@ TEXT = (
 
 
 def make_runs(home: Path, steps: int) -> str:
-    """Speak the text in chunks of two sizes; the id of the newer run, which holds its trajectory."""
+    """Speak the text with two chunk sizes, keeping trajectories; return the id of the newer run."""
     from workbench import SynthesisSettings, load_voice
     from workbench.engine.jobs.pool import EnginePool
     from workbench.engine.jobs.queue import JobManager
     from workbench.engine.jobs.speech import SpeechJob
     from workbench.engine.speech.requests import SpeechRequest
 
-    shutil.copytree(ROOT / "cache" / "demo-voice", home / "cache" / "demo-voice")  # the pages show where it lies
+    shutil.copytree(ROOT / "cache" / "demo-voice", home / "cache" / "demo-voice")  # the pages show its path
     os.environ["WORKBENCH_HOME"] = str(home)
     jobs, voice, made = JobManager(EnginePool()), load_voice(), ""
     for size in (130, 50):
@@ -58,7 +58,7 @@ def make_runs(home: Path, steps: int) -> str:
 
 @contextlib.contextmanager
 def serving(home: Path) -> Iterator[str]:
-    """A server of its own on a free port; its address."""
+    """Start a server on a free port and yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -79,7 +79,7 @@ def serving(home: Path) -> Iterator[str]:
 
 
 def photograph(page: Any, address: str, target: Path, settle_ms: int) -> None:
-    """The whole page, as PNG with a palette."""
+    """Save the whole page as PNG with a palette."""
     from PIL import Image
 
     width = page.viewport_size["width"]
@@ -103,7 +103,7 @@ def photograph(page: Any, address: str, target: Path, settle_ms: int) -> None:
 
 
 def photograph_all(url: str, run_id: str | None, out: Path, pages: list[str], settle_ms: int) -> None:
-    """Every page in every theme and width."""
+    """Save every page in every theme and width."""
     from playwright.sync_api import sync_playwright
 
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
@@ -127,12 +127,12 @@ def photograph_all(url: str, run_id: str | None, out: Path, pages: list[str], se
 
 
 def main() -> None:
-    """Read the arguments and go."""
+    """Read the arguments and take the screenshots."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots")
     parser.add_argument("--pages", nargs="*", default=list(PAGES))
-    parser.add_argument("--steps", type=int, default=7, help="ODE steps of the runs that are shown")
-    parser.add_argument("--url", help="of a server that is running; then no run is made")
+    parser.add_argument("--steps", type=int, default=7, help="ODE steps of the runs")
+    parser.add_argument("--url", help="address of a running server; then no run is made")
     parser.add_argument("--run", help="id of the run to show, with --url")
     parser.add_argument("--settle", type=int, default=1500, help="milliseconds to wait for figures")
     given = parser.parse_args()

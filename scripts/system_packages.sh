@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need from the system: Chromium drives the pages.
-# Installs what is missing where it may; says what is missing where it may not.
+# Install the system packages that the tests need: Chromium.
+# Without the right to install, print what is missing.
 set -euo pipefail
 
 missing=()

@@ -1,4 +1,4 @@
-"""What every test stands on: a temporary home, no network, and an engine small enough to run in milliseconds."""
+"""Fixtures of all tests: a temporary home, no network, and an engine that runs in milliseconds."""
 
 from __future__ import annotations
 

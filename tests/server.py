@@ -1,4 +1,4 @@
-"""The app in a process of its own, for tests that look at it from outside."""
+"""Start the app in a process of its own, for tests that look at it from outside."""
 
 from __future__ import annotations
 

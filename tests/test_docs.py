@@ -1,4 +1,4 @@
-"""README and the rules of the house are true: its code runs, its files exist, its targets are there."""
+"""README and the import rules are true: code runs, files exist, make targets exist."""
 
 from __future__ import annotations
 

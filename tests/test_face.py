@@ -1,4 +1,4 @@
-"""The public face: its names are there, and importing it costs nothing."""
+"""The public interface: its names exist, and importing it is cheap."""
 
 from __future__ import annotations
 

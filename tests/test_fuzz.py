@@ -1,4 +1,4 @@
-"""The fuzzer finds what it is for, says how to see it again, and finds nothing in a short run on the product."""
+"""The fuzzer detects planted faults, prints the command that repeats them, and finds none in a short real run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of the house that `make lint` does not hold itself: pins and lock, imports by string, tests that end."""
+"""Project rules that `make lint` does not check: pins and requirements.lock, imports by string, tests that end."""
 
 from __future__ import annotations
 

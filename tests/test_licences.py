@@ -1,4 +1,4 @@
-"""The README names every package that comes along under terms narrower than the project's own."""
+"""The README names every installed package with a licence narrower than the project's."""
 
 from __future__ import annotations
 

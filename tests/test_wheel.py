@@ -1,4 +1,4 @@
-"""The wheel holds all that the workbench needs, and works from an empty folder, offline, beside nothing of ours."""
+"""The wheel holds everything that the workbench needs, and works in an empty folder, offline, without the checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real server with the demo voice, and Debian's Chromium, which may speak to this machine only."""
+"""Start the real server with the demo voice, and a Chromium that may connect only to this machine."""
 
 from __future__ import annotations
 

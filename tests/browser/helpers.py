@@ -1,4 +1,4 @@
-"""What a person does in the workbench, as functions."""
+"""Actions of a user in the workbench, as functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spectrograms, Flow and Runs in a real browser: what AppTest cannot see, drawing, dragging, playing, dialogs."""
+"""Spectrograms, Flow and Runs in a real browser: drawing, dragging, playing and dialogs, which AppTest cannot test."""
 
 from __future__ import annotations
 

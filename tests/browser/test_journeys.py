@@ -1,4 +1,4 @@
-"""What people come for, in a real browser, on the real server, with the demo voice."""
+"""Typical tasks of users in a real browser, on the real server, with the demo voice."""
 
 from __future__ import annotations
 

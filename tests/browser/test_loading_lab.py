@@ -1,4 +1,4 @@
-"""The loading lab in a real browser: the story measured again, with a time-out of one second, and called off."""
+"""The loading lab in a real browser: a measurement with a time-out of one second, and a cancelled one."""
 
 from __future__ import annotations
 

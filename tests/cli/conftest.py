@@ -1,4 +1,4 @@
-"""The command line, called in an empty folder."""
+"""Call the command line in an empty folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of the command line do again and again."""
+"""Functions shared by tests of the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that speak nothing: plan, lists, doctor, bench."""
+"""Commands without synthesis: plan, lists, doctor, bench."""
 
 from __future__ import annotations
 

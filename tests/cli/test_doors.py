@@ -1,4 +1,4 @@
-"""The command line's doors: odd texts, names, numbers and streams end in a line, never in a traceback."""
+"""Unusual texts, names, numbers and streams on the command line end in one line, never in a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``workbench runs``: what is kept is listed, shown, exported, asked and deleted; each mistake is one line."""
+"""``workbench runs``: saved runs are listed, shown, exported, queried and deleted; each mistake gives one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``workbench app``: which of Streamlit's flags follow from ours, and what is refused before anything listens."""
+"""``workbench app``: the flags for Streamlit, and the options that are refused before the server listens."""
 
 from __future__ import annotations
 

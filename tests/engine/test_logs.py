@@ -1,4 +1,4 @@
-"""The log's two forms say the same, and the JSON one keeps types."""
+"""Both forms of the log have the same content, and JSON keeps types."""
 
 from __future__ import annotations
 

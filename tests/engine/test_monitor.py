@@ -1,4 +1,4 @@
-"""The monitor sees the machine work, on the clock of the block it watches."""
+"""The monitor samples the machine on the clock of its block."""
 
 from __future__ import annotations
 

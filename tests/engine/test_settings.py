@@ -1,4 +1,4 @@
-"""Values from outside: each mistake names the field, the value and the range."""
+"""Wrong values of settings raise an error with field, value and range."""
 
 from __future__ import annotations
 

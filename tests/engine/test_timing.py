@@ -1,4 +1,4 @@
-"""The one clock of the project."""
+"""Spans and totals of the timeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes from outside is shown as it is, and steers nothing."""
+"""Text from outside is shown literally and cannot control a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures: what is in them, how big they are, and that they need no Streamlit."""
+"""Figures: their content and size, and that they do not import Streamlit."""
 
 from __future__ import annotations
 

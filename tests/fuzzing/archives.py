@@ -1,4 +1,4 @@
-"""Archives of a model: damaged, overfull, misleading. What is imported from one equals what was packed."""
+"""Archives of a model: damaged, too large, misleading. An imported archive equals the packed files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings: every format and subtype that libsndfile writes, at odd rates and widths, whole and damaged."""
+"""Recordings: every format and subtype that libsndfile writes, at unusual rates and widths, complete and damaged."""
 
 from __future__ import annotations
 

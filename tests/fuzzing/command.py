@@ -1,4 +1,4 @@
-"""What ``scripts/fuzz.py`` runs: the kinds it knows, one after the other, and the document at the end."""
+"""The kinds of input that ``scripts/fuzz.py`` runs one after the other, and the document at the end."""
 
 from __future__ import annotations
 

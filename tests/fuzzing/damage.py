@@ -1,4 +1,4 @@
-"""Ways to spoil good files: bytes, fields of JSON and YAML, and values that nobody expects there."""
+"""Ways to damage good files: bytes, fields of JSON and YAML, unexpected values."""
 
 from __future__ import annotations
 

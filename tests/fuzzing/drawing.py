@@ -1,4 +1,4 @@
-"""Where a case takes its random choices from: the same key gives the same case, whatever ran before."""
+"""Random choices of a case: the same key gives the same case, independent of earlier cases."""
 
 from __future__ import annotations
 

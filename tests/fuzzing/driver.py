@@ -1,4 +1,4 @@
-"""Runs cases of the kinds one after the other and reports what was found."""
+"""Run the cases of all kinds one after the other and report the findings."""
 
 from __future__ import annotations
 

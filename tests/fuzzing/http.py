@@ -1,4 +1,4 @@
-"""Requests: odd paths, methods, headers, ranges, origins and websocket frames for the real app on loopback."""
+"""Requests: unusual paths, methods, headers, ranges, origins and websocket frames for the real app on loopback."""
 
 from __future__ import annotations
 

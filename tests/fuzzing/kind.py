@@ -1,4 +1,4 @@
-"""What a kind of input is, and what its checks have in common."""
+"""Base of a kind of input, and the checks that all kinds share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spoilt files of a model: weights, checkpoints, configurations and locks, damaged, hostile, or bombs."""
+"""Files of a model with faults: weights, checkpoints, configurations and manifests, damaged or hostile."""
 
 from __future__ import annotations
 

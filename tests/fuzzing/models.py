@@ -1,4 +1,4 @@
-"""Model files: weights, checkpoints, configurations, vocabularies and locks, imported, in the caches, and by folder."""
+"""Model files: weights, checkpoints, configurations, vocabularies and manifests, imported, in caches and by folder."""
 
 from __future__ import annotations
 

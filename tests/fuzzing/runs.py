@@ -1,4 +1,4 @@
-"""Run folders: damaged in every file, then listed, read, exported, annotated, shown and deleted beside a good one."""
+"""Run folders: damaged in every file, then listed, read, exported, annotated, shown and deleted beside a good run."""
 
 from __future__ import annotations
 

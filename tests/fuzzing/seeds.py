@@ -1,4 +1,4 @@
-"""Good files that cases spoil: a tiny model, a home that holds it, a voice, a run. Made once a process."""
+"""Good files for cases to damage: a tiny model, a home with it, a voice, a run. Made once per process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts: what is typed, piped, and read from files, through the planner and the command line."""
+"""Texts: typed, piped and read from files, through the planner and the command line."""
 
 from __future__ import annotations
 

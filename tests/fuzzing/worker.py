@@ -1,4 +1,4 @@
-"""The process of one case: limits, watches over files, programs and the network, and what became of it."""
+"""The process of one case: limits, watches over files, programs and the network, and its result."""
 
 from __future__ import annotations
 

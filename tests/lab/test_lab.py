@@ -1,4 +1,4 @@
-"""The loading lab: the counts are exact, the time is all accounted for, and nothing stays behind."""
+"""The loading lab: exact counts, complete times, and nothing left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loopback Hub against the real client: what each network costs a file that is in the cache."""
+"""The loopback Hub with the real client: the cost of each network for a cached file."""
 
 from __future__ import annotations
 

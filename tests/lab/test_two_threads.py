@@ -1,4 +1,4 @@
-"""Two threads over one cached text: it goes wrong every time as in 1.1.18, and never behind one lock."""
+"""Two threads over one cached text: wrong every time as in 1.1.18, and never with one lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a notebook in a real kernel that cannot leave this machine, then asks it more."""
+"""Run a notebook in a real kernel without network, then run more code in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Jupyter shows of voices, chunks, runs and timelines; errors in a line; and Interrupt, on a real kernel."""
+"""Displays of voices, chunks, runs and timelines in Jupyter, one-line errors, and Interrupt in a real kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notebook 01 as a new user meets it: JupyterLab in a real Chromium, Shift+Enter from the top, nothing from outside."""
+"""Notebook 01 for a new user: JupyterLab in a real Chromium, Shift+Enter from the top, nothing from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client that runs the lessons gets every message, even one whose arrival woke nobody."""
+"""The client that runs the lessons gets every message, even if its arrival raises no event."""
 
 from __future__ import annotations
 

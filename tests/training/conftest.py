@@ -1,4 +1,4 @@
-"""A small network that says something."""
+"""A small network with recognisable output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A ring and a click that are there are found, and speech-like noise has neither."""
+"""A ring and a click are found where they are, and speech-like noise has neither."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The evaluation counts what its ears hear, goes on where it stopped, and says what is missing."""
+"""The evaluation counts what its recogniser hears, resumes, and names what is missing."""
 
 from __future__ import annotations
 

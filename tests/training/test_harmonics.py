@@ -1,4 +1,4 @@
-"""Whether a voice has harmonics is an adversary's to say; the envelope is not its business."""
+"""Only the adversary judges whether a voice has harmonics, and it ignores the envelope."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interpreter says what onnxruntime says: every operator alone, and a small graph of whole-number products."""
+"""The interpreter agrees with onnxruntime: every operator alone, and a small graph of integer products."""
 
 from __future__ import annotations
 

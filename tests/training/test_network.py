@@ -1,4 +1,4 @@
-"""Training takes a shorter way through upstream's networks; it must lead to the same place."""
+"""Training's shortcuts through upstream's networks give the same results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The voice in cache/demo-voice says the words it is given, has a pitch of its own, no ring and no clicks.
+"""The voice in cache/demo-voice says its words, has its own pitch, no ring and no clicks.
 
 A guard against a broken export on four short sentences; the evaluation listens with a recogniser.
 """

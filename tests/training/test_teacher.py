@@ -1,4 +1,4 @@
-"""The teacher's files are those that were meant, its noise is put back, and its frames are labelled exactly."""
+"""The teacher's files are the expected ones, its noise is restored, and its frames are labelled exactly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is learnt from, and what is kept from it."""
+"""Texts for training, and texts that are kept out of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stand-in for the teacher: a buzz whose pitch is the speaker's and whose colour is the sound's."""
+"""A stand-in for the teacher: a buzz whose pitch depends on the speaker and whose colour depends on the sound."""
 
 from __future__ import annotations
 

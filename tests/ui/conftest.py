@@ -1,4 +1,4 @@
-"""Pages under AppTest: the real scripts, the tiny engine, caches of their own."""
+"""Pages under AppTest: the real scripts, the tiny engine, separate caches."""
 
 from __future__ import annotations
 

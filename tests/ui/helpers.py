@@ -1,4 +1,4 @@
-"""What tests of pages do again and again."""
+"""Functions shared by tests of pages."""
 
 from __future__ import annotations
 

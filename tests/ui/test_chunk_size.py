@@ -1,4 +1,4 @@
-"""The Chunk size page: quick to move, honest about what was measured, and a sweep that is real."""
+"""The Chunk size page: fast slider, correct measurements, and a real sweep."""
 
 from __future__ import annotations
 

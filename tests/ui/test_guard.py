@@ -1,4 +1,4 @@
-"""What stands before every page: foreign origins are refused, and every answer says what a browser may do with it."""
+"""The guard before every page: foreign origins are refused, and every response has security headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models and cache: what is here, what is loaded, that runs stay offline, and that nothing is done unasked."""
+"""Models and cache: models on disk and in memory, offline runs, and no action without a click."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs: find, open, annotate, compare, delete; and what becomes of damaged folders."""
+"""Runs: find, open, annotate, compare, delete; and damaged folders."""
 
 from __future__ import annotations
 

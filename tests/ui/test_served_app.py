@@ -1,4 +1,4 @@
-"""The app as it is served: from a folder of somebody else, with that folder's configuration against it."""
+"""The served app, started from a folder with a conflicting configuration."""
 
 from __future__ import annotations
 

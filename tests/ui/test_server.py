@@ -1,4 +1,4 @@
-"""What the server shares and serves: one engine however many ask, and sound by id alone."""
+"""Shared objects and served sound: one engine for concurrent requests, and sound by id alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Synthesize page: the plan before, the run, what becomes of bad input, and one chunk made again."""
+"""The Synthesize page: the plan, the run, bad input, and one chunk made again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploads are decoded one at a time in the whole server."""
+"""The server decodes uploads one at a time."""
 
 from __future__ import annotations
 

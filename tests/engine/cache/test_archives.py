@@ -1,4 +1,4 @@
-"""Archives of strangers: read to the end, every checksum checked, bounded before anything is believed."""
+"""Archives from other people are read completely and checked, with limits, before any content is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resolution order, what counts as whole, inventory, verification and deletion, on real files."""
+"""Search order, complete and incomplete models, inventory, verification and deletion, on real files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cache under neighbours, kills, and homes and folders that are not what they should be."""
+"""The cache with concurrent processes, killed processes, and faulty homes and folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints and headers of strangers: read within bounds, the same at import and at load, and never run."""
+"""Checkpoints and headers from other people: read with limits, equally at import and at load, and never run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What macOS and Windows leave in folders is no part of a model."""
+"""Files that macOS and Windows leave in folders do not count as files of a model."""
 
 from __future__ import annotations
 

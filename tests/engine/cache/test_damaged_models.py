@@ -1,4 +1,4 @@
-"""One file that is odd or unreadable never hides the others: it is listed, with the reason, and can be deleted."""
+"""A damaged or unreadable file never hides other models: it is listed with the reason and can be deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fetch() with the real huggingface_hub client against a server that speaks the Hub's protocol, and misbehaves."""
+"""fetch() with the real huggingface_hub client and a server that speaks the Hub's protocol with faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Hub that takes its time: every wait ends, and a cancel is heard within a second wherever it comes."""
+"""A slow Hub: every wait ends, and cancelling takes effect within a second at every stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""import_model(): every layout that people have comes in, and what cannot work is refused with its reason."""
+"""import_model(): every common layout is imported, and unusable models are refused with the reason."""
 
 from __future__ import annotations
 

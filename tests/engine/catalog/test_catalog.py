@@ -1,4 +1,4 @@
-"""The catalogue against its sources: upstream's package and upstream's SHARED.md."""
+"""The catalogue agrees with its sources: upstream's package and upstream's SHARED.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Configurations of models and vocoders are data: what is not on the list is refused, and nothing they say is run."""
+"""Configurations of models and vocoders are data: only listed classes are allowed, and nothing is executed."""
 
 from __future__ import annotations
 

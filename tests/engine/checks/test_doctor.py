@@ -1,4 +1,4 @@
-"""The doctor answers "no" only because it looked."""
+"""The doctor reports "no" only after a real measurement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drafts: those of the living stay, those of the dead are swept."""
+"""Drafts of living processes stay, drafts of dead processes are removed."""
 
 from __future__ import annotations
 

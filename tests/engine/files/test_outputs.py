@@ -1,4 +1,4 @@
-"""Results are written whole, under a name of their own, and kept somewhere if not where they were wanted."""
+"""Results are written completely, under an unused name, and kept elsewhere if the place fails."""
 
 from __future__ import annotations
 

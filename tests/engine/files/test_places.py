@@ -1,4 +1,4 @@
-"""A checkout keeps its files in itself, an installed package in the user's data folder; remedies fit either."""
+"""A checkout keeps its files inside, an installed package in the user's data folder; remedies fit each case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file is replaced in one step: whatever fails before it leaves the old content and no draft."""
+"""A file is replaced in one step: a failure leaves the old content and no draft."""
 
 from __future__ import annotations
 

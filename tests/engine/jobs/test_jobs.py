@@ -1,4 +1,4 @@
-"""Jobs: one at a time in a lane, an end within one step, and no trace of a bug on the page."""
+"""Jobs run one at a time in a lane and cancel within one step; bugs do not reach the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engines by what a request says; and a request spoken by another process, from its JSON alone."""
+"""Engines are found by the request, and another process speaks a request from its JSON alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A saved run spoken again from its folder: the same to the last bit, or what differs."""
+"""A saved run spoken again from its folder is exactly the same, or the differences are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures: each against a closed form, and every place that shows them against the registry."""
+"""Measures agree with closed forms, and every display agrees with the registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading: only plain weights of the right shape, each step timed, nothing imported that inference does not need."""
+"""Loading accepts only plain weights of the right shape, times each stage, and imports only what inference needs."""
 
 from __future__ import annotations
 

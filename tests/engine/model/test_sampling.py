@@ -1,4 +1,4 @@
-"""Parity with upstream's ``CFM.sample`` and ``infer_batch_process``, and the stories of where we differ on purpose."""
+"""Parity with upstream's ``CFM.sample`` and ``infer_batch_process``, and tests of the deliberate differences."""
 
 from __future__ import annotations
 

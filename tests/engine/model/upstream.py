@@ -1,4 +1,4 @@
-"""Upstream's own functions, taken from its file: importing the file would pull in transformers and more."""
+"""Upstream's own functions, read from its source file, because importing the file would import transformers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that can be listed, and what is read of them."""
+"""Fixtures with runs for lists, and counters of what is read."""
 
 from __future__ import annotations
 

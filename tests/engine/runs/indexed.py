@@ -1,4 +1,4 @@
-"""What tests of the index do again and again."""
+"""Functions shared by tests of the index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays of a run: nothing in a .npz takes more memory than its file takes disk."""
+"""Arrays of a run: an .npz never takes more memory than its file takes disk."""
 
 from __future__ import annotations
 

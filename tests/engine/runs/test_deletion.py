@@ -1,4 +1,4 @@
-"""Deleting runs: links lose only themselves, damaged ones go, and killed programs leave nothing for ever."""
+"""Deleting runs: only the link of a linked run, also damaged runs; leftovers of killed programs are removed."""
 
 from __future__ import annotations
 

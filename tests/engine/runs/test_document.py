@@ -1,4 +1,4 @@
-"""run.json: every field checked, old documents filled in, newer ones named, no markup in the reasons."""
+"""run.json: every field is checked, old documents are completed, newer ones are named, reasons have no markup."""
 
 from __future__ import annotations
 

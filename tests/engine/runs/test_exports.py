@@ -1,4 +1,4 @@
-"""Exports: what another program reads is what was made."""
+"""Exports: other programs read back the data of the run."""
 
 from __future__ import annotations
 

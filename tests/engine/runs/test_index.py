@@ -1,4 +1,4 @@
-"""The index of runs: what it says is what the folders say, and little is read for it."""
+"""The index of runs agrees with the folders and reads little."""
 
 from __future__ import annotations
 

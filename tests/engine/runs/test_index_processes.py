@@ -1,4 +1,4 @@
-"""The index of runs: processes that write at once, are killed, have a full disk or may only read."""
+"""The index of runs with concurrent writers, killed writers, a full disk and a read-only folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The index of runs: the rows of chunks, and questions in SQL."""
+"""The index of runs: rows of chunks, and SQL queries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The index of runs: whatever becomes of its file, lists are right."""
+"""The index of runs: lists are right even if its file is damaged or replaced."""
 
 from __future__ import annotations
 

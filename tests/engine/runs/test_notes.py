@@ -1,4 +1,4 @@
-"""Notes and stars: written by many at once, none fails and none is lost."""
+"""Notes and stars written by many processes at once: none fails and none is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs on disk: what is read back is what was made, and nothing outside runs/ can be reached."""
+"""Runs on disk: reading returns what was saved, and no path outside runs/ can be reached."""
 
 from __future__ import annotations
 

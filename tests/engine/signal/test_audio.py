@@ -1,4 +1,4 @@
-"""Samples in and out."""
+"""Read, measure, join and write samples."""
 
 from __future__ import annotations
 

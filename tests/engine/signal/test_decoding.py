@@ -1,4 +1,4 @@
-"""Recordings from outside: decoded or refused in one line, in bounded memory, whatever the file is or claims."""
+"""Recordings from outside are decoded, or refused in one line, in bounded memory, for every kind of file."""
 
 from __future__ import annotations
 

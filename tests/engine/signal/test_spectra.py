@@ -1,4 +1,4 @@
-"""Spectrograms, pitch, and distances: against closed forms, and against librosa where it has the same thing."""
+"""Spectrograms, pitch and distances agree with closed forms, and with librosa where it has the same function."""
 
 from __future__ import annotations
 

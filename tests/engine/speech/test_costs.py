@@ -1,4 +1,4 @@
-"""The cost model: found again where it is known, never negative, and a recommendation that follows from it."""
+"""The cost model recovers known coefficients, is never negative, and gives a matching recommendation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pauses in a run: silence exact to the sample, in wave, mel, spans, TextGrid, CSV, on disk, and when a chunk is remade."""
+"""Pauses in a run are exact to the sample: in wave, mel, spans, TextGrid, CSV, on disk, and in a remade run."""
 
 from __future__ import annotations
 

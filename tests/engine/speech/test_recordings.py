@@ -1,4 +1,4 @@
-"""Recordings as people make them: what is odd is mended or named, and the plan is that of the clean one."""
+"""Faulty recordings are corrected or named, and are planned like clean ones."""
 
 from __future__ import annotations
 

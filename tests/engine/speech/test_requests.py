@@ -1,4 +1,4 @@
-"""What was asked for, as JSON: it comes back whole, and what is wrong in it is named."""
+"""A request survives JSON unchanged, and errors in it are named."""
 
 from __future__ import annotations
 

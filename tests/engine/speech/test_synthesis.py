@@ -1,4 +1,4 @@
-"""The engine: one chunk or many, the same path; the same seed, the same bytes; one load."""
+"""The engine: one code path for one chunk and many; the same seed gives the same bytes; one load."""
 
 from __future__ import annotations
 

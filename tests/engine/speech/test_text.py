@@ -1,4 +1,4 @@
-"""Chunks: nothing is lost, the budget holds, and upstream's borders are kept wherever upstream is not at fault."""
+"""Chunks lose no text and keep the budget, and equal upstream's except for the deliberate differences."""
 
 from __future__ import annotations
 

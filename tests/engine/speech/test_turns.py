@@ -1,4 +1,4 @@
-"""Where waiting would never end: a clear error at once. Elsewhere threads wait for each other."""
+"""A wait that would never end raises a clear error at once; otherwise threads wait for each other."""
 
 from __future__ import annotations
 

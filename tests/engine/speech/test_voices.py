@@ -1,4 +1,4 @@
-"""Voices: bundled ones are whole, any recording can become one, doubtful ones say so."""
+"""Bundled voices are complete, any recording can become a voice, and doubtful voices have warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a text is cut and where never: at every budget, in every script of the catalogue."""
+"""Allowed and forbidden cuts of a text, at every budget, in every script of the catalogue."""
 
 from __future__ import annotations
 

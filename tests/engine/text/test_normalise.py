@@ -1,4 +1,4 @@
-"""What is changed in a pasted text, what is offered, and that nothing of it is silent."""
+"""Changes and offers for a pasted text; each of them is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers as they are said: every kind in English, what is known in other languages, nothing where it is not."""
+"""Words for numbers: every kind in English, the known kinds in other languages, digits otherwise."""
 
 from __future__ import annotations
 

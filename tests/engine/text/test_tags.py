@@ -1,4 +1,4 @@
-"""Pauses are found and measured; other tags are named."""
+"""Pauses are found and measured; other tags are reported."""
 
 from __future__ import annotations
 
