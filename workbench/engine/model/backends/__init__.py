@@ -64,9 +64,10 @@ def build(asked: str, cfm: Any, device: str) -> Backend:
     import importlib.util
 
     from workbench.engine.model.backends.eager import Eager
+    from workbench.engine.model.backends.lean.field import Lean, fits
 
     has_triton = importlib.util.find_spec("triton") is not None
-    name, reason = chosen_name(asked, device, lean_fits=False, has_triton=has_triton)
+    name, reason = chosen_name(asked, device, lean_fits=fits(cfm.transformer), has_triton=has_triton)
     if reason:
         log.warning("backend %s instead of %s: %s", name, asked, reason)
-    return Eager()
+    return Lean(cfm) if name == "lean" else Eager()

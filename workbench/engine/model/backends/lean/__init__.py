@@ -1,0 +1,1 @@
+"""The lean backend: see ``field``."""

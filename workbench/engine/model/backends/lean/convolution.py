@@ -1,0 +1,71 @@
+"""The grouped convolution of the position embedding."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+
+from workbench.engine.model.backends.lean.products import has_onednn, product
+
+_SPAN = 8  # frames that one product makes; more means fewer copies of the input and more multiplications by zero
+
+
+class Convolution(Protocol):
+    """Upstream's Conv1d and the Mish after it, [rows, frames, channels] to the same."""
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor: ...
+
+
+class Banded:
+    """As products with a banded matrix for each group: 8 frames at once, from the 38 that they depend on.
+
+    One thread, two rows of 800 frames: 18 ms where Conv1d takes 24 in bf16, 38 instead of 53 in fp32.
+    """
+
+    def __init__(self, layer: torch.nn.Conv1d) -> None:
+        self.groups, self.half = layer.groups, layer.kernel_size[0] // 2
+        weight = layer.weight.detach().unflatten(0, (self.groups, -1))  # [groups, out, in, kernel]
+        _, n_out, n_in, kernel = weight.shape
+        band = weight.new_zeros(self.groups, _SPAN, n_out, _SPAN + kernel - 1, n_in)
+        for t in range(_SPAN):
+            band[:, t, :, t : t + kernel] = weight.transpose(2, 3)
+        bias = layer.bias.detach().view(self.groups, -1)
+        self.products = [
+            product(matrix.flatten(0, 1).flatten(1), b.repeat(_SPAN)) for matrix, b in zip(band, bias, strict=True)
+        ]
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """See ``Convolution``."""
+        rows, frames, channels = x.shape
+        spans = -(-frames // _SPAN)
+        padded = F.pad(x, (0, 0, self.half, self.half + spans * _SPAN - frames))
+        windows = padded.unflatten(2, (self.groups, -1)).unfold(1, _SPAN + 2 * self.half, _SPAN)
+        windows = windows.permute(2, 0, 1, 4, 3).reshape(self.groups, rows * spans, -1)
+        made = torch.stack([multiply(w) for multiply, w in zip(self.products, windows, strict=True)])
+        made = made.view(self.groups, rows, spans * _SPAN, -1).permute(1, 2, 0, 3).reshape(rows, -1, channels)
+        return F.mish(made[:, :frames])
+
+
+class ChannelsLast:
+    """As a Conv2d with the channels innermost, as they lie: cuDNN then needs one kernel and not sixteen."""
+
+    def __init__(self, layer: torch.nn.Conv1d) -> None:
+        weight = layer.weight.detach().unsqueeze(2)
+        self.weight, self.bias = weight.contiguous(memory_format=torch.channels_last), layer.bias
+        self.groups, self.half = layer.groups, layer.kernel_size[0] // 2
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """See ``Convolution``."""
+        images = x.transpose(1, 2).unsqueeze(2)  # [rows, channels, 1, frames]
+        made = F.conv2d(images, self.weight, self.bias, padding=(0, self.half), groups=self.groups)
+        return F.mish(made).squeeze(2).transpose(1, 2)
+
+
+def convolution(layer: Any) -> Convolution:
+    """The convolution ``layer`` in the way that suits its device."""
+    weight = layer.weight
+    if weight.device.type == "cpu" and has_onednn(weight.dtype):
+        return Banded(layer)
+    return ChannelsLast(layer)

@@ -1,0 +1,139 @@
+"""Upstream's DiT as one lean evaluation: the same mathematics, in fewer operations and those that suit the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from workbench.engine.model.backends.lean.attention import attend, by_sdpa
+from workbench.engine.model.backends.lean.convolution import convolution
+from workbench.engine.model.backends.lean.products import product
+from workbench.engine.model.backends.lean.rotary import Tables, tables, turned
+
+EPSILON = 1e-6  # of upstream's norms
+_PER_BLOCK = 6  # modulations of a block, in upstream's order: shift, scale, gate of the attention; the same of the MLP
+
+
+def modulated(h: torch.Tensor, shift: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """The norm of ``h`` [rows, frames, dim], times ``scale`` plus ``shift``, both [dim]."""
+    return F.layer_norm(h, (h.shape[-1],), scale, shift, eps=EPSILON)
+
+
+class Block:
+    """One layer: attention and MLP, from copies of its weights. Ends with the next layer's norm."""
+
+    def __init__(self, block: Any, on_cpu: bool) -> None:
+        layer = block.attn
+        self.heads, self.rotated_heads = layer.heads, layer.processor.pe_attn_head or layer.heads
+        width = layer.to_q.weight.shape[0] // self.heads
+        # the scores' divisor lies in q: in its weights, or in those of its norm
+        q, k, v = layer.to_q, layer.to_k, layer.to_v
+        self.norms: tuple[torch.Tensor, torch.Tensor] | None = None
+        divisor = width**-0.5
+        if layer.q_norm is not None:
+            self.norms, divisor = (layer.q_norm.weight.detach() * divisor, layer.k_norm.weight.detach()), 1.0
+        weight = torch.cat([q.weight * divisor, k.weight, v.weight]).to(q.weight.dtype)
+        bias = torch.cat([q.bias * divisor, k.bias, v.bias]).to(q.weight.dtype)
+        self.qkv, self.out = product(weight, bias), product(layer.to_out[0].weight, layer.to_out[0].bias)
+        first, last = block.ff.ff[0][0], block.ff.ff[2]
+        self.first, self.last = product(first.weight, first.bias), product(last.weight, last.bias)
+        self.attend = attend if on_cpu else by_sdpa
+
+    def __call__(
+        self, h: torch.Tensor, a: torch.Tensor, m: torch.Tensor, of_frames: Tables
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """``h`` after this layer, and its norm for the next.
+
+        Args:
+            h: [rows, frames, dim].
+            a: its norm, modulated for this layer's attention.
+            m: gate of the attention; shift, scale, gate of the MLP; shift, scale of the next norm: [6, dim].
+            of_frames: of ``rotary.tables``.
+        """
+        q, k, v = self.heads_of(a, of_frames)
+        h = torch.addcmul(h, m[0], self.out(self.attend(q, k, v)))
+        inner = self.first.gelu(modulated(h, m[1], m[2]), "tanh")
+        h = torch.addcmul(h, m[3], self.last(inner))
+        return h, modulated(h, m[4], m[5])
+
+    def heads_of(self, a: torch.Tensor, of_frames: Tables) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """q, k and v, [rows, heads, frames, width] each."""
+        rows, frames, _ = a.shape
+        qkv = self.qkv(a).view(rows, frames, 3, self.heads, -1)
+        qk, v = qkv[:, :, :2], qkv[:, :, 2]
+        if self.norms is not None:
+            widths = qk.shape[-1:]
+            pair = [F.rms_norm(qk[:, :, i], widths, norm, EPSILON) for i, norm in enumerate(self.norms)]
+            qk = torch.stack(pair, 2)
+        q, k = turned(qk, of_frames, self.rotated_heads)
+        return q, k, v.transpose(1, 2)
+
+
+class LeanStep:
+    """An evaluation of upstream's DiT on all rows of a chunk: guided ones first, then free ones.
+
+    Args:
+        model: upstream's DiT, in its number format and on its device. Its weights stay where they are; those of the
+            layers' products are copied.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.dtype, self.device = model.proj_out.weight.dtype, model.proj_out.weight.device
+        on_cpu = self.device.type == "cpu"
+        self.blocks = [Block(block, on_cpu) for block in model.transformer_blocks]
+        projection, self.n_mels = model.input_embed.proj, model.proj_out.weight.shape[0]
+        self.of_state = product(projection.weight[:, : self.n_mels], None)
+        self.of_constants = product(projection.weight[:, self.n_mels :], projection.bias)
+        first, _, second, _ = model.input_embed.conv_pos_embed.conv1d
+        self.convolve: tuple[Callable[[torch.Tensor], torch.Tensor], ...] = (convolution(first), convolution(second))
+        self.proj_out = product(model.proj_out.weight, model.proj_out.bias)
+        skip = model.long_skip_connection
+        self.skip = None if skip is None else product(skip.weight, None)
+
+    def modulations(self, times: torch.Tensor) -> torch.Tensor:
+        """What the flow times [evaluations] do to all layers: [evaluations, 6 * layers + 2, dim], scales plus one."""
+        embedded = F.silu(self.model.time_embed(times))
+        layers = [block.attn_norm.linear(embedded) for block in self.model.transformer_blocks]
+        scale, shift = self.model.norm_out.linear(embedded).chunk(2, -1)
+        found = torch.cat((*layers, shift, scale), -1).unflatten(-1, (-1, self.model.dim))
+        found[:, 1::3][:, : 2 * len(layers)] += 1
+        found[:, -1] += 1
+        return found
+
+    def constants(self, cond: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        """The part of the input projection that no step changes, [rows, frames, dim].
+
+        Args:
+            cond: reference, [1, frames, n_mels].
+            text: embedded, [rows, frames, text_dim]: the guided row, and the free one if there is guidance.
+        """
+        audio = torch.cat((cond, torch.zeros_like(cond)))[: len(text)]
+        return self.of_constants(torch.cat((audio, text), -1).to(self.dtype))
+
+    def tables(self, frames: int) -> Tables:
+        """``rotary.tables`` of the positions of a chunk."""
+        angles, _ = self.model.rotary_embed.forward_from_seq_len(frames)
+        return tables(angles[0, :, ::2].contiguous())
+
+    def __call__(self, x: torch.Tensor, constants: torch.Tensor, m: torch.Tensor, of_frames: Tables) -> torch.Tensor:
+        """The backbone's output, [rows, frames, n_mels].
+
+        Args:
+            x: states of the chunks, float32 [chunks, frames, n_mels].
+            constants: of ``constants``, [rows, frames, dim]: as many rows as chunks, or twice as many.
+            m: a row of ``modulations``.
+            of_frames: of ``tables``.
+        """
+        h = self.of_state(x.to(self.dtype))
+        h = (constants.unflatten(0, (-1, len(x))) + h).flatten(0, 1)
+        h = self.convolve[1](self.convolve[0](h)) + h
+        entered, a = h, modulated(h, m[0], m[1])
+        for i, block in enumerate(self.blocks):
+            h, a = block(h, a, m[_PER_BLOCK * i + 2 : _PER_BLOCK * i + 8], of_frames)
+        if self.skip is not None:
+            a = modulated(self.skip(torch.cat((h, entered), -1)), m[-2], m[-1])
+        return self.proj_out(a)
