@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from workbench.engine.catalog import ModelSpec, VocoderConfig, bundled_folder
 from workbench.engine.settings import MelConfig
@@ -150,4 +151,16 @@ def speech() -> np.ndarray:
 def demo_home(_own_home: Path) -> Path:
     """A home of its own that holds a copy of the demo voice, for tests that change it."""
     shutil.copytree(bundled_folder(), _own_home / "cache" / "demo-voice")
+    return _own_home
+
+
+@pytest.fixture
+def tiny_home(_own_home: Path, tiny_folder: Path, tmp_path: Path) -> Path:
+    """The home of the test, with the tiny model imported into its cache."""
+    from workbench.engine.cache import import_model
+
+    described = {"backbone": "DiT", "arch": TINY_ARCH, "mel_spec": {"target_sample_rate": 24_000}}
+    shutil.copytree(tiny_folder, source := tmp_path / "tiny source")
+    (source / "config.yaml").write_text(yaml.safe_dump({"model": described}), encoding="utf-8")
+    import_model(source, name="tiny")
     return _own_home

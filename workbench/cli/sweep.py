@@ -57,8 +57,7 @@ def sweep(
         _list(as_json)
         return
     found = _opened(grid, out)
-    done = found.records()
-    missing = [t for t in found.trials if t.id not in done or not done[t.id].is_done]
+    missing = found.missing()
     seconds = predicted_seconds(missing, {voice.id: voice for voice in found.voices.values()})
     n_workers = workers if workers is not None else (1 if executor == "local" else 2)
     if dry_run:

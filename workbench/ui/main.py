@@ -12,6 +12,7 @@ VIEWS = Path(__file__).with_name("views")
 PAGES = (
     ("synthesize", "Synthesize", ":material/graphic_eq:", "Text to speech, chunk by chunk"),
     ("chunk_size", "Chunk size", ":material/content_cut:", "Cost and gain of the chunk size"),
+    ("sweep", "Sweep", ":material/grid_on:", "Many settings, spoken once each and measured"),
     ("spectrograms", "Spectrograms", ":material/equalizer:", "Spectrograms of a reference, a run or a file"),
     ("flow", "Flow", ":material/water:", "From noise to speech, step by step"),
     ("runs", "Runs", ":material/history:", "Saved runs, to listen to and compare"),

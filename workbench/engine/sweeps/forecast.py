@@ -50,12 +50,18 @@ def predicted_seconds(trials: Iterable[Trial], voices: dict[str, Voice]) -> floa
             points[request.model] = measured_points(request.model)
         key = request.model, costs.passes(request.settings)
         if key not in models:
-            models[key] = costs.fit(points[request.model], key[1])
+            models[key] = costs.fit(points[request.model], key[1]) or _proportional(points[request.model], key[1])
         cost = models[key]
         if cost is None:
             return None
         total += _seconds(trial, voices[request.voice.id], cost)
     return total
+
+
+def _proportional(points: list[costs.Point], n_passes: int) -> costs.CostModel | None:
+    """A cost that grows with frames and passes alone, where the chunks are too alike for a fit; None without any."""
+    work = sum(p.frames * p.n_passes for p in points)
+    return costs.CostModel(0.0, sum(p.seconds for p in points) / work * n_passes, 0.0) if work else None
 
 
 def _seconds(trial: Trial, voice: Voice, cost: costs.CostModel) -> float:

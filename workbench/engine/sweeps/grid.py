@@ -37,9 +37,9 @@ from workbench.engine.files.places import user_path
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice
+from workbench.engine.sweeps.axes import TRIALS_MAX, duration_factor, values_of
 from workbench.engine.visible import quoted
 
-TRIALS_MAX = 100_000
 REPEATS_MAX = 1_000
 NAME = re.compile(r"[^\W_][\w .+-]{0,79}")
 SYNTHESIS = tuple(f.name for f in dataclasses.fields(SynthesisSettings))
@@ -170,7 +170,7 @@ class Grid:
     ) -> SpeechRequest:
         wanted = {**self.fixed, **point}
         if "duration_factor" in wanted:
-            wanted["speed"] = 1.0 / _factor(wanted.pop("duration_factor"))
+            wanted["speed"] = 1.0 / duration_factor(wanted.pop("duration_factor"))
         text = wanted.get("text")
         if text is None:
             text = read_text(wanted["text_file"])
@@ -212,7 +212,7 @@ class Grid:
         if not isinstance(wanted, (list, tuple)) or not all(isinstance(m, str) for m in wanted):
             raise SettingsError(f"measures is {quoted(wanted)}.", remedy='List names: measures = ["rtf"].')
         return cls(
-            given.get("name", name), {key: _values(key, value) for key, value in axes.items()}, dict(fixed),
+            given.get("name", name), {key: values_of(key, value) for key, value in axes.items()}, dict(fixed),
             given.get("repeats", 1), given.get("order_seed", 0), tuple(wanted),
         )  # fmt: skip
 
@@ -266,32 +266,6 @@ def trial_id(request: SpeechRequest, repeat: int) -> str:
     said["voice"].pop("recording")
     del said["sweep"]
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
-
-
-def _values(name: str, given: Any) -> tuple[Any, ...]:
-    """The values of an axis: a list, or {from, to, values} for evenly spaced numbers, both ends included."""
-    if isinstance(given, (list, tuple)):
-        return tuple(given)
-    if not isinstance(given, Mapping) or set(given) != {"from", "to", "values"}:
-        raise SettingsError(
-            f"The axis {quoted(name)} is {quoted(given)}.",
-            remedy=f"Write {name} = [1, 2, 3], or {name} = {{from = 1, to = 3, values = 3}}.",
-        )
-    low, high, count = given["from"], given["to"], given["values"]
-    if not all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in (low, high, count)):
-        raise SettingsError(f"The axis {quoted(name)} has ends that are no numbers.", remedy="Give numbers.")
-    if not isinstance(count, int) or not 2 <= count <= TRIALS_MAX:
-        raise SettingsError(f"The axis {quoted(name)} has {quoted(count)} values.", remedy="Give 2 or more.")
-    found = [low + (high - low) * k / (count - 1) for k in range(count)]
-    if isinstance(low, int) and isinstance(high, int):
-        return tuple(dict.fromkeys(round(value) for value in found))
-    return tuple(round(value, 9) for value in found)
-
-
-def _factor(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 / 3 <= value <= 1 / 0.3:
-        raise SettingsError(f"duration_factor is {quoted(value)}.", remedy="Choose a number between 0.34 and 3.3.")
-    return float(value)
 
 
 def _unset(value: Any) -> Any:

@@ -53,6 +53,11 @@ class Sweep:
         """A row for each trial that is done; see ``tables.rows``."""
         return tables.rows(self.trials, self.records())
 
+    def missing(self) -> list[Trial]:
+        """The trials that are still to be spoken, those that failed among them."""
+        done = self.records()
+        return [t for t in self.trials if t.id not in done or not done[t.id].is_done]
+
     @cached_property
     def _voice_of(self) -> dict[str, Voice]:
         return {voice.id: voice for voice in self.voices.values()}

@@ -1,0 +1,106 @@
+"""The grid of the Sweep page: which settings vary, over which values, and what that costs."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from workbench.engine import measures
+from workbench.engine.errors import SettingsError, WorkbenchError
+from workbench.engine.settings import SynthesisSettings, describe
+from workbench.engine.sweeps import Grid, open_sweep
+from workbench.engine.sweeps.axes import values_in
+from workbench.engine.sweeps.forecast import predicted_seconds
+from workbench.engine.sweeps.job import SweepJob
+from workbench.engine.sweeps.records import is_running
+from workbench.ui import resources
+from workbench.ui.parts import forms
+
+_ROWS = {row["name"]: row for row in describe(SynthesisSettings)}
+AXES = ("nfe_step", "max_chunk_bytes", "seed", "duration_factor",
+        *(n for n in _ROWS if n not in ("nfe_step", "max_chunk_bytes", "seed", "keep_trajectory")))  # fmt: skip
+_FIRST = {
+    "nfe_step": "4, 7, 16",
+    "max_chunk_bytes": "60, 140, 300",
+    "seed": "0, 1",
+    "duration_factor": "0.6 to 1.6, 6 values",
+    "cfg_strength": "0, 1, 2, 3",
+    "speed": "0.8, 1, 1.2",
+    "sway_sampling_coef": "-1, 0",
+    "ode_method": "euler, midpoint",
+}
+_TITLES = {"duration_factor": "Length of the speech, x the planned one", "voice": "Voices"}
+
+
+def grid(text: str) -> Grid | None:
+    """Draw the form and return its grid; None if something in it cannot be."""
+    name, repeats, wanted = st.columns([3, 1, 3])
+    called = name.text_input("Name", "My sweep", key="grid_name", max_chars=80, persist_state="session")
+    times = repeats.number_input("Repeats", 1, 20, 1, key="grid_repeats", persist_state="session",
+                                 help="How often each combination is spoken: for the spread of its times.")  # fmt: skip
+    sounds = [m for m in measures.every(measures.SOUND) if measures.RUN not in m.of]
+    about = "Times are always measured. " + " ".join(f"**{m.name}**: {m.help}" for m in sounds)
+    chosen = wanted.multiselect("Measures", [m.name for m in sounds], key="grid_measures", persist_state="session",
+                                help=about)  # fmt: skip
+    axes = st.multiselect("What varies", ["voice", *AXES], ["nfe_step", "seed"], key="grid_axes",
+                          format_func=_title, persist_state="session")  # fmt: skip
+    fixed: dict[str, object] = {"text": text.strip(), "model": resources.default_model(), "nfe_step": forms.FIRST_NFE}
+    values: dict[str, tuple[object, ...]] = {}
+    try:
+        for axis, column in zip(axes, st.columns(max(len(axes), 1)), strict=False):
+            with column:
+                values[axis] = _values(axis)
+        if not text.strip():
+            raise SettingsError("There is no text.", remedy="Type one.")
+        return Grid(
+            called.strip(), values, {k: v for k, v in fixed.items() if k not in values}, int(times), 0, tuple(chosen)
+        )
+    except WorkbenchError as error:
+        st.error(str(error))
+        return None
+
+
+def _title(axis: str) -> str:
+    return _TITLES.get(axis) or forms.title(axis)
+
+
+def _values(axis: str) -> tuple[object, ...]:
+    """Draw the values of one axis."""
+    if axis == "voice":
+        names = [voice.name for voice in resources.bundled_voices()]
+        return tuple(st.multiselect("Voices", names, names[:2], key="grid_values_voice", persist_state="session"))
+    written = st.text_input(_title(axis), _FIRST.get(axis, ""), key=f"grid_values_{axis}",
+                            help="Values with commas, or `1 to 5, 9 values`.", persist_state="session")  # fmt: skip
+    return values_in(axis, written)
+
+
+def start(wanted: Grid) -> None:
+    """Draw what the grid costs and the button that starts it."""
+    try:
+        found = open_sweep(wanted)
+        missing = found.missing()
+        seconds = predicted_seconds(missing, {voice.id: voice for voice in found.voices.values()})
+    except WorkbenchError as error:
+        st.error(str(error))
+        return
+    about = f", about {seconds:.0f} s" if seconds else ""
+    there = len(found.trials) - len(missing)
+    label = f"Run {len(missing)} trials{about}" if missing else f"All {there} trials are done"
+    button, said = st.columns([2, 5], vertical_alignment="center")
+    busy = is_running(found.folder) or any(j.is_active for j in jobs(wanted.name))
+    if button.button(label, key="grid_go", type="primary", disabled=not missing or busy, width="stretch"):
+        try:
+            resources.job_manager().submit(SweepJob(found))
+            st.session_state.sweep_started = wanted.name
+            st.rerun()
+        except WorkbenchError as error:
+            st.error(str(error))
+    if there and missing:
+        said.caption(f"{there} of {len(found.trials)} are done already.")
+    elif not seconds and missing:
+        said.caption("Too little was measured on this machine to predict how long it takes.")
+
+
+def jobs(name: str) -> list[SweepJob]:
+    """Return the jobs of the sweep ``name`` that the server has, the newest first."""
+    found = resources.job_manager().jobs()
+    return [job for job in found if isinstance(job, SweepJob) and job.sweep.grid.name == name]

@@ -1,0 +1,37 @@
+"""Sweep: a grid of settings, spoken once, its results as they come."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from workbench.engine.errors import WorkbenchError
+from workbench.engine.sweeps import find_sweep
+from workbench.engine.sweeps.records import list_sweeps
+from workbench.ui.parts.examples import EXAMPLES
+from workbench.ui.runs import sweep_form, sweep_results
+from workbench.ui.style import empty
+
+st.title("Sweep")
+st.caption(
+    "Choose what varies. Each combination is spoken once and saved as a run. A sweep goes on where it was stopped, "
+    "also after a restart of the server; a larger grid costs only what is new."
+)
+typed = st.text_area("Text", EXAMPLES["One sentence"], key="grid_text", height=80, persist_state="session")
+grid = sweep_form.grid(typed)
+if grid is not None:
+    sweep_form.start(grid)
+
+st.subheader("Results")
+names = list_sweeps()
+if not names:
+    empty("No sweep was run yet.")
+else:
+    wanted = st.session_state.pop("sweep_started", None) or st.query_params.get("sweep")
+    if wanted in names:
+        st.session_state.sweep_shown = wanted
+    shown = st.selectbox("Sweep", names, key="sweep_shown", persist_state="session")
+    st.query_params["sweep"] = shown
+    try:
+        sweep_results.show(find_sweep(shown))
+    except WorkbenchError as error:
+        st.error(str(error))
