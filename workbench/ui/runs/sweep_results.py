@@ -100,8 +100,12 @@ def _trade_off(
     rows: list[dict[str, Any]], axes: list[str], known: list[str], titles: dict[str, str], by: str, name: str
 ) -> None:
     """Draw two measures against each other; a click plays the run behind a point."""
-    first = known.index("rtf") if "rtf" in known else 0
-    against = st.selectbox("Against", known, first, format_func=titles.get, key=f"against_{name}")
+    others = [m for m in known if m != by]
+    if not others:
+        empty("One measure alone has nothing to stand against. Choose more under Measures above.")
+        return
+    first = others.index("rtf") if "rtf" in others else 0
+    against = st.selectbox("Against", others, first, format_func=titles.get, key=f"against_{name}")
     fig = drawings.trade_off(rows, against, by, axes, dark=is_dark())
     event = st.plotly_chart(fig, key=f"trade_{name}", theme=None, config=figures.CONFIG, on_select="rerun",
                             selection_mode="points",
