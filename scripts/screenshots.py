@@ -1,8 +1,8 @@
 """Take screenshots of every page: ``python scripts/screenshots.py``.
 
-Makes two runs with the demo voice in a temporary home, starts the server on a free port, and takes each page in light
-and dark, 1280 and 390 pixels wide. Writes to docs/screenshots/. Needs requirements-dev.txt and a Chromium (``$CHROMIUM``,
-or from the path). ``--url`` uses a running server instead.
+Makes two runs with the demo voice in a temporary home, starts the server on a free port, and takes each page in
+light and dark, 1280 and 390 pixels wide. Writes to docs/screenshots/. Needs requirements-dev.txt and a Chromium
+(``$CHROMIUM``, or from the path). ``--url`` uses a running server instead.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of ``record``."""
-        event, values = _discreet(record)
+        event, values = _redacted(record)
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
         document = {"time": stamp, "level": record.levelname, "logger": record.name, "event": event} | values
         if record.exc_info:
@@ -53,7 +53,7 @@ class PlainFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Return the line of ``record`` without the traceback."""
-        event, values = _discreet(record)
+        event, values = _redacted(record)
         record.message = " ".join([event, *(f"{key}={_plain(value)}" for key, value in values.items())])
         return visible(super().formatMessage(record))
 
@@ -65,15 +65,15 @@ def _plain(value: Any) -> str:
     return repr(value) if odd else str(value)
 
 
-def _discreet(record: logging.LogRecord) -> tuple[str, dict[str, Any]]:
+def _redacted(record: logging.LogRecord) -> tuple[str, dict[str, Any]]:
     """Return event and values of ``record``, without user texts and full paths unless ``WORKBENCH_LOG_TEXT=1``."""
     event, values = record.getMessage(), getattr(record, "pairs", {})
     if os.environ.get("WORKBENCH_LOG_TEXT") == "1":
         return event, values
-    return _PATH.sub("…/", event), {key: _discreet_value(key, value) for key, value in values.items()}
+    return _PATH.sub("…/", event), {key: _redacted_value(key, value) for key, value in values.items()}
 
 
-def _discreet_value(key: str, value: Any) -> Any:
+def _redacted_value(key: str, value: Any) -> Any:
     if key in _TEXT_KEYS:
         return f"{len(str(value))} characters"
     if isinstance(value, os.PathLike):

@@ -81,7 +81,7 @@ _looked_up = lru_cache(dataclasses.fields)
 
 
 def _knobs(owner: Any) -> tuple[dataclasses.Field[Any], ...]:
-    """``dataclasses.fields``, looked up once: a list of runs makes the settings of each."""
+    """Return ``dataclasses.fields``, looked up once per class, because lists of runs make many settings."""
     return _looked_up(owner)
 
 

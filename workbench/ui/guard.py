@@ -90,7 +90,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
-        async def heard() -> Message:
+        async def receive_bytes() -> Message:
             message = await receive()
             if message["type"] == "websocket.receive" and message.get("bytes") is None:
                 return {"type": "websocket.disconnect", "code": 1003}  # Streamlit reads bytes and fails on text
@@ -102,7 +102,7 @@ class Guard:
             await send(message)
 
         if is_own(Headers(scope=scope)):
-            await self.app(scope, heard, answer)
+            await self.app(scope, receive_bytes, answer)
         elif scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)
         else:

@@ -49,7 +49,7 @@ class Arrays:
             self._zip = zipfile.ZipFile(self._file)
         except _UNREADABLE as error:
             self._file.close()
-            raise ValueError(_said(path.name, error)) from error
+            raise ValueError(_described(path.name, error)) from error
         except BaseException:
             self._file.close()
             raise
@@ -74,7 +74,7 @@ class Arrays:
         try:
             found = _array(self._content(name))
         except _HEADER_FAULTS as error:
-            raise ValueError(_said(f"{name} in {self._name}", error)) from error
+            raise ValueError(_described(f"{name} in {self._name}", error)) from error
         _check_array(found, f"{name} in {self._name}", dtype, shape)
         return found
 
@@ -89,7 +89,7 @@ class Arrays:
         return self._zip.read(member)  # reads to the end, so that the checksum is compared
 
 
-def _said(what: str, error: BaseException) -> str:
+def _described(what: str, error: BaseException) -> str:
     """Return one line that names ``what`` and the error."""
     reason = " ".join(str(error).split())[:120] or type(error).__name__
     return reason if reason.startswith(what) else f"{what}: {reason}"

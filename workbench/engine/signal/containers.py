@@ -125,7 +125,7 @@ def _ends_with_chunks(file: BinaryIO, first: int, size: int, order: str) -> bool
 
 
 def _riff(file: BinaryIO, start: bytes, size: int) -> Container:
-    """WAV, and RF64, whose length is 64 bits wide and stands in a chunk of its own."""
+    """WAV, and RF64, which has a 64-bit length in a separate chunk."""
     order = ">" if start[:4] == b"RIFX" else "<"
     wide = 0
     for name, at, length in _chunks(file, 12, size, order):
@@ -230,7 +230,7 @@ def _ogg_lacks_end(file: BinaryIO, size: int) -> bool:
 
 
 class Patched:
-    """An open file, some bytes of which are read as others. What ``soundfile`` needs of a file, and no more."""
+    """An open file in which some bytes are replaced on reading. Has only the methods that ``soundfile`` needs."""
 
     def __init__(self, file: BinaryIO, patch: tuple[tuple[int, bytes], ...]) -> None:
         self._file, self._patch = file, patch

@@ -10,7 +10,8 @@ from workbench.engine.speech.pace import usual_seconds
 from workbench.engine.speech.text import n_bytes
 
 
-def told_of_pauses(pauses: list[tuple[int, int]], rate: int) -> list[str]:
+def pause_warnings(pauses: list[tuple[int, int]], rate: int) -> list[str]:
+    """Return a warning if there are long ``pauses``, (first, last + 1) in samples at ``rate`` Hz."""
     if not pauses:
         return []
     places = ", ".join(f"{(end - first) / rate:.1f} s at {first / rate:.1f} s" for first, end in pauses[:3])
@@ -21,9 +22,10 @@ def told_of_pauses(pauses: list[tuple[int, int]], rate: int) -> list[str]:
     ]
 
 
-def warnings_of(
+def reference_warnings(
     whole: np.ndarray, clipped: np.ndarray, wave: np.ndarray, text: str, pauses: list[tuple[int, int]], rate: int
 ) -> list[str]:
+    """Return the warnings about length, clipping, level and pace of a reference; ``wave`` is its prepared recording."""
     found = []
     seconds = len(wave) / rate
     if len(clipped) < len(whole):
@@ -34,11 +36,11 @@ def warnings_of(
     if seconds < 2:
         found.append(f"{seconds:.1f} s of reference: 3 to 10 s give a better likeness")
     return (
-        found + told_of_pace(text, quality.pace_samples(len(wave), pauses, rate) / rate) + quality.remarks(whole, rate)
+        found + pace_warnings(text, quality.pace_samples(len(wave), pauses, rate) / rate) + quality.remarks(whole, rate)
     )
 
 
-def told_of_pace(text: str, seconds: float) -> list[str]:
+def pace_warnings(text: str, seconds: float) -> list[str]:
     """Return a warning if ``text`` does not fit into ``seconds``, or is much shorter."""
     size, usual = n_bytes(text), usual_seconds(text)
     low, high = (factor * size / usual for factor in rules.PACE_RANGE)

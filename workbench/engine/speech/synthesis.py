@@ -227,7 +227,7 @@ def load_engine(
         folder: where to look for its files before the caches.
         load: device and number format.
         random_weights: build the architecture with random weights, to measure its speed.
-        keep: called with each run that is finished, to save it; without it, runs are saved by whoever makes them.
+        keep: called with each finished run to save it; without it, the caller saves runs.
         changes: fields of ``load`` by name: ``load_engine(device="cpu", dtype="fp32")``.
 
     Raises:

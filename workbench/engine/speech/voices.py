@@ -21,7 +21,7 @@ from workbench.engine.signal import quality
 from workbench.engine.signal.decoding import Source
 from workbench.engine.signal.mel import mel_spectrogram
 from workbench.engine.speech.bundled import list_voices
-from workbench.engine.speech.oddities import told_of_pauses, warnings_of
+from workbench.engine.speech.oddities import pause_warnings, reference_warnings
 from workbench.engine.speech.requests import VoiceRef
 from workbench.engine.speech.text import Chunk, is_unicode, n_bytes, plan_chunks
 from workbench.engine.text.preparing import Prepared
@@ -140,7 +140,7 @@ def make_voice(
     rate = mel_config.target_sample_rate
     shown = Path(source).name if isinstance(source, (str, Path)) else title
     recording = sound.read_recording(source, rate, name=shown)
-    audible, notes = _mended(recording.wave, rate)
+    audible, notes = _corrected(recording.wave, rate)
     whole = _within(audible, rate, shorten_pauses)
     clipped = sound.clip_at_silence(whole, rate)
     trimmed = quality.trimmed(clipped, rate)
@@ -152,21 +152,21 @@ def make_voice(
     wave = np.concatenate([trimmed, np.zeros(round(rules.REFERENCE_TAIL_SECONDS * rate), np.float32)])
     text = text if text[-1] in ".!?。！？…" else text.rstrip(",;:，；：") + "."
     pauses = quality.long_pauses(wave, rate)
-    told = (
+    found_warnings = (
         *recording.notes,
         *notes,
-        *told_of_pauses(pauses, rate),
-        *warnings_of(whole, clipped, wave, text, pauses, rate),
+        *pause_warnings(pauses, rate),
+        *reference_warnings(whole, clipped, wave, text, pauses, rate),
     )
-    # name clipping only once: the decoder finds it before resampling
-    told = told if not any("clipped (" in t for t in told) else tuple(t for t in told if "clipped at full" not in t)
+    if any("clipped (" in warning for warning in found_warnings):  # the decoder finds it first, before resampling
+        found_warnings = tuple(warning for warning in found_warnings if "clipped at full" not in warning)
     voice = Voice(
         _identity(wave, text),
         title,
         text,
         wave,
         sound.rms(wave),
-        told,
+        found_warnings,
         language,
         mel_config,
         time.perf_counter() - began,
@@ -176,7 +176,7 @@ def make_voice(
     return voice
 
 
-def _mended(wave: np.ndarray, rate: int) -> tuple[np.ndarray, list[str]]:
+def _corrected(wave: np.ndarray, rate: int) -> tuple[np.ndarray, list[str]]:
     """Return ``wave`` without offset and within full scale, and notes about the changes."""
     notes = []
     peak = float(np.abs(wave).max())
@@ -246,7 +246,7 @@ def prepared_voice(wave: np.ndarray, wanted: VoiceRef, mel_config: MelConfig = M
     rate, text = mel_config.target_sample_rate, wanted.ref_text
     if _identity(wave, text) != wanted.id:
         return None
-    found = tuple(warnings_of(wave, wave, wave, text, quality.long_pauses(wave, rate), rate))
+    found = tuple(reference_warnings(wave, wave, wave, text, quality.long_pauses(wave, rate), rate))
     return Voice(
         wanted.id, wanted.name, text, wave, sound.rms(wave), found, wanted.language, mel_config,
         recording=wanted.recording,

@@ -75,7 +75,7 @@ def cut(
     starts = sorted({*_paragraph_starts(text, measure), *keep} - {len(text)})
     for low, high in itertools.pairwise([*starts, len(text)]):
         inner = ends[bisect.bisect_right(ends, low) : bisect.bisect_left(ends, high)]
-        pieces += _filled(low, [*inner, high], max_bytes, glued, measure, text)
+        pieces += _joined(low, [*inner, high], max_bytes, glued, measure, text)
     return [(low, high) for low, high in (_stripped(text, *piece) for piece in pieces) if low < high]
 
 
@@ -89,13 +89,13 @@ def _paragraph_starts(text: str, measure: Measure) -> Iterator[int]:
         after_heading = is_heading
 
 
-def _filled(
+def _joined(
     low: int, ends: Sequence[int], max_bytes: int, glued: bytearray, measure: Measure, text: str
 ) -> Iterator[tuple[int, int]]:
     """Yield pieces of as many sentences and clauses as fit, as upstream does; split those that are too long."""
     start, done = low, low
     for end in ends:
-        for piece_end in _parted(done, end, max_bytes, glued, measure, text):
+        for piece_end in _split(done, end, max_bytes, glued, measure, text):
             if done > start and measure.bytes(start, piece_end) > max_bytes:
                 yield start, done
                 start = done
@@ -103,7 +103,7 @@ def _filled(
     yield start, done
 
 
-def _parted(low: int, high: int, max_bytes: int, glued: bytearray, measure: Measure, text: str) -> Iterator[int]:
+def _split(low: int, high: int, max_bytes: int, glued: bytearray, measure: Measure, text: str) -> Iterator[int]:
     """Yield the ends of the pieces of similar length into which ``text[low:high]`` is split if it is too long."""
     while (size := measure.bytes(low, high)) > max_bytes:
         wanted = size / math.ceil(size / max_bytes)

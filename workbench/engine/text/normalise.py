@@ -30,15 +30,15 @@ _INVISIBLE = (
     r"[[\p{Cf}\p{Cc}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u3164\ufe00-\ufe0e]"
     r"--[\n\r\t\x00\x0b\x0c\x85\u200c\u200d]]"
 )
-_SEEN_OR_NOT = (
+_HIDDEN_PARTS = (
     rf"(?V1)(?P<line>\r\n?|[\x0b\x0c\x85\u2028\u2029])|(?P<invisible>{_INVISIBLE}+)"
     rf"|(?P<joiner>(?<![{_JOINED_SCRIPTS}]\p{{M}}?)[\u200c\u200d](?!\p{{ExtPict}})"
     rf"|[\u200c\u200d](?![{_JOINED_SCRIPTS}\p{{ExtPict}}]))"
     r"|(?P<spaces>(?<=\S)[ \t\u00a0]{2,}(?=\S))"
 )
-_UNSEEN = regex.compile(_SEEN_OR_NOT)
+_INVISIBLE_ONLY = regex.compile(_HIDDEN_PARTS)
 _SUSPECT = regex.compile(
-    _SEEN_OR_NOT
+    _HIDDEN_PARTS
     + r"|(?P<cluster>[\u1100-\u115e][\u1161-\u11a7][\u11a8-\u11ff]?|[^\x00-\x7f\s\u200c\u200d\ufe0f]\p{M}*|[!-~]\p{M}+)"
 )
 _EMOJI = regex.compile(
@@ -134,10 +134,10 @@ def changes(text: str, vocabulary: Collection[str] | None) -> list[Change]:
     known = _canonical(vocabulary)
     clean = unicodedata.is_normalized("NFC", text) and (known is None or all(knows(known, c) for c in set(text)))
     found = []
-    for suspect in (_UNSEEN if clean else _SUSPECT).finditer(text):
+    for suspect in (_INVISIBLE_ONLY if clean else _SUSPECT).finditer(text):
         kind, before = suspect.lastgroup, suspect.group()
         if kind == "cluster":
-            what, after = _mended(before, known)
+            what, after = _corrected(before, known)
             if before in _WITHOUT_SPACE and after != before and text[suspect.end() : suspect.end() + 1].strip():
                 after += " "
             if before in "—―" and after == "-":
@@ -153,7 +153,7 @@ def changes(text: str, vocabulary: Collection[str] | None) -> list[Change]:
 
 
 @lru_cache(maxsize=4096)
-def _mended(cluster: str, known: frozenset[str] | None) -> tuple[str, str]:
+def _corrected(cluster: str, known: frozenset[str] | None) -> tuple[str, str]:
     """Return the kind of the change of a letter with its marks, and the letter after it."""
     composed = unicodedata.normalize("NFC", cluster)
     if known is None or all(knows(known, c) for c in composed):
@@ -198,7 +198,7 @@ def _plainer(text: str, known: frozenset[str]) -> Iterator[Change]:
     """Yield changes of Latin letters with marks that are not in ``known`` to letters without marks."""
     for letter in _MARKED.finditer(text):
         composed = unicodedata.normalize("NFC", letter.group())
-        if all(knows(known, c) for c in composed) or _mended(letter.group(), known)[1] != composed:
+        if all(knows(known, c) for c in composed) or _corrected(letter.group(), known)[1] != composed:
             continue
         plain = _PLAIN.get(composed) or "".join(
             c for c in unicodedata.normalize("NFD", composed) if not unicodedata.combining(c)
