@@ -1,7 +1,7 @@
-"""What a sound file says of itself: its kind, the bytes it should have, and a length that was never filled in.
+"""Read the header of a sound file: its kind, its stated size, and a length that was never filled in.
 
-A recorder that is cut off leaves fewer bytes than its header announces; a program that writes into a pipe leaves 0 or
-the largest number there. Libsndfile reads the first without a word, and of the second sometimes nothing.
+An interrupted recorder leaves fewer bytes than the header states. A program that writes to a pipe leaves 0 or the
+largest number as length. Libsndfile reads the first kind without an error, and of the second kind sometimes nothing.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _TAIL_BYTES = 70_000  # one page of Ogg has at most 65,307
 
 @dataclass(frozen=True)
 class Container:
-    """What the first bytes of a file tell.
+    """Facts from the header of a sound file.
 
     Attributes:
-        kind: for people, of a file that libsndfile cannot read; else empty.
-        format: FFmpeg's name of that kind.
-        n_bytes: of the file.
-        claimed_bytes: what it should have; None if it does not say. Below ``n_bytes`` is no fault.
-        lacks_end: an Ogg file without its last page, which does not say how long it should be.
-        patch: (offset, bytes) to read in place of a length that was never filled in.
+        kind: name for users if libsndfile cannot read the file; else empty.
+        format: FFmpeg's name of this kind.
+        n_bytes: size of the file.
+        claimed_bytes: stated size; None if there is none. A value below ``n_bytes`` is no error.
+        lacks_end: whether the last page of an Ogg file is missing; such files state no size.
+        patch: (offset, bytes) to read instead of a length that was never filled in.
     """
 
     n_bytes: int
@@ -38,13 +38,13 @@ class Container:
 
     @property
     def missing(self) -> str:
-        """What is not there, in words; empty for a whole file."""
+        """What is missing, in words; empty for a complete file."""
         if self.lacks_end:
-            return f"the file is cut short: {_kilobytes(self.n_bytes)} kB are there, its end is missing"
+            return f"the file is cut short: it has {_kilobytes(self.n_bytes)} kB, and its end is missing"
         if self.claimed_bytes is None or self.claimed_bytes <= self.n_bytes:
             return ""
         have, whole = _kilobytes(self.n_bytes), _kilobytes(self.claimed_bytes)
-        return f"the file is cut short: {have} of {whole} kB are there"
+        return f"the file is cut short: it has {have} of {whole} kB"
 
 
 def _kilobytes(n_bytes: int) -> str:
@@ -52,12 +52,12 @@ def _kilobytes(n_bytes: int) -> str:
 
 
 def inspect(file: BinaryIO) -> Container:
-    """What ``file`` is, by a few kilobytes of it. Leaves it at its beginning."""
+    """Read the facts about ``file`` from a few kilobytes of it; leave its position at the start."""
     size = file.seek(0, 2)
     start = _at(file, 0, 64)
     try:
         found = _inspect(file, start, size)
-    except (struct.error, IndexError):  # it ends within its header
+    except (struct.error, IndexError):  # the file ends within its header
         found = Container(size)
     file.seek(0)
     return found
@@ -89,7 +89,7 @@ def _inspect(file: BinaryIO, start: bytes, size: int) -> Container:
 
 
 def _at(file: BinaryIO, offset: int, n_bytes: int) -> bytes:
-    """The bytes at ``offset``; fewer, or none, where the file has no such place."""
+    """Return up to ``n_bytes`` at ``offset``; fewer or none if the file ends before."""
     try:
         file.seek(offset)
         return file.read(n_bytes)
@@ -98,7 +98,7 @@ def _at(file: BinaryIO, offset: int, n_bytes: int) -> bytes:
 
 
 def _chunks(file: BinaryIO, first: int, size: int, order: str) -> Iterator[tuple[bytes, int, int]]:
-    """(name, first byte, bytes) of each chunk from ``first`` on."""
+    """Yield (name, offset, size in bytes) of each chunk from offset ``first``."""
     for _ in range(_MAX_CHUNKS):
         head = _at(file, first, 8)
         if len(head) < 8:
@@ -115,7 +115,7 @@ def _is_unfilled(length: int, rest: int) -> bool:
 
 
 def _ends_with_chunks(file: BinaryIO, first: int, size: int, order: str) -> bool:
-    """Do whole chunks with names follow, up to the very end? Then the empty one before them is truly empty."""
+    """Whether complete chunks with names follow up to the end. Then the chunk before them is really empty."""
     end = first
     for name, at, length in _chunks(file, first, size, order):
         if not name.isascii() or not name.decode("ascii").isprintable():
@@ -163,7 +163,7 @@ def _au(file: BinaryIO, start: bytes, size: int) -> Container:
 
 
 def _caf(file: BinaryIO, start: bytes, size: int) -> Container:
-    """Apple's format. Libsndfile refuses one that is cut short, so the length that is there is read instead."""
+    """CAF of Apple. Libsndfile refuses a file that is cut short, so its length is replaced by the real one."""
     at = 8
     for _ in range(_MAX_CHUNKS):
         name, length = struct.unpack(">4sq", _at(file, at, 12))
@@ -178,7 +178,7 @@ def _caf(file: BinaryIO, start: bytes, size: int) -> Container:
 
 
 def _boxes_end(file: BinaryIO, size: int) -> int | None:
-    """Where the boxes of an MPEG-4 file end, by their own lengths."""
+    """Return the end of an MPEG-4 file in bytes by the lengths of its boxes; None if they are invalid."""
     at = 0
     for _ in range(_MAX_CHUNKS):
         head = _at(file, at, 16)
@@ -187,7 +187,7 @@ def _boxes_end(file: BinaryIO, size: int) -> int | None:
         length = int.from_bytes(head[:4], "big")
         if length == 1 and len(head) == 16:
             length = int.from_bytes(head[8:], "big")
-        if length == 0:  # up to the end
+        if length == 0:  # the box reaches to the end of the file
             return size
         if length < 8:
             return None
@@ -198,7 +198,7 @@ def _boxes_end(file: BinaryIO, size: int) -> int | None:
 
 
 def _after_id3(file: BinaryIO, start: bytes) -> int:
-    """Where the sound begins behind a tag, which holds the picture of the cover too."""
+    """Return the offset of the sound after an ID3 tag; 0 without a tag."""
     if start[:3] != b"ID3":
         return 0
     a, b, c, d = (byte & 127 for byte in start[6:10])
@@ -206,7 +206,7 @@ def _after_id3(file: BinaryIO, start: bytes) -> int:
 
 
 def _mp3_end(file: BinaryIO, first: int) -> int | None:
-    """Where an MP3 file ends, by the Xing header that encoders write into its first frame; None without one."""
+    """Return the end of an MP3 file in bytes by the Xing header in its first frame; None without one."""
     frame = _at(file, first, 200)
     at = max(frame.find(b"Xing"), frame.find(b"Info"))
     if at < 0:
@@ -219,7 +219,7 @@ def _mp3_end(file: BinaryIO, first: int) -> int | None:
 
 
 def _ogg_lacks_end(file: BinaryIO, size: int) -> bool:
-    """Is the last page not marked as the last, or cut?"""
+    """Whether the last page of an Ogg file is cut, or not marked as the last."""
     first = max(0, size - _TAIL_BYTES)
     tail = _at(file, first, _TAIL_BYTES)
     at = tail.rfind(b"OggS\0")
@@ -236,7 +236,7 @@ class Patched:
         self._file, self._patch = file, patch
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """The new position; the old one where there is no such place."""
+        """Move and return the position; an impossible position leaves it unchanged."""
         try:
             return self._file.seek(offset, whence)
         except (ValueError, OverflowError, OSError):

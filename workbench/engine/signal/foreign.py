@@ -1,7 +1,7 @@
-"""What libsndfile cannot read, above all the m4a of telephones: decoded by FFmpeg, where the package av is installed.
+"""Decode formats that libsndfile cannot read, such as m4a of telephones, with FFmpeg from the package av.
 
-Only kinds that are recognised by their first bytes come here, each under FFmpeg's name of it: nothing is probed, so
-no file can make FFmpeg follow a play list or open another file.
+``containers.inspect`` recognises each kind by its first bytes and gives FFmpeg its name. FFmpeg never probes a file, so
+no file can make it follow a play list or open another file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from workbench.engine.signal.containers import Container
 
 @contextmanager
 def opened(file: BinaryIO, found: Container, title: str) -> Iterator[tuple[int, int, int, Iterator[np.ndarray]]]:
-    """(rate, channels, frames it claims or 0, blocks of float32 [n, channels]) of a file of the kind ``found``.
+    """Yield (rate in Hz, channels, stated frames or 0, blocks of float32 [n, channels]) of a file of kind ``found``.
 
     Raises:
         AudioError: av is not installed, or FFmpeg cannot read it.
@@ -38,7 +38,7 @@ def opened(file: BinaryIO, found: Container, title: str) -> Iterator[tuple[int, 
                 raise AudioError(f"{title} ({found.kind}) holds no sound.", remedy="Use another file.")
             blocks = _blocks(media)
             rate, first = next(blocks, (0, np.zeros((0, 1), np.float32)))
-            # of streams without a header FFmpeg only guesses the length
+            # FFmpeg only guesses the length of streams without a header
             known = found.format not in ("aac", "amr") and media.duration and media.duration > 0
             claimed = int(media.duration / 1e6 * rate) if known else 0
             yield rate, first.shape[1], claimed, _chained(first, blocks)
@@ -58,7 +58,7 @@ def _chained(first: np.ndarray, rest: Iterator[tuple[int, np.ndarray]]) -> Itera
 
 
 def _blocks(media: Any) -> Iterator[tuple[int, np.ndarray]]:
-    """(rate, float32 [n, channels]) of each frame, as far as they can be decoded; AAC tells its rate only then."""
+    """Yield (rate in Hz, float32 [n, channels]) of each frame until decoding fails. AAC states its rate only here."""
     import av
 
     resampler = None

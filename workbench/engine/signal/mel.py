@@ -62,7 +62,7 @@ def align_mels(
         float32 [frames, n_mels]; frame i is centred on sample i * hop_length of the joined audio.
 
     Differs from upstream, which concatenates the chunks' mels, so that they end later than the audio by one cross-fade
-    a chunk. Here the magnitudes of overlapping chunks are faded as the audio is.
+    per chunk. Here the magnitudes of overlapping chunks are faded as the audio is.
     """
     hop = config.hop_length
     total = max(start + length for start, length in zip(starts, lengths, strict=True))

@@ -1,4 +1,4 @@
-"""What makes a recording a poor reference, measured: a constant offset, long silences, noise, its level."""
+"""Measure and correct faults of a reference recording: constant offset, long silences, noise, low level."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ import numpy as np
 from workbench.engine import rules
 from workbench.engine.signal.audio import SILENT_RMS, decibels, levels, rms, runs, trim_edges
 
-OFFSET = 0.003  # of full scale; below it no silence is taken for sound, but in a quiet recording
-OFFSET_OF_LEVEL = 0.05
-LARGE_OFFSET = 0.03
+OFFSET = 0.003  # of full scale; smaller offsets do no harm, except in a quiet recording
+OFFSET_OF_LEVEL = 0.05  # the same for a quiet recording, relative to its level
+LARGE_OFFSET = 0.03  # of full scale; the mean of any recording is an offset above this
 QUIET_RMS = 0.01  # -40 dBFS
-FULL_SCALE_PEAK = 1.25  # decoders of MP3 overshoot a little
-NOISE_DECIBELS = 15.0  # speech above its background
+FULL_SCALE_PEAK = 1.25  # decoders of MP3 slightly exceed full scale
+NOISE_DECIBELS = 15.0  # smallest distance of speech from background noise
 LONG_PAUSE_SECONDS = 1.0
-KEPT_PAUSE_SECONDS = 0.05  # of a long pause, in the pace and when it is shortened
-PAUSE_MARGIN_SECONDS = 0.075  # at each end, that belongs to the speech where no editor made the pause
+KEPT_PAUSE_SECONDS = 0.05  # length of a long pause after shortening, also for the pace
+PAUSE_MARGIN_SECONDS = 0.075  # belongs to the speech at each end of a natural pause
 _WINDOW_SECONDS = 0.01
-_CLICK_WINDOWS = 5  # a sound this short does not end a pause
-_HEARD_DBFS = -90.0  # quieter windows were made by an editor and tell nothing of the room
+_CLICK_WINDOWS = 5  # sounds this short do not end a pause
+_HEARD_DBFS = -90.0  # quieter windows are digital silence from an editor
 
 
 def without_offset(wave: np.ndarray, sample_rate: int) -> tuple[np.ndarray, float]:
-    """(wave, offset): ``wave`` as it is where it swings around 0, else without what is slower than 20 Hz."""
+    """Return (wave, offset). A wave with a harmful offset is high-pass filtered at 20 Hz; others keep their samples."""
     offset = _offset(wave, sample_rate)
     if not offset:
         return wave, 0.0
     from scipy.signal import butter, sosfiltfilt
 
     slow = butter(2, 20, "highpass", fs=sample_rate, output="sos")
-    # the filter needs some samples more than it has poles; a shorter wave has no time to drift
+    # the filter needs more samples than it has poles; a shorter wave cannot drift
     filtered = sosfiltfilt(slow, wave.astype(np.float64)) if len(wave) > 100 else wave - offset
     return filtered.astype(np.float32), offset
 
 
 def _offset(wave: np.ndarray, sample_rate: int) -> float:
-    """The constant part of ``wave`` where it is quiet, or a large one anywhere; 0 for one that does no harm.
+    """Return the offset of ``wave`` in its quiet parts, or its mean if that is large; 0 if it does no harm.
 
-    Voices swing further to one side than to the other: their mean alone is no offset.
+    The mean alone is not enough: voices are asymmetric, so their mean is not 0.
     """
     size = round(_WINDOW_SECONDS * sample_rate)
     windows = wave[: len(wave) // size * size].reshape(-1, size).astype(np.float64)
@@ -52,7 +52,7 @@ def _offset(wave: np.ndarray, sample_rate: int) -> float:
 
 
 def speech_and_noise(wave: np.ndarray, sample_rate: int) -> tuple[float, float]:
-    """(speech, background) of ``wave`` in dBFS: the loud and the quiet windows of 30 ms, digital silence apart."""
+    """Return the levels in dBFS of speech and background: loud and quiet windows of 30 ms without digital silence."""
     level = levels(wave, sample_rate, 3 * _WINDOW_SECONDS)
     heard = level[level > _HEARD_DBFS]
     if not len(heard):
@@ -62,9 +62,9 @@ def speech_and_noise(wave: np.ndarray, sample_rate: int) -> tuple[float, float]:
 
 
 def long_pauses(wave: np.ndarray, sample_rate: int) -> list[tuple[int, int]]:
-    """(from, to) in samples of what is too much of each pause of over a second, those at the ends included.
+    """Return (start, end) in samples of the removable part of each pause over one second, also at the ends.
 
-    Of a pause that holds digital silence that is the too much; the rest of it was there when somebody spoke.
+    If a pause contains digital silence, only that is removable: the rest was recorded.
     """
     level = levels(wave, sample_rate, _WINDOW_SECONDS)
     speech, noise = speech_and_noise(wave, sample_rate)
@@ -85,7 +85,7 @@ def long_pauses(wave: np.ndarray, sample_rate: int) -> list[tuple[int, int]]:
 
 
 def shortened(wave: np.ndarray, pauses: list[tuple[int, int]], sample_rate: int) -> np.ndarray:
-    """``wave`` with 50 ms left of each of its ``pauses``: their two ends, one faded into the other."""
+    """Return ``wave`` with each of ``pauses`` shortened to 50 ms by cross-fading its two ends."""
     kept = round(KEPT_PAUSE_SECONDS * sample_rate)
     ramp = np.linspace(0, 1, kept, dtype=np.float32)
     parts, at = [], 0
@@ -97,36 +97,36 @@ def shortened(wave: np.ndarray, pauses: list[tuple[int, int]], sample_rate: int)
 
 
 def pace_samples(n_samples: int, pauses: list[tuple[int, int]], sample_rate: int) -> int:
-    """Samples that tell how fast somebody speaks: ``n_samples`` without what is too long of ``pauses``."""
+    """Return the number of samples for the pace: ``n_samples`` with ``pauses`` shortened to 50 ms."""
     kept = round(KEPT_PAUSE_SECONDS * sample_rate)
     return n_samples - sum(end - first - kept for first, end in pauses)
 
 
 def trimmed(wave: np.ndarray, sample_rate: int) -> np.ndarray:
-    """``wave`` without silence at its ends. A very quiet one is measured as if it were as loud as references are."""
+    """Return ``wave`` without silence at its ends. For a very quiet wave the threshold is lower."""
     return trim_edges(wave, sample_rate, _silence_dbfs(wave))
 
 
 def _silence_dbfs(wave: np.ndarray) -> float:
-    """Level below which ``wave`` is silent: upstream's, or as far below a very quiet recording."""
+    """Return the level below which ``wave`` is silent: upstream's, lowered for a very quiet recording."""
     level = rms(wave)
     quiet = SILENT_RMS < level < QUIET_RMS
     return rules.REFERENCE_EDGE_DBFS + (decibels(level / rules.REFERENCE_RMS) if quiet else 0.0)
 
 
 def remarks(wave: np.ndarray, sample_rate: int) -> list[str]:
-    """What will be heard of the recording's faults in the speech, one phrase each; empty for a good one."""
+    """Return one phrase per fault of the recording that will be audible in the speech; empty for a good one."""
     found, level = [], rms(wave)
     if level < QUIET_RMS:
         found.append(
-            f"the recording is too quiet ({decibels(level):.0f} dBFS, usual are -30 to -15): its noise is raised with "
+            f"the recording is too quiet ({decibels(level):.0f} dBFS, usually -30 to -15): its noise is raised with "
             "the voice; record closer to the microphone"
         )
     speech, noise = speech_and_noise(wave, sample_rate)
     if speech - noise < NOISE_DECIBELS:
         found.append(
-            f"the recording is too noisy (speech is {speech - noise:.0f} dB above the background, "
-            f"{NOISE_DECIBELS:.0f} or more imitate well): the speech will be noisy too"
+            f"the recording is too noisy (speech is {speech - noise:.0f} dB above the background, should be "
+            f"{NOISE_DECIBELS:.0f} or more): the speech will be noisy too"
         )
     if float(np.mean(np.abs(wave) >= 0.999)) > 1e-3:
         found.append("the recording is clipped at full scale in many places and will sound distorted")
