@@ -149,7 +149,7 @@ def test_one_chunk_is_remade_and_the_others_stay(open_page: Any) -> None:
         ("Hello 😀 there.", "vocabulary lacks"),
         ("你好，世界。", "vocabulary lacks"),
         ("a\x00b", "NUL"),
-        ("Wait. [pause] Go.", "has no length"),
+        ("Wait. [pause] Go.", "has no valid length"),
     ],
 )
 def test_a_text_that_cannot_be_spoken_is_one_clear_message(open_page: Any, text: str, says: str) -> None:

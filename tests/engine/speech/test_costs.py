@@ -80,7 +80,7 @@ def test_the_recommendation_takes_the_earliest_of_the_cheap() -> None:
 
     options = [option(50, 8, 30, 2), option(100, 12, 21, 4), option(200, 20, 20, 8), option(400, 40, 19.5, 19)]
     chosen = costs.recommend(options, 30.0)
-    assert chosen.max_bytes == 100 and "21.0 s in all" in chosen.reason and "left out" in chosen.reason
+    assert chosen.max_bytes == 100 and "21.0 s in total" in chosen.reason and "left out" in chosen.reason
     assert costs.recommend(options[3:], 30.0).max_bytes == 400
 
 
