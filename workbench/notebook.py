@@ -19,11 +19,13 @@ import plotly.io as pio
 from plotly.io.base_renderers import PlotlyRenderer
 
 from workbench import figures
+from workbench.engine import measures
 from workbench.engine.signal import spectra
 from workbench.engine.signal.audio import to_bytes
 from workbench.engine.timing import Progress
 
 _RENDERER = "workbench"
+_rtf = measures.get("rtf").shown  # None where all was reused
 _PAPER = "#ffffff"
 _CELL = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
 
@@ -191,7 +193,7 @@ def chunk_html(result: Any) -> str:
     """Return the HTML of a spoken chunk: words, player, mel, times."""
     t = result.timing
     head = f"<b>chunk {result.chunk.index + 1}</b> · {result.chunk.n_bytes} bytes · seed {result.seed} · "
-    head += f"{result.audio_seconds:.2f} s in {t.total_seconds:.2f} s (RTF {result.rtf:.2f})"
+    head += f"{result.audio_seconds:.2f} s in {t.total_seconds:.2f} s (RTF {_rtf(result.rtf)})"
     words = f"<div>“{html.escape(result.chunk.text)}”</div>"
     times = f"text {t.text_seconds:.3f} s · ODE {t.ode_seconds:.3f} s in {t.n_evaluations} evaluations · "
     times += f"vocoder {t.vocoder_seconds:.3f} s"
@@ -208,7 +210,7 @@ def run_parts(run: Any) -> list[dict[str, Any]]:
     config = run.mel_config
     borders = spectra.chunk_borders(run.starts, [len(c.wave) for c in run.chunks], run.sample_rate)
     head = f"<b>{html.escape(run.voice)}</b> · {html.escape(run.model)} · {len(run.chunks)} chunk(s) · "
-    head += f"{run.audio_seconds:.2f} s of speech in {run.total_seconds:.2f} s · RTF {run.rtf:.2f} · "
+    head += f"{run.audio_seconds:.2f} s of speech in {run.total_seconds:.2f} s · RTF {_rtf(run.rtf)} · "
     head += f"first audio after {run.time_to_first_audio_seconds:.2f} s · {html.escape(run.device)}"
     words = f"<div>“{html.escape(run.text)}”</div>"
     columns = ("index", "n_bytes", "seed", "audio_seconds", "ode_seconds", "vocoder_seconds", "rtf", "text")

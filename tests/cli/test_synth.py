@@ -24,7 +24,7 @@ def test_synth_speaks_and_reports(call, tmp_path):
             "total_seconds", "audio_seconds", "rtf", "loads", "chunks", "spans", "out"} <= set(found)  # fmt: skip
     (chunk,) = found["chunks"]
     assert {"index", "text", "n_bytes", "seed", "planned_seconds", "audio_seconds", "text_seconds", "ode_seconds",
-            "vocoder_seconds", "step_seconds", "rtf"} <= set(chunk)  # fmt: skip
+            "vocoder_seconds", "step_seconds", "rtf", "made"} <= set(chunk)  # fmt: skip
     assert found["settings"]["nfe_step"] == 1
     assert found["rtf"] == pytest.approx(found["total_seconds"] / found["audio_seconds"])
     wave, rate = soundfile.read(tmp_path / "hello.wav")
@@ -37,6 +37,20 @@ def test_synth_shows_a_table_to_people(call):
     code, out, _ = call("synth", "Any sentence you like.", *QUICK)
     assert code == 0
     assert all(word in out for word in ("planned s", "ODE s", "vocoder s", "RTF", "first audio", "wrote speech.wav"))
+
+
+def test_an_edited_sentence_costs_one_chunk_and_the_table_says_so(call):
+    sizes = ("--max-chunk-bytes", "30", *QUICK)
+    assert "reused" not in call("synth", "The first one stands here. The second one is this.", *sizes)[1]
+    text = "The first one stands here. Another one is this."
+    out = call("synth", text, *sizes)[1]
+    assert "1 of 2 chunks reused; RTF is that of the others" in out
+    found = [last_json(call("synth", text, "--json", *sizes, *more)[1]) for more in ((), ("--no-reuse",))]
+    assert [f["n_reused"] for f in found] == [2, 0] and found[0]["rtf"] is None and found[1]["rtf"] > 0
+    waves = [load_run(f["id"]).wave for f in found]
+    assert np.array_equal(*waves)
+    code, out, _ = call("runs", "rerun", found[0]["id"], "--json")
+    assert code == 0 and last_json(out)["same"], "it is spoken again, not read"
 
 
 def test_a_run_never_overwrites_an_earlier_one_unasked(call, tmp_path):

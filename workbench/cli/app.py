@@ -99,6 +99,10 @@ def synth(
     ] = False,
     clean: Clean = False,
     save: Annotated[bool, typer.Option("--save/--no-save", help="Save the run in runs/, as the pages do.")] = True,
+    reuse: Annotated[
+        bool,
+        typer.Option("--reuse/--no-reuse", help="Read unchanged chunks from earlier runs; off makes every chunk."),
+    ] = True,
     as_json: Json = False,
     verbose: Verbose = False,
     settings: SynthesisSettings,
@@ -126,7 +130,7 @@ def synth(
     pool = EnginePool()
     pool.remember(speaker)
     place = str(folder.absolute()) if folder else ""
-    request = SpeechRequest(wanted, speaker.ref, settings, model, place, random_weights, load)
+    request = SpeechRequest(wanted, speaker.ref, settings, model, place, random_weights, load, reuse=reuse)
     pool.engine_for(request)  # load before the progress bar starts
     with output.step_bar(not as_json) as on_step:
         run = pool.speak(request, on_step=on_step)

@@ -13,10 +13,11 @@ from workbench.engine.settings import LoadSettings
 def run(document: dict[str, Any]) -> None:
     """Print one row per chunk, then the totals."""
     measured = measures.every(measures.CHUNK)
-    columns = ("chunk", "text", "bytes", "planned s", "real s", *(f"{m.label} {m.unit}".strip() for m in measured))
+    columns = ("chunk", "text", "bytes", "planned s", "real s", *(f"{m.label} {m.unit}".strip() for m in measured),
+               "made")  # fmt: skip
     rows = [
         (c["index"], short(c["text"]), c["n_bytes"], c["planned_seconds"], c["audio_seconds"],
-         *_measured(c, measured))
+         *_measured(c, measured), c["made"])
         for c in document["chunks"]
     ]  # fmt: skip
     settings = document["settings"]
@@ -24,7 +25,7 @@ def run(document: dict[str, Any]) -> None:
     layer = f", {weights['layer']} weights" if weights.get("layer") else ""
     title = (f"{document['model']}{layer} as {document['voice']}, {document['device']} {document['dtype']}, "
              f"NFE {settings['nfe_step']}, seed {settings['seed']}")  # fmt: skip
-    console().print(table(title, columns, rows, right=[c for c in columns if c != "text"]))
+    console().print(table(title, columns, rows, right=[c for c in columns if c not in ("text", "made")]))
     for chunk in document["chunks"]:
         for warning in chunk["warnings"]:
             say(f"chunk {chunk['index']}: {warning}")
@@ -39,6 +40,8 @@ def run(document: dict[str, Any]) -> None:
         f"load {document['load_seconds']:.2f} s ({loads['acoustic']} acoustic model, {loads['vocoder']} vocoder)  "
         f"total {document['total_seconds']:.2f} s  audio {document['audio_seconds']:.2f} s"
     )
+    if document["n_reused"]:
+        say(f"{reused(document['n_reused'], len(document['chunks']))}; RTF is that of the others")
     times = measures.Times.of_run(document)
     found = [(m, m.value(times)) for m in measures.every(measures.RUN)]
     say("  ".join(f"{m.label} {m.shown(value)}" for m, value in found if value is not None))
@@ -46,6 +49,11 @@ def run(document: dict[str, Any]) -> None:
         say(f"revision picked: {weights['picked']}")
     if "out" in document:
         say(f"wrote {document['out']}" + (f", saved as run {document['id']}" if document["saved"] else ""))
+
+
+def reused(n_reused: int, n_chunks: int) -> str:
+    """Such as "9 of 10 chunks reused"."""
+    return f"{n_reused} of {n_chunks} {'chunk' if n_chunks == 1 else 'chunks'} reused"
 
 
 def _measured(chunk: dict[str, Any], wanted: list[measures.Measure]) -> list[str]:

@@ -78,9 +78,17 @@ class Timeline:
             return tuple(sorted(self._spans, key=lambda s: (s.start_seconds, -s.seconds)))
 
 
+FIRST_RUN, NEW_LENGTH, WARM, REUSED = MADE = ("first run", "new length", "warm", "reused")
+
+
 @dataclass(frozen=True)
 class ChunkTiming:
-    """Seconds of each stage of one chunk, and the number of evaluations of the model."""
+    """Seconds of each stage of one chunk, the number of evaluations of the model, and how the chunk was made.
+
+    ``made`` is one of ``MADE``. FIRST_RUN: the first chunk since the model was loaded. NEW_LENGTH: the first one with
+    this number of frames, which may be compiled, captured or planned for. WARM: any other. REUSED: read from the chunk
+    store in ``total_seconds``; nothing was computed. "" where an older program did not say.
+    """
 
     text_seconds: float
     ode_seconds: float
@@ -88,6 +96,26 @@ class ChunkTiming:
     step_seconds: tuple[float, ...]
     total_seconds: float
     n_evaluations: int
+    made: str = ""
+
+
+def note_chunk(timeline: Timeline, index: int, began: float, timing: ChunkTiming) -> float:
+    """Note when a chunk's text, ODE, each of its steps, and vocoder ran, from when it ``began``. Returns its end.
+
+    Of a reused chunk there is nothing but the reading.
+    """
+    if timing.made == REUSED:
+        return timeline.add("reuse", began, timing.total_seconds, index).end_seconds
+    embedded = began + timing.text_seconds
+    solved = embedded + timing.ode_seconds
+    timeline.add("text", began, timing.text_seconds, index)
+    timeline.add("ode", embedded, timing.ode_seconds, index)
+    at = solved - sum(timing.step_seconds)
+    for seconds in timing.step_seconds:
+        timeline.add("ode.step", at, seconds, index)
+        at += seconds
+    timeline.add("vocoder", solved, timing.vocoder_seconds, index)
+    return began + timing.total_seconds
 
 
 @dataclass(frozen=True)
@@ -103,6 +131,25 @@ class Progress:
 def rtf(processing_seconds: float, audio_seconds: float) -> float:
     """Return the real-time factor: processing time / audio time. Below 1 is faster than real time; inf if no audio."""
     return processing_seconds / audio_seconds if audio_seconds > 0 else float("inf")
+
+
+def rtf_of_made(
+    total_seconds: float, audio_seconds: float, chunks: Iterable[tuple[float, float, bool]]
+) -> float | None:
+    """Real-time factor of a run: of the chunks that were made in it; None if all were reused.
+
+    Args:
+        total_seconds: of the run.
+        audio_seconds: of the run, its chunks joined.
+        chunks: (seconds, seconds of audio, was it reused) of each.
+    """
+    known = list(chunks)
+    if not any(reused for *_, reused in known):
+        return rtf(total_seconds, audio_seconds)
+    if all(reused for *_, reused in known):
+        return None
+    reading = sum(seconds for seconds, _, reused in known if reused)
+    return rtf(total_seconds - reading, sum(audio for _, audio, reused in known if not reused))
 
 
 def total(spans: Iterable[Span], name: str, chunk_index: int | None = None) -> float:

@@ -105,10 +105,16 @@ def engine_if_loaded(model: str | None = None) -> Engine | None:
 
 
 def request(
-    text: str, voice: Voice, settings: SynthesisSettings, model: str | None = None, load: LoadSettings = LoadSettings()
+    text: str,
+    voice: Voice,
+    settings: SynthesisSettings,
+    model: str | None = None,
+    load: LoadSettings = LoadSettings(),
+    *,
+    reuse: bool = False,
 ) -> SpeechRequest:
     """Return the request of a page; keep its voice in memory for the job."""
-    return SpeechRequest(text, pool().remember(voice).ref, settings, model or default_model(), load=load)
+    return SpeechRequest(text, pool().remember(voice).ref, settings, model or default_model(), load=load, reuse=reuse)
 
 
 @st.cache_data(show_spinner=False, ttl=60)

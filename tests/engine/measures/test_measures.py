@@ -47,7 +47,11 @@ def test_each_measure_gives_a_finite_number_and_says_what_it_is(one: measures.Me
 
 
 def test_a_value_is_there_for_most(run: Any) -> None:
-    for level, may_lack in ((RUN, {"reference_mel_seconds"}), (CHUNK, set()), (PAIR, set())):
+    for level, may_lack in (
+        (RUN, {"reference_mel_seconds", "reuse_seconds", "keep_seconds"}),
+        (CHUNK, set()),
+        (PAIR, set()),
+    ):
         missing = {name for name, value in measures.values(level, subject(level, run)).items() if value is None}
         assert missing <= may_lack
 
@@ -82,7 +86,7 @@ def test_the_stages_of_a_real_run_and_the_rest_are_the_whole_run(run: Any) -> No
 
 
 def test_known_are_those_that_somebody_has_a_number_for(run: Any) -> None:
-    listed, nothing = Times(2.0, 3.0, 1.0), Times(0.0, 3.0)
+    listed, nothing = Times(2.0, 3.0, 1.0, rtf=1.5), Times(0.0, 3.0)
     found = {m.name for m in measures.known(RUN, [nothing, listed])}
     assert found >= {"rtf", "first_audio_seconds"} and "ode_seconds" not in found
     assert "rtf" not in {m.name for m in measures.known(RUN, [nothing])} and measures.known(RUN, []) == []

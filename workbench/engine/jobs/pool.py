@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from workbench.engine.monitor import Monitor
+from workbench.engine.reuse.store import ChunkStore
 from workbench.engine.runs.store import load_run, save_run
 from workbench.engine.settings import LoadSettings, MelConfig
 from workbench.engine.speech.requests import SpeechRequest, VoiceRef
@@ -60,6 +61,7 @@ class EnginePool:
                 from workbench.engine.speech import synthesis
 
                 found = synthesis.load_engine(model, folder=folder or None, load=load, random_weights=random_weights)
+                found.shelf = ChunkStore()
                 self._keep(key, found)
         return found
 
@@ -180,4 +182,6 @@ def load_engine(model: str = "demo-voice", **chosen: Any) -> Engine:
     """
     from workbench.engine.speech import synthesis
 
-    return synthesis.load_engine(model, keep=save_run, **chosen)
+    engine = synthesis.load_engine(model, keep=save_run, **chosen)
+    engine.shelf = ChunkStore()
+    return engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workbench.engine.errors import JobError, WorkbenchError
 from workbench.engine.jobs.pool import EnginePool
@@ -158,17 +158,19 @@ class _Pace:
     """Measured seconds per ODE step and frame, and per frame outside the ODE."""
 
     def __init__(self) -> None:
-        self._last = 0.0
+        self._last, self._at = 0.0, -1
         self._step_seconds = self._step_frames = self._other_seconds = self._other_frames = 0.0
 
     def step(self, step: int, frames: int) -> None:
         now = time.perf_counter()
-        if step > 0:
+        if 0 < step == self._at + 1:  # a reused chunk has no steps
             self._step_seconds += now - self._last
             self._step_frames += frames
-        self._last = now
+        self._last, self._at = now, step
 
-    def chunk(self, result: Any) -> None:
+    def chunk(self, result: ChunkResult) -> None:
+        if result.is_reused:
+            return
         self._other_seconds += result.timing.total_seconds - result.timing.ode_seconds
         self._other_frames += result.chunk.duration_frames
 

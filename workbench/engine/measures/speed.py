@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from workbench.engine.measures.registry import CHUNK, RUN, measure
 from workbench.engine.measures.subjects import Times
-from workbench.engine.timing import rtf
 
 
 @measure(
-    "rtf", "", "Processing time / audio time, without loading; below 1 is faster than real time.",
+    "rtf", "", "Processing time / audio time, without loading and reused chunks; below 1 is faster than real time.",
     of=(RUN, CHUNK), label="RTF", better="lower",
 )  # fmt: skip
-def real_time_factor(times: Times) -> float:
-    """Return the real-time factor; inf without audio."""
-    return rtf(times.total_seconds, times.audio_seconds)
+def real_time_factor(times: Times) -> float | None:
+    """Return the real-time factor; inf without audio, None if nothing was made."""
+    return times.rtf
 
 
 @measure(

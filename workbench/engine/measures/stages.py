@@ -12,6 +12,8 @@ _ABOUT = {
     "text": ("text", "Text to tokens and their embedding."),
     "ode": ("ODE", "Solving the flow: all evaluations of the model."),
     "vocoder": ("vocoder", "Mel to samples."),
+    "reuse": ("reuse", "Reading chunks that were made before."),
+    "keep": ("keep", "Keeping chunks, to be reused."),
     "cross_fade": ("cross-fade", "Joining the chunks."),
     "other": ("other", "The rest of the total time."),
 }

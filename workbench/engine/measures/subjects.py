@@ -13,12 +13,13 @@ from workbench.engine.settings import MelConfig
 from workbench.engine.signal import spectra
 from workbench.engine.signal.alignment import Alignment, align
 from workbench.engine.signal.pitch import Pitch, pitch
+from workbench.engine.timing import REUSED, rtf, rtf_of_made
 
 if TYPE_CHECKING:
     from workbench.engine.speech.results import ChunkResult, Run
 
 CHUNK_STAGES = ("text", "ode", "vocoder")
-STAGES = ("reference_mel", *CHUNK_STAGES, "cross_fade")
+STAGES = ("reference_mel", *CHUNK_STAGES, "reuse", "keep", "cross_fade")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Times:
         first_audio_seconds: from the start of the run to the first samples; None for a chunk.
         stages: seconds of each stage; for a run also "other", the rest of the total. Empty if unknown.
         step_seconds: of the ODE steps of a chunk; empty for a run.
+        rtf: real-time factor of what was made; None if all of it was reused.
     """
 
     audio_seconds: float
@@ -38,6 +40,7 @@ class Times:
     first_audio_seconds: float | None = None
     stages: Mapping[str, float] = field(default_factory=dict)
     step_seconds: tuple[float, ...] = ()
+    rtf: float | None = None
 
     @classmethod
     def of_run(cls, document: Mapping[str, Any]) -> Times:
@@ -49,13 +52,18 @@ class Times:
         total = document["total_seconds"]
         ordered = {name: stages[name] for name in STAGES if name in stages}
         ordered["other"] = max(0.0, total - sum(stages.values()))
-        return cls(document["audio_seconds"], total, document["time_to_first_audio_seconds"], ordered)
+        chunks = [(r["total_seconds"], r["audio_seconds"], r.get("made") == REUSED) for r in document["chunks"]]
+        factor = rtf_of_made(total, document["audio_seconds"], chunks)
+        return cls(document["audio_seconds"], total, document["time_to_first_audio_seconds"], ordered, rtf=factor)
 
     @classmethod
     def of_chunk(cls, row: Mapping[str, Any]) -> Times:
         """Return the times of a chunk from its row in such a document (``ChunkResult.as_dict``)."""
+        if row.get("made") == REUSED:
+            return cls(row["audio_seconds"], row["total_seconds"])
         stages = {name: row[f"{name}_seconds"] for name in CHUNK_STAGES}
-        return cls(row["audio_seconds"], row["total_seconds"], None, stages, tuple(row["step_seconds"]))
+        factor = rtf(row["total_seconds"], row["audio_seconds"])
+        return cls(row["audio_seconds"], row["total_seconds"], None, stages, tuple(row["step_seconds"]), factor)
 
 
 @dataclass(frozen=True, eq=False)

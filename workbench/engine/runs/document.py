@@ -101,6 +101,7 @@ class _Row(TypedDict):
     total_seconds: Seconds
     step_seconds: Annotated[list[Seconds], Field(max_length=1_000)]
     n_evaluations: Count
+    made: NotRequired[Literal["", "first run", "new length", "warm", "reused"]]
 
 
 class _Span(TypedDict):

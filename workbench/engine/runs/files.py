@@ -196,4 +196,6 @@ def _chunk(plan: dict[str, Any]) -> Chunk:
 
 
 def _timing(row: Any) -> ChunkTiming:
-    return ChunkTiming(**{name: row[name] for name in _TIMES}, step_seconds=tuple(row["step_seconds"]))
+    return ChunkTiming(
+        **{name: row[name] for name in _TIMES}, step_seconds=tuple(row["step_seconds"]), made=row.get("made", "")
+    )

@@ -12,7 +12,7 @@ from workbench.engine.runs.document import RunDocument, read_document_of
 from workbench.engine.runs.notes import read_notes
 from workbench.engine.runs.paths import folder_bytes
 from workbench.engine.speech.requests import load_as_made
-from workbench.engine.timing import rtf
+from workbench.engine.timing import REUSED
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,10 @@ class RunSummary:
         id, created_at, model, voice, text, device, dtype: as in ``results.Run``.
         seconds: length of the audio.
         total_seconds: processing time without loading.
-        rtf: real-time factor.
+        rtf: real-time factor of what was made; None if every chunk was reused.
         first_audio_seconds: from the start of the run to the first chunk's samples.
         n_chunks: chunks.
+        n_reused: how many of these were read from the chunk store.
         settings: name to value. Treat it as read-only: it is shared.
         load: load settings, name to value: as they were asked for, or as they became where that is recorded.
         note, star: set by the user.
@@ -45,7 +46,7 @@ class RunSummary:
     text: str
     seconds: float
     total_seconds: float
-    rtf: float
+    rtf: float | None
     first_audio_seconds: float
     n_chunks: int
     settings: dict[str, Any] = field(hash=False)
@@ -61,6 +62,7 @@ class RunSummary:
     remade_chunk: int | None = None
     is_link: bool = False
     load: dict[str, Any] = field(default_factory=dict, hash=False)
+    n_reused: int = 0
 
     @property
     def remade(self) -> str:
@@ -70,7 +72,7 @@ class RunSummary:
     @property
     def times(self) -> measures.Times:
         """Return the times for measures of a run, without the stages, which lists do not read."""
-        return measures.Times(self.seconds, self.total_seconds, self.first_audio_seconds)
+        return measures.Times(self.seconds, self.total_seconds, self.first_audio_seconds, rtf=self.rtf)
 
     @cached_property
     def _searched(self) -> str:
@@ -108,7 +110,7 @@ def _summary(folder: Path, document: RunDocument) -> RunSummary:
         text=document["text"],
         seconds=document["audio_seconds"],
         total_seconds=document["total_seconds"],
-        rtf=rtf(document["total_seconds"], document["audio_seconds"]),
+        rtf=measures.Times.of_run({**document}).rtf,
         first_audio_seconds=document["time_to_first_audio_seconds"],
         n_chunks=len(document["chunks"]),
         settings=dict(document["settings"]),
@@ -130,6 +132,7 @@ def _summary(folder: Path, document: RunDocument) -> RunSummary:
             document["environment"],
             document["weights"],
         ),
+        n_reused=sum(row.get("made") == REUSED for row in document["chunks"]),
     )
 
 
@@ -137,7 +140,8 @@ def _summary(folder: Path, document: RunDocument) -> RunSummary:
 CHUNK_COLUMNS = {
     "run_id": "TEXT", "chunk": "INTEGER", "text": "TEXT", "n_bytes": "INTEGER", "duration_frames": "INTEGER",
     "new_frames": "INTEGER", "planned_seconds": "REAL", "seed": "INTEGER", "audio_seconds": "REAL",
-    "total_seconds": "REAL", "n_evaluations": "INTEGER", **{m.name: "REAL" for m in measures.every(measures.CHUNK)},
+    "total_seconds": "REAL", "n_evaluations": "INTEGER", "made": "TEXT",
+    **{m.name: "REAL" for m in measures.every(measures.CHUNK)},
 }  # fmt: skip
 
 
@@ -145,7 +149,7 @@ def chunk_rows_of(document: RunDocument) -> list[dict[str, Any]]:
     """Return one row per chunk of ``document`` with the keys ``CHUNK_COLUMNS``."""
     rows = []
     for index, (plan, made) in enumerate(zip(document["plans"], document["chunks"], strict=True)):
-        known: dict[str, Any] = {**plan, **made, "run_id": document["id"], "chunk": index}
+        known: dict[str, Any] = {"made": "", **plan, **made, "run_id": document["id"], "chunk": index}
         known |= measures.values(measures.CHUNK, measures.Times.of_chunk(made))
         rows.append({name: known[name] for name in CHUNK_COLUMNS})
     return rows

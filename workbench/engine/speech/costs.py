@@ -15,6 +15,7 @@ import numpy as np
 
 from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.speech.text import Chunk
+from workbench.engine.timing import REUSED
 
 MIN_POINTS = 3  # number of unknowns
 MIN_SIZES = 2  # points of one length do not predict other lengths
@@ -97,6 +98,8 @@ def points_of(documents: Iterable[Mapping[str, Any]], model: str, device: str, d
             continue  # a run with a chunk made again repeats the times of its parent's chunks
         guided = 2 if run["settings"]["cfg_strength"] >= 1e-5 else 1
         for plan, row in zip(run["plans"], run["chunks"], strict=True):
+            if row.get("made") == REUSED:
+                continue
             n_passes = row["n_evaluations"] * guided
             found.append(Point(plan["duration_frames"], plan["new_frames"], row["total_seconds"], n_passes, run["id"]))
     return found

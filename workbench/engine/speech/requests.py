@@ -131,6 +131,8 @@ class SpeechRequest(_Value):
         load: knobs of loading.
         remake: the chunk to make again; None speaks all of ``text``.
         sweep: name of the sweep that the request belongs to, or "".
+        reuse: take chunks from the chunk store if they were made before. Their samples are the same, but not their
+            time: turn it off to measure.
     """
 
     text: str
@@ -142,6 +144,7 @@ class SpeechRequest(_Value):
     load: LoadSettings = field(default_factory=LoadSettings)
     remake: Remake | None = None
     sweep: str = ""
+    reuse: bool = False
 
 
 def load_as_made(

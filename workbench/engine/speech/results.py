@@ -18,7 +18,7 @@ from workbench.engine.signal.mel import align_mels
 from workbench.engine.signal.trajectory import Trajectory
 from workbench.engine.speech.requests import SpeechRequest, load_as_made
 from workbench.engine.speech.text import Chunk
-from workbench.engine.timing import ChunkTiming, Span, Timeline, rtf
+from workbench.engine.timing import REUSED, ChunkTiming, Span, Timeline, note_chunk, rtf, rtf_of_made
 
 if TYPE_CHECKING:  # both import torch
     from workbench.engine.model.loading import Loaded
@@ -54,9 +54,14 @@ class ChunkResult:
         return len(self.wave) / self.sample_rate
 
     @property
-    def rtf(self) -> float:
-        """Real-time factor of this chunk."""
-        return rtf(self.timing.total_seconds, self.audio_seconds)
+    def is_reused(self) -> bool:
+        """Nothing was computed: it was read from the chunks that are kept."""
+        return self.timing.made == REUSED
+
+    @property
+    def rtf(self) -> float | None:
+        """Real-time factor of this chunk; None for a reused one."""
+        return None if self.is_reused else rtf(self.timing.total_seconds, self.audio_seconds)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the row of this chunk for tables and JSON."""
@@ -77,6 +82,7 @@ class ChunkResult:
             "total_seconds": t.total_seconds,
             "step_seconds": list(t.step_seconds),
             "n_evaluations": t.n_evaluations,
+            "made": t.made,
             "rtf": self.rtf,
             "warnings": list(self.chunk.warnings),
         }
@@ -202,9 +208,15 @@ class Run:
         return len(self.wave) / self.sample_rate
 
     @property
-    def rtf(self) -> float:
-        """Real-time factor of the run, without loading."""
-        return rtf(self.total_seconds, self.audio_seconds)
+    def n_reused(self) -> int:
+        """How many chunks were read from those that are kept, and not made."""
+        return sum(c.is_reused for c in self.chunks)
+
+    @property
+    def rtf(self) -> float | None:
+        """Real-time factor of what was made in this run, loading apart; None if every chunk was reused."""
+        chunks = [(c.timing.total_seconds, c.audio_seconds, c.is_reused) for c in self.chunks]
+        return rtf_of_made(self.total_seconds, self.audio_seconds, chunks)
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything except the arrays, ready for JSON."""
@@ -224,6 +236,7 @@ class Run:
             "total_seconds": self.total_seconds,
             "audio_seconds": self.audio_seconds,
             "rtf": self.rtf,
+            "n_reused": self.n_reused,
             "loads": dict(self.loads),
             "chunks": [c.as_dict() for c in self.chunks],
             "spans": [s.as_dict() for s in self.spans],
@@ -239,20 +252,6 @@ class Run:
         found["load"] |= self.unknown_settings.get("load", {})
         found["voice"]["recording"] = REFERENCE_FILE if self.reference is not None else ""
         return found
-
-
-def note_chunk(timeline: Timeline, index: int, began: float, timing: ChunkTiming) -> float:
-    """Add the spans of a chunk to ``timeline``: text, ODE with its steps, vocoder. Returns the end in seconds."""
-    embedded = began + timing.text_seconds
-    solved = embedded + timing.ode_seconds
-    timeline.add("text", began, timing.text_seconds, index)
-    timeline.add("ode", embedded, timing.ode_seconds, index)
-    at = solved - sum(timing.step_seconds)
-    for seconds in timing.step_seconds:
-        timeline.add("ode.step", at, seconds, index)
-        at += seconds
-    timeline.add("vocoder", solved, timing.vocoder_seconds, index)
-    return began + timing.total_seconds
 
 
 def assemble(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,17 +16,37 @@ from workbench.engine.logs import pairs
 from workbench.engine.model.loading import Loaded
 from workbench.engine.model.sampling import Flow, solve, text_embedded
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech.results import ChunkResult, note_chunk
+from workbench.engine.speech.results import ChunkResult
 from workbench.engine.speech.text import Chunk, conditioning_text, n_bytes, number_languages
 from workbench.engine.speech.turns import Turn
 from workbench.engine.speech.voices import Voice
 from workbench.engine.text.preparing import Prepared, prepare
-from workbench.engine.timing import ChunkTiming, Progress, Timeline
+from workbench.engine.timing import FIRST_RUN, NEW_LENGTH, REUSED, WARM, ChunkTiming, Progress, Timeline, note_chunk
 
 log = logging.getLogger("workbench.synthesis")
 _REFERENCES_KEPT = 8
 
 OnStep = Callable[[Progress], None]
+
+
+class Shelf(Protocol):
+    """Where finished chunks are kept by what decides their sound; ``reuse.store.ChunkStore`` is one."""
+
+    def find(
+        self, loaded: Loaded, voice: Voice, settings: SynthesisSettings, chunk: Chunk
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Wave and mel of the chunk, to the last bit as they would be made; None if they are not there."""
+
+    def keep(
+        self,
+        loaded: Loaded,
+        voice: Voice,
+        settings: SynthesisSettings,
+        chunk: Chunk,
+        wave: np.ndarray,
+        mel: np.ndarray,
+    ) -> None:
+        """Put wave and mel of the chunk there."""
 
 
 class Speaker:
@@ -39,6 +60,7 @@ class Speaker:
         self.loaded = loaded
         self._turn = Turn()
         self._references: OrderedDict[tuple[str, float], torch.Tensor] = OrderedDict()
+        self._lengths: set[int] = set()  # frames of the chunks that were made since the model was loaded
 
     def plan(self, text: str, voice: Voice, settings: SynthesisSettings = SynthesisSettings()) -> list[Chunk]:
         """Return the chunks of ``text`` with their lengths and warnings, without synthesis.
@@ -68,6 +90,7 @@ class Speaker:
         chunks: Sequence[Chunk] | None = None,
         on_step: OnStep | None = None,
         timeline: Timeline | None = None,
+        shelf: Shelf | None = None,
     ) -> Iterator[ChunkResult]:
         """Speak ``text``, one chunk at a time, in order.
 
@@ -78,6 +101,8 @@ class Speaker:
             chunks: all or some chunks of an earlier ``plan``; planned now if not given.
             on_step: called before the first and after every ODE step. Raise ``errors.Cancelled`` from it to stop.
             timeline: receives the spans.
+            shelf: chunk store; chunks made before are read from it, new ones are kept in it. If the trajectory is wanted,
+                nothing is read: it is not kept.
 
         Yields:
             ChunkResult: wave and mel depend only on chunk, voice, settings and seed, not on the other chunks. They are
@@ -99,6 +124,12 @@ class Speaker:
         keep_bytes = rules.TRAJECTORY_MAX_BYTES // max(len(chunks), 1) if settings.keep_trajectory else 0
         for position, chunk in enumerate(chunks):
             report = _stepper(on_step, position, len(chunks))
+            taken = self._taken(shelf, chunk, voice, settings, timeline) if shelf else None
+            if taken is not None:
+                log.info("chunk reused", extra=pairs(index=chunk.index, audio=taken.audio_seconds))
+                report(settings.nfe_step, settings.nfe_step)
+                yield taken
+                continue
             with self._turn:
                 cond = self._reference(voice, settings.target_rms, timeline)
                 result = self._speak(chunk, voice, cond, settings, timeline, report, keep_bytes)
@@ -112,6 +143,9 @@ class Speaker:
                     rtf=result.rtf,
                 ),
             )
+            if shelf is not None:
+                with timeline.span("keep", chunk.index):
+                    shelf.keep(self.loaded, voice, settings, chunk, result.wave, result.mel)
             yield result
 
     def decode(self, mel: np.ndarray) -> np.ndarray:
@@ -131,6 +165,27 @@ class Speaker:
                 remedy="Shorten them.",
             )
         return planned[0]
+
+    def _taken(
+        self, shelf: Shelf, chunk: Chunk, voice: Voice, settings: SynthesisSettings, timeline: Timeline
+    ) -> ChunkResult | None:
+        """The chunk from ``shelf``, if it is there and holds all that is wanted."""
+        if settings.keep_trajectory:
+            return None
+        began = timeline.now()
+        found = shelf.find(self.loaded, voice, settings, chunk)
+        if found is None:
+            return None
+        timing = ChunkTiming(0.0, 0.0, 0.0, (), timeline.now() - began, 0, REUSED)
+        note_chunk(timeline, chunk.index, began, timing)
+        rate = self.loaded.spec.mel.target_sample_rate
+        return ChunkResult(chunk, chunk.seed, *found, None, timing, rate)
+
+    def _warmth(self, frames: int) -> str:
+        """How warm a chunk of ``frames`` is made; see ``ChunkTiming``."""
+        found = FIRST_RUN if not self._lengths else WARM if frames in self._lengths else NEW_LENGTH
+        self._lengths.add(frames)
+        return found
 
     def _reference(self, voice: Voice, target_rms: float, timeline: Timeline) -> torch.Tensor:
         """Return the mel of the reference on the device, computed once per voice and level."""
@@ -175,7 +230,7 @@ class Speaker:
         ended = timeline.now()
         timing = ChunkTiming(
             embedded - began, solved - embedded, ended - solved,
-            solution.step_seconds, ended - began, solution.n_evaluations,
+            solution.step_seconds, ended - began, solution.n_evaluations, self._warmth(chunk.duration_frames),
         )  # fmt: skip
         note_chunk(timeline, chunk.index, began, timing)
         rate = self.loaded.spec.mel.target_sample_rate

@@ -27,7 +27,7 @@ from workbench.engine.model.random_weights import build as build_random
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech.requests import Remake, SpeechRequest
 from workbench.engine.speech.results import ChunkResult, Run, assemble
-from workbench.engine.speech.speaker import OnStep, Speaker
+from workbench.engine.speech.speaker import OnStep, Shelf, Speaker
 from workbench.engine.speech.text import Chunk, text_of
 from workbench.engine.speech.turns import refuse_after_fork
 from workbench.engine.speech.voices import Voice
@@ -46,6 +46,7 @@ class Engine(Speaker):
         keep: called with each run that ``run`` and ``remake`` finish; that of ``workbench.load_engine`` saves it.
 
     ``default_on_step`` makes the ``on_step`` of runs that have none; notebooks put a progress bar there.
+    ``shelf`` holds the chunks for requests that may reuse them; the pool of engines puts a ``ChunkStore`` there.
     """
 
     default_on_step: ClassVar[staticmethod[[], OnStep | None]] = staticmethod(lambda: None)
@@ -55,6 +56,7 @@ class Engine(Speaker):
         self.loaded_at = datetime.now(UTC).isoformat(timespec="seconds")
         self.n_runs = 0
         self.keep = keep
+        self.shelf: Shelf | None = None
 
     @property
     def load_seconds(self) -> float:
@@ -70,6 +72,7 @@ class Engine(Speaker):
         on_step: OnStep | None = None,
         on_chunk: OnChunk | None = None,
         save: bool = True,
+        reuse: bool = False,
     ) -> Run:
         """Speak all of ``text``. Raises as ``synthesize``.
 
@@ -81,8 +84,9 @@ class Engine(Speaker):
             on_chunk: called with each finished chunk.
             save: keep the run on disk, if this engine came from ``workbench.load_engine``. One that was loaded to
                 measure or to check something keeps none.
+            reuse: take chunks that were made before from those that are kept; off, so that what is measured was made.
         """
-        request = self.request(text, voice, settings)
+        request = self.request(text, voice, settings).replace(reuse=reuse)
         return self._kept(self.fulfil(request, voice, on_step=on_step, on_chunk=on_chunk), save)
 
     def remake(
@@ -147,7 +151,13 @@ class Engine(Speaker):
         timeline, on_step = Timeline(self.loaded.synchronize), on_step or self.default_on_step()
         results, first_audio = [], 0.0
         for result in self.synthesize(
-            request.text, voice, request.settings, chunks=chunks, on_step=on_step, timeline=timeline
+            request.text,
+            voice,
+            request.settings,
+            chunks=chunks,
+            on_step=on_step,
+            timeline=timeline,
+            shelf=self.shelf if request.reuse else None,
         ):
             first_audio = first_audio or timeline.now()
             results.append(result)
@@ -170,6 +180,7 @@ class Engine(Speaker):
             extra=pairs(
                 id=run.id,
                 chunks=len(results),
+                reused=run.n_reused,
                 audio=run.audio_seconds,
                 took=run.total_seconds,
                 rtf=run.rtf,

@@ -10,6 +10,7 @@ import streamlit as st
 
 from workbench.engine import measures
 from workbench.engine.speech.text import Chunk
+from workbench.engine.timing import rtf_of_made
 from workbench.figures.theme import chunk_colour
 
 if TYPE_CHECKING:
@@ -80,7 +81,13 @@ def _chunk_row(chunk: Chunk, result: ChunkResult | None, step: str, is_now: bool
         cells += [("", blank), ("", blank), ("", escape(step) or blank), *[("", blank)] * 3]
     else:
         t = result.timing
-        cells += [("", f"{result.audio_seconds:.2f}"), ("", f"{t.text_seconds:.3f}"), ("", f"{t.ode_seconds:.3f}")]
+        cells += [("", f"{result.audio_seconds:.2f}")]
+        if result.is_reused:
+            blank = '<span class="wb-dim">–</span>'
+            reused = '<span class="wb-dim" title="unchanged: read from the chunks that are kept">reused</span>'
+            cells += [("", blank), ("", reused), ("", blank), ("", f"{t.total_seconds:.3f}"), ("", blank)]
+            return _row([*cells, ("", str(chunk.seed))])
+        cells += [("", f"{t.text_seconds:.3f}"), ("", f"{t.ode_seconds:.3f}")]
         cells += [("", f"{t.vocoder_seconds:.3f}"), ("", f"{t.total_seconds:.3f}"), ("", f"{result.rtf:.2f}")]
     return _row([*cells, ("", str(chunk.seed))], ' class="now"' if is_now else "")
 
@@ -89,9 +96,11 @@ def _foot(plan: Sequence[Chunk], results: Sequence[ChunkResult], total_seconds: 
     times = [r.timing for r in results]
     audio = sum(r.audio_seconds for r in results)
     spent = sum(t.total_seconds for t in times)
+    n_reused = sum(r.is_reused for r in results)
+    factor = rtf_of_made(spent, audio, [(r.timing.total_seconds, r.audio_seconds, r.is_reused) for r in results])
     cells = [
         ("l", "sum"),
-        ("l", f"{len(results)} of {len(plan)} made"),
+        ("l", f"{len(results)} of {len(plan)} made" + (f", {n_reused} reused" if n_reused else "")),
         ("", str(sum(c.n_bytes for c in plan))),
         ("", f"{sum(c.planned_seconds for c in plan):.2f}"),
     ]
@@ -102,7 +111,7 @@ def _foot(plan: Sequence[Chunk], results: Sequence[ChunkResult], total_seconds: 
             ("", f"{sum(t.vocoder_seconds for t in times):.3f}"),
         ]
         whole = f'<span title="the run took {total_seconds:.3f} s">' if total_seconds else "<span>"
-        cells += [("", f"{whole}{spent:.3f}</span>"), ("", f"{spent / audio:.2f}" if audio else "–"), ("", "")]
+        cells += [("", f"{whole}{spent:.3f}</span>"), ("", measures.get("rtf").shown(factor)), ("", "")]
     else:
         cells += [("", "")] * 7
     return _row(cells)

@@ -66,7 +66,9 @@ def _status(job: SpeechJob) -> str:
     if job.state == CANCELLED:
         return f"cancelled after {job.seconds:.1f} s, {len(job.chunks)} of {len(job.plan) or '?'} chunks made"
     if job.state == DONE:
-        return f"done in {job.seconds:.1f} s" + (", not saved" if job.is_unsaved else "")
+        n_reused = sum(chunk.is_reused for chunk in job.chunks)
+        reused = f", {n_reused} of {len(job.chunks)} chunks reused" if n_reused else ""
+        return f"done in {job.seconds:.1f} s{reused}" + (", not saved" if job.is_unsaved else "")
     if job.is_stopping:
         return "stopping at the next ODE step"
     if job.doing != "speaking":

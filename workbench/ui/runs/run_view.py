@@ -69,9 +69,12 @@ def _numbers(run: Run) -> None:
         ("Speech", f"{run.audio_seconds:.2f} s", "Length of the joined audio."),
         ("First audio after", f"{run.time_to_first_audio_seconds:.2f} s", measures.get("first_audio_seconds").help),
         ("Whole run", f"{run.total_seconds:.2f} s", "From the first chunk's text to the joined audio."),
-        ("RTF", f"{run.rtf:.2f}", measures.get("rtf").help),
+        ("RTF", measures.get("rtf").shown(run.rtf), measures.get("rtf").help),
         ("Load, once", f"{run.load_seconds:.1f} s", "Once per server, before the first run; not part of this run."),
     ]
+    if run.n_reused:
+        about = "Read from the chunk store: words, voice, settings and seed have not changed. RTF is that of the rest."
+        cells.append(("Reused", f"{run.n_reused} of {len(run.chunks)}", about))
     if run.request.remake is not None:
         index = run.request.remake.chunk
         own = run.chunks[index].timing.total_seconds

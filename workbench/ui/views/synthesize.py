@@ -65,6 +65,14 @@ def knobs() -> tuple[str, LoadSettings, Voice | None, SynthesisSettings | None]:
     seed = forms.knob("seed")
     with st.expander("Other knobs"):
         others = forms.other_knobs()
+        st.toggle(
+            "Reuse unchanged chunks",
+            True,
+            key="reuse",
+            help="Read chunks from earlier runs if their words, voice, settings and seed have not changed. The samples "
+            "are the same. Off: every chunk is made and measured.",
+            persist_state="session",
+        )
     try:
         settings = SynthesisSettings(nfe_step=steps, max_chunk_bytes=size, seed=int(seed), **others)
     except WorkbenchError as error:
@@ -76,7 +84,9 @@ def knobs() -> tuple[str, LoadSettings, Voice | None, SynthesisSettings | None]:
 def start(text: str, voice: Voice, settings: SynthesisSettings, model: str, load: LoadSettings) -> None:
     """Queue the synthesis and show it."""
     try:
-        job = resources.job_manager().submit(SpeechJob(resources.request(text, voice, settings, model, load)))
+        reuse = bool(st.session_state.get("reuse", True))
+        wanted = resources.request(text, voice, settings, model, load, reuse=reuse)
+        job = resources.job_manager().submit(SpeechJob(wanted))
     except WorkbenchError as error:
         st.error(str(error))
         return

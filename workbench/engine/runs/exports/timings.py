@@ -13,6 +13,7 @@ from workbench.engine.speech.results import Run
 _FACTS = (
     *("index", "n_bytes", "seed", "start_seconds", "planned_seconds", "audio_seconds", "total_seconds"),
     "n_evaluations",
+    "made",
     "pause_seconds",
 )
 
