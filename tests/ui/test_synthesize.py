@@ -66,6 +66,21 @@ def test_a_text_is_spoken_and_every_chunk_has_its_row(open_page: Any) -> None:
     assert len(at.get("download_button")) == len(exports.every())
 
 
+def test_an_edited_sentence_costs_one_chunk_and_the_page_says_so(open_page: Any) -> None:
+    at = _synthesized(_type(open_page(), FIVE))
+    assert "reused" not in html_of(at).split("<tbody>")[1]
+    at = _type(at, FIVE.replace("Three boats went by", "Three ships went by"))
+    at.button(key="go").click().run()
+    until(at, lambda page: len(store.list_runs()) == 2 and "4 of 5 chunks reused" in html_of(page))
+    assert next(m.value for m in at.metric if m.label == "Reused") == "4 of 5"
+    assert "5 of 5 made, 4 reused" in html_of(at)
+    at.toggle(key="reuse").set_value(False).run()
+    at.button(key="go").click().run()
+    until(at, lambda page: len(store.list_runs()) == 3 and "done in" in html_of(page))
+    newest = store.list_runs()[0]
+    assert newest.n_reused == 0 and newest.rtf is not None
+
+
 def test_a_run_comes_back_from_its_address(open_page: Any, tiny_engine: Any, voice: Any) -> None:
     run = tiny_engine.run(FIVE, voice, SynthesisSettings(nfe_step=4, max_chunk_bytes=30, speed=1.2, seed=9))
     store.save_run(run)
