@@ -237,7 +237,7 @@ def _warn(warnings: tuple[str, ...], subject: str) -> None:
 
 def _mount() -> None:
     """Add the commands of the neighbouring modules."""
-    from workbench.cli import cache, info, lab, runs, serve, sweep
+    from workbench.cli import bench, cache, info, lab, runs, serve, sweep
 
     for command in (info.voices, info.models, info.doctor):
         app.command(command.__name__)(command)
@@ -245,7 +245,7 @@ def _mount() -> None:
     app.command("sweep")(sweep.sweep)
     app.add_typer(runs.runs_app, name="runs")
     app.add_typer(cache.cache_app, name="cache")
-    app.add_typer(info.bench_app, name="bench")
+    app.add_typer(bench.bench_app, name="bench")
     app.add_typer(lab.lab_app, name="lab")
 
 

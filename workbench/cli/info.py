@@ -1,18 +1,13 @@
-"""``voices``, ``models``, ``doctor`` and ``bench``."""
+"""``voices``, ``models`` and ``doctor``."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from workbench.cli.options import settings_flags
-from workbench.cli.output import console, log_to_stderr, print_json, say, table
-from workbench.engine.errors import SettingsError
-from workbench.engine.settings import BenchLoadSettings
-from workbench.engine.visible import quoted
+from workbench.cli.output import console, print_json, say, table
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -70,50 +65,6 @@ def doctor(
         console().print(table("Doctor", ("", "what", "found"), [[c.state, c.name, c.detail] for c in checks]))
     if any(c.state == "bad" for c in checks):
         raise typer.Exit(1)
-
-
-bench_app = typer.Typer(no_args_is_help=True, help="Measure on this machine; the last line is one JSON document.")
-
-
-@bench_app.callback()
-def _bench() -> None:
-    """Measure on this machine; the last line is one JSON document."""
-
-
-@bench_app.command("engine")
-@settings_flags(load=BenchLoadSettings)
-def bench_engine(
-    *,
-    against: Annotated[str, typer.Option("--against", help="What to compare with: upstream.")] = "upstream",
-    model: Annotated[str, typer.Option("--model", "-m", help="Model of the catalogue.")] = "demo-voice",
-    random_weights: Annotated[
-        bool, typer.Option("--random-weights", help="Use the model's architecture with random weights.")
-    ] = False,
-    chunks: Annotated[
-        int, typer.Option("--chunks", min=1, max=1000, help="Number of sentences of about 80 bytes, one per chunk.")
-    ] = 5,
-    nfe_step: Annotated[int, typer.Option("--nfe-step", help="ODE steps of both.")] = 7,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, max=1000, help="Pairs of timings after the warm-up.")] = 3,
-    as_json: Json = False,
-    load: BenchLoadSettings,
-) -> None:
-    """Compare the engine with upstream's infer_batch_process: same weights, text and settings, in turn, one process."""
-    log_to_stderr(False)
-    if against != "upstream":
-        raise SettingsError(f"Cannot compare with {quoted(against)}.", remedy="Use --against upstream.")
-    from workbench.engine.checks.bench import against_upstream
-
-    def tell(index: int, upstream: float, ours: float) -> None:
-        print(f"round {index + 1}/{rounds}: upstream {upstream:.2f} s, ours {ours:.2f} s, "
-              f"ratio {upstream / ours:.2f}", file=sys.stderr)  # fmt: skip
-
-    document = against_upstream(model, random_weights=random_weights, load=load, n_chunks=chunks, nfe_step=nfe_step,
-                                rounds=rounds, on_round=tell)  # fmt: skip
-    if not as_json:
-        memory = {name: f"{n / 2**30:.2f} GiB" for name, n in document["peak_memory_bytes"].items()}
-        say(f"upstream / ours = {document['ratio']:.2f} "
-            f"({document['ratio_low']:.2f} to {document['ratio_high']:.2f}); peak memory {memory}")  # fmt: skip
-    print_json(document)
 
 
 def random_model(

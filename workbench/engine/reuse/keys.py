@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from workbench.engine.model.backends import equality_of
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.text import Chunk
 from workbench.engine.speech.voices import Voice
@@ -31,7 +32,8 @@ def key_of(loaded: Loaded, voice: Voice, settings: SynthesisSettings, chunk: Chu
     """64 hexadecimal digits that name the samples of ``chunk``: of model, machine, voice, words, settings and seed."""
     chosen = {name: _plain(value) for name, value in settings.as_dict().items() if name not in ACT_ELSEWHERE}
     decides = {
-        "revision": REVISION, "model": model_fingerprint(loaded), "dtype": loaded.dtype,
+        "revision": REVISION, "model": model_fingerprint(loaded),
+        "backend": equality_of(loaded.backend.recorded), "dtype": loaded.dtype,
         "machine": _machine(loaded.device, _threads()), "voice": voice.id, "words": chunk.text,
         "frames": chunk.duration_frames, "seed": chunk.seed, "settings": chosen,
     }  # fmt: skip
@@ -39,7 +41,7 @@ def key_of(loaded: Loaded, voice: Voice, settings: SynthesisSettings, chunk: Chu
 
 
 def model_fingerprint(loaded: Loaded) -> str:
-    """sha256 of what is in memory: every weight of model and vocoder, the vocabulary, the architecture, the backend.
+    """sha256 of what is in memory: every weight of model and vocoder, the vocabulary, the architecture.
 
     The files may have changed since they were loaded, and a manifest may be older than the file beside it. Computed
     once for each ``loaded``.
@@ -48,7 +50,6 @@ def model_fingerprint(loaded: Loaded) -> str:
         spec = asdict(loaded.spec)
         decides = {name: spec[name] for name in ("backbone", "arch", "mel")} | {
             "frame": list(loaded.spec.frame), "vocabulary": loaded.cfm.vocab_char_map,
-            "backend": getattr(loaded, "backend", "eager"),
         }  # fmt: skip
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode())
         for part in (loaded.cfm, loaded.vocoder):

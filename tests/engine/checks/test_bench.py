@@ -1,0 +1,242 @@
+"""The benchmarks' logic on the tiny engine: what they report, not how fast it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workbench.engine.checks.bench import against, app, ceiling, report, sampling
+from workbench.engine.checks.bench.edit import edit
+from workbench.engine.checks.bench.observe import _bare, observe
+from workbench.engine.checks.bench.scale import scale
+from workbench.engine.errors import SettingsError
+from workbench.engine.reuse.store import ChunkStore
+from workbench.engine.settings import SynthesisSettings
+
+
+def spread_is_sound(found: dict[str, Any], n: int) -> bool:
+    return found["n"] == n and found["low"] <= found["q1"] <= found["median"] <= found["q3"] <= found["high"]
+
+
+def test_sides_are_timed_in_turn_each_round_in_the_other_order() -> None:
+    order: list[str] = []
+    told: list[str] = []
+    found = sampling.in_turn({n: lambda n=n: order.append(n) for n in "abc"}, 3, on_round=told.append)  # type: ignore[misc]
+    assert "".join(order) == "abc" + "cba" + "abc"
+    assert all(len(seconds) == 3 for seconds in found.seconds.values()) and len(told) == 3
+    assert found.ratios("a", "a") == [1.0] * 3 and all(peak.n_bytes > 10**6 for peak in found.peaks.values())
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"), [([3.0], (3, 3, 3)), ([1.0, 2.0], (1.25, 1.5, 1.75)), ([1, 2, 3, 4, 5], (2, 3, 4))]
+)
+def test_quartiles(samples: list[float], expected: tuple[float, ...]) -> None:
+    found = sampling.quartiles(samples)
+    assert (found["q1"], found["median"], found["q3"]) == expected and found["iqr"] == expected[2] - expected[0]
+
+
+def test_the_highest_memory_of_a_block_is_seen() -> None:
+    with sampling.peak_memory(interval_seconds=0.001) as peak:
+        before = peak.n_bytes
+        block = np.ones(2**25)  # 256 MB
+    assert peak.n_bytes - before > 200e6 and block[0] == 1 and peak.gpu_bytes is None
+
+
+# The ceiling ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_operations_of_a_step_are_those_of_its_layers(tiny_engine: Any) -> None:
+    """Counted by PyTorch itself in fp32, where it knows every operation but the attention of this device."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from workbench.engine.model.sampling import Flow, text_embedded
+
+    loaded, n = tiny_engine.loaded, 300
+    counter = FlopCounterMode(display=False)
+    flow = Flow(loaded.cfm, torch.zeros(16, 100), loaded.tokens("one"), n, 0.0)
+    with torch.no_grad(), text_embedded(flow), counter:
+        flow(torch.tensor(0.5), torch.zeros(1, n, 100))
+    seen = counter.get_flop_counts()["Global"]
+    own = sum(flops for operation, flops in seen.items() if "attention" not in str(operation))
+    attention = 4 * n * n * 32  # heads 2 x 16, one block
+    assert ceiling.step_flops(loaded, n, guided=False) == pytest.approx(own + attention, rel=0.02)
+    assert ceiling.step_flops(loaded, n, 4) == 8 * ceiling.step_flops(loaded, n, guided=False)
+
+
+def test_the_rate_of_products_is_one_that_a_machine_can_have() -> None:
+    assert 1e8 < ceiling.gemm_flops("cpu", "fp32", side=128) < 1e14
+
+
+@pytest.mark.parametrize(
+    ("spans", "seconds"),
+    [([], 0), ([(0, 1), (2, 3)], 2), ([(2, 3), (0, 1), (0.5, 2.5)], 3), ([(0, 4), (1, 2)], 4), ([(1, 1)], 0)],
+)
+def test_what_overlaps_on_a_gpu_counts_once(spans: list[tuple[float, float]], seconds: float) -> None:
+    assert ceiling.busy_seconds(spans) == seconds
+
+
+def test_without_a_gpu_nothing_is_idle() -> None:
+    assert ceiling.gpu_idle_share(lambda: None, "cpu") is None
+
+
+# The benchmarks ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tiny_bench(tiny_engine: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """``bench engine`` on the tiny model."""
+    monkeypatch.setattr(against, "load_engine", lambda *args, **kwargs: tiny_engine)
+    return tiny_engine
+
+
+def test_upstream_and_ours_are_compared(tiny_bench: Any) -> None:
+    found = against.against_upstream(n_chunks=2, nfe_step=2, rounds=2)
+    assert found["chunks"] == 2 and len(found["ratios"]) == 2
+    assert found["ratios"][0] == found["upstream_seconds"][0] / found["ours_seconds"][0]
+    for group in ("first_run_seconds", "new_length_seconds", "warm_seconds", "peak_memory_bytes", "audio_seconds"):
+        assert set(found[group]) == {"upstream", "ours"}
+    assert found["audio_seconds"]["ours"] == pytest.approx(found["audio_seconds"]["upstream"], abs=0.03)
+    assert spread_is_sound(found["step_milliseconds"], 2 * 2 * 2)  # rounds, chunks, steps
+    assert 0 < found["ceiling_share"] < 1 and found["gpu_idle_share"] is None
+    json.dumps(found)
+
+
+def test_upstream_is_never_handed_a_model_of_two_formats(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On CUDA both are fp16. Ours keeps times and text in fp32, and upstream took its format from one of these."""
+    from tests.conftest import TINY_SPEC
+    from workbench.engine.model.loading import load
+    from workbench.engine.settings import LoadSettings
+    from workbench.engine.speech.synthesis import Engine
+
+    engine = Engine(load(TINY_SPEC, LoadSettings(device="cpu", dtype="bf16"), folder=tiny_folder))
+    monkeypatch.setattr(against, "load_engine", lambda *args, **kwargs: engine)
+    monkeypatch.setattr(against, "upstream_dtype", lambda device: "bf16")
+    found = against.against_upstream(n_chunks=1, nfe_step=1, rounds=1)
+    assert (found["dtype"], found["upstream_dtype"]) == ("bf16", "bf16") and found["ratio"] > 0
+
+
+def test_a_chunk_is_measured_in_runs_of_every_size(tiny_engine: Any, voice: Any) -> None:
+    told: list[str] = []
+    found = scale(tiny_engine, voice, nfe_step=1, largest=4, rounds=2, on_round=told.append)
+    assert [row["chunks"] for row in found["sizes"]] == [1, 3, 4] and len(told) == 2
+    assert all(spread_is_sound(row["seconds_a_chunk"], 2) and row["run_bytes"] > 0 for row in found["sizes"])
+    assert found["is_constant"] == (found["largest_deviation"] <= 0.05)
+
+
+def test_an_edited_chunk_is_measured_and_the_shelf_given_back(tiny_engine: Any, voice: Any, tmp_path: Path) -> None:
+    own = tiny_engine.shelf = ChunkStore(tmp_path / "own")
+    try:
+        found = edit(tiny_engine, voice, nfe_step=2, n_chunks=4, rounds=2)
+        assert tiny_engine.shelf is own and own.n_bytes() == 0
+    finally:
+        tiny_engine.shelf = None
+    assert found["reused_chunks"] == [3, 3] and found["same_samples"] is True
+    assert spread_is_sound(found["edited_over_whole"], 2) and found["edited_over_whole"]["median"] < 1
+
+
+def test_the_bare_side_speaks_the_very_same(tiny_engine: Any, voice: Any) -> None:
+    import torch
+
+    settings = SynthesisSettings(nfe_step=2)
+    (result,) = tiny_engine.run("Some words.", voice, settings).chunks
+    bare = _bare(tiny_engine, voice, torch.from_numpy(voice.mel.copy()), settings, result.chunk)
+    np.testing.assert_array_equal(bare / np.float32(voice.gain(settings.target_rms)), result.wave)
+
+
+def test_a_watched_run_is_compared_with_a_bare_one(tiny_engine: Any, voice: Any) -> None:
+    found = observe(tiny_engine, voice, nfe_step=2, rounds=3)
+    assert spread_is_sound(found["cost"], 3) and found["reports"] == 4 * 3  # a first run and three rounds of 0, 1, 2
+    assert found["is_within"] == (found["cost"]["median"] <= 0.02)
+
+
+@pytest.mark.parametrize("bench", [scale, edit, observe])
+def test_counts_below_one_are_refused(bench: Any, tiny_engine: Any, voice: Any) -> None:
+    with pytest.raises(SettingsError, match="rounds is 0"):
+        bench(tiny_engine, voice, rounds=0)
+
+
+# The app -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("message", "value"),
+    [
+        (b"\x30\x00", 0),
+        (b"\x0a\x03abc\x30\x02", 2),
+        (b"\x2a\x80\x01" + bytes(128) + b"\x30\x96\x01", 150),
+        (b"\x09" + bytes(8) + b"\x15" + bytes(4) + b"\x30\x03", 3),
+        (b"\x0a\x01\x30", None),  # within another field
+        (b"", None),
+        (b"\x0a\x7fcut", None),
+        (b"\x30\x80", None),
+        (b"\xff\xff", None),
+        (b"\x0b", None),  # a group: none is written any more
+    ],
+    ids=str,
+)
+def test_a_field_of_a_message_is_found(message: bytes, value: int | None) -> None:
+    assert app.field_of(message, 6) == value
+
+
+def test_the_fields_that_are_looked_at_are_streamlits() -> None:
+    from streamlit.proto.BackMsg_pb2 import BackMsg
+    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+    message = ForwardMsg(script_finished=ForwardMsg.FINISHED_SUCCESSFULLY)
+    message.metadata.cacheable = True
+    assert app.field_of(message.SerializeToString(), app._SCRIPT_FINISHED) == app._SUCCESSFULLY
+    assert BackMsg.FromString(app._RERUN).WhichOneof("type") == "rerun_script"
+
+
+def test_starts_are_counted_after_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts: list[int] = []
+
+    def start(sessions: int) -> dict[str, float]:
+        starts.append(sessions)
+        return {"usable_seconds": float(len(starts)), "preload_seconds": 4.0, "session_bytes": 1e6}
+
+    monkeypatch.setattr(app, "_start", start)
+    found = app.app(rounds=2, sessions=5)
+    assert starts == [1, 5, 5] and found["usable_seconds"]["median"] == 2.5 and found["is_within"]
+
+
+@pytest.mark.slow
+def test_the_app_is_started_and_looked_at_for_real() -> None:
+    figures = app._start(2)
+    assert 0 < figures["listening_seconds"] < figures["usable_seconds"]
+    assert figures["listening_seconds"] < figures["preload_seconds"] and figures["ready_bytes"] > 1e8
+
+
+# The report ----------------------------------------------------------------------------------------------------------
+
+DOCUMENT = {
+    "benchmark": "scale", "share": 0.123456, "gpu": None, "is_constant": True, "names": [1, 2.5],
+    "cost": sampling.quartiles([1.0, 2.0, 3.0]), "memory": {"upstream": 1_000_000},
+    "sizes": [{"chunks": 3, "seconds_a_chunk": sampling.quartiles([0.5])}], "note": "<b> | </b>",
+}  # fmt: skip
+
+
+def test_a_document_becomes_a_table() -> None:
+    lines = report.markdown(DOCUMENT).splitlines()
+    assert lines[:2] == ["| what | value |", "|---|---|"]
+    assert {"| share | 0.1235 |", "| gpu | - |", "| is constant | yes |", "| names | 1, 2.5 |",
+            "| cost | 2 [1.5 to 2.5], n = 3 |", "| memory: upstream | 1,000,000 |",
+            "| 3 chunks: seconds a chunk | 0.5 [0.5 to 0.5], n = 1 |",
+            "| note | <b> \\| </b> |"} <= set(lines)  # fmt: skip
+    page = report.html(DOCUMENT)
+    assert "<td>&lt;b&gt; | &lt;/b&gt;</td>" in page and page.startswith("<!doctype html>")
+
+
+def test_the_subject_names_machine_and_format(tiny_engine: Any) -> None:
+    found = sampling.subject(tiny_engine, SynthesisSettings(nfe_step=3))
+    assert (found["device"], found["dtype"], found["nfe_step"]) == ("cpu", "fp32", 3)
+    assert found["environment"]["torch"] and found["random_weights"] is False
+    other = SimpleNamespace(loaded=dataclasses.replace(tiny_engine.loaded, files=None))
+    assert sampling.subject(other, SynthesisSettings())["random_weights"] is True

@@ -1,0 +1,190 @@
+"""``workbench bench``: how fast it is, what it costs to be watched, to edit, to start, and whether that grows."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workbench.cli.options import settings_flags
+from workbench.cli.output import log_to_stderr, print_json, say
+from workbench.engine.errors import SettingsError
+from workbench.engine.files import outputs
+from workbench.engine.settings import BenchLoadSettings, LoadSettings
+from workbench.engine.visible import quoted
+
+if TYPE_CHECKING:  # they import torch
+    from workbench.engine.speech.synthesis import Engine
+    from workbench.engine.speech.voices import Voice
+
+bench_app = typer.Typer(no_args_is_help=True, help="Measure on this machine; the last line is one JSON document.")
+
+Model = Annotated[str, typer.Option("--model", "-m", help="Model of the catalogue.")]
+Random = Annotated[bool, typer.Option("--random-weights", help="Its architecture, with random values.")]
+Chunks = Annotated[int, typer.Option("--chunks", min=1, max=1000, help="Sentences of about 80 bytes, one a chunk.")]
+Steps = Annotated[int, typer.Option("--nfe-step", help="ODE steps.")]
+Rounds = Annotated[int, typer.Option("--rounds", min=1, max=1000, help="Rounds, after what is not counted.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Write the figures as a page there, too.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print the figures as a Markdown table before the JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+@bench_app.callback()
+def _bench() -> None:
+    """Measure on this machine; the last line is one JSON document."""
+
+
+@bench_app.command("engine")
+@settings_flags(load=BenchLoadSettings)
+def bench_engine(
+    *,
+    against: Annotated[str, typer.Option("--against", help="What to compare with: upstream.")] = "upstream",
+    model: Model = "demo-voice",
+    random_weights: Random = False,
+    chunks: Chunks = 5,
+    nfe_step: Steps = 7,
+    rounds: Rounds = 3,
+    markdown: Markdown = False,
+    html: Html = None,
+    as_json: Json = False,
+    load: BenchLoadSettings,
+) -> None:
+    """Upstream's own infer_batch_process and our engine: same weights, text and settings, in turn in one process."""
+    if against != "upstream":
+        raise SettingsError(f"Cannot compare with {quoted(against)}.", remedy="Use --against upstream.")
+    _begin(html)
+    from workbench.engine.checks.bench.against import against_upstream
+
+    found = against_upstream(model, random_weights=random_weights, load=load, n_chunks=chunks,
+                             nfe_step=nfe_step, rounds=rounds, on_round=_tell)  # fmt: skip
+    memory = {name: f"{n / 2**30:.2f} GiB" for name, n in found["peak_memory_bytes"].items()}
+    _end(found, f"upstream / ours = {found['ratio']:.2f} ({found['ratio_low']:.2f} to {found['ratio_high']:.2f}); "
+         f"a step takes {found['step_milliseconds']['median']:.1f} ms, {found['ceiling_share']:.0%} of what the device "
+         f"multiplies; peak memory {memory}", markdown, html, as_json)  # fmt: skip
+
+
+@bench_app.command("scale")
+@settings_flags(load=LoadSettings)
+def bench_scale(
+    *,
+    model: Model = "demo-voice",
+    random_weights: Random = False,
+    largest: Annotated[int, typer.Option("--largest", min=1, max=5000, help="Chunks of the longest run.")] = 300,
+    nfe_step: Steps = 7,
+    rounds: Rounds = 3,
+    markdown: Markdown = False,
+    html: Html = None,
+    as_json: Json = False,
+    load: LoadSettings,
+) -> None:
+    """What a chunk costs in runs of 1 to 300 chunks, and how much memory they take."""
+    _begin(html)
+    from workbench.engine.checks.bench.scale import scale
+
+    engine, voice = _subject(model, random_weights, load)
+    found = scale(engine, voice, nfe_step=nfe_step, largest=largest, rounds=rounds, on_round=_tell)
+    _end(found, f"a chunk costs the same within {found['largest_deviation']:.1%} from 1 to {largest} chunks",
+         markdown, html, as_json)  # fmt: skip
+
+
+@bench_app.command("observe")
+@settings_flags(load=LoadSettings)
+def bench_observe(
+    *,
+    model: Model = "demo-voice",
+    random_weights: Random = False,
+    chunks: Chunks = 1,
+    nfe_step: Steps = 7,
+    rounds: Rounds = 15,
+    markdown: Markdown = False,
+    html: Html = None,
+    as_json: Json = False,
+    load: LoadSettings,
+) -> None:
+    """What spans, progress and the monitor cost, against the bare solve."""
+    _begin(html)
+    from workbench.engine.checks.bench.observe import observe
+
+    engine, voice = _subject(model, random_weights, load)
+    found = observe(engine, voice, nfe_step=nfe_step, n_chunks=chunks, rounds=rounds, on_round=_tell)
+    cost = found["cost"]
+    _end(found, f"being watched costs {cost['median']:.2%} ({cost['q1']:.2%} to {cost['q3']:.2%})",
+         markdown, html, as_json)  # fmt: skip
+
+
+@bench_app.command("edit")
+@settings_flags(load=LoadSettings)
+def bench_edit(
+    *,
+    model: Model = "demo-voice",
+    random_weights: Random = False,
+    chunks: Chunks = 10,
+    nfe_step: Steps = 7,
+    rounds: Rounds = 3,
+    markdown: Markdown = False,
+    html: Html = None,
+    as_json: Json = False,
+    load: LoadSettings,
+) -> None:
+    """What it costs to edit one sentence of ten, where unchanged chunks are reused."""
+    _begin(html)
+    from workbench.engine.checks.bench.edit import edit
+
+    engine, voice = _subject(model, random_weights, load)
+    found = edit(engine, voice, nfe_step=nfe_step, n_chunks=chunks, rounds=rounds, on_round=_tell)
+    same = "the same" if found["same_samples"] else "NOT the same"
+    _end(found, f"editing one of {chunks} chunks costs {found['edited_over_whole']['median']:.1%} of the whole; "
+         f"the samples are {same}", markdown, html, as_json)  # fmt: skip
+
+
+@bench_app.command("app")
+def bench_app_(
+    sessions: Annotated[int, typer.Option("--sessions", min=1, max=500, help="Opened beside the first.")] = 10,
+    rounds: Rounds = 3,
+    markdown: Markdown = False,
+    html: Html = None,
+    as_json: Json = False,
+) -> None:
+    """From the start of the app to a usable page and a loaded model, and the memory of a session."""
+    _begin(html)
+    from workbench.engine.checks.bench.app import app
+
+    found = app(rounds=rounds, sessions=sessions, on_round=_tell)
+    _end(found, f"usable after {found['usable_seconds']['median']:.2f} s, model loaded after "
+         f"{found['preload_seconds']['median']:.2f} s, {found['session_bytes']['median'] / 1e6:.1f} MB a session",
+         markdown, html, as_json)  # fmt: skip
+
+
+def _begin(html: Path | None) -> None:
+    """Say before the work that its page cannot be written."""
+    log_to_stderr(False)
+    if html is not None:
+        outputs.check_place(html)
+
+
+def _subject(model: str, random_weights: bool, load: LoadSettings) -> tuple[Engine, Voice]:
+    """Engine and voice to measure; none of their runs is kept, and no chunk is reused."""
+    from workbench.engine.speech.synthesis import load_engine
+    from workbench.engine.speech.voices import load_voice
+
+    engine = load_engine(model, load=load, random_weights=random_weights)
+    return engine, load_voice(mel_config=engine.loaded.spec.mel)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _end(found: dict[str, Any], summary: str, markdown: bool, html: Path | None, as_json: bool) -> None:
+    """The page, the table and the summary that are wanted; the document last."""
+    from workbench.engine.checks.bench import report
+
+    if html is not None:
+        outputs.write_over(html, report.html(found).encode())
+    if not as_json:
+        if markdown:
+            print(report.markdown(found))
+        say(summary)
+    print_json(found)

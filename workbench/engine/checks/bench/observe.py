@@ -1,0 +1,73 @@
+"""What it costs to be watched: a run with spans, progress and the monitor, against the same solve without any."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from workbench.engine.checks.bench.sampling import (
+    OnRound,
+    check_counts,
+    in_turn,
+    one_sentence_a_chunk,
+    quartiles,
+    subject,
+    text_of,
+)
+from workbench.engine.model.sampling import Flow, solve, text_embedded
+from workbench.engine.monitor import Monitor
+from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech.synthesis import Engine
+from workbench.engine.speech.text import Chunk, conditioning_text
+from workbench.engine.speech.voices import Voice
+from workbench.engine.timing import Progress
+
+TOLERANCE = 0.02
+
+
+def observe(engine: Engine, voice: Voice, *, nfe_step: int = 7, n_chunks: int = 1, rounds: int = 15,
+            on_round: OnRound | None = None) -> dict[str, Any]:  # fmt: skip
+    """Time a watched run and a bare one in turn.
+
+    Watched is what a page's job does: plan, spans, a report of every step, the monitor beside it. Bare is text, solver
+    and vocoder of the planned chunks, and nothing else.
+
+    Returns:
+        The JSON document of ``bench observe``: seconds of both with quartiles, watched over bare - 1 with quartiles,
+        and whether its median stays within 2 %.
+    """
+    check_counts(chunks=n_chunks, rounds=rounds)
+    settings, text = one_sentence_a_chunk(nfe_step), text_of(n_chunks)
+    chunks = engine.plan(text, voice, settings)
+    cond = torch.from_numpy(voice.mel.copy()).to(engine.loaded.device)
+    seen: list[Progress] = []
+
+    def watched() -> None:
+        with Monitor(engine.loaded.device):
+            engine.run(text, voice, settings, on_step=seen.append)
+
+    sides = {"bare": lambda: [_bare(engine, voice, cond, settings, chunk) for chunk in chunks], "watched": watched}
+    for side in sides.values():
+        side()
+    timed = in_turn(sides, rounds, engine.loaded.device, on_round)
+    spread = quartiles([ratio - 1 for ratio in timed.ratios("watched", "bare")])
+    return {
+        "benchmark": "observe", **subject(engine, settings), "chunks": len(chunks), "reports": len(seen),
+        "seconds": {name: quartiles(spent) for name, spent in timed.seconds.items()}, "cost": spread,
+        "tolerance": TOLERANCE, "is_within": spread["median"] <= TOLERANCE,
+    }  # fmt: skip
+
+
+def _bare(engine: Engine, voice: Voice, cond: torch.Tensor, settings: SynthesisSettings, chunk: Chunk) -> np.ndarray:
+    """The wave of ``chunk``, without a clock, a report or a lock."""
+    loaded = engine.loaded
+    before, after = loaded.spec.frame
+    with torch.inference_mode():
+        tokens = loaded.tokens(before + conditioning_text(voice.ref_text) + chunk.text + after)
+        flow = Flow(loaded.cfm, cond, tokens, chunk.duration_frames, settings.cfg_strength, loaded.backend)
+        with text_embedded(flow):
+            mel = solve(flow, settings, chunk.seed, voice.frames).mel
+        wave: np.ndarray = loaded.vocoder.decode(mel.T[None])[0].cpu().numpy()
+    return wave
