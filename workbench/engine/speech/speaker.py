@@ -101,8 +101,8 @@ class Speaker:
             chunks: all or some chunks of an earlier ``plan``; planned now if not given.
             on_step: called before the first and after every ODE step. Raise ``errors.Cancelled`` from it to stop.
             timeline: receives the spans.
-            shelf: chunk store; chunks made before are read from it, new ones are kept in it. If the trajectory is wanted,
-                nothing is read: it is not kept.
+            shelf: chunk store; chunks made before are read from it, new ones are kept in it. Nothing is read if the
+                trajectory is wanted, which is not kept.
 
         Yields:
             ChunkResult: wave and mel depend only on chunk, voice, settings and seed, not on the other chunks. They are

@@ -180,7 +180,7 @@ class Grid:
         return SpeechRequest(
             text, voice_of(wanted.get("voice"), model).ref, SynthesisSettings().replace(**chosen), model,
             wanted.get("folder", ""), wanted.get("random_weights", False), LoadSettings().replace(**load),
-            sweep=self.name,
+            sweep=self.name, reuse=False,
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
