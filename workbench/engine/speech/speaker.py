@@ -127,7 +127,8 @@ class Speaker:
             taken = self._taken(shelf, chunk, voice, settings, timeline) if shelf else None
             if taken is not None:
                 log.info("chunk reused", extra=pairs(index=chunk.index, audio=taken.audio_seconds))
-                report(settings.nfe_step, settings.nfe_step)
+                if report is not None:
+                    report(settings.nfe_step, settings.nfe_step)
                 yield taken
                 continue
             with self._turn:
