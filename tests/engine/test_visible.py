@@ -38,11 +38,14 @@ def test_json_means_the_same_after_it():
         (10**400 - 1, "a whole number of about 400 digits"),
         (10**5000 - 1, "a whole number of about 5,000 digits"),
         ([10**5000], "a list"),
+        ({"key": "x"}, "a dict"),
+        (float("nan"), "nan"),
+        (None, "None"),
         ("x" * 1000, "'" + "x" * 30 + "'… (1,000 characters)"),
         ("\x1b[2J", "'\\x1b[2J'"),
         (1.5, "1.5"),
     ],
-    ids=["400 digits", "5,000 digits", "a list of them", "long", "escape", "short"],
+    ids=["400 digits", "5,000 digits", "a list of them", "a table", "nan", "nothing", "long", "escape", "short"],
 )
 def test_a_quoted_value_is_short(value, shown):
     assert quoted(value) == shown

@@ -32,7 +32,7 @@ def _escape(found: re.Match[str]) -> str:
     return found.group().encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
-def shorten(text: str, limit: int) -> str:
+def shorten(text: str, limit: int = QUOTE_CHARACTERS) -> str:
     """Return ``text``, or its start and end with … between them: at most ``limit`` characters."""
     if len(text) <= limit:
         return text
@@ -41,13 +41,12 @@ def shorten(text: str, limit: int) -> str:
 
 
 def quoted(value: Any, limit: int = QUOTE_CHARACTERS) -> str:
-    """Return ``value`` for a message: its repr, shortened to about ``limit`` characters; huge integers by length."""
+    """Return ``value`` for a message in about ``limit`` characters; what is no text or number by its type alone."""
     if isinstance(value, int) and value.bit_length() > _INT_BITS_SHOWN:
         return f"a whole number of about {round(value.bit_length() * 0.30103):,} digits"
     if isinstance(value, str | bytes) and len(value) > limit:
         half = limit // 2
         return f"{value[:half]!r}… ({len(value):,} {'characters' if isinstance(value, str) else 'bytes'})"
-    try:
+    if value is None or isinstance(value, str | bytes | int | float):
         return shorten(visible(repr(value)), limit)
-    except ValueError:  # it contains a huge integer
-        return f"a {type(value).__name__}"
+    return f"a {type(value).__name__}"

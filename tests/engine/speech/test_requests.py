@@ -55,7 +55,7 @@ def _changed(place: str, value: Any) -> dict[str, Any]:
         ("text", None, "text is None, not a text"),
         ("voice", "Ann", "VoiceRef is 'Ann', not an object"),
         ("voice", None, "VoiceRef is None, not an object"),
-        ("settings", [], "SynthesisSettings is [], not an object"),
+        ("settings", [], "SynthesisSettings is a list, not an object"),
         ("random_weights", 1, "random_weights is 1, not true or false"),
         ("remake.chunk", True, "chunk is True, not a whole number"),
         ("settings.nfe_step", 0, "nfe_step is 0, out of its range"),

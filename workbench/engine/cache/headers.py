@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.cache.links import LINK_MAX_BYTES, blob_in_text, is_blob_name
-from workbench.engine.catalog.plain import first_line, quoted
+from workbench.engine.catalog.plain import first_line
 from workbench.engine.errors import WeightsError
+from workbench.engine.visible import quoted
 
 HEADER_MAX_BYTES = 4_000_000  # E2TTS_Base, the longest here, has 60,000
 MAX_AXES = 8

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.cache.paths import is_commit, manifests_root
-from workbench.engine.catalog.plain import first_line, quoted, read_json
+from workbench.engine.catalog.plain import first_line, read_json
 from workbench.engine.errors import CacheError
 from workbench.engine.files.clutter import is_clutter
 from workbench.engine.files.writing import sha256_of, write_json
+from workbench.engine.visible import quoted
 
 MANIFEST_NAME = "lock.json"
 _SHA256 = re.compile(r"[0-9a-f]{64}")

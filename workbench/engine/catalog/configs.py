@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.catalog.fields import Field, flag, number, one_of, read_fields, whole
-from workbench.engine.catalog.plain import quoted, read_yaml
+from workbench.engine.catalog.plain import read_yaml
 from workbench.engine.catalog.spec import DEMO_VOICE
 from workbench.engine.errors import ModelError, WeightsError
 from workbench.engine.files.places import home, shipped_voice
 from workbench.engine.settings import MelConfig
+from workbench.engine.visible import quoted
 
 _REMEDY = "It needs model.backbone, model.arch and model.mel_spec, as in f5_tts/configs."
 

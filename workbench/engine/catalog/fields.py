@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.engine.catalog.plain import quoted
 from workbench.engine.errors import WeightsError
+from workbench.engine.visible import quoted
 
 _REQUIRED = object()
 

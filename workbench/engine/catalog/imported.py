@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.catalog.configs import imported_folder, read_config
-from workbench.engine.catalog.plain import first_line, quoted, read_json
+from workbench.engine.catalog.plain import first_line, read_json
 from workbench.engine.catalog.spec import DEMO_VOICE, VOCODER_REPO, ModelSpec
 from workbench.engine.errors import WeightsError
 from workbench.engine.files.clutter import is_clutter
 from workbench.engine.settings import WEIGHTS, MelConfig
+from workbench.engine.visible import quoted
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

@@ -15,26 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.errors import WeightsError
+from workbench.engine.visible import quoted
 
 MAX_BYTES = 65_536  # upstream's largest configuration has 2,500
 MAX_MANIFEST_BYTES = 16_000_000  # a manifest names each of a repository's files
 MAX_DEPTH = 12
 _MAX_EVENTS = 4_000
 _MAX_BRACKETS = 200  # YAML's time grows with the square of the open ones
-_QUOTED = 60  # characters
-
-
-def quoted(value: Any) -> str:
-    """``repr`` of a string, number, bool or None, cut to 60 characters; only the type of any other value."""
-    if isinstance(value, str):
-        shown = repr(value[: _QUOTED + 1])
-    elif isinstance(value, int) and not isinstance(value, bool):
-        shown = str(value) if abs(value) < 10**_QUOTED else "a huge number"
-    elif value is None or isinstance(value, bool | float):
-        shown = repr(value)
-    else:
-        shown = f"a {type(value).__name__}"
-    return shown if len(shown) <= _QUOTED else shown[:_QUOTED] + "..."
 
 
 def first_line(error: BaseException) -> str:

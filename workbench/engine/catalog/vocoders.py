@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.catalog.fields import Field, number, one_of, read_fields, whole
-from workbench.engine.catalog.plain import quoted, read_yaml
+from workbench.engine.catalog.plain import read_yaml
 from workbench.engine.errors import WeightsError
 from workbench.engine.settings import MelConfig
+from workbench.engine.visible import quoted
 
 _REMEDY = "Use the configuration of charactr/vocos-mel-24khz, with the sizes of your vocoder."
 

@@ -16,8 +16,9 @@ from workbench.engine.cache.imports.fitting import misfit, wrong_vocabulary
 from workbench.engine.cache.imports.layers import VOCODER, Layer
 from workbench.engine.cache.imports.vocab import read_vocabulary
 from workbench.engine.catalog import ModelSpec, VocoderConfig
-from workbench.engine.catalog.plain import first_line, quoted
+from workbench.engine.catalog.plain import first_line
 from workbench.engine.errors import ImportRefused, WeightsError
+from workbench.engine.visible import shorten, visible
 
 _TORCH_TYPES = {
     "F64": "float64",
@@ -190,7 +191,7 @@ def load_strictly(module: Any, state: dict[str, Any], path: Path, title: str) ->
     if missing or foreign or changed or whole:
         found = (
             ([f"{len(missing)} tensors are missing, such as {missing[0]}"] if missing else [])
-            + ([f"{len(foreign)} are foreign, such as {quoted(foreign[0])[1:-1]}"] if foreign else [])
+            + ([f"{len(foreign)} are foreign, such as {shorten(visible(foreign[0]))}"] if foreign else [])
             + ([f"{changed[0]} is {tuple(state[changed[0]].shape)}, not {expected[changed[0]]}"] if changed else [])
             + ([f"{whole[0]} holds {state[whole[0]].dtype}, not floating-point numbers"] if whole else [])
         )

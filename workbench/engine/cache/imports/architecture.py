@@ -10,8 +10,8 @@ from typing import Any
 
 from workbench.engine.cache.headers import Header
 from workbench.engine.catalog import VocoderConfig
-from workbench.engine.catalog.plain import quoted
 from workbench.engine.errors import ImportRefused
+from workbench.engine.visible import shorten, visible
 
 _MLX = re.compile(r"\b(time_mlp|conv1d|text_blocks|ff|to_out)\.layers\.\d")
 _DEFAULTS = {"depth": 8, "heads": 8, "dim_head": 64, "ff_mult": 4, "conv_layers": 0, "qk_norm": None}
@@ -25,7 +25,7 @@ def refuse_foreign(header: Header, name: str) -> None:
             remedy="Take the PyTorch weights of the same model, such as SWivid/F5-TTS.",
         )
     if not any("text_embed.text_embed.weight" in key for key in header.tensors):
-        example = quoted(next(iter(header.tensors), "nothing"))[1:-1]
+        example = shorten(visible(next(iter(header.tensors), "nothing")))
         raise ImportRefused(
             f"{name} is not an F5-TTS or E2-TTS model: it has no text embedding (it holds {example}, ...).",
             remedy="Give the acoustic model's file.",

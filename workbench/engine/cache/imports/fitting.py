@@ -13,10 +13,10 @@ from workbench.engine.cache.imports.vocab import read_vocabulary
 from workbench.engine.cache.links import followed
 from workbench.engine.cache.paths import hub_root, snapshots, user_hub_root
 from workbench.engine.catalog import list_models, packaged_vocab, template, templates
-from workbench.engine.catalog.plain import quoted
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.files.clutter import is_clutter
 from workbench.engine.settings import MelConfig
+from workbench.engine.visible import shorten, visible
 
 _NAMED = 4  # suggestions in a message
 _BYTES = 256  # tokens of upstream's tokenizer "byte"
@@ -38,7 +38,7 @@ def misfit(
     backbone, arch, mel = built
     wrong = contradictions(header, backbone, arch, mel.n_mel_channels)
     if layer.foreign:
-        wrong.append(f"{len(layer.foreign)} tensors are foreign, such as {quoted(layer.foreign[0])[1:-1]}")
+        wrong.append(f"{len(layer.foreign)} tensors are foreign, such as {shorten(visible(layer.foreign[0]))}")
     if not wrong:
         return None
     likely = _same_sizes(header)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from workbench.engine.cache.headers import Header, TensorInfo
-from workbench.engine.catalog.plain import quoted
 from workbench.engine.errors import WeightsError
+from workbench.engine.visible import shorten, visible
 
 TABLE = "/"
 KINDS = ("ema", "raw")
@@ -109,7 +109,7 @@ class Layers:
         there = {("ema",): "EMA weights only", ("raw",): "raw weights only"}.get(self.kinds, "EMA and raw weights")
         said = f"{there}; {_WORDS[taken]} taken" if len(self.kinds) > 1 else there
         if self.lacking:
-            said += f" (the EMA weights lack {len(self.lacking)} tensors, such as {quoted(self.lacking[0])[1:-1]})"
+            said += f" (the EMA weights lack {len(self.lacking)} tensors, such as {shorten(visible(self.lacking[0]))})"
         if taken == "ema" and self.n_updates is not None and self.n_updates < EMA_SETTLED_UPDATES:
             other = "--weights raw may sound better" if "raw" in self.found else "the raw weights may sound better"
             said += (
@@ -200,7 +200,7 @@ def sort_layers(
     known = {around: lane for around, lane in lanes.items() if all(map(_wraps, around))}
     if not known and len({_kind(around) for around in lanes}) < len(lanes):
         raise WeightsError(
-            f"It holds {len(lanes)} models: {', '.join(quoted('.'.join(a))[1:-1] for a in list(lanes)[:4])}.",
+            f"It holds {len(lanes)} models: {', '.join(shorten(visible('.'.join(a))) for a in list(lanes)[:4])}.",
             remedy="Keep the weights of one of them, under state_dict.",
         )
     kinds = {around: _kind(around) for around in known or lanes}

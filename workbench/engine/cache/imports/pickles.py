@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.engine.cache.headers import ITEM_BYTES, MAX_ELEMENTS, TensorInfo, n_elements
-from workbench.engine.catalog.plain import quoted
+from workbench.engine.visible import quoted
 
 MAX_INSTRUCTIONS = 400_000  # a training checkpoint of F5TTS_v1_Base with its optimizer has about 60,000
 STORAGES = {

@@ -10,8 +10,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.engine.catalog.plain import first_line, quoted, read_limited
+from workbench.engine.catalog.plain import first_line, read_limited
 from workbench.engine.errors import ImportRefused, WeightsError
+from workbench.engine.visible import quoted
 
 MAX_BYTES = 4_000_000
 
