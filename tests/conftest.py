@@ -43,7 +43,7 @@ SLOW = (
     "engine/runs/test_index_processes.py",
     "cli/test_doors.py::test_the_interpreter_complains_about_no_stream_at_its_end",
     "cli/test_synth.py::test_a_run_is_spoken_again_from_its_folder",
-    "engine/cache/test_archives.py::test_a_bomb_takes_no_memory",
+    "engine/cache/test_archive_limits.py::test_a_bomb_takes_no_memory",
     "engine/cache/test_archives.py::test_a_flipped_bit_is_refused_or_harmless",
     "engine/cache/test_cache_faults.py::test_imports_of_several_processes",
     "engine/runs/test_document.py::test_no_damage_of_one_field_or_file_ends_in_a_traceback",

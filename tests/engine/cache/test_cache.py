@@ -1,4 +1,4 @@
-"""Search order, complete and incomplete models, inventory, verification and deletion, on real files."""
+"""Search order, complete and incomplete models, inventory and verification, on real files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.cache.hub_server import COMMIT, NEWER, git_id, tiny_safetensors
+from tests.engine.cache.hub_server import COMMIT, NEWER, tiny_safetensors
+from tests.engine.cache.stocked import PICKLE, WEIGHTS, lock, put, put_base, put_vocoder, state_of
 from workbench.engine.cache import (
-    file_problem,
-    import_model,
     inventory,
     pinned_sha256,
-    plan_delete,
     read_header,
     resolve,
     verify,
@@ -25,49 +23,8 @@ from workbench.engine.cache import (
 )
 from workbench.engine.cache.manifests import read_manifest
 from workbench.engine.cache.paths import hub_root, manifests_root, user_hub_root
-from workbench.engine.catalog import VOCODER_REPO, bundled_folder, get_model
-from workbench.engine.errors import CacheError, ModelError, WeightsError
-from workbench.engine.files.writing import human_bytes
-
-HUB, WEIGHTS = "SWivid/F5-TTS", "F5TTS_v1_Base/model_1250000.safetensors"
-PICKLE = b"\x80\x02}q\x00."
-
-
-def put(root: Path, repo: str, files: dict[str, bytes], commit: str = COMMIT, main: bool = True) -> Path:
-    """``files`` of ``repo`` as a download into the cache at ``root`` lies: blobs by content, links, refs/main."""
-    base = root / f"models--{repo.replace('/', '--')}"
-    for name, content in files.items():
-        is_lfs = name.endswith((".safetensors", ".bin", ".pt"))
-        blob = base / "blobs" / (hashlib.sha256(content).hexdigest() if is_lfs else git_id(content))
-        link = base / "snapshots" / commit / name
-        for path in (blob, link):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        blob.write_bytes(content)
-        link.symlink_to(os.path.relpath(blob, link.parent))
-    if main:
-        (base / "refs").mkdir(exist_ok=True)
-        (base / "refs" / "main").write_text(commit)
-    return base
-
-
-def put_vocoder(root: Path) -> Path:
-    return put(root, VOCODER_REPO, {"config.yaml": b"head: {}\n", "pytorch_model.bin": PICKLE})
-
-
-def put_base(root: Path, content: bytes = b"", commit: str = COMMIT, main: bool = True) -> Path:
-    return put(root, HUB, {WEIGHTS: content or tiny_safetensors()}, commit, main)
-
-
-def lock(name: str, revision: str, files: dict[str, bytes], repo: str = HUB) -> None:
-    manifests_root().mkdir(parents=True, exist_ok=True)
-    table = {n: {"sha256": hashlib.sha256(c).hexdigest(), "size": len(c)} for n, c in files.items()}
-    entry = {"repo": repo, "revision": revision, "files": table}
-    (manifests_root() / f"{name}.json").write_text(json.dumps({"model": name, "repos": [entry]}))
-
-
-def state_of(name: str) -> str:
-    return next(s.state for s in inventory() if s.model == name)
-
+from workbench.engine.catalog import bundled_folder, get_model
+from workbench.engine.errors import CacheError, WeightsError
 
 # Resolution -------------------------------------------------------------
 
@@ -304,165 +261,6 @@ def test_inventory_tells_complete_incomplete_absent() -> None:
     shutil.rmtree(hub_root() / "models--charactr--vocos-mel-24khz")
     found = next(s for s in inventory() if s.model == "F5TTS_v1_Base")
     assert found.state == "incomplete" and found.problems == ("config.yaml is missing", "pytorch_model.bin is missing")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{}",
-        "[]",
-        '{"files": {"../up": {"sha256": "", "size": 1}}}',
-        '{"repos": [{"repo": "a/b", "revision": "main", "files": {}}]}',
-    ],
-)
-def test_damaged_lock_is_said_to_be_damaged(text: str) -> None:
-    manifests_root().mkdir(parents=True)
-    (manifests_root() / "F5TTS_v1_Base.json").write_text(text)
-    with pytest.raises(CacheError, match="damaged"):
-        resolve(get_model("F5TTS_v1_Base"))
-    assert state_of("F5TTS_v1_Base") == "incomplete"
-    with pytest.raises(CacheError, match="damaged"):
-        verify("F5TTS_v1_Base")
-
-
-@pytest.mark.parametrize("content", ["", "[" * 200_000, "{}", '{"model": 3}'])
-def test_a_damaged_lock_names_no_model(tmp_path: Path, content: str) -> None:
-    (tmp_path / "lock.json").write_text(content)
-    with pytest.raises(CacheError, match=r"lock\.json is damaged"):
-        write_manifest(tmp_path)
-    write_manifest(tmp_path, model="mine")
-    assert json.loads((tmp_path / "lock.json").read_text())["model"] == "mine"
-
-
-def test_write_lock_keeps_the_name_and_refuses_what_is_no_folder(tmp_path: Path) -> None:
-    (tmp_path / "a.bin").write_bytes(b"1")
-    assert json.loads(write_manifest(tmp_path, model="mine").read_text())["model"] == "mine"
-    (tmp_path / "b.bin").write_bytes(b"2")
-    again = json.loads(write_manifest(tmp_path).read_text())
-    assert again["model"] == "mine" and set(again["files"]) == {"a.bin", "b.bin"}
-    with pytest.raises(CacheError):
-        write_manifest(tmp_path / "a.bin")
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        b"[]",
-        b'{"a": 3}',
-        b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}',
-        b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}}',
-        b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0]}}',
-        b"\xff\xfe",
-    ],
-)
-def test_headers_that_are_none(tmp_path: Path, header: bytes) -> None:
-    path = tmp_path / "x.safetensors"
-    path.write_bytes(struct.pack("<Q", len(header)) + header + b"\0" * 4)
-    with pytest.raises(WeightsError, match="header cannot be read"):
-        read_header(path)
-    assert file_problem(path)
-
-
-def test_read_header_agrees_with_the_safetensors_library() -> None:
-    from safetensors import safe_open
-
-    path = resolve(get_model("demo-voice")).weights
-    header = read_header(path)
-    with safe_open(path, "numpy") as reference:
-        names = list(reference.keys())
-        assert set(header.tensors) == set(names)
-        assert all(list(header.shape(name) or ()) == reference.get_slice(name).get_shape() for name in names)
-    assert header.n_bytes == path.stat().st_size
-
-
-def test_sizes_for_people() -> None:
-    assert [human_bytes(n) for n in (461, 54_400_000, 1_348_000_000)] == ["461 B", "54.4 MB", "1.35 GB"]
-
-
-# Deletion -------------------------------------------------------------
-
-
-def test_plan_shows_everything_and_execution_does_just_that() -> None:
-    put_base(hub_root())
-    put_vocoder(hub_root())
-    lock("F5TTS_v1_Base", COMMIT, {WEIGHTS: tiny_safetensors()})
-    plan = plan_delete("F5TTS_v1_Base")
-    assert state_of("F5TTS_v1_Base") == "complete", "a plan removes nothing"
-    assert plan.bytes == sum(p.stat().st_size for p in plan.paths if not p.is_symlink())
-    assert plan.execute() == plan.bytes
-    assert not any(os.path.lexists(p) for p in plan.paths)
-    assert not list(hub_root().glob("models--*")) and state_of("F5TTS_v1_Base") == "absent"
-    with pytest.raises(CacheError, match="not in the cache"):
-        plan_delete("F5TTS_v1_Base")
-
-
-def test_what_others_use_stays() -> None:
-    same = tiny_safetensors()
-    put(hub_root(), HUB, {WEIGHTS: same, "F5TTS_Base/model_1200000.safetensors": same})  # one blob, two models
-    put_vocoder(hub_root())
-    plan = plan_delete("F5TTS_v1_Base")
-    assert "vocos-mel-24khz" in plan.kept[0] and "F5TTS_Base" in plan.kept[0]
-    plan.execute()
-    assert state_of("F5TTS_v1_Base") == "absent" and verify("F5TTS_Base").ok
-
-
-def test_blob_shared_with_another_snapshot_stays() -> None:
-    put_base(hub_root(), tiny_safetensors(), COMMIT)
-    link = hub_root() / "models--SWivid--F5-TTS" / "snapshots" / NEWER / "other-name.safetensors"
-    link.parent.mkdir()
-    blob = hashlib.sha256(tiny_safetensors()).hexdigest()
-    link.symlink_to(f"../../blobs/{blob}")
-    plan_delete("F5TTS_v1_Base").execute()
-    assert link.read_bytes() == tiny_safetensors()
-
-
-def test_links_out_of_the_cache_are_not_followed(tmp_path: Path) -> None:
-    outside = tmp_path / "precious.safetensors"
-    outside.write_bytes(tiny_safetensors())
-    snapshot = hub_root() / "models--SWivid--F5-TTS" / "snapshots" / COMMIT / "F5TTS_v1_Base"
-    snapshot.mkdir(parents=True)
-    (snapshot / "model_1250000.safetensors").symlink_to(outside)
-    plan = plan_delete("F5TTS_v1_Base")
-    assert plan.bytes == 0
-    plan.execute()
-    assert outside.exists() and not os.path.lexists(snapshot)
-
-
-def test_the_users_own_cache_is_left_alone() -> None:
-    put_base(user_hub_root())
-    put_vocoder(user_hub_root())
-    with pytest.raises(CacheError, match="your own Hugging Face cache, which is never changed"):
-        plan_delete("F5TTS_v1_Base")
-
-
-def test_the_demo_voice_needs_force(demo_home: Path) -> None:
-    with pytest.raises(CacheError, match="tracked by git"):
-        plan_delete("demo-voice")
-    plan = plan_delete("demo-voice", force=True)
-    assert all(demo_home in path.parents for path in plan.paths)
-    plan.execute()
-    assert not (demo_home / "cache" / "demo-voice").exists()
-
-
-def test_a_plan_that_no_longer_holds_is_not_executed() -> None:
-    put_base(hub_root())
-    put_vocoder(hub_root())
-    plan = plan_delete("F5TTS_v1_Base")
-    put(hub_root(), HUB, {"F5TTS_Base/model_1200000.safetensors": tiny_safetensors()})
-    with pytest.raises(CacheError, match="has changed since"):
-        plan.execute()
-    assert state_of("F5TTS_v1_Base") == "complete"
-
-
-def test_imported_model_is_deleted_whole() -> None:
-    spec = import_model(bundled_folder(), name="mine").spec
-    assert spec.folder is not None
-    plan = plan_delete("mine")
-    plan.execute()
-    assert not spec.folder.exists()
-    with pytest.raises(ModelError):
-        get_model("mine")
 
 
 def test_the_sha256_of_weights_is_told_without_reading_them(tmp_path, monkeypatch):

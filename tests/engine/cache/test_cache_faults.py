@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.conftest import TINY_ARCH
-from tests.engine.cache.test_archives import pack
+from tests.engine.cache.packed import pack
 from workbench.engine.cache import deletion, import_model, inventory, plan_delete, resolve, verify
 from workbench.engine.cache.fetch.fetching import fetch
 from workbench.engine.cache.imports import importing

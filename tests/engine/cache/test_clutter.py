@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.cache.hub_server import COMMIT
-from tests.engine.cache.test_cache import put_base, put_vocoder
+from tests.engine.cache.stocked import put_base, put_vocoder
 from workbench.engine.cache import file_problem, import_model, inventory, plan_delete, resolve, verify
 from workbench.engine.cache.paths import cache_root, hub_root, snapshots
 from workbench.engine.catalog import bundled_folder, get_model, imported_folder, list_models

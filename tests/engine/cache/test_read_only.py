@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from tests.conftest import TINY_ARCH
-from tests.engine.cache.test_cache import put_base, put_vocoder
+from tests.engine.cache.stocked import put_base, put_vocoder
 from workbench.cli.app import app
 from workbench.engine.cache import import_model, inventory, resolve, sweep_drafts, verify
 from workbench.engine.cache.paths import cache_root, hub_root, user_hub_root
