@@ -115,7 +115,7 @@ def _trade_off(
     for point in points[:1]:
         run_id = str(point["customdata"])
         if run_id in runs:
-            st.audio(sources.sound(run_id, sources.of_run(run_id, None)), alt=f"The run {run_id}")
+            st.audio(sources.sound(sources.of_run(run_id, None)), alt=f"The run {run_id}")
             st.caption(f"{point.get('text', '')} · [{run_id}](runs?run={run_id})")
         else:
             st.caption(f"The run {run_id} was deleted.")
