@@ -190,7 +190,7 @@ def test_demo_voice_cut_short(demo_home: Path) -> None:
     weights = resolve(spec).weights
     assert demo_home in weights.parents
     weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(WeightsError, match=r"instead of .*Delete .*demo-voice; the demo voice that came with"):
+    with pytest.raises(WeightsError, match=r"instead of .*Delete .*demo-voice; then the demo voice that came with"):
         resolve(spec)
     weights.unlink()
     with pytest.raises(WeightsError, match=r"model_.*safetensors is missing"):
