@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from tests.engine.model import upstream
 from workbench.engine.errors import Cancelled
+from workbench.engine.model.backends.eager import Eager
 from workbench.engine.model.sampling import Flow, initial_noise, solve, text_embedded, time_grid
 from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech.synthesis import Engine
 from workbench.engine.speech.text import conditioning_text
 
 TEXT = "The quick brown fox jumps over the lazy dog."
+
+
+@pytest.fixture
+def tiny_engine(tiny_engine):
+    """The tiny engine by upstream's own operations."""
+    return Engine(dataclasses.replace(tiny_engine.loaded, backend=Eager()))
+
+
+@pytest.fixture
+def demo_engine(demo_engine):
+    return Engine(dataclasses.replace(demo_engine.loaded, backend=Eager()))
 
 
 def both(engine, voice, settings):

@@ -238,8 +238,10 @@ def _warm_up(loaded: Loaded) -> None:
 
     n_mels = loaded.spec.mel.n_mel_channels
     with torch.inference_mode():
+        # what compiles does so in the first run, or in ``Speaker.prepare``: loading takes no longer for it
+        backend = loaded.backend if loaded.device == "cpu" else Eager()
         cond = torch.zeros(16, n_mels, device=loaded.device)
-        flow = Flow(loaded.cfm, cond, loaded.tokens("warm up"), 64, 2.0, loaded.backend)
+        flow = Flow(loaded.cfm, cond, loaded.tokens("warm up"), 64, 2.0, backend)
         with text_embedded(flow):
             mel = solve(flow, SynthesisSettings(nfe_step=1), 0, 16).mel
         loaded.vocoder.decode(mel.T[None])

@@ -71,6 +71,9 @@ class Flow:
         duration: frames of reference and chunk together; raised, as upstream does, if there are more tokens.
         cfg_strength: strength of classifier-free guidance; off below 1e-5.
         backend: how the model is evaluated; upstream's own way if not given.
+
+    Attributes:
+        preparations: seconds of "compile" and "capture", where this chunk was the first to need them.
     """
 
     def __init__(
@@ -94,12 +97,22 @@ class Flow:
         self.cond = padded[None].to(self.dtype)
         self._backend = backend or Eager()
         self._field: Field | None = None
+        self.preparations: dict[str, float] = {}
 
     @property
     def field(self) -> Field:
         """The backend's part, while the text is embedded."""
         assert self._field is not None, "call it inside text_embedded"
         return self._field
+
+    @contextmanager
+    def preparing(self, name: str) -> Iterator[None]:
+        """Add the seconds of the block to ``preparations``: work that the next chunk like this will be spared."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.preparations[name] = self.preparations.get(name, 0.0) + time.perf_counter() - began
 
     def embed_text(self) -> None:
         """Embed the text once for all steps, and compute what no step changes."""

@@ -234,6 +234,8 @@ class Speaker:
             solution.step_seconds, ended - began, solution.n_evaluations, self._warmth(chunk.duration_frames),
         )  # fmt: skip
         note_chunk(timeline, chunk.index, began, timing)
+        for name, seconds in flow.preparations.items():  # within the time of the text
+            timeline.add(name, began, seconds, chunk.index)
         rate = self.loaded.spec.mel.target_sample_rate
         return ChunkResult(chunk, chunk.seed, np.ascontiguousarray(wave), mel, solution.trajectory, timing, rate)
 

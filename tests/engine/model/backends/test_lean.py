@@ -83,7 +83,7 @@ def test_several_chunks_of_one_length_are_rows_of_one_evaluation():
     with torch.inference_mode():
         m = step.modulations(torch.tensor([0.5]))[0]
         rows = torch.stack([field.constants for field in fields], 1).flatten(0, 1)
-        guided, free = step(x, rows, m, fields[0].tables).chunk(2)
+        guided, free = step(x, rows, m, fields[0].places).chunk(2)
         together = guided + (guided - free) * 2.0
         for i, chunk in enumerate(chunks):
             with text_embedded(chunk):

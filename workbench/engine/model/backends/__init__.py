@@ -64,10 +64,15 @@ def build(asked: str, cfm: Any, device: str) -> Backend:
     import importlib.util
 
     from workbench.engine.model.backends.eager import Eager
-    from workbench.engine.model.backends.lean.field import Lean, fits
+    from workbench.engine.model.backends.graph import Graph
+    from workbench.engine.model.backends.lean.field import Lean, fits, lean_on_cuda
 
     has_triton = importlib.util.find_spec("triton") is not None
     name, reason = chosen_name(asked, device, lean_fits=fits(cfm.transformer), has_triton=has_triton)
     if reason:
         log.warning("backend %s instead of %s: %s", name, asked, reason)
-    return Lean(cfm) if name == "lean" else Eager()
+    if name == "graph":
+        return Graph(device)
+    if name == "lean":
+        return lean_on_cuda(cfm, device) if device.startswith("cuda") else Lean(cfm)
+    return Eager()

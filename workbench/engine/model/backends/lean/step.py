@@ -2,48 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from workbench.engine.model.backends.lean.attention import attend, by_sdpa
+from workbench.engine.model.backends.lean.attention import Attention, Places, angles_of, by_head, by_sdpa
 from workbench.engine.model.backends.lean.convolution import convolution
 from workbench.engine.model.backends.lean.products import product
-from workbench.engine.model.backends.lean.rotary import Tables, tables, turned
 
-EPSILON = 1e-6  # of upstream's norms
+_EPSILON = 1e-6  # of upstream's norms
 _PER_BLOCK = 6  # modulations of a block, in upstream's order: shift, scale, gate of the attention; the same of the MLP
 
 
 def modulated(h: torch.Tensor, shift: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
     """The norm of ``h`` [rows, frames, dim], times ``scale`` plus ``shift``, both [dim]."""
-    return F.layer_norm(h, (h.shape[-1],), scale, shift, eps=EPSILON)
+    return F.layer_norm(h, (h.shape[-1],), scale, shift, eps=_EPSILON)
 
 
 class Block:
     """One layer: attention and MLP, from copies of its weights. Ends with the next layer's norm."""
 
-    def __init__(self, block: Any, on_cpu: bool) -> None:
-        layer = block.attn
-        self.heads, self.rotated_heads = layer.heads, layer.processor.pe_attn_head or layer.heads
-        width = layer.to_q.weight.shape[0] // self.heads
-        # the scores' divisor lies in q: in its weights, or in those of its norm
+    def __init__(self, block: Any, attend: Attention) -> None:
+        layer, self.attend = block.attn, attend
+        self.heads, self.n_turned = layer.heads, layer.processor.pe_attn_head or layer.heads
+        # the divisor of the scores lies in q: in its weights, or in those of its norm
         q, k, v = layer.to_q, layer.to_k, layer.to_v
+        divisor = (len(q.weight) // self.heads) ** -0.5
         self.norms: tuple[torch.Tensor, torch.Tensor] | None = None
-        divisor = width**-0.5
         if layer.q_norm is not None:
             self.norms, divisor = (layer.q_norm.weight.detach() * divisor, layer.k_norm.weight.detach()), 1.0
-        weight = torch.cat([q.weight * divisor, k.weight, v.weight]).to(q.weight.dtype)
-        bias = torch.cat([q.bias * divisor, k.bias, v.bias]).to(q.weight.dtype)
+        weight = torch.cat([q.weight * divisor, k.weight, v.weight])
+        bias = torch.cat([q.bias * divisor, k.bias, v.bias])
         self.qkv, self.out = product(weight, bias), product(layer.to_out[0].weight, layer.to_out[0].bias)
         first, last = block.ff.ff[0][0], block.ff.ff[2]
         self.first, self.last = product(first.weight, first.bias), product(last.weight, last.bias)
-        self.attend = attend if on_cpu else by_sdpa
 
     def __call__(
-        self, h: torch.Tensor, a: torch.Tensor, m: torch.Tensor, of_frames: Tables
+        self, h: torch.Tensor, a: torch.Tensor, m: torch.Tensor, places: Places
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """``h`` after this layer, and its norm for the next.
 
@@ -51,25 +47,19 @@ class Block:
             h: [rows, frames, dim].
             a: its norm, modulated for this layer's attention.
             m: gate of the attention; shift, scale, gate of the MLP; shift, scale of the next norm: [6, dim].
-            of_frames: of ``rotary.tables``.
+            places: of the frames.
         """
-        q, k, v = self.heads_of(a, of_frames)
-        h = torch.addcmul(h, m[0], self.out(self.attend(q, k, v)))
+        rows, frames, _ = a.shape
+        qkv = self.qkv(a).view(rows, frames, 3, self.heads, -1)
+        qk = qkv[:, :, :2]
+        if self.norms is not None:
+            widths = qk.shape[-1:]
+            pair = [F.rms_norm(qk[:, :, i], widths, norm, _EPSILON) for i, norm in enumerate(self.norms)]
+            qk = torch.stack(pair, 2)
+        h = torch.addcmul(h, m[0], self.out(self.attend(qk, qkv[:, :, 2], places, self.n_turned)))
         inner = self.first.gelu(modulated(h, m[1], m[2]), "tanh")
         h = torch.addcmul(h, m[3], self.last(inner))
         return h, modulated(h, m[4], m[5])
-
-    def heads_of(self, a: torch.Tensor, of_frames: Tables) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """q, k and v, [rows, heads, frames, width] each."""
-        rows, frames, _ = a.shape
-        qkv = self.qkv(a).view(rows, frames, 3, self.heads, -1)
-        qk, v = qkv[:, :, :2], qkv[:, :, 2]
-        if self.norms is not None:
-            widths = qk.shape[-1:]
-            pair = [F.rms_norm(qk[:, :, i], widths, norm, EPSILON) for i, norm in enumerate(self.norms)]
-            qk = torch.stack(pair, 2)
-        q, k = turned(qk, of_frames, self.rotated_heads)
-        return q, k, v.transpose(1, 2)
 
 
 class LeanStep:
@@ -78,21 +68,24 @@ class LeanStep:
     Args:
         model: upstream's DiT, in its number format and on its device. Its weights stay where they are; those of the
             layers' products are copied.
+        attend: how; by default what suits the device, where all frames are valid.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, attend: Attention | None = None) -> None:
         self.model = model
         self.dtype, self.device = model.proj_out.weight.dtype, model.proj_out.weight.device
-        on_cpu = self.device.type == "cpu"
-        self.blocks = [Block(block, on_cpu) for block in model.transformer_blocks]
+        attend = attend or (by_head if self.device.type == "cpu" else by_sdpa)
+        self.blocks = [Block(block, attend) for block in model.transformer_blocks]
         projection, self.n_mels = model.input_embed.proj, model.proj_out.weight.shape[0]
         self.of_state = product(projection.weight[:, : self.n_mels], None)
         self.of_constants = product(projection.weight[:, self.n_mels :], projection.bias)
         first, _, second, _ = model.input_embed.conv_pos_embed.conv1d
-        self.convolve: tuple[Callable[[torch.Tensor], torch.Tensor], ...] = (convolution(first), convolution(second))
+        self.convolve = convolution(first), convolution(second)
         self.proj_out = product(model.proj_out.weight, model.proj_out.bias)
         skip = model.long_skip_connection
         self.skip = None if skip is None else product(skip.weight, None)
+        # or the same, compiled
+        self.run_enter, self.run_block, self.run_leave = LeanStep.enter, Block.__call__, LeanStep.leave
 
     def modulations(self, times: torch.Tensor) -> torch.Tensor:
         """What the flow times [evaluations] do to all layers: [evaluations, 6 * layers + 2, dim], scales plus one."""
@@ -114,26 +107,40 @@ class LeanStep:
         audio = torch.cat((cond, torch.zeros_like(cond)))[: len(text)]
         return self.of_constants(torch.cat((audio, text), -1).to(self.dtype))
 
-    def tables(self, frames: int) -> Tables:
-        """``rotary.tables`` of the positions of a chunk."""
+    def angles(self, frames: int) -> torch.Tensor:
+        """``Places.angles`` of the frames of a chunk."""
         angles, _ = self.model.rotary_embed.forward_from_seq_len(frames)
-        return tables(angles[0, :, ::2].contiguous())
+        return angles_of(angles[0, :, ::2].contiguous())
 
-    def __call__(self, x: torch.Tensor, constants: torch.Tensor, m: torch.Tensor, of_frames: Tables) -> torch.Tensor:
-        """The backbone's output, [rows, frames, n_mels].
+    def __call__(self, x: torch.Tensor, constants: torch.Tensor, m: torch.Tensor, places: Places) -> torch.Tensor:
+        """The backbone's output, float32 [rows, frames, n_mels].
 
         Args:
             x: states of the chunks, float32 [chunks, frames, n_mels].
             constants: of ``constants``, [rows, frames, dim]: as many rows as chunks, or twice as many.
             m: a row of ``modulations``.
-            of_frames: of ``tables``.
+            places: of the frames.
         """
-        h = self.of_state(x.to(self.dtype))
-        h = (constants.unflatten(0, (-1, len(x))) + h).flatten(0, 1)
-        h = self.convolve[1](self.convolve[0](h)) + h
-        entered, a = h, modulated(h, m[0], m[1])
+        h, a = self.run_enter(self, x, constants, m[:2], places)
+        entered = h
         for i, block in enumerate(self.blocks):
-            h, a = block(h, a, m[_PER_BLOCK * i + 2 : _PER_BLOCK * i + 8], of_frames)
+            h, a = self.run_block(block, h, a, m[_PER_BLOCK * i + 2 : _PER_BLOCK * i + 8], places)
         if self.skip is not None:
             a = modulated(self.skip(torch.cat((h, entered), -1)), m[-2], m[-1])
-        return self.proj_out(a)
+        return self.run_leave(self, a)
+
+    def enter(
+        self, x: torch.Tensor, constants: torch.Tensor, m: torch.Tensor, places: Places
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The state in all rows, with its position embedding, and its norm for the first layer."""
+        h = self.of_state(x.to(self.dtype))
+        h = (constants.unflatten(0, (-1, len(x))) + h).flatten(0, 1)
+        c = h
+        for convolve in self.convolve:
+            c = convolve(c if places.valid is None else c * places.valid)
+        h = c + h
+        return h, modulated(h, m[0], m[1])
+
+    def leave(self, a: torch.Tensor) -> torch.Tensor:
+        """The velocities of all rows, float32."""
+        return self.proj_out(a).float()
