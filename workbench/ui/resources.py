@@ -191,6 +191,8 @@ def warm() -> None:
         state.doing = "ready"
         log.info("preload ready", extra=pairs(took=time.perf_counter() - state.began))
     state.ended = time.perf_counter()
+    if not state.error:
+        engine().compile_ahead()
 
 
 def warm_in_background() -> None:

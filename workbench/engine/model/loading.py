@@ -159,7 +159,8 @@ def load(
         backend, layer,
     )  # fmt: skip
     with timeline.span("warmup"):
-        _warm_up(loaded)
+        # what compiles does so in the first run, or in ``Speaker.compile_ahead``: loading takes no longer for it
+        warm_up(loaded, backend if device == "cpu" else Eager())
     loaded = dataclasses.replace(loaded, spans=timeline.spans)
     log.info(
         "model loaded",
@@ -229,8 +230,8 @@ def _set_dtype(cfm: Any, dtype: str) -> None:
     cfm.transformer.time_embed.register_forward_hook(lambda module, given, result: result.to(kind))
 
 
-def _warm_up(loaded: Loaded) -> None:
-    """Evaluate every part once, so that the first run is as fast as the second."""
+def warm_up(loaded: Loaded, backend: Backend, n_frames: int = 64) -> None:
+    """Evaluate every part once on a chunk of ``n_frames``, so that the first run is as fast as the second."""
     import torch
 
     from workbench.engine.model.sampling import Flow, solve, text_embedded
@@ -238,10 +239,8 @@ def _warm_up(loaded: Loaded) -> None:
 
     n_mels = loaded.spec.mel.n_mel_channels
     with torch.inference_mode():
-        # what compiles does so in the first run, or in ``Speaker.prepare``: loading takes no longer for it
-        backend = loaded.backend if loaded.device == "cpu" else Eager()
         cond = torch.zeros(16, n_mels, device=loaded.device)
-        flow = Flow(loaded.cfm, cond, loaded.tokens("warm up"), 64, 2.0, backend)
+        flow = Flow(loaded.cfm, cond, loaded.tokens("warm up"), n_frames, 2.0, backend)
         with text_embedded(flow):
             mel = solve(flow, SynthesisSettings(nfe_step=1), 0, 16).mel
         loaded.vocoder.decode(mel.T[None])

@@ -13,7 +13,7 @@ import torch
 from workbench.engine import rules
 from workbench.engine.errors import SettingsError, VoiceError
 from workbench.engine.logs import pairs
-from workbench.engine.model.loading import Loaded
+from workbench.engine.model.loading import Loaded, warm_up
 from workbench.engine.model.sampling import Flow, solve, text_embedded
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.results import ChunkResult
@@ -25,6 +25,7 @@ from workbench.engine.timing import FIRST_RUN, NEW_LENGTH, REUSED, WARM, ChunkTi
 
 log = logging.getLogger("workbench.synthesis")
 _REFERENCES_KEPT = 8
+_USUAL_FRAMES = 1024  # 11 s: a reference of 5 s and a sentence
 
 OnStep = Callable[[Progress], None]
 
@@ -148,6 +149,15 @@ class Speaker:
                 with timeline.span("keep", chunk.index):
                     shelf.keep(self.loaded, voice, settings, chunk, result.wave, result.mel)
             yield result
+
+    def compile_ahead(self) -> None:
+        """Compile and record what a chunk of usual length needs, on a GPU; otherwise the first run does it.
+
+        For the background, once the pages can be used. Callers that want to speak wait until it is done.
+        """
+        if self.loaded.device != "cpu":
+            with self._turn:
+                warm_up(self.loaded, self.loaded.backend, _USUAL_FRAMES)
 
     def decode(self, mel: np.ndarray) -> np.ndarray:
         """Decode a natural-log ``mel`` [frames, n_mels] with the vocoder: float32 [n_samples], at the mel's level."""

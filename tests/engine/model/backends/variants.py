@@ -44,7 +44,7 @@ def cfm(variant: str = "v1", dtype: torch.dtype = torch.float32) -> Any:
 def flow(model: Any, frames: int, strength: float, backend: Any = None, ref_frames: int = 40) -> Flow:
     """A chunk of ``frames`` frames."""
     cond = torch.randn(ref_frames, 100, generator=torch.Generator().manual_seed(frames))
-    return Flow(model, cond, list(WORDS), frames, strength, backend)
+    return Flow(model, cond.to(model.transformer.proj_out.weight.device), list(WORDS), frames, strength, backend)
 
 
 def evaluated(model: Any, frames: int, strength: float, backend: Any = None, t: float = 0.37) -> torch.Tensor:

@@ -38,7 +38,7 @@ class Graph:
     recorded = "graph"
 
     def __init__(self, device: str, graphs: Graphs | None = None) -> None:
-        self.graphs = graphs or Graphs(CudaRecorder(device))
+        self.graphs = Graphs(CudaRecorder(device)) if graphs is None else graphs
 
     def begin(self, flow: Flow) -> Field:
         """The field of ``flow``, its text embedded."""

@@ -1,0 +1,228 @@
+"""The logic around CUDA graphs, with a recorder that calls the function again; and on CUDA, with the real one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.engine.model.backends import variants
+from workbench.engine.errors import Cancelled
+from workbench.engine.model.backends.eager import Eager
+from workbench.engine.model.backends.graph import Graph
+from workbench.engine.model.backends.graphs import CudaRecorder, Graphs
+from workbench.engine.model.backends.lean.compiling import Compiler
+from workbench.engine.model.backends.lean.field import Lean
+from workbench.engine.model.sampling import solve, text_embedded
+from workbench.engine.settings import SynthesisSettings
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+
+
+class Fake:
+    """Records by remembering: replay calls the function and writes into the same memory."""
+
+    def __init__(self, n_bytes=1000):
+        self.n_bytes, self.n_recorded, self.n_replayed = n_bytes, 0, 0
+
+    def __call__(self, function):
+        output = function().clone()
+        self.n_recorded += 1
+
+        def replay():
+            self.n_replayed += 1
+            output.copy_(function())
+
+        return replay, output, self.n_bytes
+
+
+def spoken(model, backend, frames=120, strength=2.0, seed=5, on_step=None, **changes):
+    chunk = variants.flow(model, frames, strength, backend)
+    with torch.inference_mode(), text_embedded(chunk):
+        settings = SynthesisSettings(**({"nfe_step": 3} | changes))
+        found = solve(chunk, settings, seed, 40, on_step=on_step)
+    return found.mel, chunk
+
+
+@pytest.mark.parametrize("method", ["euler", "midpoint", "rk4"])
+@pytest.mark.parametrize("strength", [2.0, 0.0])
+def test_replaying_gives_eagers_samples_to_the_last_bit(method, strength):
+    model, fake = variants.cfm("demo voice"), Fake()
+    graph = Graph("cpu", Graphs(fake))
+    for frames in (90, 120, 90):
+        ours, _ = spoken(model, graph, frames, strength, ode_method=method)
+        theirs, _ = spoken(model, Eager(), frames, strength, ode_method=method)
+        assert torch.equal(ours, theirs)
+    assert fake.n_recorded == 2, "one for each length"
+    assert model.transformer.text_cond is None, "the cache of upstream is left empty"
+
+
+def test_another_strength_of_guidance_is_another_graph():
+    model, fake = variants.cfm(), Fake()
+    graph = Graph("cpu", Graphs(fake))
+    for strength in (1.0, 3.0, 1.0):
+        assert torch.equal(spoken(model, graph, strength=strength)[0], spoken(model, Eager(), strength=strength)[0])
+    assert fake.n_recorded == 2
+
+
+@pytest.mark.parametrize("variant", variants.VARIANTS)
+def test_lean_in_buckets_is_upstreams_evaluation(variant):
+    model, fake = variants.cfm(variant), Fake()
+    lean = Lean(model, Graphs(fake), fill_up=True)
+    lengths = (53, 64, 120, 131, 150, 250)
+    for strength in (2.0, 0.0, 1.0):
+        for frames in lengths:
+            ours = variants.evaluated(model, frames, strength, lean)
+            torch.testing.assert_close(ours, variants.evaluated(model, frames, strength), atol=1e-4, rtol=1e-4)
+    assert fake.n_recorded == 8, "64, 128, 192 and 256 frames, with and without guidance, for any strength"
+
+
+def test_a_chunk_sounds_the_same_whatever_its_bucket_held_before():
+    model = variants.cfm("demo voice")
+    lean = Lean(model, Graphs(Fake()), fill_up=True)
+    first, _ = spoken(model, lean, 100)
+    spoken(model, lean, 127, seed=9)
+    with torch.inference_mode():
+        for kept in lean.graphs._graphs.values():  # a chunk of broken weights, say
+            kept.inputs.x.fill_(float("nan"))
+    assert torch.equal(spoken(model, lean, 100)[0], first)
+    fresh = Lean(model, Graphs(Fake()), fill_up=True)
+    assert torch.equal(spoken(model, fresh, 100)[0], first)
+
+
+def test_cancelling_takes_effect_within_one_step_and_leaves_nothing_behind():
+    model = variants.cfm()
+    for backend in (Graph("cpu", Graphs(Fake())), Lean(model, Graphs(Fake()), fill_up=True)):
+        seen = []
+
+        def stop(done, total, seen=seen):
+            seen.append(done)
+            if done == 2:
+                raise Cancelled
+
+        whole, _ = spoken(model, backend)
+        with pytest.raises(Cancelled):
+            spoken(model, backend, nfe_step=32, on_step=stop)
+        assert seen == [0, 1, 2]
+        assert torch.equal(spoken(model, backend)[0], whole)
+
+
+def test_only_the_first_chunk_of_a_length_notes_a_capture():
+    model = variants.cfm()
+    for backend in (Graph("cpu", Graphs(Fake())), Lean(model, Graphs(Fake()), fill_up=True)):
+        assert list(spoken(model, backend)[1].preparations) == ["capture"]
+        assert spoken(model, backend)[1].preparations == {}
+
+
+def test_the_graph_not_used_for_longest_goes_first():
+    fake = Fake()
+    graphs = Graphs(fake, kept=3)
+    for key in ("a", "b", "c", "a", "d"):
+        graphs.recorded(key, lambda: ((), lambda: torch.zeros(1)))
+    assert len(graphs) == 3
+    assert fake.n_recorded == 4
+    graphs.recorded("a", lambda: pytest.fail("it was used after b"))
+    graphs.recorded("b", lambda: ((), lambda: torch.zeros(1)))
+    assert fake.n_recorded == 5
+
+
+def test_graphs_are_bounded_in_memory_but_the_newest_stays():
+    graphs = Graphs(Fake(n_bytes=400), kept=99, max_bytes=1000)
+    for key in range(6):
+        graphs.recorded(key, lambda: ((), lambda: torch.zeros(1)))
+    assert len(graphs) == 2
+    large = Graphs(Fake(n_bytes=4000), max_bytes=1000)
+    assert large.recorded("a", lambda: ((), lambda: torch.zeros(1))) is not None
+    assert len(large) == 1
+
+
+@pytest.mark.parametrize("kind", ["graph", "lean"])
+def test_where_recording_fails_it_goes_on_without_and_says_why_once(kind, caplog):
+    tried = []
+
+    def failing(function):
+        tried.append(1)
+        raise RuntimeError("operation not permitted when stream is capturing\nand a long trace")
+
+    model = variants.cfm()
+    graphs = Graphs(failing)
+    backend = Graph("cpu", graphs) if kind == "graph" else Lean(model, graphs)
+    reference = Eager() if kind == "graph" else Lean(model)
+    with caplog.at_level("WARNING"):
+        for frames in (90, 120, 90):
+            assert torch.equal(spoken(model, backend, frames)[0], spoken(model, reference, frames)[0])
+    assert len(tried) == 1
+    assert [r.getMessage() for r in caplog.records] == [
+        "no CUDA graph could be recorded, going on without: RuntimeError: operation not permitted when stream is "
+        "capturing"
+    ]
+
+
+def _counting():
+    compiled = []
+
+    def compile_nothing(module, example):
+        compiled.append(module)
+        return module
+
+    return compiled, compile_nothing
+
+
+def test_what_is_compiled_serves_all_layers_and_lengths(monkeypatch):
+    monkeypatch.setattr("workbench.engine.model.backends.lean.products.has_onednn", lambda dtype: False)
+    monkeypatch.setattr("workbench.engine.model.backends.lean.convolution.has_onednn", lambda dtype: False)
+    model, (compiled, backend) = variants.cfm("v1"), _counting()
+    lean = Lean(model, compiler=Compiler(backend=backend), fill_up=True)
+    for frames in (131, 200, 90):
+        ours = variants.evaluated(model, frames, 2.0, lean)
+        torch.testing.assert_close(ours, variants.evaluated(model, frames, 2.0), atol=1e-4, rtol=1e-4)
+    assert len(compiled) == 3, "what stands before the layers, one layer, what stands after"
+    assert lean.recorded == "lean, compiled"
+
+
+def test_where_compiling_fails_lean_goes_on_without_and_says_why(caplog):
+    def broken(module, example):
+        raise OSError("no compiler here")
+
+    model = variants.cfm()
+    lean = Lean(model, compiler=Compiler(backend=broken), fill_up=True)
+    with caplog.at_level("WARNING"):
+        ours = variants.evaluated(model, 131, 2.0, lean)
+    torch.testing.assert_close(ours, variants.evaluated(model, 131, 2.0), atol=1e-4, rtol=1e-4)
+    assert "could not be compiled and goes on without" in caplog.text
+    assert lean.recorded == "lean"
+
+
+@needs_cuda
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_on_cuda_a_graph_gives_eagers_samples_to_the_last_bit(dtype):
+    model = variants.cfm("demo voice", dtype).to("cuda")
+    graph = Graph("cuda")
+    for frames in (90, 200, 90):
+        assert torch.equal(spoken(model, graph, frames)[0], spoken(model, Eager(), frames)[0])
+    assert not graph.graphs.failure
+
+
+@needs_cuda
+def test_on_cuda_lean_is_eager_and_grows_no_further():
+    from workbench.engine.model.backends.lean.field import lean_on_cuda
+
+    model = variants.cfm("demo voice", torch.bfloat16).to("cuda")
+    lean = lean_on_cuda(model, "cuda")
+    for frames in (90, 200, 90):
+        ours, theirs = spoken(model, lean, frames)[0], spoken(model, Eager(), frames)[0]
+        assert (ours - theirs).abs().mean() < 0.05
+    first = torch.cuda.memory_allocated()
+    for frames in (100, 190, 66):
+        spoken(model, lean, frames)
+    assert torch.cuda.memory_allocated() <= first + 2**20
+    assert not lean.graphs.failure
+    assert lean.recorded == "lean, compiled"
+
+
+@needs_cuda
+def test_on_cuda_the_pool_survives_its_graphs():
+    graphs, x = Graphs(CudaRecorder("cuda"), kept=1), torch.ones(4, device="cuda")
+    for key in range(3):
+        found = graphs.recorded(key, lambda key=key: (x, lambda: x * key))
+        found.replay()
+        assert found.output.tolist() == [key] * 4
