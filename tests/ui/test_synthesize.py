@@ -344,8 +344,7 @@ def test_weights_are_a_choice_where_a_file_holds_both(
     assert not [g for g in at.button_group if g.key == "weights"], "the model of this server holds one kind"
     monkeypatch.setenv("WORKBENCH_MODEL", "mine")
     at = _type(open_page(), "One boat is here.", None)
-    (choice,) = [g for g in at.button_group if g.key == "weights"]
-    choice.set_value(["raw"]).run()
+    at.segmented_control(key="weights").set_value("raw").run()
     at = _synthesized(at)
     (saved,) = store.list_runs()
     assert store.load_run(saved.id).request.load.weights == "raw"

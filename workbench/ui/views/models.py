@@ -155,7 +155,9 @@ def one_model(stock: Stock) -> None:
     """Draw the files of one model and its buttons."""
     spec = get_model(stock.model)
     st.markdown(f"**{stock.model}**")
-    st.text("\n".join(filter(None, (stock.title, stock.note, spec.license_note, spec.url))))
+    there, taken = stock.layers
+    weights = f"Weights: {', '.join(there)}; {taken} taken." if there else ""
+    st.text("\n".join(filter(None, (stock.title, stock.note, weights, *stock.remarks, spec.license_note, spec.url))))
     rows = [
         {"file": f.name, "size": human_bytes(f.size) if f.size else "", "problem": f.problem or "none",
          "path": str(f.path), "shared": "with other models" if f.shared else "", "sha256": f.sha256}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +51,15 @@ def misfit(
 
 def _same_sizes(header: Header) -> list[str]:
     """Names of configurations and catalogue entries with the sizes of ``header``, upstream's first."""
-    specs = [(spec.name, (spec.backbone, spec.arch, spec.mel)) for spec in list_models() if not spec.not_runnable]
-    found = []
+    built = {}
     for name in templates():
         try:
-            specs.insert(len(found), (name, template(name)))
+            built[name] = template(name)
         except WorkbenchError:  # of a vocoder that is not supported
             continue
-    for name, (backbone, arch, mel) in specs:
-        if name not in found and not contradictions(header, backbone, arch, mel.n_mel_channels):
-            found.append(name)
-    return found[:_NAMED]
+    built |= {s.name: (s.backbone, s.arch, s.mel) for s in list_models() if not s.not_runnable and s.name not in built}
+    found = (n for n, (kind, arch, mel) in built.items() if not contradictions(header, kind, arch, mel.n_mel_channels))
+    return list(islice(found, _NAMED))
 
 
 def wrong_vocabulary(name: str, header: Header, tokens: int, which: str, folder: Path) -> Refusal | None:

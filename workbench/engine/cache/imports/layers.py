@@ -106,8 +106,10 @@ class Layers:
 
     def describe(self, taken: str) -> str:
         """One line for people: what is there, what is taken, and whether another choice may be better."""
-        there = {("ema",): "EMA weights only", ("raw",): "raw weights only"}.get(self.kinds, "EMA and raw weights")
-        said = f"{there}; {_WORDS[taken]} taken" if len(self.kinds) > 1 else there
+        said = f"{' and '.join(_WORDS[kind] for kind in self.kinds)} weights"
+        said += f"; {_WORDS[taken]} taken" if len(self.kinds) > 1 else " only"
+        if self.found[taken].wrapped == "ema_model_state_dict":  # upstream's pruning writes raw weights there, too
+            said += " (under the key of EMA weights, but with the names of raw ones, as after upstream's pruning)"
         if self.lacking:
             said += f" (the EMA weights lack {len(self.lacking)} tensors, such as {shorten(visible(self.lacking[0]))})"
         if taken == "ema" and self.n_updates is not None and self.n_updates < EMA_SETTLED_UPDATES:
