@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from workbench.cli import output, show
+from workbench.cli import output, show, speaking
 from workbench.cli.options import settings_flags
 from workbench.cli.reading import read_text
 from workbench.engine.catalog import get_model
-from workbench.engine.errors import VoiceError, WorkbenchError
-from workbench.engine.files import outputs
+from workbench.engine.errors import VoiceError
+from workbench.engine.ids import new_id
 from workbench.engine.rules import WINDOW_FRAMES
-from workbench.engine.runs.store import save_run
 from workbench.engine.settings import LoadSettings, SynthesisSettings
-from workbench.engine.signal import audio
 from workbench.engine.speech import text
 from workbench.engine.speech.reading import told_of_unread, vocabulary_of
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, load_voice, make_voice
 from workbench.engine.text.normalise import summary
 from workbench.engine.text.preparing import Prepared, prepare
-
-if TYPE_CHECKING:
-    from workbench.engine.speech.results import Run
 
 app = typer.Typer(
     name="workbench",
@@ -53,6 +48,12 @@ Clean = Annotated[
     bool,
     typer.Option(
         "--clean", help="Make the changes that `plan` offers: remove Markdown marks, emoji and tags; replace letters."
+    ),
+]
+Files = Annotated[
+    str,
+    typer.Option(
+        "--files", metavar="chapter|chunk", help="A file for each chapter (or chunk), in a folder named as --out."
     ),
 ]
 Folder = Annotated[Path | None, typer.Option("--folder", help="Look for the model's files here first.")]
@@ -98,6 +99,7 @@ def synth(
         ),
     ] = False,
     clean: Clean = False,
+    files: Files = "",
     save: Annotated[bool, typer.Option("--save/--no-save", help="Save the run in runs/, as the pages do.")] = True,
     reuse: Annotated[
         bool,
@@ -112,17 +114,16 @@ def synth(
     output.log_to_stderr(verbose)
     wanted = read_text(words, text_file)
     text.check_text(wanted)
-    path = audio.check_output(out or "speech.wav")
-    before = outputs.stamp(path) if out else None  # only a file named by --out may be overwritten
+    target = speaking.Target(out, files)
     speaker = choose_voice(voice, ref_audio, ref_text, model, shorten_pauses)
-    _warn(speaker.warnings, f"voice {speaker.name}")
+    speaking.warn(speaker.warnings, f"voice {speaker.name}")
     prepared = _prepared(model, wanted, speaker, settings, folder)
     if clean:
         wanted = prepared.cleaned
         prepared = _prepared(model, wanted, speaker, settings, folder)
     prepared.check()  # before the model is loaded
-    _warn(_remarks(prepared), "text")
-    _warn(_unread(speaker, model, folder), f"voice {speaker.name}")
+    speaking.warn(_remarks(prepared), "text")
+    speaking.warn(_unread(speaker, model, folder), f"voice {speaker.name}")
     speaker.plan(prepared, settings, _window(model))
 
     from workbench.engine.jobs.pool import EnginePool
@@ -132,26 +133,8 @@ def synth(
     place = str(folder.absolute()) if folder else ""
     request = SpeechRequest(wanted, speaker.ref, settings, model, place, random_weights, load, reuse=reuse)
     pool.engine_for(request)  # load before the progress bar starts
-    with output.step_bar(not as_json) as on_step:
-        run = pool.speak(request, on_step=on_step)
-    kept = _saved(run) if save else None
-    written = audio.save_audio(path, run.wave, run.sample_rate, before)
-    if out and written != path:
-        _warn((f"another program wrote this file meanwhile; this speech is in {written}",), str(path))
-    document = run.as_dict() | {"out": str(written), "saved": str(kept or "")}
-    if as_json:
-        output.print_json(document)
-    else:
-        show.run(document)
-
-
-def _saved(run: Run) -> Path | None:
-    """Save ``run`` and return its folder; warn and return None if that fails. The sound file is written anyway."""
-    try:
-        return save_run(run)
-    except WorkbenchError as error:
-        _warn((str(error),), f"run {run.id}")
-        return None
+    run = speaking.speak(pool, request, new_id(), target, bar=not as_json)
+    speaking.finish(run, target, save=save, as_json=as_json)
 
 
 @app.command("plan")
@@ -228,11 +211,6 @@ def _remarks(prepared: Prepared) -> tuple[str, ...]:
         for line in (f"changed: {changed}" if changed else "", f"offered by --clean: {offered}" if offered else "")
         if line
     )
-
-
-def _warn(warnings: tuple[str, ...], subject: str) -> None:
-    for warning in warnings:
-        output.say(f"Warning: {subject}: {warning}", stderr=True)
 
 
 def _mount() -> None:

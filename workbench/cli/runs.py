@@ -11,12 +11,14 @@ from typing import Annotated, Any
 
 import typer
 
-from workbench.cli import output, show
+from workbench.cli import output, show, speaking
 from workbench.cli.output import console, print_json, say, table
 from workbench.engine.errors import SettingsError, WorkbenchError
 from workbench.engine.files import outputs
 from workbench.engine.files.writing import human_bytes
 from workbench.engine.runs import index, store, tables
+from workbench.engine.runs.parts import unfinished
+from workbench.engine.signal import joining
 from workbench.engine.visible import visible
 
 runs_app = typer.Typer(no_args_is_help=True, help="List, show, delete, export, rerun and query saved runs.")
@@ -38,12 +40,14 @@ def ls(
 ) -> None:
     """List the runs, the newest first, and the folders that cannot be read."""
     every, broken = store.scan()
+    begun = unfinished.every()
     found = [run for run in every if run.matches(search)]
     shown = found[: len(found) if as_json else LISTED] if limit is None else found[:limit]
     if as_json:
         print_json({
             "root": str(store.runs_root()), "n_runs": len(every), "n_found": len(found),
             "runs": [_document(run) for run in shown],
+            "unfinished": [asdict(left) for left in begun],
             "broken": [{"id": run_id, "reason": reason} for run_id, reason in broken]})  # fmt: skip
         return
     columns = ("id", "★", "audio s", "total s", "RTF", "chunks", "remade", "NFE", "seed", "voice", "model", "text")
@@ -54,6 +58,9 @@ def ls(
     ]  # fmt: skip
     title = f"{len(shown)} of {len(found)} runs in {store.runs_root()}"
     console().print(table(title, columns, rows, right=columns[2:9], whole=("id",)))
+    for left in begun:
+        say(left.problem or f"{left.id}: unfinished, {left.n_done} of {left.n_chunks} chunks; "
+            f"continue with `workbench runs resume {left.id}`")  # fmt: skip
     for _, reason in broken:
         say(reason)
 
@@ -84,9 +91,9 @@ def rm(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete runs permanently. A run that cannot be deleted does not stop the others."""
+    """Delete runs permanently, also unfinished ones. A run that cannot be deleted does not stop the others."""
     chosen = list(dict.fromkeys(run_ids))
-    n_bytes = sum(store.folder_bytes(store.run_folder(run_id)) for run_id in chosen)
+    n_bytes = sum(store.kept_bytes(run_id) for run_id in chosen)
     if not yes:
         output.confirm(f"Delete {len(chosen)} {'run' if len(chosen) == 1 else 'runs'}, {human_bytes(n_bytes)}?")
     freed, deleted, problems = 0, [], []
@@ -109,22 +116,59 @@ def export(
     run_id: RunId,
     kind: Annotated[str, typer.Option("--as", help="wav, flac, csv, textgrid, trace or zip.")] = "wav",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File. Default: named after the run.")] = None,
+    files: Annotated[
+        str,
+        typer.Option("--files", metavar="chapter|chunk", help="Of sound: a file for each, in a folder."),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Write a run to a file for other tools."""
     from workbench.engine.runs import exports
+    from workbench.engine.runs.exports.pieces import write_pieces
 
     wanted = exports.get(kind.lower())
     store.run_folder(run_id)
     path = out or Path(f"f5tts-{run_id}{wanted.suffix}")
     outputs.check_place(path)
     before = outputs.stamp(path) if out else None  # only a file named by --out may be overwritten
+    if files and wanted.suffix not in joining.FORMATS:
+        raise SettingsError(f"--files is for sound, not for {kind[:40]!r}.", remedy="Use --as wav or --as flac.")
     run = store.load_run(run_id, trajectories=False)
-    written = outputs.save(path, wanted.make(run), before)
+    if files:
+        folder = path.with_suffix("") if out else outputs.free_folder(path.with_suffix(""))
+        made = write_pieces(run, folder, files, wanted.suffix)
+        written, n_bytes = folder, sum(file.stat().st_size for file in made)
+    else:
+        written = outputs.save(path, lambda draft: wanted.write(run, draft), before)
+        n_bytes = written.stat().st_size
     if as_json:
-        print_json({"id": run_id, "as": kind.lower(), "out": str(written), "bytes": written.stat().st_size})
+        print_json({"id": run_id, "as": kind.lower(), "out": str(written), "bytes": n_bytes})
     else:
         say(f"wrote {written}")
+
+
+@runs_app.command("resume")
+def resume(
+    run_id: Annotated[str, typer.Argument(metavar="ID", help="Id of an unfinished run, see `workbench runs ls`.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="WAV, FLAC or OGG. Default: speech.wav, speech-2.wav, ...")
+    ] = None,
+    files: Annotated[
+        str, typer.Option("--files", metavar="chapter|chunk", help="A file for each, in a folder named as --out.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Go on with a long run that was stopped: what is finished is taken from disk, the rest is spoken."""
+    output.log_to_stderr(False)
+    request = unfinished.request_of(run_id)
+    target = speaking.Target(out, files)
+
+    from workbench.engine.jobs.pool import EnginePool
+
+    pool = EnginePool()
+    pool.engine_for(request)  # before the bar
+    run = speaking.speak(pool, request, run_id, target, bar=not as_json)
+    speaking.finish(run, target, save=True, as_json=as_json)
 
 
 @runs_app.command("rerun")

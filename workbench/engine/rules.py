@@ -26,3 +26,4 @@ SENTENCE_MAX_BYTES = 4096  # longer sentences are not prose and have no sensible
 REFERENCE_RMS = 0.1  # upstream's level of a reference, -20 dBFS
 PACE_RANGE = (0.35, 1.7)  # times the usual pace of its script; outside, a reference and its text rarely match
 TRAJECTORY_MAX_BYTES = 256 * 2**20  # for a whole run
+LONG_RUN_CHUNKS = 64  # a run with more is kept chunk by chunk: some ten minutes of speech, 80 MB of wave and mel

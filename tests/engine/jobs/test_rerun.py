@@ -67,7 +67,7 @@ def test_another_wave_says_what_differs(pool: EnginePool, own: Any) -> None:
     changed = dataclasses.replace(
         own, chunks=chunks, environment=then, dtype="bf16", weights={"acoustic": "a" * 64, "vocoder": ""}
     )
-    changed.__dict__.pop("_joined", None)
+    changed.__dict__.pop("wave", None)
     store.save_run(changed)
 
     with pytest.MonkeyPatch.context() as patch:

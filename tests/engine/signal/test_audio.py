@@ -10,7 +10,7 @@ import soundfile
 
 from tests.engine.model import upstream
 from workbench.engine.errors import AudioError, OutputError
-from workbench.engine.signal import audio
+from workbench.engine.signal import audio, joining
 
 
 def sound_file(wave: np.ndarray, rate: int, kind: str = "WAV", subtype: str | None = None) -> bytes:
@@ -84,7 +84,7 @@ def test_edges_are_trimmed_and_the_middle_is_not(speech):
 def test_cross_fade_is_upstreams():
     rng = np.random.default_rng(1)
     waves = [rng.standard_normal(n).astype(np.float32) for n in (9000, 12000, 2000, 8000)]
-    joined, starts = audio.cross_fade(waves, 3600)
+    joined, starts = joining.cross_fade(waves, 3600)
     expected = _upstream_join(waves, 3600)
     np.testing.assert_allclose(joined, expected, atol=1e-6)
     assert starts[0] == 0
@@ -125,7 +125,7 @@ def _upstream_join(waves, fade):
 
 
 def test_joining_without_a_fade_concatenates():
-    joined, starts = audio.cross_fade([np.ones(5, np.float32), np.zeros(3, np.float32)], 0)
+    joined, starts = joining.cross_fade([np.ones(5, np.float32), np.zeros(3, np.float32)], 0)
     assert joined.tolist() == [1, 1, 1, 1, 1, 0, 0, 0]
     assert starts == [0, 5]
 

@@ -14,7 +14,7 @@ import pytest
 from workbench.engine.runs import exports, store
 from workbench.engine.runs.exports.textgrid import chunk_intervals
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.signal.audio import cross_fade
+from workbench.engine.signal.joining import cross_fade
 from workbench.engine.speech.text import text_of
 
 TEXT = '[pause 0.25s] One boat is here. <break time="700ms"/> Two boats are there. [pause 1.5s]'

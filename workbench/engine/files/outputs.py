@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from workbench.engine.errors import OutputError, reason_of, remedy_for
-from workbench.engine.files.writing import draft_of, write_whole
+from workbench.engine.files.writing import Content, draft_of, write_whole
 
 try:
     import fcntl
@@ -46,7 +46,7 @@ def stamp(path: Path) -> Stamp | None:
     return (found.st_ino, found.st_size, found.st_mtime_ns) if found else None
 
 
-def write_over(path: Path, content: bytes) -> Path:
+def write_over(path: Path, content: Content) -> Path:
     """Write ``content`` with ``writing.write_whole`` to a path from the user. Raises OutputError."""
     try:
         return write_whole(path, content)
@@ -54,7 +54,7 @@ def write_over(path: Path, content: bytes) -> Path:
         raise _refused(path, error) from error
 
 
-def write_beside(path: Path, content: bytes, before: Stamp | None) -> Path:
+def write_beside(path: Path, content: Content, before: Stamp | None) -> Path:
     """Write ``content`` to ``path`` if that file is unchanged since ``before``, else beside it as name-2, name-3, ...
 
     The name is reserved exclusively at the end of the run. So two processes never take the same name, and a killed one
@@ -62,7 +62,7 @@ def write_beside(path: Path, content: bytes, before: Stamp | None) -> Path:
 
     Args:
         path: wanted path.
-        content: of the whole file.
+        content: of the whole file, or a function that writes it; that may be called twice.
         before: ``stamp(path)`` at the start of the run; None: never replace a file.
 
     Returns:
@@ -86,7 +86,7 @@ def write_beside(path: Path, content: bytes, before: Stamp | None) -> Path:
     raise OutputError(f"{path} and {NUMBERS:,} names after it exist.", remedy="Choose another name.")
 
 
-def save(path: Path, content: bytes, before: Stamp | None) -> Path:
+def save(path: Path, content: Content, before: Stamp | None) -> Path:
     """Write ``content`` with ``write_beside``; if that fails, to the current or the temporary folder. Returns the path.
 
     Raises:
@@ -101,7 +101,15 @@ def save(path: Path, content: bytes, before: Stamp | None) -> Path:
         raise OutputError(f"{error.what} The result is in {kept} instead.", remedy=error.remedy) from error
 
 
-def _kept_elsewhere(name: str, content: bytes) -> Path | None:
+def free_folder(path: Path) -> Path:
+    """``path``, or the first of path-2, path-3 and so on that does not exist. Raises OutputError if all do."""
+    for name in _numbered(path):
+        if not os.path.lexists(name):
+            return name
+    raise OutputError(f"{path} and {NUMBERS:,} names after it exist.", remedy="Choose another name.")
+
+
+def _kept_elsewhere(name: str, content: Content) -> Path | None:
     for find in (Path.cwd, tempfile.gettempdir):
         with suppress(OSError, OutputError):
             return write_beside(Path(find(), name), content, None)

@@ -15,20 +15,25 @@ from typing import Any
 from workbench.engine.errors import Cancelled
 
 READ_BYTES = 1 << 20
+Content = bytes | Callable[[Path], object]  # of a whole file; or what writes it, where it is too large for memory
 
 
 @contextmanager
-def draft_of(path: Path, content: bytes) -> Iterator[Path]:
+def draft_of(path: Path, content: Content) -> Iterator[Path]:
     """Write ``content`` to a hidden file beside ``path`` and yield it for renaming; remove it after the block.
 
-    Its bytes are on disk before the block starts, so a power failure after the renaming loses nothing.
+    A function is called with the path of that file, to write it. Its bytes are on disk before the block starts, so a
+    power failure after the renaming loses nothing.
 
     Raises:
         OSError, ValueError: the file cannot be written, or the name is invalid.
     """
     draft = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        draft.write_bytes(content)
+        if isinstance(content, bytes):
+            draft.write_bytes(content)
+        else:
+            content(draft)
         with draft.open("r+b") as file:
             os.fsync(file.fileno())
         yield draft
@@ -37,7 +42,7 @@ def draft_of(path: Path, content: bytes) -> Iterator[Path]:
             draft.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: bytes) -> Path:
+def write_whole(path: Path, content: Content) -> Path:
     """Write ``content`` to ``path``; replace an existing file in one step. Raises OSError or ValueError."""
     with draft_of(path, content) as draft:
         return draft.replace(path)

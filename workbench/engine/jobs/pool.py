@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.engine.monitor import Monitor
 from workbench.engine.reuse.store import ChunkStore
+from workbench.engine.runs.parts.making import begin
 from workbench.engine.runs.store import load_run, save_run
 from workbench.engine.settings import LoadSettings, MelConfig
 from workbench.engine.speech.requests import SpeechRequest, VoiceRef
@@ -126,6 +127,9 @@ class EnginePool:
     ) -> Run:
         """Speak ``request``, sample the use of the machine, and return the run without saving it.
 
+        The chunks of a long run are on disk as soon as they are finished (``runs.parts.making``), and the same request
+        continues after them. ``save_run`` makes a run of them.
+
         Args:
             request: what to speak; it is complete.
             base: the run whose chunk is made again; read from disk if not given.
@@ -144,8 +148,9 @@ class EnginePool:
             on_plan(chunks)
         with Monitor(engine.loaded.device) as monitor:
             run = engine.fulfil(
-                request, voice, base=base, chunks=chunks, on_step=on_step, on_chunk=on_chunk, run_id=run_id
-            )
+                request, voice, base=base, chunks=chunks, on_step=on_step, on_chunk=on_chunk, run_id=run_id,
+                begin_long=begin,
+            )  # fmt: skip
         return dataclasses.replace(run, utilisation=_shifted_to_chunk(run, monitor.samples))
 
 
@@ -183,5 +188,5 @@ def load_engine(model: str = "demo-voice", **chosen: Any) -> Engine:
     from workbench.engine.speech import synthesis
 
     engine = synthesis.load_engine(model, keep=save_run, **chosen)
-    engine.shelf = ChunkStore()
+    engine.shelf, engine.begin_long = ChunkStore(), begin
     return engine

@@ -11,6 +11,7 @@ from pathlib import Path
 from workbench.engine.errors import OutputError, RunError
 from workbench.engine.files.leftovers import sweep
 from workbench.engine.logs import pairs
+from workbench.engine.runs.parts import unfinished
 from workbench.engine.runs.paths import LEFTOVERS, checked_id, folder_bytes, runs_root
 
 log = logging.getLogger("workbench.runs")
@@ -22,15 +23,17 @@ def is_link(run_id: str) -> bool:
 
 
 def delete_run(run_id: str) -> int:
-    """Delete a run, also a damaged one, and return the freed bytes.
+    """Delete a run, also a damaged or an unfinished one, and return the freed bytes.
 
     If the run is a symbolic link, only the link is removed and 0 is returned.
 
     Raises:
-        RunError: ``run_id`` is not an id, or there is no such run.
+        RunError: ``run_id`` is not an id, there is no such run, or a process is making it.
         OutputError: the run cannot be deleted.
     """
     folder = runs_root() / checked_id(run_id)
+    if unfinished.folder_of(run_id).is_dir():
+        return unfinished.drop(run_id)
     if not folder.is_symlink() and not folder.is_dir():
         raise RunError(f"There is no run {run_id}.", remedy="It may have been deleted already.")
     try:

@@ -75,7 +75,9 @@ Warnings = Annotated[list[Annotated[str, Field(max_length=2_000)]], Field(max_le
 Knob = bool | Annotated[int, Field(ge=-(2**63), le=2**63)] | Annotated[float, Field(allow_inf_nan=False)] | Word | None
 
 
-class _Plan(TypedDict):
+class Plan(TypedDict):
+    """A chunk as it was planned."""
+
     index: Count
     text: Text
     n_bytes: Count
@@ -91,7 +93,9 @@ class _Plan(TypedDict):
     lead_seconds: NotRequired[Seconds]
 
 
-class _Row(TypedDict):
+class Row(TypedDict):
+    """What was measured of a chunk."""
+
     text: Text
     seed: Seed
     audio_seconds: Seconds
@@ -149,8 +153,8 @@ class RunDocument(TypedDict):
     total_seconds: Seconds
     audio_seconds: Seconds
     loads: Annotated[dict[Word, Count], Field(max_length=20)]
-    chunks: Annotated[list[_Row], Field(min_length=1)]
-    plans: Annotated[list[_Plan], Field(min_length=1)]
+    chunks: Annotated[list[Row], Field(min_length=1)]
+    plans: Annotated[list[Plan], Field(min_length=1)]
     spans: list[_Span]
     environment: Annotated[dict[Word, Word], Field(max_length=200)]
     mel_config: Annotated[_Mel, AfterValidator(_known_mel)]
@@ -163,6 +167,7 @@ class RunDocument(TypedDict):
     request: Annotated[dict[str, Any], AfterValidator(_request)]
     unknown_settings: dict[Literal["settings", "load"], Annotated[dict[Word, Knob], Field(max_length=200)]]
     weights: Annotated[dict[Word, Word], Field(max_length=20)]
+    apart: NotRequired[bool]  # each chunk has a file of its own, and its spans follow from its row
 
 
 _READER = TypeAdapter(RunDocument)
@@ -181,12 +186,24 @@ def parse(content: bytes, run_id: str) -> RunDocument:
     if not isinstance(document, dict):
         raise ValueError("run.json is not a JSON object")
     try:
-        checked = _READER.validate_python(lifted(upgraded(document)) | {"id": run_id})
+        checked = _READER.validate_python(_unfolded(lifted(upgraded(document))) | {"id": run_id})
     except ValidationError as error:
         raise ValueError(_told(error)) from error
     checked["settings"] = checked["request"]["settings"]
     _check_rows(checked)
     return checked
+
+
+def _unfolded(document: dict[str, Any]) -> dict[str, Any]:
+    """The document of a long run with the texts of its chunks in both tables; it holds them once."""
+    plans, rows = document.get("plans"), document.get("chunks")
+    if not document.get("apart") or not isinstance(plans, list) or not isinstance(rows, list):
+        return document
+    texts = [plan.get("text") if isinstance(plan, dict) else None for plan in plans]
+    return document | {
+        "chunks": [{"text": t, **row} if isinstance(row, dict) else row for t, row in zip(texts, rows, strict=False)]
+        + rows[len(texts) :]
+    }
 
 
 def _told(error: ValidationError) -> str:

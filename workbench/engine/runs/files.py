@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,10 +14,12 @@ from workbench.engine.errors import OutputError
 from workbench.engine.rules import REFERENCE_MAX_SECONDS
 from workbench.engine.runs.arrays import Arrays
 from workbench.engine.runs.document import FORMAT_VERSION, MAX_BYTES, RunDocument, damaged, read_document_of
+from workbench.engine.runs.parts.stored import FOLDER, Parts, StoredChunk, part_name, row_of, stored
 from workbench.engine.settings import MelConfig
-from workbench.engine.signal.audio import exact_bytes, read_exact, to_bytes
+from workbench.engine.signal.audio import exact_bytes, read_exact
+from workbench.engine.signal.joining import write_sound
 from workbench.engine.speech.requests import SpeechRequest
-from workbench.engine.speech.results import REFERENCE_FILE, ChunkResult, Run
+from workbench.engine.speech.results import REFERENCE_FILE, ChunkResult, Run, end_to_end, note_pauses
 from workbench.engine.speech.text import Chunk
 from workbench.engine.speech.voices import prepared_voice
 from workbench.engine.timing import ChunkTiming, Sample, Span
@@ -39,14 +42,22 @@ def write_files(folder: Path, run: Run) -> None:
         OSError: there is no space or no permission.
         OutputError: samples are not finite, or the run is too long to be read again.
     """
-    document = json.dumps(_as_json(run), ensure_ascii=False, separators=(",", ":")).encode()
+    document = json.dumps(
+        _as_json(run) | (_folded(run) if run.is_long else {}), ensure_ascii=False, separators=(",", ":")
+    ).encode()
     if len(document) > MAX_BYTES:
         raise OutputError(
             f"The run has {len(run.chunks):,} chunks and {len(run.spans):,} spans, more than a saved run can hold.",
             remedy="Download it, or use fewer and larger chunks.",
         )
-    _write_arrays(folder, run)
-    (folder / "audio.wav").write_bytes(to_bytes(run.wave, run.sample_rate))
+    if run.is_long:
+        parts = Parts(folder / FOLDER, run.mel_config.n_mel_channels, run.sample_rate)
+        parts.folder.mkdir()
+        for result in run.chunks:
+            parts.write(result)
+    else:
+        _write_arrays(folder, run)
+    write_sound(folder / "audio.wav", run.blocks(), run.n_samples, run.sample_rate)
     if run.reference is not None:
         (folder / REFERENCE_FILE).write_bytes(exact_bytes(run.reference, run.sample_rate))
     (folder / "run.json").write_bytes(document)
@@ -60,7 +71,9 @@ def read_run(folder: Path, *, trajectories: bool = True) -> Run:
     """
     document = read_document_of(folder)
     try:
-        chunks = _read_chunks(folder, document, trajectories)
+        chunks = (
+            _stored_chunks(folder, document) if is_apart(document) else _read_chunks(folder, document, trajectories)
+        )
     except OSError as error:
         raise damaged(folder.name, error.strerror or str(error)) from error
     except ValueError as error:
@@ -71,7 +84,7 @@ def read_run(folder: Path, *, trajectories: bool = True) -> Run:
         request=request,
         reference=reference,
         chunks=chunks,
-        spans=tuple(Span(**span) for span in document["spans"]),
+        spans=_spans(document, chunks),
         mel_config=MelConfig(**document["mel_config"]),
         utilisation=tuple(Sample(**sample) for sample in document["utilisation"]),
     )
@@ -99,6 +112,9 @@ def read_wave(folder: Path, index: int) -> tuple[np.ndarray, int]:
     document = read_document_of(folder)
     if not 0 <= index < len(document["chunks"]):
         raise damaged(folder.name, f"there is no chunk {index}")
+    if is_apart(document):
+        stored = _stored_chunks(folder, document)[index]
+        return stored.wave, stored.sample_rate
     try:
         with Arrays(folder / "chunks.npz", 2 * len(document["chunks"])) as arrays:
             return _read_samples(arrays, document, index), document["mel_config"]["target_sample_rate"]
@@ -116,20 +132,67 @@ def _as_json(run: Run) -> dict[str, Any]:
         "starts_samples": list(run.starts),
         "mel_config": asdict(run.mel_config),
         "utilisation": [sample.as_dict() for sample in run.utilisation],
-        "envelope": envelope(run.wave),
-        "has_trajectory": any(c.trajectory is not None for c in run.chunks),
+        "envelope": envelope(run.blocks(), run.n_samples),
+        "has_trajectory": run.settings.keep_trajectory and any(c.trajectory is not None for c in run.chunks),
         "sweep": run.request.sweep,
         "parent": run.request.remake.run if run.request.remake else "",
         "remade_chunk": run.request.remake.chunk if run.request.remake else None,
     }
 
 
-def envelope(wave: np.ndarray, points: int = ENVELOPE_POINTS) -> list[float]:
-    """Return the peaks of ``wave`` [n_samples] in ``points`` equal parts, with three decimals."""
-    if not len(wave):
+def _folded(run: Run) -> dict[str, Any]:
+    """Instead of these of ``_as_json``, for a long run: what can be made of the rest is left out."""
+    rows = [row_of(result) for result in run.chunks]
+    return {
+        "apart": True,
+        "chunks": [{name: value for name, value in row.items() if name != "text"} for row in rows],
+        "spans": [span.as_dict() for span in run.spans if span.chunk_index is None],
+        "starts_samples": [],
+        "text": "",
+    }
+
+
+def is_apart(document: RunDocument) -> bool:
+    """Whether each chunk of the run has a file of its own."""
+    return document.get("apart", False)
+
+
+def _stored_chunks(folder: Path, document: RunDocument) -> tuple[StoredChunk, ...]:
+    """The chunks of a long run, whose arrays are read when they are asked for. Raises OSError or ValueError."""
+    mel = document["mel_config"]
+    parts = Parts(folder / FOLDER, mel["n_mel_channels"], mel["target_sample_rate"])
+    if (index := parts.missing(len(document["chunks"]))) is not None:
+        raise ValueError(f"{FOLDER}/{part_name(index)} is missing")
+    pairs = zip(document["plans"], document["chunks"], strict=True)
+    return tuple(stored(_chunk({**plan}), row, parts) for plan, row in pairs)
+
+
+def _spans(document: RunDocument, chunks: Sequence[ChunkResult]) -> tuple[Span, ...]:
+    """The spans of the document; those of the chunks of a long run follow from their rows."""
+    spans = tuple(Span(**span) for span in document["spans"])
+    if not is_apart(document):
+        return spans
+    timeline, end = end_to_end(chunks)
+    note_pauses(timeline, chunks, end)
+    return spans + timeline.spans
+
+
+def envelope(blocks: Iterable[np.ndarray], n_samples: int, points: int = ENVELOPE_POINTS) -> list[float]:
+    """Peaks of a sound of ``n_samples``, whose ``blocks`` are [n_samples] each, in ``points`` equal stretches.
+
+    Three decimals.
+    """
+    if not n_samples:
         return []
-    edges = np.linspace(0, len(wave), min(points, len(wave)), endpoint=False).astype(int)
-    return [round(float(peak), 3) for peak in np.maximum.reduceat(np.abs(wave), edges)]
+    edges = np.linspace(0, n_samples, min(points, n_samples), endpoint=False).astype(int)
+    peaks, start = np.zeros(len(edges)), 0
+    for block in blocks:
+        first = int(np.searchsorted(edges, start, side="right")) - 1
+        inside = edges[first + 1 : np.searchsorted(edges, start + len(block))]
+        found = np.maximum.reduceat(np.abs(block), np.concatenate([[0], inside - start]))
+        peaks[first : first + len(found)] = np.maximum(peaks[first : first + len(found)], found)
+        start += len(block)
+    return [round(float(peak), 3) for peak in peaks]
 
 
 def _write_arrays(folder: Path, run: Run) -> None:

@@ -59,13 +59,15 @@ def version_of(folder: Path) -> tuple[int, ...]:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the bytes of the files directly in ``folder``, without following links; 0 if it cannot be read."""
+    """Return the bytes of all files in ``folder``, without following links; what cannot be read counts as 0."""
     total = 0
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_file(follow_symlinks=False):
                     total += entry.stat(follow_symlinks=False).st_size
+                elif entry.is_dir(follow_symlinks=False):
+                    total += folder_bytes(Path(entry.path))
     except OSError:
         log.debug("size unknown: %s", folder.name)
     return total

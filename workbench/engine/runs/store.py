@@ -21,6 +21,7 @@ from workbench.engine.runs.deletion import delete_run, is_link, sweep_leftovers
 from workbench.engine.runs.document import RunDocument, read_document_of
 from workbench.engine.runs.files import read_run, read_wave, write_files
 from workbench.engine.runs.notes import MAX_CHARACTERS, write_notes
+from workbench.engine.runs.parts import unfinished
 from workbench.engine.runs.paths import checked_id, folder_bytes, run_folder, runs_root, version_of
 from workbench.engine.runs.summary import RunSummary, summary_of
 
@@ -38,6 +39,7 @@ __all__ = [
     "delete_run",
     "folder_bytes",
     "is_link",
+    "kept_bytes",
     "list_runs",
     "load_run",
     "load_wave",
@@ -69,6 +71,7 @@ def save_run(run: Run) -> Path:
         with claim(target.with_name(f".{run.id}.part")) as draft:
             write_files(draft, run)
             draft.rename(target)
+        unfinished.settled(run.id, run.chunks, target)
     except OSError as error:
         raise OutputError(
             f"The run {run.id} cannot be written to {runs_root()}: {error.strerror or error}.",
@@ -145,6 +148,12 @@ def summarise(run_id: str) -> RunSummary:
         RunError: ``run_id`` is not an id, there is no such run, or run.json is damaged.
     """
     return summary_of(run_folder(run_id))
+
+
+def kept_bytes(run_id: str) -> int:
+    """Bytes of a run on disk, or of one in the unfinished. Raises RunError: not an id, or neither is there."""
+    begun = unfinished.folder_of(checked_id(run_id))
+    return folder_bytes(begun if begun.is_dir() else run_folder(run_id))
 
 
 # Changing ------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,10 @@ from workbench.engine.errors import AudioError, OutputError
 from workbench.engine.files import outputs
 from workbench.engine.files.places import user_path
 from workbench.engine.signal.decoding import Recording, Source, decode
+from workbench.engine.signal.joining import FORMATS, check_finite, format_of, write_sound
 from workbench.engine.visible import quoted
 
 SILENT_RMS = 1e-4  # -80 dBFS; a recording below this is silent
-FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
 
 
 def rms(wave: np.ndarray) -> float:
@@ -124,54 +124,15 @@ def runs(mask: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-def cross_fade(
-    waves: list[np.ndarray], fade_samples: int, silences: Sequence[int] = ()
-) -> tuple[np.ndarray, list[int]]:
-    """Join ``waves`` with linear cross-fades of at most ``fade_samples``.
-
-    Args:
-        waves: in order, each float32 [n_samples].
-        fade_samples: longest overlap.
-        silences: samples of silence before the first wave and after each wave; empty: none. Waves beside a silence are
-            not faded, so the silence has exactly this length.
-
-    Returns:
-        The joined wave, float32 [n_samples], and the index in it at which each wave begins.
-
-    Gives the same result as upstream (``utils_infer.infer_batch_process``) in one pass; upstream copies the whole wave
-    for each chunk.
-    """
-    silences = silences or [0] * (len(waves) + 1)
-    joined = np.zeros(sum(len(wave) for wave in waves) + sum(silences), dtype=np.float32)
-    starts, end = [], 0
-    for wave, silence in zip(waves, silences[:-1], strict=True):
-        end += silence
-        overlap = 0 if silence else min(fade_samples, end, len(wave))
-        start = end - overlap
-        if overlap > 0:
-            ramp = np.linspace(0, 1, overlap)
-            joined[start:end] = joined[start:end] * ramp[::-1] + wave[:overlap] * ramp
-        joined[end : start + len(wave)] = wave[overlap:]
-        starts.append(start)
-        end = start + len(wave)
-    return joined[: end + silences[-1]].copy(), starts
-
-
 def to_bytes(wave: np.ndarray, sample_rate: int, suffix: str = ".wav") -> bytes:
     """Return the bytes of a sound file with ``wave``: 16-bit WAV or FLAC, or Ogg Vorbis. The level stays unchanged.
 
     Raises:
         OutputError: the suffix is unknown, or samples are not finite.
     """
-    if suffix.lower() not in FORMATS:
-        raise OutputError(f"Files of type {suffix!r} cannot be written.", remedy=f"Use {', '.join(FORMATS)}.")
-    if not np.isfinite(wave).all():
-        raise OutputError(
-            "The speech holds samples that are not numbers; nothing was written.",
-            remedy="Try another number format (--dtype fp32).",
-        )
+    kind, subtype = format_of(suffix)
+    check_finite(wave)
     buffer = io.BytesIO()
-    kind, subtype = FORMATS[suffix.lower()]
     soundfile.write(buffer, np.clip(wave, -1, 1), sample_rate, format=kind, subtype=subtype)
     return buffer.getvalue()
 
@@ -221,10 +182,18 @@ def write_audio(path: str | Path, wave: np.ndarray, sample_rate: int) -> Path:
     return outputs.write_over(path, to_bytes(wave, sample_rate, path.suffix))
 
 
-def save_audio(path: Path, wave: np.ndarray, sample_rate: int, before: outputs.Stamp | None) -> Path:
-    """Write ``wave`` with ``outputs.save``; ``before`` is the stamp of ``path`` before the run. Returns the path used.
+def save_audio(
+    path: Path,
+    blocks: Callable[[], Iterable[np.ndarray]],
+    n_samples: int,
+    sample_rate: int,
+    before: outputs.Stamp | None,
+) -> Path:
+    """Write the sound that ``blocks()`` yields, ``n_samples`` in all, with ``outputs.save``. Returns the path used.
+
+    ``before`` is the stamp of ``path`` before the work.
 
     Raises:
-        OutputError: as ``to_bytes``; or ``path`` cannot be written, and the message names the file used instead.
+        OutputError: as ``write_sound``; or ``path`` cannot be written, and the message names the file used instead.
     """
-    return outputs.save(path, to_bytes(wave, sample_rate, path.suffix), before)
+    return outputs.save(path, lambda draft: write_sound(draft, blocks(), n_samples, sample_rate, path.suffix), before)

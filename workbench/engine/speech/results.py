@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from workbench.engine.ids import new_id
+from workbench.engine import rules
 from workbench.engine.settings import MelConfig, SynthesisSettings
-from workbench.engine.signal.audio import cross_fade
+from workbench.engine.signal.joining import join_blocks, join_places
 from workbench.engine.signal.mel import align_mels
 from workbench.engine.signal.trajectory import Trajectory
 from workbench.engine.speech.requests import SpeechRequest, load_as_made
 from workbench.engine.speech.text import Chunk
 from workbench.engine.timing import REUSED, ChunkTiming, Span, Timeline, note_chunk, rtf, rtf_of_made
-
-if TYPE_CHECKING:  # both import torch
-    from workbench.engine.model.loading import Loaded
-    from workbench.engine.speech.voices import Voice
 
 REFERENCE_FILE = "reference.wav"  # in the folder of a run
 
@@ -50,8 +44,13 @@ class ChunkResult:
     sample_rate: int
 
     @property
+    def n_samples(self) -> int:
+        """Samples of ``wave``."""
+        return len(self.wave)
+
+    @property
     def audio_seconds(self) -> float:
-        return len(self.wave) / self.sample_rate
+        return self.n_samples / self.sample_rate
 
     @property
     def is_reused(self) -> bool:
@@ -98,8 +97,8 @@ class Run:
         request: the request; ``model``, ``voice``, ``voice_id``, ``ref_text``, ``text`` and ``settings`` come from it.
         device, dtype: of the models.
         chunks: the results, in order.
-        spans: of loading and run on one time axis: loading ends at 0, where the run begins. In a run with a chunk made
-            again, the chunks follow each other without gaps.
+        spans: of loading and run on one time axis: loading ends at 0, where the run begins. In a long run and in one
+            with a chunk made again, the chunks follow each other without gaps.
         loads: number of loads of this model in the process, "acoustic" and "vocoder".
         time_to_first_audio_seconds: from the start of the run to the first chunk's samples.
         total_seconds: of the run without loading; of all chunks if one was made again.
@@ -175,37 +174,60 @@ class Run:
         """Hz of ``wave``."""
         return self.mel_config.target_sample_rate
 
-    @cached_property
-    def _joined(self) -> tuple[np.ndarray, list[int]]:
-        pauses = [c.chunk.pause_seconds for c in self.chunks]
-        silences = [round(seconds * self.sample_rate) for seconds in (self.chunks[0].chunk.lead_seconds, *pauses)]
-        fade = int(self.settings.cross_fade_duration * self.sample_rate)
-        return cross_fade([c.wave for c in self.chunks], fade, silences)
+    @property
+    def is_long(self) -> bool:
+        """It has so many chunks that they are kept apart, each in a file of its own, and never all in memory."""
+        return len(self.chunks) > rules.LONG_RUN_CHUNKS
 
     @property
+    def _silences(self) -> list[int]:
+        pauses = [self.chunks[0].chunk.lead_seconds, *(c.chunk.pause_seconds for c in self.chunks)]
+        return [round(seconds * self.sample_rate) for seconds in pauses]
+
+    @property
+    def _fade_samples(self) -> int:
+        return int(self.settings.cross_fade_duration * self.sample_rate)
+
+    @cached_property
+    def _places(self) -> tuple[list[int], int]:
+        return join_places([c.n_samples for c in self.chunks], self._fade_samples, self._silences)
+
+    def blocks(self, first: int = 0, last: int | None = None) -> Iterator[np.ndarray]:
+        """``wave`` piece by piece, each float32 [n_samples]: what a long run is read with.
+
+        Args:
+            first: index of the first chunk.
+            last: index of the last one; by default that of the whole run.
+        """
+        end = len(self.chunks) if last is None else last + 1
+        silences = self._silences[first : end + 1]
+        silences[0] = silences[0] if first == 0 else 0
+        return join_blocks((c.wave for c in self.chunks[first:end]), self._fade_samples, silences)
+
+    @cached_property
     def wave(self) -> np.ndarray:
         """Joined chunks with cross-fades and pauses, float32 [n_samples]."""
-        return self._joined[0]
+        return np.concatenate(list(self.blocks()))
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of ``wave``."""
+        return self._places[1]
 
     @property
     def starts(self) -> list[int]:
         """Sample of ``wave`` at which each chunk begins."""
-        return self._joined[1]
+        return self._places[0]
 
     @cached_property
     def mel(self) -> np.ndarray:
         """Mel on the time axis of ``wave``, float32 [frames, n_mels]."""
-        return align_mels(
-            [c.mel for c in self.chunks],
-            self.starts,
-            [len(c.wave) for c in self.chunks],
-            self.mel_config,
-            len(self.wave),
-        )
+        lengths = [c.n_samples for c in self.chunks]
+        return align_mels([c.mel for c in self.chunks], self.starts, lengths, self.mel_config, self.n_samples)
 
     @property
     def audio_seconds(self) -> float:
-        return len(self.wave) / self.sample_rate
+        return self.n_samples / self.sample_rate
 
     @property
     def n_reused(self) -> int:
@@ -254,44 +276,16 @@ class Run:
         return found
 
 
-def assemble(
-    request: SpeechRequest,
-    voice: Voice,
-    loaded: Loaded,
-    results: Sequence[ChunkResult],
-    timeline: Timeline,
-    first_audio_seconds: float,
-    *,
-    run_id: str | None,
-    loads: dict[str, int],
-    environment: dict[str, str],
-) -> Run:
-    """Join ``results`` into a run. Joining is timed too, and the joined wave is kept in the run."""
-    load_seconds = sum(span.seconds for span in loaded.spans)
-    draft = Run(
-        id=run_id or new_id(), created_at=datetime.now(UTC).isoformat(timespec="seconds"), request=request,
-        device=loaded.device, dtype=loaded.dtype, weights=loaded.weights, environment=environment, loads=loads,
-        chunks=tuple(results), spans=(), load_seconds=load_seconds, total_seconds=0.0,
-        time_to_first_audio_seconds=first_audio_seconds, mel_config=loaded.spec.mel, reference=voice.audio,
-    )  # fmt: skip
-    began = timeline.now()
-    joined = draft._joined
-    joining = timeline.now() - began
-    if request.remake is not None:
-        timeline, began = _end_to_end(results)
-    timeline.add("cross_fade", began, joining)
-    for result in results:
-        if result.chunk.lead_seconds or result.chunk.pause_seconds:  # a pause takes no processing time
-            timeline.add("pause", began + joining, 0.0, result.chunk.index)
-    before = tuple(Span(s.name, s.start_seconds - load_seconds, s.seconds) for s in loaded.spans)
-    run = dataclasses.replace(draft, spans=before + timeline.spans, total_seconds=began + joining)
-    run.__dict__["_joined"] = joined
-    return run
-
-
-def _end_to_end(results: Sequence[ChunkResult]) -> tuple[Timeline, float]:
+def end_to_end(results: Sequence[ChunkResult]) -> tuple[Timeline, float]:
     """Return a timeline with the chunks of several runs one after the other, and the end in seconds."""
     timeline, end = Timeline(), 0.0
     for result in results:
         end = note_chunk(timeline, result.chunk.index, end, result.timing)
     return timeline, end
+
+
+def note_pauses(timeline: Timeline, results: Sequence[ChunkResult], at: float) -> None:
+    """Note the pauses beside chunks: they take no time, but have their place."""
+    for result in results:
+        if result.chunk.lead_seconds or result.chunk.pause_seconds:
+            timeline.add("pause", at, 0.0, result.chunk.index)

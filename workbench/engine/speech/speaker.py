@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from workbench.engine.logs import pairs
 from workbench.engine.model.loading import Loaded, warm_up
 from workbench.engine.model.sampling import Flow, solve, text_embedded
 from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.results import ChunkResult
 from workbench.engine.speech.text import Chunk, conditioning_text, n_bytes, number_languages
 from workbench.engine.speech.turns import Turn
@@ -48,6 +50,25 @@ class Shelf(Protocol):
         mel: np.ndarray,
     ) -> None:
         """Put wave and mel of the chunk there."""
+
+
+class LongRun(Protocol):
+    """Holds the chunks of a long run on disk, so that memory holds one of them and a stopped run can continue."""
+
+    def find(self, chunk: Chunk) -> ChunkResult | None:
+        """Return the result of ``chunk`` if it was made and kept before."""
+
+    def keep(self, result: ChunkResult) -> ChunkResult:
+        """Keep ``result``; return it with its arrays on disk."""
+
+
+class BeginLongRun(Protocol):
+    """Begins or continues a long run, for the block in which it is made."""
+
+    def __call__(
+        self, run_id: str, request: SpeechRequest, voice: Voice, loaded: Loaded, chunks: Sequence[Chunk],
+        environment: dict[str, str], /,
+    ) -> AbstractContextManager[LongRun]: ...  # fmt: skip
 
 
 class Speaker:
@@ -92,6 +113,7 @@ class Speaker:
         on_step: OnStep | None = None,
         timeline: Timeline | None = None,
         shelf: Shelf | None = None,
+        find: Callable[[Chunk], ChunkResult | None] = lambda chunk: None,
     ) -> Iterator[ChunkResult]:
         """Speak ``text``, one chunk at a time, in order.
 
@@ -104,6 +126,7 @@ class Speaker:
             timeline: receives the spans.
             shelf: chunk store; chunks made before are read from it, new ones are kept in it. Nothing is read if the
                 trajectory is wanted, which is not kept.
+            find: returns the result of a chunk that a part of this run made before; it is yielded as it is.
 
         Yields:
             ChunkResult: wave and mel depend only on chunk, voice, settings and seed, not on the other chunks. They are
@@ -124,6 +147,9 @@ class Speaker:
         timeline = timeline or Timeline(self.loaded.synchronize)
         keep_bytes = rules.TRAJECTORY_MAX_BYTES // max(len(chunks), 1) if settings.keep_trajectory else 0
         for position, chunk in enumerate(chunks):
+            if (made := find(chunk)) is not None:
+                yield made
+                continue
             report = _stepper(on_step, position, len(chunks))
             taken = self._taken(shelf, chunk, voice, settings, timeline) if shelf else None
             if taken is not None:

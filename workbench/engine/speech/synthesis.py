@@ -11,13 +11,16 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from workbench.engine import rules
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import SettingsError, VoiceError, WorkbenchError
+from workbench.engine.ids import new_id
 from workbench.engine.logs import pairs
 from workbench.engine.model.backends import equality_of
 from workbench.engine.model.devices import environment
@@ -26,12 +29,12 @@ from workbench.engine.model.loading import load as read_models
 from workbench.engine.model.random_weights import build as build_random
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech.requests import Remake, SpeechRequest
-from workbench.engine.speech.results import ChunkResult, Run, assemble
-from workbench.engine.speech.speaker import OnStep, Shelf, Speaker
+from workbench.engine.speech.results import ChunkResult, Run, end_to_end, note_pauses
+from workbench.engine.speech.speaker import BeginLongRun, OnStep, Shelf, Speaker
 from workbench.engine.speech.text import Chunk, text_of
 from workbench.engine.speech.turns import refuse_after_fork
 from workbench.engine.speech.voices import Voice
-from workbench.engine.timing import Timeline
+from workbench.engine.timing import Span, Timeline
 
 log = logging.getLogger("workbench.synthesis")
 
@@ -47,6 +50,7 @@ class Engine(Speaker):
 
     ``default_on_step`` makes the ``on_step`` of runs that have none; notebooks put a progress bar there.
     ``shelf`` holds the chunks for requests that may reuse them; the pool of engines puts a ``ChunkStore`` there.
+    ``begin_long`` keeps the chunks of long runs on disk; without it, all of them are in memory.
     """
 
     default_on_step: ClassVar[staticmethod[[], OnStep | None]] = staticmethod(lambda: None)
@@ -57,6 +61,7 @@ class Engine(Speaker):
         self.n_runs = 0
         self.keep = keep
         self.shelf: Shelf | None = None
+        self.begin_long: BeginLongRun | None = None
 
     @property
     def load_seconds(self) -> float:
@@ -87,7 +92,8 @@ class Engine(Speaker):
             reuse: take chunks that were made before from those that are kept; off, so that what is measured was made.
         """
         request = self.request(text, voice, settings).replace(reuse=reuse)
-        return self._kept(self.fulfil(request, voice, on_step=on_step, on_chunk=on_chunk), save)
+        begin = self.begin_long if save else None
+        return self._kept(self.fulfil(request, voice, on_step=on_step, on_chunk=on_chunk, begin_long=begin), save)
 
     def remake(
         self,
@@ -136,6 +142,7 @@ class Engine(Speaker):
         on_step: OnStep | None = None,
         on_chunk: OnChunk | None = None,
         run_id: str | None = None,
+        begin_long: BeginLongRun | None = None,
     ) -> Run:
         """Speak ``request`` and return the run without saving it. ``run``, ``remake`` and all jobs use this.
 
@@ -146,23 +153,25 @@ class Engine(Speaker):
             chunks: of an earlier plan; planned now if not given.
             on_step, on_chunk: as in ``run``.
             run_id: names the run in the log and on disk; by default it is made from the time.
+            begin_long: keeps the chunks of a run with more than ``rules.LONG_RUN_CHUNKS`` on disk.
         """
         chunks = self.planned(request, voice, base) if chunks is None else chunks
         timeline, on_step = Timeline(self.loaded.synchronize), on_step or self.default_on_step()
+        run_id = run_id or new_id()
+        here = environment() | {"backend": self._backend_of(base if request.remake else None)}
+        if request.remake is not None or len(chunks) <= rules.LONG_RUN_CHUNKS:
+            begin_long = None
         results, first_audio = [], 0.0
-        for result in self.synthesize(
-            request.text,
-            voice,
-            request.settings,
-            chunks=chunks,
-            on_step=on_step,
-            timeline=timeline,
-            shelf=self.shelf if request.reuse else None,
-        ):
-            first_audio = first_audio or timeline.now()
-            results.append(result)
-            if on_chunk:
-                on_chunk(result)
+        with begin_long(run_id, request, voice, self.loaded, chunks, here) if begin_long else nullcontext() as parts:
+            for result in self.synthesize(
+                request.text, voice, request.settings, chunks=chunks, on_step=on_step, timeline=timeline,
+                shelf=self.shelf if request.reuse else None, find=parts.find if parts else lambda chunk: None,
+            ):  # fmt: skip
+                first_audio = first_audio or timeline.now()
+                result = parts.keep(result) if parts else result
+                results.append(result)
+                if on_chunk:
+                    on_chunk(result)
         if request.remake is not None and base is not None:
             (new,) = results
             results = [new if i == new.chunk.index else kept for i, kept in enumerate(base.chunks)]
@@ -171,22 +180,14 @@ class Engine(Speaker):
             request = request.replace(text=text_of([r.chunk for r in results]) if changed else base.text)
         run = assemble(
             request.replace(voice=voice.ref), voice, self.loaded, results, timeline, first_audio,
-            run_id=run_id, loads=load_counts(self.loaded.spec.name),
-            environment=environment() | {"backend": self._backend_of(base if request.remake else None)},
+            run_id=run_id, loads=load_counts(self.loaded.spec.name), environment=here,
         )  # fmt: skip
         self.n_runs += 1
         log.info(
             "run finished",
-            extra=pairs(
-                id=run.id,
-                chunks=len(results),
-                reused=run.n_reused,
-                audio=run.audio_seconds,
-                took=run.total_seconds,
-                rtf=run.rtf,
-                loads=run.loads,
-            ),
-        )
+            extra=pairs(id=run.id, chunks=len(results), reused=run.n_reused, audio=run.audio_seconds,
+                        took=run.total_seconds, rtf=run.rtf, loads=run.loads),
+        )  # fmt: skip
         return run
 
     def _backend_of(self, base: Run | None) -> str:
@@ -220,6 +221,43 @@ class Engine(Speaker):
         return dataclasses.replace(
             new, index=wanted.chunk, seed=seed, pause_seconds=old.pause_seconds, lead_seconds=old.lead_seconds
         )
+
+
+def assemble(
+    request: SpeechRequest,
+    voice: Voice,
+    loaded: Loaded,
+    results: Sequence[ChunkResult],
+    timeline: Timeline,
+    first_audio_seconds: float,
+    *,
+    run_id: str,
+    loads: dict[str, int],
+    environment: dict[str, str],
+) -> Run:
+    """Join ``results`` into a run. Joining is timed too; unless the run is long, the joined wave is kept in it."""
+    load_seconds = sum(span.seconds for span in loaded.spans)
+    draft = Run(
+        id=run_id, created_at=datetime.now(UTC).isoformat(timespec="seconds"), request=request,
+        device=loaded.device, dtype=loaded.dtype, weights=loaded.weights, environment=environment, loads=loads,
+        chunks=tuple(results), spans=(), load_seconds=load_seconds, total_seconds=0.0,
+        time_to_first_audio_seconds=first_audio_seconds, mel_config=loaded.spec.mel, reference=voice.audio,
+    )  # fmt: skip
+    if draft.is_long:  # several processes may have made its chunks
+        draft = dataclasses.replace(draft, time_to_first_audio_seconds=results[0].timing.total_seconds)
+    began = timeline.now()
+    joined = None if draft.is_long else draft.wave
+    joining = 0.0 if joined is None else timeline.now() - began
+    if request.remake is not None or draft.is_long:
+        timeline, began = end_to_end(results)
+    if joined is not None:
+        timeline.add("cross_fade", began, joining)
+    note_pauses(timeline, results, began + joining)
+    before = tuple(Span(s.name, s.start_seconds - load_seconds, s.seconds) for s in loaded.spans)
+    run = dataclasses.replace(draft, spans=before + timeline.spans, total_seconds=began + joining)
+    if joined is not None:
+        run.__dict__["wave"] = joined
+    return run
 
 
 def load_engine(

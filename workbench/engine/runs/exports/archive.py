@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import zipfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -14,28 +18,46 @@ from workbench.engine.signal.audio import exact_bytes, to_bytes
 from workbench.engine.speech.results import REFERENCE_FILE, Run
 
 
-@export("zip", ".zip", "application/zip", "All, as zip", "All of these, each chunk, the mel, the reference, a README")
+def _write(run: Run, path: Path) -> None:
+    """The zip, one member after the other. A long run is without mel.npy, which alone would fill the memory."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".f5tts-") as place, path.open("wb") as file:
+        draft, names = Path(place, "member"), []
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+
+            def add(name: str, content: bytes | Callable[[Path], None]) -> None:
+                names.append(name)
+                if isinstance(content, bytes):
+                    archive.writestr(name, content)
+                else:
+                    content(draft)
+                    archive.write(draft, name)
+
+            for found in every():
+                if found.name != "zip":
+                    add(found.member, partial(found.write, run) if found.writer else found.make(run))
+            add("run.json", json.dumps(run.as_dict(), ensure_ascii=False, indent=1).encode("utf-8", "replace"))
+            add("text.txt", run.text.encode("utf-8", "replace"))
+            if not run.is_long:
+                add("mel.npy", _npy(run.mel))
+            if run.reference is not None:
+                add(REFERENCE_FILE, exact_bytes(run.reference, run.sample_rate))
+                add("reference.txt", run.ref_text.encode("utf-8", "replace"))
+            for result in run.chunks:
+                add(f"chunks/{result.chunk.index + 1:03d}.wav", to_bytes(result.wave, result.sample_rate))
+            about = {found.member: found.about for found in every()}
+            add("README.txt", readme(run, names, about).encode("utf-8", "replace"))
+
+
+@export("zip", ".zip", "application/zip", "All, as zip", "All of these, each chunk, the mel, the reference, a README",
+        writer=_write)  # fmt: skip
 def everything_zip(run: Run) -> bytes:
     """Return a zip of all other exports, each chunk as WAV, the mel as NumPy array, run.json and text.txt.
 
     Adds the reference if the run has it. README.txt describes each file and gives the command that repeats the run.
     """
-    files = {found.member: found.make(run) for found in every() if found.name != "zip"}
-    about = {found.member: found.about for found in every()}
-    files["run.json"] = json.dumps(run.as_dict(), ensure_ascii=False, indent=1).encode("utf-8", "replace")
-    files["text.txt"] = run.text.encode("utf-8", "replace")
-    files["mel.npy"] = _npy(run.mel)
-    if run.reference is not None:
-        files[REFERENCE_FILE] = exact_bytes(run.reference, run.sample_rate)
-        files["reference.txt"] = run.ref_text.encode("utf-8", "replace")
-    for result in run.chunks:
-        files[f"chunks/{result.chunk.index + 1:03d}.wav"] = to_bytes(result.wave, result.sample_rate)
-    files["README.txt"] = readme(run, list(files), about).encode("utf-8", "replace")
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return packed.getvalue()
+    with tempfile.TemporaryDirectory() as place:
+        _write(run, path := Path(place, "all.zip"))
+        return path.read_bytes()
 
 
 def _npy(array: np.ndarray) -> bytes:

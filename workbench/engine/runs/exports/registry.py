@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.engine.errors import RunError
@@ -27,6 +28,7 @@ class Export:
         about: its content in one line.
         member: its name within the zip.
         function: takes a run; returns the bytes or the text of the file.
+        writer: takes a run and a path; writes the file in pieces, for a run that does not fit into memory.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Export:
     about: str
     member: str
     function: Callable[[Run], bytes | str]
+    writer: Callable[[Run, Path], None] | None = None
 
     def make(self, run: Run) -> bytes:
         """Return the file for ``run``; text is encoded as UTF-8.
@@ -46,13 +49,32 @@ class Export:
         found = self.function(run)
         return found.encode("utf-8", "replace") if isinstance(found, str) else found
 
+    def write(self, run: Run, path: Path) -> None:
+        """Write the file for ``run`` to ``path``, in place: the bytes of ``make``, but never all in memory.
+
+        Raises:
+            OutputError: samples that are not finite.
+            OSError: it cannot be written.
+        """
+        if self.writer is not None:
+            self.writer(run, path)
+        else:
+            path.write_bytes(self.make(run))
+
     def file_name(self, run: Run) -> str:
         """Return a file name that is valid on every system."""
         return "f5tts-" + re.sub(r"[^0-9A-Za-z-]", "_", run.id) + self.suffix
 
 
 def export(
-    name: str, suffix: str, mime: str, label: str, about: str, *, member: str = ""
+    name: str,
+    suffix: str,
+    mime: str,
+    label: str,
+    about: str,
+    *,
+    member: str = "",
+    writer: Callable[[Run, Path], None] | None = None,
 ) -> Callable[[Callable[[Run], bytes | str]], Callable[[Run], bytes | str]]:
     """Return a decorator that registers a function as an export; the arguments are the attributes of ``Export``.
 
@@ -61,7 +83,7 @@ def export(
     """
 
     def register(function: Callable[[Run], bytes | str]) -> Callable[[Run], bytes | str]:
-        made = Export(name, suffix, mime, label, about, member or name + suffix, function)
+        made = Export(name, suffix, mime, label, about, member or name + suffix, function, writer)
         for other in _EXPORTS.values():
             if {other.name, other.suffix, other.member} & {made.name, made.suffix, made.member}:
                 raise ValueError(f"the exports {other.name!r} and {name!r} share a name")

@@ -11,12 +11,12 @@ def chunk_intervals(run: Run) -> list[tuple[float, float, str]]:
 
     The border of two chunks is in the middle of their cross-fade. A pause has no text.
     """
-    rate, total = run.sample_rate, len(run.wave)
+    rate, total = run.sample_rate, run.n_samples
     intervals, end = [], 0.0
     for index, (start, result) in enumerate(zip(run.starts, run.chunks, strict=True)):
         if start > end:
             intervals.append((end / rate, start / rate, ""))
-        low, high = max(float(start), end), float(start + len(result.wave))
+        low, high = max(float(start), end), float(start + result.n_samples)
         if index + 1 < len(run.starts) and run.starts[index + 1] < high:
             high = (run.starts[index + 1] + high) / 2
         intervals.append((low / rate, high / rate, result.chunk.text))

@@ -1,0 +1,1 @@
+"""Long runs: each chunk in a file of its own, while the run is made and afterwards."""

@@ -1,0 +1,225 @@
+"""A long run in the making: ``runs/<id>.partial/`` holds the request, the voice, and each chunk that is finished.
+
+Whatever ends the program, what lies there is whole: a chunk's file is renamed when it is written, and only then
+noted in ``chunks.jsonl`` with its sha256. The same request goes on where the last one stopped. ``save_run`` makes the
+run of it and removes the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from workbench.engine.errors import OutputError, RunError, TextError, WorkbenchError, reason_of, remedy_for
+from workbench.engine.files.leftovers import claim
+from workbench.engine.files.writing import sha256_of, write_json
+from workbench.engine.runs.document import MAX_BYTES, Plan, Row
+from workbench.engine.runs.parts.stored import FOLDER, Parts, StoredChunk, row_of, stored
+from workbench.engine.runs.parts.unfinished import REQUEST, SUFFIX, folder_of, folders, hold, read
+from workbench.engine.runs.paths import checked_id, runs_root
+from workbench.engine.signal.audio import exact_bytes
+from workbench.engine.speech.requests import SpeechRequest
+from workbench.engine.speech.results import REFERENCE_FILE, ChunkResult
+from workbench.engine.speech.text import Chunk, n_bytes
+
+if TYPE_CHECKING:  # both import torch
+    from workbench.engine.model.loading import Loaded
+    from workbench.engine.speech.voices import Voice
+
+log = logging.getLogger("workbench.runs")
+
+_JOURNAL = "chunks.jsonl"
+_ROW_BYTES, _STEP_BYTES = 900, 12  # of a chunk in run.json, its text apart
+
+
+@with_config(ConfigDict(strict=True, extra="ignore"))
+class _Noted(TypedDict):
+    plan: Plan
+    row: Row
+    sha256: str
+
+
+_NOTED = TypeAdapter(_Noted)
+
+
+class Making:
+    """The folder of a run in the making, held by this process until ``close``: the engine's ``LongRun``.
+
+    Attributes:
+        id: of the run.
+        differs: what of the environment is other than when the run was begun; the last bits may depend on it.
+    """
+
+    def __init__(self, folder: Path, lock: Any, parts: Parts, differs: Sequence[str] = ()) -> None:
+        self.folder, self.parts, self.differs = folder, parts, tuple(differs)
+        self.id = folder.name.removesuffix(SUFFIX)
+        self._lock = lock
+        self._noted = {noted["plan"]["index"]: noted for noted in _journal(folder)}
+
+    def __enter__(self) -> Making:
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        self.close()
+
+    @property
+    def n_done(self) -> int:
+        """Chunks that are noted as finished."""
+        return len(self._noted)
+
+    def find(self, chunk: Chunk) -> ChunkResult | None:
+        """The result of ``chunk`` if it was made, as it is planned now, and its file is as it was written."""
+        noted = self._noted.get(chunk.index)
+        planned = _plan(chunk)
+        if noted is None or any(planned.get(name) != value for name, value in noted["plan"].items()):
+            return None
+        try:
+            if sha256_of(self.parts.path(chunk.index)) != noted["sha256"]:
+                raise RunError("it is another by now")
+            found = stored(chunk, noted["row"], self.parts)
+            _ = found.wave, found.mel
+        except (OSError, WorkbenchError) as error:
+            log.warning("chunk %d of %s is made again: %s", chunk.index, self.id, error)
+            return None
+        return found
+
+    def keep(self, result: ChunkResult) -> ChunkResult:
+        """Write ``result`` to disk and note it; returns it with its arrays there.
+
+        Raises:
+            OutputError: it cannot be written, or holds samples that are not finite. What was kept before stays.
+        """
+        if isinstance(result, StoredChunk):
+            return result
+        try:
+            sha256 = self.parts.write(result)
+            noted: dict[str, Any] = {"plan": _plan(result.chunk), "row": row_of(result), "sha256": sha256}
+            with (self.folder / _JOURNAL).open("ab") as file:
+                file.write(b"\n" + json.dumps(noted, ensure_ascii=False).encode())  # after a line that was cut short
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise OutputError(
+                f"Chunk {result.chunk.index} of the run {self.id} cannot be kept: {reason_of(error)}.",
+                remedy=f"{remedy_for(error)} Then go on with `workbench runs resume {self.id}`.",
+            ) from error
+        return stored(result.chunk, noted["row"], self.parts)
+
+    def close(self) -> None:
+        """Let another process go on with it."""
+        self._lock.release()
+
+
+def _plan(chunk: Chunk) -> dict[str, Any]:
+    return asdict(chunk) | {"warnings": list(chunk.warnings)}
+
+
+# Begin and go on -----------------------------------------------------------------------------------------------------
+
+
+def begin(
+    run_id: str,
+    request: SpeechRequest,
+    voice: Voice,
+    loaded: Loaded,
+    chunks: Sequence[Chunk],
+    environment: dict[str, str],
+) -> Making:
+    """The folder in which the run ``run_id`` is made: that of the same request, if one was not finished, or a new one.
+
+    Close it when the run is saved, or was stopped.
+
+    Raises:
+        TextError: so many chunks that the run could not be saved.
+        RunError: ``run_id`` was begun on another device or with other weights, or another process is making it.
+        OutputError: it cannot be written.
+    """
+    _check_size(chunks, request.settings.nfe_step)
+    known = {"device": loaded.device, "dtype": loaded.dtype, "backend": environment.get("backend", ""),
+             "weights": loaded.weights}  # fmt: skip
+    digest = _digest(request, known)
+    mel = loaded.spec.mel
+    target = folder_of(checked_id(run_id))
+    try:
+        for folder in _same(digest, target):
+            lock = hold(folder)
+            if lock is None:
+                continue
+            folder = folder if folder == target else folder.rename(target)
+            before = read(folder)["environment"]
+            differs = [f"{name} {before[name]}, now {now}" for name, now in environment.items()
+                       if before.get(name, now) != now]  # fmt: skip
+            if differs:
+                log.warning("%s was begun elsewhere, so the last bits may differ: %s", run_id, "; ".join(differs))
+            return Making(folder, lock, Parts(folder / FOLDER, mel.n_mel_channels, mel.target_sample_rate), differs)
+        if target.is_dir():
+            raise _not_ours(target, known)
+        with claim(target.with_name(f".{run_id}.part")) as draft:
+            (draft / FOLDER).mkdir()
+            (draft / REFERENCE_FILE).write_bytes(exact_bytes(voice.audio, mel.target_sample_rate))
+            write_json(draft / REQUEST, known | {
+                "digest": digest, "request": request.replace(voice=voice.ref).as_dict(), "n_chunks": len(chunks),
+                "environment": environment, "created_at": datetime.now(UTC).isoformat(timespec="seconds")})  # fmt: skip
+            lock = hold(draft)
+            draft.rename(target)
+    except OSError as error:
+        raise OutputError(
+            f"The run {run_id} cannot be begun in {runs_root()}: {reason_of(error)}.", remedy=remedy_for(error)
+        ) from error
+    return Making(target, lock, Parts(target / FOLDER, mel.n_mel_channels, mel.target_sample_rate))
+
+
+def _not_ours(folder: Path, known: Mapping[str, Any]) -> RunError:
+    """Why the run in the making in ``folder`` cannot go on here."""
+    run_id, before = folder.name.removesuffix(SUFFIX), read(folder)
+    if before["known"] == known:
+        return RunError(f"The run {run_id} is being made by another process.", remedy="Wait for it, or stop it.")
+    then, now = (", ".join((k["device"], k["dtype"], k["backend"], *(f"{n} {w[:12]}" for n, w in k["weights"].items())))
+                 for k in (before["known"], known))  # fmt: skip
+    return RunError(
+        f"The run {run_id} was begun with {then}; here it would go on with {now}.",
+        remedy=f"Go on there, or delete it: `workbench runs rm {run_id}`.",
+    )
+
+
+def _check_size(chunks: Sequence[Chunk], n_steps: int) -> None:
+    size = sum(_ROW_BYTES + _STEP_BYTES * n_steps + 3 * n_bytes(c.written or c.text) for c in chunks)
+    if size > MAX_BYTES:
+        raise TextError(
+            f"The text makes {len(chunks):,} chunks; one run can hold about {MAX_BYTES * len(chunks) // size:,}.",
+            remedy="Split it, for instance into volumes.",
+        )
+
+
+def _digest(request: SpeechRequest, known: Mapping[str, Any]) -> str:
+    """Equal for requests that make the same chunks."""
+    plain = request.replace(voice=request.voice.replace(recording="", name=""), sweep="").as_dict()
+    return hashlib.sha256(json.dumps([plain, known], sort_keys=True).encode()).hexdigest()
+
+
+def _same(digest: str, first: Path) -> Iterator[Path]:
+    for folder in sorted(folders(), key=lambda folder: folder != first):
+        with contextlib.suppress(RunError):
+            if read(folder)["digest"] == digest:
+                yield folder
+
+
+def _journal(folder: Path) -> list[_Noted]:
+    """The chunks that were noted; a line cut short by a power failure is none."""
+    found = []
+    with contextlib.suppress(OSError), (folder / _JOURNAL).open("rb") as file:
+        for line in file:
+            with contextlib.suppress(ValidationError):
+                found.append(_NOTED.validate_json(line))
+    return found
