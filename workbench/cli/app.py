@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -169,8 +170,10 @@ def plan(
          "end": c.end, "lead_seconds": c.lead_seconds, "pause_seconds": c.pause_seconds}
         for c in chunks
     ]  # fmt: skip
+    places = [change.start for change in prepared.lacking]
     for row in rows:
-        found = dict.fromkeys(c.before for c in prepared.lacking if row["start"] <= c.start < row["end"])
+        inside = prepared.lacking[bisect_left(places, row["start"]) : bisect_left(places, row["end"])]
+        found = dict.fromkeys(change.before for change in inside)
         row["warnings"] += [f"the vocabulary lacks {', '.join(map(repr, found))}"] if found else []
     pace = speaker.pace_samples / mel.target_sample_rate
     budget = text.byte_budget(speaker.ref_text, speaker.seconds, settings, pace)

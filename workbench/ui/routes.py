@@ -46,7 +46,7 @@ def _run_file(run_id: str) -> Path | None:
         return None
     with path.open("rb") as file:
         begins = file.read(12)
-    return path if begins[:4] == b"RIFF" and begins[8:] == b"WAVE" else None
+    return path if begins[:4] in (b"RIFF", b"RF64") and begins[8:] == b"WAVE" else None
 
 
 async def chunk_of_job(request: Request) -> Response:

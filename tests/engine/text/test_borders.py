@@ -147,6 +147,21 @@ def test_no_grapheme_cluster_is_parted(language):
             assert at in clusters, (budget, chunk)
 
 
+@pytest.mark.parametrize(
+    "line, is_heading",
+    [
+        ("The Boats", True), ("## 3. Boats!", True), ("CHAPTER I.", True), ("Chapter One.", True), ("XIV.", True),
+        ("Chapter 12: Home again!", True), ("Chapter Two. The Boat.", True), ("Kapitel 3.", True), ("Глава 7.", True),
+        ("第三章。", True), ("الفصل 2.", True), ("Capítulo IV: El barco.", True),
+        ("Part of it is gone.", False), ("Yes.", False), ("He went home.", False), ("Act now!", False), ("“No!”", False),
+        ("Book two seats, please.", False),
+    ],
+)  # fmt: skip
+def test_a_line_is_a_heading_by_its_form(line: str, is_heading: bool) -> None:
+    text = f"What came before it is here.\n\n{line}\n\nWhat comes after it is there."
+    assert [found for *_, found in borders.blocks(text)] == [False, is_heading, False]
+
+
 def test_a_heading_is_a_chunk_and_a_blank_line_ends_one():
     text = "Chapter One\n\nIt was late, and nobody\nwas left in the whole house.\r\n\r\nThen the door opened, slowly, by itself."
     assert chunk_text(text.replace("\r\n", "\n"), 400) == [

@@ -113,8 +113,9 @@ def read_wave(folder: Path, index: int) -> tuple[np.ndarray, int]:
     if not 0 <= index < len(document["chunks"]):
         raise damaged(folder.name, f"there is no chunk {index}")
     if is_apart(document):
-        stored = _stored_chunks(folder, document)[index]
-        return stored.wave, stored.sample_rate
+        mel, plan = document["mel_config"], document["plans"][index]
+        parts = Parts(folder / FOLDER, mel["n_mel_channels"], mel["target_sample_rate"])
+        return stored(_chunk({**plan}), document["chunks"][index], parts).wave, parts.sample_rate
     try:
         with Arrays(folder / "chunks.npz", 2 * len(document["chunks"])) as arrays:
             return _read_samples(arrays, document, index), document["mel_config"]["target_sample_rate"]

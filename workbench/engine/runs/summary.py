@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from workbench.engine import measures
+from workbench.engine import measures, rules
 from workbench.engine.runs.document import RunDocument, read_document_of
 from workbench.engine.runs.notes import read_notes
 from workbench.engine.runs.paths import folder_bytes
@@ -68,6 +68,11 @@ class RunSummary:
     def remade(self) -> str:
         """Which chunk was spoken again, for a list; "" if none was."""
         return "" if self.remade_chunk is None else f"chunk {self.remade_chunk + 1}"
+
+    @property
+    def is_long(self) -> bool:
+        """Return whether the run has too many chunks to be drawn or read as a whole, as ``Run.is_long``."""
+        return self.n_chunks > rules.LONG_RUN_CHUNKS
 
     @property
     def times(self) -> measures.Times:

@@ -102,6 +102,12 @@ _QUOTE = regex.compile(r"""["“”„‟«»‹›]|(?<![\p{L}\p{N}])['’‘�
 _PAIRS = {"“": "„‟", "”": "“”„‟", "«": "»", "»": "«", "‹": "›", "›": "‹", '"': '"', "'": "'‘", "’": "‘‚'", "‘": "‚"}
 _CLOSING = frozenset(")]}」』）】〉》〕］｝｣〟\"“”’'»«›‹")
 HEADING_MAX_CHARACTERS = 100
+# a heading also where it ends with a mark: "CHAPTER I.", "Kapitel 3: Heim!", "第三章。", "XIV."
+_CHAPTER = regex.compile(
+    r"(?i)(?:chapter|part|book|volume|canto|act|scene|kapitel|teil|buch|band|chapitre|partie|livre|tome|cap[ií]tulo|parte|"
+    r"libro|capitolo|luku|osa|nodaļa|daļa|глава|часть|книга|том|الفصل|الباب|अध्याय|भाग)\s+"
+    r"(?:(?:\d+|[ivxlcdm]+)\b[^.!?]*[.!?:]?|\p{L}+[.:](?:\s[^.!?]*[.!?]?)?)|第.{1,6}[章回节節部卷][^。]*。?|(?:[ivxlc]{1,7}|\d{1,3})\."
+)
 
 
 def atoms(text: str) -> Iterator[tuple[int, int]]:
@@ -217,13 +223,19 @@ def clusters(text: str, glued: bytearray, low: int, high: int) -> list[int]:
 def blocks(text: str) -> Iterator[tuple[int, int, bool]]:
     """Yield (start, end, whether it is a heading) of every paragraph. Blank lines separate paragraphs.
 
-    A heading is a paragraph of one short line without punctuation at its end, or one that starts with "#".
+    A heading is a paragraph of one short line that has no punctuation at its end, starts with "#", or names a chapter.
     """
     spans = list(_paragraphs(text))
     for low, high in spans:
         line = text[low:high].strip()
         alone = len(spans) > 1 and "\n" not in line and len(line) <= HEADING_MAX_CHARACTERS
-        yield low, high, alone and bool(line) and (line[-1].isalnum() or line.startswith("#"))
+        yield (
+            low,
+            high,
+            alone
+            and bool(line)
+            and (line[-1].isalnum() or line.startswith("#") or _CHAPTER.fullmatch(line) is not None),
+        )
 
 
 def _paragraphs(text: str) -> Iterator[tuple[int, int]]:

@@ -90,7 +90,8 @@ class Prepared:
             found = list(dict.fromkeys(change.before for change in self.lacking))
             named = ", ".join(f"{c!r} (U+{ord(c):04X})" if len(c) == 1 else repr(c) for c in found[:10])
             more = f" and {len(found) - 10} more" if len(found) > 10 else ""
-            offered = any(any(o.start <= c.start < o.end for o in self.offers) for c in self.lacking)
+            starts = [offer.start for offer in self.offers]
+            offered = any(_covering(self.offers, starts, change.start) for change in self.lacking)
             raise TextError(
                 f"The model's vocabulary lacks {named}{more}.",
                 remedy="Clean the text (--clean on the command line), spell out the rest, or choose another model."
@@ -145,7 +146,15 @@ def prepare(
 def _outside(found: Sequence[Change], silences: Sequence[Change]) -> list[Change]:
     if not silences:
         return list(found)
-    return [c for c in found if not any(c.start < s.end and s.start < c.end for s in silences)]
+    ends = [s.end for s in silences]  # in order and apart, as tags are found
+    after = [bisect.bisect_right(ends, change.start) for change in found]
+    return [c for c, at in zip(found, after, strict=True) if at == len(ends) or c.end <= silences[at].start]
+
+
+def _covering(found: Sequence[Change], starts: Sequence[int], place: int) -> Change | None:
+    """The one of ``found``, which are in order and apart and begin at ``starts``, that holds ``place``."""
+    at = bisect.bisect_right(starts, place) - 1
+    return found[at] if at >= 0 and place < found[at].end else None
 
 
 def _lacking(
@@ -164,13 +173,14 @@ def _lacking(
     said = [range(low, high) for low, high, _ in prepared.spoken]
     starts = [span.start for span in said]
     tagged = [offer for offer in prepared.offers if offer.what == "tag"]
+    tag_starts = [tag.start for tag in tagged]
     end = -1
     for at in sorted(places):
         number = bisect.bisect_right(starts, at) - 1
         place = prepared.place(at)
         if place < end or (number >= 0 and at in said[number]):
             continue
-        tag = next((offer for offer in tagged if offer.start <= place < offer.end), None)
+        tag = _covering(tagged, tag_starts, place)
         change = Change("lacking", *(tag.start, tag.before) if tag else (place, places[at]), "")
         end = change.end
         yield change

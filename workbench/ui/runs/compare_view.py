@@ -48,6 +48,10 @@ def compare(runs: Sequence[RunSummary]) -> None:
         st.warning(f"Only the first {MAX_RUNS} of {len(runs)} ticked runs are compared.", icon=":material/rule:")
         runs = runs[:MAX_RUNS]
     _settings(runs)
+    if any(run.is_long for run in runs):
+        _timings(runs)
+        st.caption("A run this long is not drawn as a whole: compare chunks on the page Spectrograms.")
+        return
     _players(runs)
     _timings(runs)
     _mels(runs)

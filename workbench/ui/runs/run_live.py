@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workbench.engine.speech.results import Run
 
 POLL_SECONDS = 0.5
+PLAYED_CHUNKS = 200  # of a long run, in the player of chunks: the list goes to the browser at every poll
 _GREY = "#8b8b8b"
 _COLOURS = {"queued": "#d2a106", "running": stage_colour("ode"), "done": "#2a9d78", "failed": "#c0392b"}
 
@@ -117,8 +118,8 @@ def _chunks(job: SpeechJob) -> None:
     lengths[: len(chunks)] = [c.audio_seconds for c in chunks]
     chunk_player(
         job.id,
-        [f"/api/jobs/{job.id}/{k}.wav" for k in range(len(chunks))],
-        lengths,
+        [f"/api/jobs/{job.id}/{k}.wav" for k in range(len(chunks))][:PLAYED_CHUNKS],
+        lengths[:PLAYED_CHUNKS],
         fade_seconds=job.settings.cross_fade_duration,
         active=active,
         autoplay=st.session_state.get("started_here") == job.id,
@@ -132,8 +133,8 @@ def finished(run: Run) -> None:
     """Draw the player and the chunk table of a run from disk."""
     chunk_player(
         run.id,
-        [f"/api/runs/{run.id}/{k}.wav" for k in range(len(run.chunks))],
-        [c.audio_seconds for c in run.chunks],
+        [f"/api/runs/{run.id}/{k}.wav" for k in range(len(run.chunks))][:PLAYED_CHUNKS],
+        [c.audio_seconds for c in run.chunks][:PLAYED_CHUNKS],
         fade_seconds=run.settings.cross_fade_duration,
     )
     st.html(tables.chunk_table([c.chunk for c in run.chunks], run.chunks, total_seconds=run.total_seconds))

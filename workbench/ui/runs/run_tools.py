@@ -23,6 +23,8 @@ def downloads(run: Run) -> None:
 
     with st.container(horizontal=True, gap="small"):
         for made in exports.every():
+            if run.is_long and made.writer is not None:
+                continue
             st.download_button(
                 made.label,
                 data=partial(made.make, run),
@@ -32,6 +34,8 @@ def downloads(run: Run) -> None:
                 on_click="ignore",
                 key=f"download_{made.name}",
             )
+    if run.is_long:
+        st.caption(f"Sound: `workbench runs export {run.id} --as wav`, `--files chapter` for a file for each chapter.")
 
 
 def unsaved(job: SpeechJob) -> None:

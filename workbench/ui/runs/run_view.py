@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -44,6 +45,10 @@ def _wav(run: Run) -> bytes:
 def show_run(run: Run) -> None:
     """Draw the numbers, sound, spectrogram and timeline of ``run``."""
     _numbers(run)
+    if run.is_long:
+        long_sound(run.id)
+        st.caption(f"The run has {len(run.chunks)} chunks. The page Spectrograms shows each of them.")
+        return
     st.audio(_wav(run), alt=f"Speech of run {run.id}, {run.audio_seconds:.1f} seconds")
     _chart(
         _picture(run.id, is_dark(), run),
@@ -58,6 +63,18 @@ def show_run(run: Run) -> None:
     )
     with st.expander(f"Loading: {run.load_seconds:.1f} s, once per server; not part of this run"):
         _chart(_loading(run.id, is_dark(), run), "run_loading", f"Stages of loading, {run.load_seconds:.1f} s in all")
+
+
+def origin() -> str:
+    """Return scheme and host of this page: what plays sound needs absolute addresses."""
+    parts = urlsplit(st.context.url or "")
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def long_sound(run_id: str) -> None:
+    """Draw a player that reads the sound of a saved run from the server piece by piece."""
+    if base := origin():
+        st.audio(f"{base}/api/runs/{run_id}/audio.wav")
 
 
 def _chart(figure: Any, key: str, alt: str) -> None:

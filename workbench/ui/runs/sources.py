@@ -182,9 +182,10 @@ def choose(letter: str, *, wanted_run: str | None = None, wanted_chunk: int | No
         if letter != "A" and wanted_run is None and len(runs) > 1:
             wanted_run = runs[1].id
         run_id = choose_run(f"Run {letter}", f"run_{letter}", runs, wanted_run)
-        count = next(run.n_chunks for run in runs if run.id == run_id)
-        options = [-1, *range(count)]  # None would be an empty box
-        first = wanted_chunk + 1 if wanted_chunk is not None and 0 <= wanted_chunk < count else 0
+        chosen = next(run for run in runs if run.id == run_id)
+        count = chosen.n_chunks
+        options = [*([] if chosen.is_long else [-1]), *range(count)]  # None would be an empty box
+        first = options.index(wanted_chunk) if wanted_chunk in options else 0
         chunk = st.selectbox(
             f"Part {letter}",
             options,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import cast
-from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -28,7 +27,7 @@ from workbench.engine.runs.store import (
 from workbench.ui import resources, style
 from workbench.ui.parts import tables
 from workbench.ui.parts.theme import is_dark
-from workbench.ui.runs import compare_view, run_tools, sources
+from workbench.ui.runs import compare_view, run_tools, run_view, sources, unfinished_view
 
 TABLE_ROWS = 500  # the whole table goes to the browser, and a row with its waveform has 1 KB
 
@@ -39,15 +38,9 @@ def first_rows(runs: Sequence[RunSummary]) -> list[RunSummary]:
     return [*runs[:TABLE_ROWS], *(run for run in runs[TABLE_ROWS:] if run.id == wanted)]
 
 
-def origin() -> str:
-    """Return scheme and host of this page: a column of sound needs absolute addresses."""
-    parts = urlsplit(st.context.url or "")
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
-
-
 def table(runs: Sequence[RunSummary]) -> list[RunSummary]:
     """Draw the table of ``runs``; return the ticked ones."""
-    base = origin()
+    base = run_view.origin()
     measured = measures.known(measures.RUN, [run.times for run in runs])
     rows = [
         {
@@ -137,11 +130,13 @@ def delete(run_ids: Sequence[str], n_links: int) -> None:
 
 def one(run: RunSummary) -> None:
     """Draw a single run."""
-    source = sources.of_run(run.id, None)
     st.subheader(f"Run {run.id}")
     with st.container(height=150 if len(run.text) > 600 else "content", border=False):
         st.text(run.text)
-    st.audio(sources.sound(source), alt="The run's speech")
+    if run.is_long:
+        run_view.long_sound(run.id)
+    else:
+        st.audio(sources.sound(sources.of_run(run.id, None)), alt="The run's speech")
     if run.remade_chunk is not None:
         st.caption(f"{run.remade.capitalize()} was remade; the times are those of all chunks.")
     facts = {"audio": f"{run.seconds:.2f} s", "total": f"{run.total_seconds:.2f} s"}
@@ -161,6 +156,8 @@ def one(run: RunSummary) -> None:
                      query_params={"run": run.id})  # fmt: skip
         if run.has_trajectory:
             st.page_link("views/flow.py", label="Flow", icon=":material/water:", query_params={"run": run.id})
+    if run.is_long:
+        return
     opened = st.expander("Stages", icon=":material/timeline:", on_change="rerun", key=f"stages_{run.id}")
     if opened.open:
         whole = load_run(run.id, trajectories=False)
@@ -176,7 +173,9 @@ def actions(runs: Sequence[RunSummary]) -> None:
         label = "Delete" if len(runs) == 1 else f"Delete {len(runs)} runs"
         if st.button(label, icon=":material/delete:", key="delete"):
             confirm([run.id for run in runs], sum(run.n_bytes for run in runs))
-        if len(runs) == 1:
+        if len(runs) == 1 and runs[0].is_long:
+            st.caption(f"Its files: `workbench runs export {runs[0].id} --as zip`")
+        elif len(runs) == 1:
             run_id = runs[0].id
             st.download_button(
                 "Everything (zip)", lambda: exports.get("zip").make(load_run(run_id, trajectories=False)),
@@ -211,6 +210,7 @@ for key, show in (("runs_said", st.success), ("runs_error", st.error)):
     if key in st.session_state:
         show(st.session_state.pop(key))
 unsaved()
+unfinished_view.show()
 every: list[RunSummary] = []
 broken: list[tuple[str, str]] = []
 try:

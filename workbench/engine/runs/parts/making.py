@@ -40,7 +40,7 @@ if TYPE_CHECKING:  # both import torch
 log = logging.getLogger("workbench.runs")
 
 _JOURNAL = "chunks.jsonl"
-_ROW_BYTES, _STEP_BYTES = 900, 12  # of a chunk in run.json, its text apart
+_ROW_BYTES, _STEP_BYTES = 500, 10  # upper bounds for a chunk and an ODE step in run.json
 
 
 @with_config(ConfigDict(strict=True, extra="ignore"))
@@ -194,7 +194,8 @@ def _not_ours(folder: Path, known: Mapping[str, Any]) -> RunError:
 
 
 def _check_size(chunks: Sequence[Chunk], n_steps: int) -> None:
-    size = sum(_ROW_BYTES + _STEP_BYTES * n_steps + 3 * n_bytes(c.written or c.text) for c in chunks)
+    texts = sum(2 * n_bytes(c.written) + 2 * c.n_bytes + n_bytes("".join(c.warnings)) for c in chunks)
+    size = texts + len(chunks) * (_ROW_BYTES + _STEP_BYTES * n_steps)
     if size > MAX_BYTES:
         raise TextError(
             f"The text makes {len(chunks):,} chunks; one run can hold about {MAX_BYTES * len(chunks) // size:,}.",
