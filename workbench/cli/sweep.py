@@ -1,4 +1,4 @@
-"""``workbench sweep``: a grid of settings, spoken by any number of workers."""
+"""``workbench sweep``: speak a grid of settings with any number of workers."""
 
 from __future__ import annotations
 
@@ -19,29 +19,36 @@ from workbench.engine.sweeps.running import Sweep
 def sweep(
     *,
     grid: Annotated[
-        str | None, typer.Argument(metavar="GRID", help="TOML file of a grid, or the name of a sweep. None: list them.")
+        str | None,
+        typer.Argument(metavar="GRID", help="TOML file of a grid, or name of a sweep. Without it: list sweeps."),
     ] = None,
     executor: Annotated[
-        str, typer.Option("--executor", help="Who speaks: local (here), process (others on this machine), ray.")
+        str, typer.Option("--executor", help="local (this process), process (other processes on this machine) or ray.")
     ] = "local",
     workers: Annotated[
-        int | None, typer.Option("--workers", "-w", help="How many speak at once. Default: 1 for local, else 2.")
+        int | None, typer.Option("--workers", "-w", help="Number of workers. Default: 1 for local, else 2.")
     ] = None,
-    threads: Annotated[int, typer.Option("--threads", help="Of torch in each worker. 0: share the cores out.")] = 0,
-    address: Annotated[str, typer.Option("--address", help="Of a Ray cluster. Default: a Ray of our own, here.")] = "",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to keep it in. Default: sweeps/NAME.")] = None,
-    by: Annotated[str, typer.Option("--by", help="Measure to show: its median and quartiles at each point.")] = "rtf",
+    threads: Annotated[
+        int, typer.Option("--threads", help="Threads of torch in each worker. 0: divide the cores.")
+    ] = 0,
+    address: Annotated[
+        str, typer.Option("--address", help="Address of a Ray cluster. Default: start one on this machine.")
+    ] = "",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the sweep. Default: sweeps/NAME.")] = None,
+    by: Annotated[str, typer.Option("--by", help="Measure to show as median and IQR at each point.")] = "rtf",
     figure: Annotated[
-        Path | None, typer.Option("--figure", help="Draw --by over the axes into this HTML file.")
+        Path | None, typer.Option("--figure", help="Write a figure of --by over the axes to this HTML file.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be spoken, and for how long.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show the missing trials and the predicted time.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log on standard error.")] = False,
 ) -> None:
-    """Speak every point of a grid of settings. What is on disk already is not spoken again.
+    """Speak every point of a grid of settings. Trials on disk are not spoken again.
 
-    A grid is a TOML file; every synthesis and load setting may be fixed or an axis, and so may text, text_file,
-    voice, model and duration_factor:
+    A grid is a TOML file. Every synthesis and load setting may be fixed or an axis, also text, text_file, voice, model
+    and duration_factor:
 
         repeats = 3
         measures = ["voiced_percent"]
@@ -82,7 +89,7 @@ def sweep(
 
 
 def _opened(named: str, out: Path | None) -> Sweep:
-    """The sweep of the grid in the file ``named``, or the kept one of this name."""
+    """Return the sweep of the grid in the file ``named``, or the saved sweep of this name."""
     path = Path(named)
     if path.is_file() or path.suffix == ".toml":
         return sweeps.open_sweep(sweeps.read_grid(path), out)
@@ -130,7 +137,7 @@ def _show_plan(found: Sweep, n_missing: int, seconds: float | None, n_workers: i
     about = (
         f"about {seconds / n_workers:.0f} s with {n_workers} workers"
         if seconds
-        else "nobody knows yet how long it takes"
+        else "too few chunks were measured to predict the time"
     )
     say(f"{n_missing} of {len(found.trials)} trials are missing: {about}.")
 

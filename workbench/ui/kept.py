@@ -1,4 +1,4 @@
-"""What pages keep of runs and files for all visitors, bounded by the bytes of its arrays."""
+"""Cache of runs and files for all visitors, limited by the bytes of its arrays."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 def array_bytes(thing: Any, seen: set[int]) -> int:
-    """Bytes of the arrays and byte strings within ``thing``, cached properties too, those in ``seen`` left out.
+    """Return the bytes of the arrays and byte strings in ``thing`` and its cached properties, except those in ``seen``.
 
-    Everything counted is added to ``seen``; two views of one array count once.
+    Adds everything counted to ``seen``. Two views of one array count once.
     """
     if isinstance(thing, str | int | float | None) or id(thing) in seen:
         return 0
@@ -28,15 +28,15 @@ def array_bytes(thing: Any, seen: set[int]) -> int:
     if isinstance(thing, np.ndarray | bytes):
         return thing.nbytes if isinstance(thing, np.ndarray) else len(thing)
     if not isinstance(thing, list | tuple):
-        # as a list: another thread may compute a property, which is kept in there
+        # copy to a list: another thread may add a cached property
         thing = list((thing if isinstance(thing, dict) else getattr(thing, "__dict__", {})).values())
     return sum(array_bytes(part, seen) for part in thing)
 
 
 class Kept:
-    """Values by key, the one used last first; older ones go while all together hold more than ``limit_bytes``.
+    """A cache of values by key that drops the least recently used values above ``limit_bytes`` in total.
 
-    The newest stays, whatever its size. Safe between threads: a value is made by the first who asks, the others wait.
+    The newest value always stays. Thread-safe: the first call makes a value, other calls wait for it.
     """
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
@@ -46,7 +46,7 @@ class Kept:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of ``key``, made if it is not kept. What ``make`` raises is not kept."""
+        """Return the value of ``key``; make it if it is not in the cache. Errors of ``make`` propagate."""
         with self._lock:
             making = self._making.setdefault(key, threading.Lock())
         with making:
@@ -67,13 +67,13 @@ class Kept:
 
     @property
     def n_bytes(self) -> int:
-        """Bytes of everything that is kept, as it is now: what is computed of a run later is kept with it."""
+        """Present bytes of all values, including properties that were computed later."""
         with self._lock:
             seen: set[int] = set()
             return sum(array_bytes(value, seen) for value in self._values.values())
 
     def _trim(self) -> None:
-        """Drop the oldest until the rest fits. Sizes are taken anew: values grow while they are used."""
+        """Drop the oldest values until the rest fits. Sizes are measured again, because values grow in use."""
         seen: set[int] = set()
         total = 0
         for index, key in enumerate(reversed(list(self._values))):

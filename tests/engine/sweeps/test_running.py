@@ -144,7 +144,7 @@ def test_a_measure_is_taken_of_every_run(here: Local) -> None:
 
 def test_a_folder_that_cannot_be_written_ends_in_one_line(here: Local, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(OutputError, match="cannot be kept"):
+    with pytest.raises(OutputError, match="cannot be saved"):
         open_sweep(small(), tmp_path / "file" / "below").run(here)
 
 

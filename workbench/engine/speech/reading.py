@@ -1,4 +1,4 @@
-"""Can a model read the words of a voice? Its vocabulary tells, before the model is loaded."""
+"""Check with the vocabulary of a model, before loading it, whether it can read the words of a voice."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from workbench.engine.errors import WorkbenchError
 from workbench.engine.text.normalise import knows
 from workbench.engine.visible import quoted
 
-_NAMED = 10  # characters in a message
+_NAMED = 10  # characters named in a message
 
 
 def vocabulary_of(spec: ModelSpec, folder: Path | None = None) -> frozenset[str] | None:
-    """Tokens of the model ``spec``, from its file on this machine or in ``folder``; None if that is not here."""
+    """Return the tokens of the model ``spec`` from its file in ``folder`` or the caches; None if there is none."""
     try:
         return frozenset(cache.read_vocabulary(cache.resolve(spec, folder=folder).vocab).tokens)
     except WorkbenchError:
@@ -23,14 +23,14 @@ def vocabulary_of(spec: ModelSpec, folder: Path | None = None) -> frozenset[str]
 
 
 def told_of_unread(ref_text: str, model: str, vocabulary: Collection[str] | None) -> tuple[str, ...]:
-    """A line that names the characters of ``ref_text`` that ``model`` cannot read; () if it reads all.
+    """Return one warning with the characters of ``ref_text`` that ``model`` cannot read; () if it can read all.
 
-    Upstream takes each of them for a space, and the speech then follows the recording badly.
+    Upstream replaces each of them by a space, and the speech then follows the recording badly.
 
     Args:
         ref_text: words of a reference recording.
         model: name of the model, for the message.
-        vocabulary: its tokens; None: not known, and nothing is said.
+        vocabulary: its tokens; None if unknown: then there is no warning.
     """
     if vocabulary is None:
         return ()
@@ -41,6 +41,6 @@ def told_of_unread(ref_text: str, model: str, vocabulary: Collection[str] | None
     named = ", ".join(f"{quoted(c)} (U+{ord(c):04X})" for c in lacking[:_NAMED])
     more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
     return (
-        f"{model} cannot read {named}{more} in the words of the recording and takes them for spaces: "
+        f"{model} cannot read {named}{more} in the words of the recording and replaces them by spaces: "
         "choose a model that knows them, or another voice",
     )

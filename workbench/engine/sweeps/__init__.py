@@ -1,4 +1,4 @@
-"""Grids of settings, spoken by any number of workers, kept as they come, and gone on with after a stop."""
+"""Sweeps: speak every point of a grid of settings with any number of workers, save each result, resume after a stop."""
 
 from __future__ import annotations
 

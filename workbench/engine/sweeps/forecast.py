@@ -1,4 +1,4 @@
-"""How long a sweep will take, from the chunks that were measured on this machine."""
+"""Predict the duration of a sweep from the chunks measured on this machine."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from workbench.engine.speech.voices import Voice
 from workbench.engine.sweeps.grid import Trial
 from workbench.engine.text.preparing import prepare
 
-MEASURED_RUNS = 200  # the newest; their chunks are enough
+MEASURED_RUNS = 200  # newest runs; their chunks are enough to fit the cost
 
 
 def measured_points(model: str, device: str = "", dtype: str = "") -> list[costs.Point]:
-    """The chunks of the newest runs of ``model``, on one device in one format: by default those of the newest run."""
+    """Return the chunks of the newest runs of ``model`` on one device in one format, by default the newest run's."""
     runs = [run for run in list_runs() if run.model == model and not run.parent]
     if not runs:
         return []
@@ -35,10 +35,10 @@ def measured_points(model: str, device: str = "", dtype: str = "") -> list[costs
 
 
 def predicted_seconds(trials: Iterable[Trial], voices: dict[str, Voice]) -> float | None:
-    """Seconds that one worker needs for ``trials``, loading apart; None where too little was measured to tell.
+    """Return the seconds that one worker needs for ``trials``, without loading; None if too few chunks were measured.
 
     Args:
-        trials: those that are missing.
+        trials: the missing trials.
         voices: id to voice.
     """
     points: dict[str, list[costs.Point]] = {}
@@ -71,6 +71,6 @@ def _seconds(trial: Trial, voice: Voice, cost: costs.CostModel) -> float:
     try:
         prepared = prepare(request.text, None, languages)
         chunks = voice.plan(prepared, request.settings, WINDOW_FRAMES[spec.backbone])
-    except WorkbenchError:  # a trial that cannot be spoken takes no time
+    except WorkbenchError:  # a trial that cannot be spoken fails at once
         return 0.0
     return costs.predict(chunks, cost, spec.mel.frames_per_second).total_seconds

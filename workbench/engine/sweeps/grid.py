@@ -1,4 +1,4 @@
-"""A grid of settings: read it from TOML, check it, and make its trials in a shuffled, repeatable order.
+"""Grids of settings: read a grid from TOML, check it, and make its trials in a shuffled, repeatable order.
 
     name = "steps and sizes"
     repeats = 3
@@ -13,9 +13,9 @@
     max_chunk_bytes = {from = 40, to = 300, values = 5}
     seed = [0, 1]
 
-Every synthesis and load setting may stand under ``fixed`` or ``grid``, and so may text, text_file, voice, model,
-folder and random_weights. ``duration_factor`` stretches the planned speech: 1.25 is 1.25 times as long (``speed`` is
-its inverse). ``"unset"`` stands for the default of a setting that may be unset.
+``fixed`` and ``grid`` may hold every synthesis and load setting, and text, text_file, voice, model, folder and
+random_weights. ``duration_factor`` stretches the planned speech: 1.25 is 1.25 times as long (``speed`` is its inverse).
+``"unset"`` means None for a setting that may be unset.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Trial:
 
     Attributes:
         id: sha256 (16 digits) of the request and the repeat; the same point has the same id in every grid.
-        request: what is spoken.
+        request: what to speak.
         values: name of each axis to its value at this point.
-        repeat: 0 for the first time that this request is spoken.
+        repeat: number of the repeat, from 0.
     """
 
     id: str
@@ -68,15 +68,15 @@ class Trial:
 
 @dataclass(frozen=True)
 class Grid:
-    """What a sweep varies. Checked when it is made.
+    """The settings of a sweep, checked on construction.
 
     Attributes:
-        name: of the sweep, and of its folder.
+        name: of the sweep and its folder.
         fixed: name of a setting to its value in every trial.
-        axes: name of a setting to the values that it takes.
-        repeats: how often each point is spoken.
-        order_seed: of the order of the trials.
-        measures: names of measures to take of every run, besides those that cost nothing.
+        axes: name of a setting to its values.
+        repeats: number of runs of each point.
+        order_seed: seed of the order of the trials.
+        measures: names of measures of the sound to compute for every run; those of times are always computed.
 
     Raises:
         SettingsError: an unknown name, a value out of range, or too many trials.
@@ -92,7 +92,7 @@ class Grid:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not NAME.fullmatch(self.name) or self.name.endswith((" ", ".")):
             raise SettingsError(
-                f"A sweep cannot be called {quoted(self.name)}.",
+                f"The name {quoted(self.name)} is not valid for a sweep.",
                 remedy="Use up to 80 letters, digits, spaces and . + - _, the first a letter or a digit.",
             )
         for name, value, low, high in (
@@ -137,20 +137,21 @@ class Grid:
         return self.n_points * self.repeats
 
     def points(self) -> Iterator[dict[str, Any]]:
-        """Name of each axis to a value, for every point, the last axis fastest."""
+        """Yield name of each axis to a value for every point; the last axis changes fastest."""
         for values in itertools.product(*self.axes.values()):
             yield dict(zip(self.axes, values, strict=True))
 
     def trials(self, voice_of: Callable[[Any, str], Voice], read_text: Callable[[str], str]) -> list[Trial]:
-        """Every trial, in the order in which they are spoken: shuffled by ``order_seed``, but those of one model and
-        load settings one after the other, so that a worker loads each once.
+        """Return every trial, shuffled by ``order_seed``.
+
+        Trials with the same model and load settings follow each other, so that a worker loads each model once.
 
         Args:
-            voice_of: the voice that a value of "voice" names (None: the default one), prepared for a model.
-            read_text: the text in a file.
+            voice_of: returns the voice for a value of "voice" (None: the default voice), prepared for a model.
+            read_text: returns the text of a file.
 
         Raises:
-            WorkbenchError: a value is out of its range, or a voice or a text is not there.
+            WorkbenchError: a value is out of its range, or a voice or a text was not found.
         """
         found: dict[str, Trial] = {}
         for point in self.points():
@@ -159,7 +160,7 @@ class Grid:
                 trial = Trial(trial_id(request, repeat), request, point, repeat)
                 if trial.id in found:
                     raise SettingsError(
-                        f"Two points of the grid ask for the same speech: {_shown(point)}.",
+                        f"Two points of the grid give the same speech: {_shown(point)}.",
                         remedy="Name each value once.",
                     )
                 found[trial.id] = trial
@@ -184,14 +185,14 @@ class Grid:
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
-        """What ``from_dict`` reads, ready for JSON."""
+        """Return the input of ``from_dict``, ready for JSON."""
         return {"name": self.name, "repeats": self.repeats, "order_seed": self.order_seed,
                 "measures": list(self.measures), "fixed": dict(self.fixed),
                 "grid": {name: list(values) for name, values in self.axes.items()}}  # fmt: skip
 
     @classmethod
     def from_dict(cls, given: Any, name: str = "") -> Grid:
-        """The grid in ``given``, laid out as the TOML file above; called ``name`` where it has no name of its own.
+        """Return the grid in ``given``, which has the layout of the TOML file; ``name`` is the default name.
 
         Raises:
             SettingsError: as ``Grid``, or a part of it has another form.
@@ -218,17 +219,17 @@ class Grid:
 
 
 def read_grid(path: Path) -> Grid:
-    """The grid in a TOML file; the files that it names lie beside it.
+    """Read the grid in a TOML file. Relative paths in it start at the folder of the file.
 
     Raises:
-        SettingsError: the file cannot be read, is no TOML, or holds no grid.
+        SettingsError: the file cannot be read, is not TOML, or holds no valid grid.
     """
     try:
         given = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.", remedy="Check the name.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SettingsError(f"{path} is no TOML: {error}.", remedy="See `workbench sweep --help`.") from error
+        raise SettingsError(f"{path} is not TOML: {error}.", remedy="See `workbench sweep --help`.") from error
     grid = Grid.from_dict(given, path.stem)
     places = [_beside(path.parent, dict(grid.fixed))]
     axes = {key: tuple(_beside(path.parent, {key: v})[key] for v in values) for key, values in grid.axes.items()}
@@ -236,7 +237,7 @@ def read_grid(path: Path) -> Grid:
 
 
 def _beside(folder: Path, named: dict[str, Any]) -> dict[str, Any]:
-    """``named`` with the files in it as absolute paths; relative ones lie in ``folder``."""
+    """Return ``named`` with absolute paths; relative ones start at ``folder``."""
     for key in ("text_file", "folder"):
         if isinstance(named.get(key), str) and named[key]:
             named[key] = str((folder / user_path(named[key])).absolute())
@@ -247,7 +248,7 @@ def _beside(folder: Path, named: dict[str, Any]) -> dict[str, Any]:
 
 
 def shuffled(trials: list[Trial], seed: int) -> list[Trial]:
-    """``trials`` in an order that ``seed`` decides; those that need the same engine stay together."""
+    """Return ``trials`` shuffled by ``seed``; trials with the same engine stay together."""
     order = random.Random(seed)
     blocks: dict[tuple[Any, ...], list[Trial]] = {}
     for trial in sorted(trials, key=lambda t: t.id):
@@ -261,7 +262,7 @@ def shuffled(trials: list[Trial], seed: int) -> list[Trial]:
 
 
 def trial_id(request: SpeechRequest, repeat: int) -> str:
-    """Names a trial by what is spoken; by which sweep, and where its recording lies, is left out."""
+    """Return the id of a trial: a hash of its request without sweep name and path of the recording, and its repeat."""
     said = request.as_dict() | {"repeat": repeat}
     said["voice"].pop("recording")
     del said["sweep"]

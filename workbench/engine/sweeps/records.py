@@ -1,12 +1,12 @@
-"""The folder of a sweep: its grid, its voices, and a file for each trial that is done.
+"""Read and write the folder of a sweep: its grid, its voices, and one file per finished trial.
 
     sweeps/NAME/sweep.json        the grid
-    sweeps/NAME/voices/ID.wav     recordings that did not come with the project, prepared
-    sweeps/NAME/trials/ID.json    a trial that was spoken: its run, its numbers, who did it
-    sweeps/NAME/results.parquet   a row for each trial; results.csv is the same
+    sweeps/NAME/voices/ID.wav     prepared recordings of voices that are not bundled
+    sweeps/NAME/trials/ID.json    a finished trial: its run, measures and worker
+    sweeps/NAME/results.parquet   one row per trial; results.csv has the same rows
 
-A trial is named by what is spoken, so a grid that grows, or one that was stopped, costs only what is missing. The
-folder holds all that its table needs, and may be moved.
+The id of a trial depends on its request, so a larger grid or a stopped sweep speaks only the missing trials. The folder
+holds everything that its table needs, and may be moved.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ _RECORD_MAX_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Record:
-    """A trial that was tried.
+    """The record of a finished trial.
 
     Attributes:
-        trial: its id.
-        run: id of the run that it made, or "".
+        trial: id of the trial.
+        run: id of its run, or "".
         repeat: as in ``Trial``.
         values: name of each axis to its value.
         measures: name of each measure to its number, or None.
         error: why it failed, or "".
         worker: as in ``worker.Outcome``.
-        attempts: how many workers tried.
+        attempts: number of workers that tried.
         finished_at: ISO 8601, UTC.
     """
 
@@ -61,24 +61,24 @@ class Record:
 
     @property
     def is_done(self) -> bool:
-        """It was spoken; one that failed is tried again next time."""
+        """Whether the trial was spoken. A failed trial is tried again next time."""
         return not self.error
 
 
 def sweeps_root() -> Path:
-    """Folder of all sweeps, ``sweeps/`` in ``places.home()``. It may not exist yet."""
+    """Return the folder of all sweeps, ``sweeps/`` in ``places.home()``. It may not exist yet."""
     return home() / "sweeps"
 
 
 def sweep_folder(name: str) -> Path:
-    """Folder of the sweep called ``name``. Raises SettingsError if nothing can be called so."""
+    """Return the folder of the sweep ``name``. Raises SettingsError if the name is invalid."""
     if not NAME.fullmatch(name):
         raise SettingsError(f"There is no sweep {name!r}.", remedy="See `workbench sweep --list`.")
     return sweeps_root() / name
 
 
 def list_sweeps() -> list[str]:
-    """Names of the sweeps that can be read, sorted; whatever else lies there is left alone."""
+    """Return the sorted names of the sweeps; other files are ignored."""
     try:
         folders = sorted(path for path in sweeps_root().iterdir() if (path / GRID_FILE).is_file())
     except OSError:
@@ -87,7 +87,7 @@ def list_sweeps() -> list[str]:
 
 
 def write_grid(folder: Path, grid: Grid, voices: Mapping[str, Voice]) -> None:
-    """Keep ``grid`` in ``folder``, and the recordings of ``voices`` (``voice_key`` to voice). Raises OSError."""
+    """Write ``grid`` and the recordings of ``voices`` (``voice_key`` to voice) to ``folder``. Raises OSError."""
     kept = {}
     for key, voice in voices.items():
         file = f"voices/{voice.id}.wav" if voice.recording else ""
@@ -99,10 +99,10 @@ def write_grid(folder: Path, grid: Grid, voices: Mapping[str, Voice]) -> None:
 
 
 def read_grid_of(folder: Path) -> tuple[Grid, dict[str, VoiceRef]]:
-    """The grid in ``folder``, and ``voice_key`` to each voice that it names.
+    """Read the grid in ``folder``, and its voices by ``voice_key``.
 
     Raises:
-        RunError: there is none, it is damaged, or a newer program wrote it.
+        RunError: there is no grid, it is damaged, or a newer program wrote it.
     """
     path = folder / GRID_FILE
     try:
@@ -121,22 +121,22 @@ def read_grid_of(folder: Path) -> tuple[Grid, dict[str, VoiceRef]]:
 
 
 def voice_key(value: Any, model: str) -> str:
-    """Names a value of the setting "voice" for a model, in ``write_grid``."""
+    """Return the key for a value of the setting "voice" and a model."""
     return json.dumps([value, model], sort_keys=True, ensure_ascii=False)
 
 
 def kept_voice(ref: VoiceRef, mel_config: Any) -> Voice:
-    """The voice that ``ref``, of ``read_grid_of``, names. Raises VoiceError, AudioError."""
+    """Return the voice of ``ref`` from ``read_grid_of``. Raises VoiceError, AudioError."""
     return restore_voice(ref, mel_config)
 
 
 def write_record(folder: Path, record: Record) -> None:
-    """Keep ``record``, whole or not at all. Raises OSError."""
+    """Write ``record`` completely or not at all. Raises OSError."""
     write_json(folder / "trials" / f"{record.trial}.json", {"version": VERSION, **record.__dict__})
 
 
 def read_records(folder: Path, trials: Sequence[Trial]) -> dict[str, Record]:
-    """Id to record of those of ``trials`` that were tried. A file that is damaged counts as not there."""
+    """Return id to record of the finished ones of ``trials``. A damaged file counts as missing."""
     return {t.id: record for t in trials if (record := _read_record(folder / "trials" / f"{t.id}.json", t)) is not None}
 
 
@@ -153,18 +153,18 @@ def _read_record(path: Path, trial: Trial) -> Record | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        log.warning("record %s is damaged, the trial is done again: %s", path.name, error)
+        log.warning("record %s is damaged, speaking the trial again: %s", path.name, error)
         return None
-    # the axes of today's grid: another may have varied something else on the way to the same request
+    # use the axes of this grid: another grid may have had other axes for the same request
     return Record(**{**record.__dict__, "values": dict(trial.values), "repeat": trial.repeat}) if sound else None
 
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Keep every other process from running the sweep in ``folder`` during the block.
+    """Let only this process run the sweep in ``folder`` during the block.
 
     Raises:
-        SettingsError: one is running it.
+        SettingsError: another process is running it.
         OSError: the folder cannot be written.
     """
     from filelock import FileLock, Timeout
@@ -175,12 +175,12 @@ def alone_in(folder: Path) -> Iterator[None]:
             yield
     except Timeout as error:
         raise SettingsError(
-            f"The sweep {folder.name!r} is being run by another process.", remedy="Wait for it, or stop it."
+            f"Another process is running the sweep {folder.name!r}.", remedy="Wait for it, or stop it."
         ) from error
 
 
 def is_running(folder: Path) -> bool:
-    """Whether some process runs the sweep in ``folder`` now."""
+    """Whether a process is running the sweep in ``folder``."""
     from filelock import FileLock, Timeout
 
     path = folder / ".running.lock"

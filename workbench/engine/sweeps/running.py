@@ -1,4 +1,4 @@
-"""Run a sweep: what is missing is spoken by the workers of an executor, and kept as it comes."""
+"""Run a sweep: the workers of an executor speak the missing trials, and each result is saved at once."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ OnRecord = Callable[[Record], None]
 
 @dataclass(frozen=True)
 class Sweep:
-    """A grid and the folder that its results are kept in. From ``open_sweep`` or ``find_sweep``.
+    """A grid and the folder of its results. Made by ``open_sweep`` or ``find_sweep``.
 
     Attributes:
-        grid: what is varied.
-        folder: where it is kept.
-        trials: all of them, in the order in which they are spoken.
-        voices: ``records.voice_key`` to each voice that the grid names.
+        grid: settings of the sweep.
+        folder: of the sweep.
+        trials: all trials, in the order of speaking.
+        voices: ``records.voice_key`` to each voice of the grid.
     """
 
     grid: Grid
@@ -46,11 +46,11 @@ class Sweep:
     voices: Mapping[str, Voice]
 
     def records(self) -> dict[str, Record]:
-        """Id of a trial to what became of it, for those that were tried."""
+        """Return id to record of the finished trials."""
         return records.read_records(self.folder, self.trials)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each trial that is done; see ``tables.rows``."""
+        """Return one row per finished trial; see ``tables.rows``."""
         return tables.rows(self.trials, self.records())
 
     def missing(self) -> list[Trial]:
@@ -69,12 +69,12 @@ class Sweep:
         check: Callable[[], None] = lambda: None,
         on_record: OnRecord = lambda record: None,
     ) -> list[dict[str, Any]]:
-        """Speak what is missing, and return the rows of all trials. What was done stays, however this ends.
+        """Speak the missing trials and return the rows of all finished trials. Finished trials stay saved in any case.
 
         Args:
-            how: who speaks; by default one worker in this process.
-            check: called now and then. Raise from it to stop.
-            on_record: called with the record of each trial as it is finished.
+            how: executor; by default one worker in this process.
+            check: called regularly. Raise from it to stop.
+            on_record: called with the record of each finished trial.
 
         Raises:
             SettingsError: another process runs this sweep.
@@ -89,8 +89,8 @@ class Sweep:
                     self.write_tables()
         except OSError as error:
             raise OutputError(
-                f"The sweep cannot be kept in {self.folder}: {error.strerror or error}.",
-                remedy="Mend that and run it again; nothing that is kept is lost.",
+                f"The sweep cannot be saved in {self.folder}: {error.strerror or error}.",
+                remedy="Correct this and run it again; saved trials are not lost.",
             ) from error
         return self.rows()
 
@@ -108,7 +108,7 @@ class Sweep:
             for outcome in outcomes:
                 on_record(self._keep(by_id[outcome.key], outcome))
         finally:
-            getattr(outcomes, "close", lambda: None)()  # ends the workers now, not when it is collected
+            getattr(outcomes, "close", lambda: None)()  # ends the workers now, not at garbage collection
 
     def _keep(self, trial: Trial, outcome: Outcome) -> Record:
         if outcome.run is not None:
@@ -122,7 +122,7 @@ class Sweep:
         return record
 
     def _adopted(self, done: dict[str, Record]) -> dict[str, Record]:
-        """``done`` and the runs of this sweep that were saved just before it was killed."""
+        """Return ``done`` with the runs of this sweep that were saved without a record, because it was killed."""
         known = {record.run for record in done.values()}
         missing = {trial.id: trial for trial in self.trials if trial.id not in done}
         for summary in list_runs():
@@ -146,27 +146,27 @@ class Sweep:
         return record
 
     def write_tables(self) -> Path:
-        """Write the rows as Parquet and as CSV, and return the path of the first. Raises OSError."""
+        """Write the rows as Parquet and CSV; return the path of the Parquet file. Raises OSError."""
         found = self.rows()
         write_whole(self.folder / "results.csv", tables.as_csv(found).encode())
         return write_whole(self.folder / "results.parquet", tables.as_parquet(found))
 
 
 def open_sweep(grid: Grid, folder: Path | None = None) -> Sweep:
-    """The sweep of ``grid``, checked; nothing is spoken or written yet.
+    """Check ``grid`` and return its sweep, without speaking or writing.
 
     Args:
-        grid: what is varied.
-        folder: where it is kept; by default ``sweeps/NAME``.
+        grid: settings of the sweep.
+        folder: of the sweep; by default ``sweeps/NAME``.
 
     Raises:
-        WorkbenchError: a value is out of its range, or a model, measure, voice or text is not there.
+        WorkbenchError: a value is out of its range, or a model, measure, voice or text was not found.
     """
     for name in grid.measures:
         _check_measure(name)
     kept: dict[str, VoiceRef] = {}
     place = folder or records.sweep_folder(grid.name)
-    with suppress(RunError):  # there is none yet, or it is written anew
+    with suppress(RunError):  # no sweep is saved there, or it will be written again
         kept = records.read_grid_of(place)[1]
     voices: dict[str, Voice] = {}
 
@@ -180,7 +180,7 @@ def open_sweep(grid: Grid, folder: Path | None = None) -> Sweep:
 
 
 def find_sweep(name: str) -> Sweep:
-    """The sweep in ``sweeps/NAME``, to look at or to go on with. Raises as ``open_sweep``, and RunError."""
+    """Return the saved sweep in ``sweeps/NAME``, to show or resume it. Raises as ``open_sweep``, and RunError."""
     folder = records.sweep_folder(name)
     return open_sweep(records.read_grid_of(folder)[0], folder)
 
@@ -192,7 +192,7 @@ def _check_measure(name: str) -> None:
         known = [m.name for m in measures.every(measures.RUN, measures.SOUND)]
         raise SettingsError(f"There is no measure {name!r}.", remedy=f"Known: {', '.join(known)}.") from error
     if not {measures.RUN, measures.SOUND} & set(found.of):
-        raise SettingsError(f"{name} is no measure of a run.", remedy="It compares two, or belongs to a chunk.")
+        raise SettingsError(f"{name} is not a measure of a run.", remedy="Choose one of a run or a sound.")
 
 
 def _read_text(path: str) -> str:
@@ -205,7 +205,7 @@ def _read_text(path: str) -> str:
 
 
 def _voice(value: Any, model: str, kept: VoiceRef | None) -> Voice:
-    """The voice that ``value`` names; one whose recording is gone is taken from the folder of the sweep."""
+    """Return the voice for ``value``; from the folder of the sweep if its recording was deleted."""
     mel = get_model(model).mel
     if value is None or isinstance(value, str):
         return load_voice(value, mel)
@@ -228,18 +228,18 @@ def sweep(
     folder: str | Path | None = None,
     on_record: OnRecord = lambda record: None,
 ) -> list[dict[str, Any]]:
-    """Speak every trial of ``grid`` that is not on disk yet, and return a row for each trial.
+    """Speak every trial of ``grid`` that is not on disk yet, and return one row per trial.
 
     Args:
-        grid: from ``grid.read_grid``, or a mapping laid out like its file.
-        workers: how many speak at once.
+        grid: from ``grid.read_grid``, or a mapping with the layout of its file.
+        workers: number of workers.
         how: "local", "process" or "ray"; by default local for one worker, process for several.
         threads, address: as in ``executors.executor``.
-        folder: where the sweep is kept; by default ``sweeps/NAME``.
-        on_record: called with the record of each trial as it is finished.
+        folder: of the sweep; by default ``sweeps/NAME``.
+        on_record: called with the record of each finished trial.
 
     Raises:
-        WorkbenchError: the grid cannot be spoken, or the folder not written.
+        WorkbenchError: the grid cannot be spoken, or the folder cannot be written.
     """
     wanted = grid if isinstance(grid, Grid) else Grid.from_dict(grid, "sweep")
     chosen = executor(how or ("process" if workers > 1 else "local"), workers, threads=threads, address=address)
@@ -247,7 +247,7 @@ def sweep(
 
 
 def run_of(record: Record) -> Path | None:
-    """Folder of the run that a trial made; None where it was deleted."""
+    """Return the folder of the trial's run; None if it was deleted."""
     try:
         return run_folder(record.run) if record.run else None
     except RunError:

@@ -1,4 +1,4 @@
-"""The results of a sweep as rows: for people, for pandas and DuckDB, and summed up over repeats and seeds."""
+"""Results of a sweep as rows, as CSV and Parquet, and summarised over repeats and seeds."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 from workbench.engine.sweeps.grid import Trial
 from workbench.engine.sweeps.records import Record
 
-_REPEATED = ("seed",)  # axes that repeat a point with other noise
+_REPEATED = ("seed",)  # axes that only change the noise of a point
 
 
 def rows(trials: Sequence[Trial], done: Mapping[str, Record]) -> list[dict[str, Any]]:
-    """A row for each of ``trials`` that was tried: what was asked for, what came out, who did it.
+    """Return one row per finished one of ``trials``: request, measures, worker.
 
     Columns: trial, run, error, finished_at, repeat; ``text`` to ``load`` settings; each measure; the worker's name,
     host, loads, load_seconds, warm_up_seconds; attempts. Every row has every column.
@@ -28,7 +28,7 @@ def rows(trials: Sequence[Trial], done: Mapping[str, Record]) -> list[dict[str, 
 
 
 def _place(trial: Trial) -> tuple[Any, ...]:
-    """Sorts trials as the grid lists them: numbers by size, the rest by name."""
+    """Return a sort key in the order of the grid: numbers by size, other values by name."""
     return (*((isinstance(v, str), v if isinstance(v, (int, float)) else 0, str(v)) for v in trial.values.values()),
             trial.repeat)  # fmt: skip
 
@@ -47,10 +47,10 @@ def _row(trial: Trial, record: Record) -> dict[str, Any]:
 
 
 def summed_up(found: Sequence[Mapping[str, Any]], axes: Sequence[str], measure: str) -> list[dict[str, Any]]:
-    """Median and quartiles of ``measure`` at each point of ``axes``, over its repeats and seeds.
+    """Return median and quartiles of ``measure`` at each point of ``axes``, over its repeats and seeds.
 
     Returns:
-        A row for each point: its axes, n, median, q1, q3, iqr.
+        One row per point: its axes, n, median, q1, q3, iqr.
     """
     kept = [axis for axis in axes if axis not in _REPEATED]
     points: dict[str, list[Mapping[str, Any]]] = {}
@@ -67,7 +67,10 @@ def summed_up(found: Sequence[Mapping[str, Any]], axes: Sequence[str], measure: 
 
 
 def pareto(points: Sequence[tuple[float, float]], better: tuple[str, str] = ("lower", "lower")) -> list[int]:
-    """Positions of those of ``points`` that no other beats in both coordinates, by the first; "lower" or "higher"."""
+    """Return the indices of the Pareto front of ``points``, sorted by the first coordinate.
+
+    ``better`` states "lower" or "higher" for each coordinate.
+    """
     signed = [tuple(-v if way == "higher" else v for v, way in zip(p, better, strict=True)) for p in points]
     front, best = [], float("inf")
     for k in sorted(range(len(points)), key=lambda k: signed[k]):
@@ -78,7 +81,7 @@ def pareto(points: Sequence[tuple[float, float]], better: tuple[str, str] = ("lo
 
 
 def as_csv(found: Sequence[Mapping[str, Any]]) -> str:
-    """``found`` as comma-separated values with a heading; empty for no rows."""
+    """Return ``found`` as comma-separated values with a heading; empty without rows."""
     sheet = io.StringIO()
     if found:
         writer = csv.DictWriter(sheet, list(found[0]), lineterminator="\n")
@@ -88,7 +91,7 @@ def as_csv(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def as_parquet(found: Sequence[Mapping[str, Any]]) -> bytes:
-    """``found`` as one Parquet file. A column that holds several types is written as text."""
+    """Return ``found`` as the bytes of a Parquet file. A column with several types becomes text."""
     import pyarrow
     from pyarrow import parquet
 

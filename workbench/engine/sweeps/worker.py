@@ -1,4 +1,4 @@
-"""What a worker does, wherever it runs: load each model once, speak a task, measure it, and hand it back."""
+"""A worker of a sweep: it loads each model once, speaks tasks, measures them, and returns the outcomes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.text import Chunk
 from workbench.engine.speech.voices import Voice
 
-if TYPE_CHECKING:  # they import torch
+if TYPE_CHECKING:
     from workbench.engine.speech.results import ChunkResult, Run
 
 _WARM_UP = "This is only to warm up."
@@ -24,14 +24,14 @@ _WARM_UP = "This is only to warm up."
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Something to speak. It can be sent to another process or machine.
+    """A task for a worker. It can be sent to another process or machine.
 
     Attributes:
-        key: names the task among its like.
-        request: what to make.
-        voice: who says it, with samples: a worker on another machine may not have the recording.
-        chunk: only this one, which ends in a ``ChunkResult``; None speaks all of the request, which ends in a ``Run``.
-        measures: names of measures to take of the run.
+        key: unique among the tasks.
+        request: what to speak.
+        voice: the voice with its samples, because a worker on another machine may not have the recording.
+        chunk: speak only this chunk and return a ``ChunkResult``; None: speak the whole request and return a ``Run``.
+        measures: names of measures to compute for the run.
     """
 
     key: str
@@ -43,16 +43,16 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What became of a task.
+    """The outcome of a task.
 
     Attributes:
         key: of the task.
-        run: what was spoken; None where a chunk was asked for, or it failed.
-        result: the chunk that was spoken; None where a whole run was asked for, or it failed.
-        values: name of each measure to its number; None where there is nothing to measure.
+        run: the run; None for a task of one chunk, or after a failure.
+        result: the chunk; None for a task of a whole run, or after a failure.
+        values: name of each measure to its number, or None if there is nothing to measure.
         error: why it failed, in one line, or "".
-        worker: who did it: name, host, process id, how often it loaded the model, seconds of loading and warming up.
-        attempts: how many workers tried.
+        worker: facts about the worker: name, host, pid, loads of the model, load_seconds and warm_up_seconds.
+        attempts: number of workers that tried.
     """
 
     key: str
@@ -65,12 +65,12 @@ class Outcome:
 
 
 class Worker:
-    """Speaks tasks one after the other. Loads a model when the first task asks for it, and warms it up.
+    """Speak tasks one after the other. Loads and warms up a model at its first task.
 
     Args:
-        name: for people.
-        threads: of torch on the CPU; 0 leaves what is set. The last bits of the speech depend on it.
-        pool: engines to use; an own pool by default.
+        name: shown to users.
+        threads: threads of torch on the CPU; 0 keeps the present number. The exact samples depend on it.
+        pool: engines to use; a new pool by default.
     """
 
     def __init__(self, name: str, threads: int = 0, pool: EnginePool | None = None) -> None:
@@ -83,11 +83,11 @@ class Worker:
             torch.set_num_threads(threads)
 
     def do(self, task: Task, check: Callable[[], None] = lambda: None) -> Outcome:
-        """Speak ``task``. A task that cannot be spoken ends in an outcome with ``error``.
+        """Speak ``task`` and return its outcome; if it fails, the outcome has an ``error``.
 
         Args:
             task: what to speak.
-            check: called at every ODE step. Raise Cancelled from it to stop; that is passed on.
+            check: called at every ODE step. Raise Cancelled from it to stop; it propagates.
         """
         try:
             return self._spoken(task, check)
@@ -95,7 +95,7 @@ class Worker:
             raise
         except WorkbenchError as error:
             return Outcome(task.key, error=str(error), worker=self._facts(task.request))
-        except Exception as error:  # one bad trial must not end a night of them
+        except Exception as error:  # one failed trial must not stop a long sweep
             first = (str(error).splitlines() or [""])[0][:200]
             return Outcome(task.key, error=f"{type(error).__name__}: {first}", worker=self._facts(task.request))
 
@@ -112,7 +112,7 @@ class Worker:
         return Outcome(task.key, run, values=values_of(run, task.measures), worker=self._facts(task.request))
 
     def _warm_up(self, task: Task, check: Callable[[], None]) -> None:
-        """Speak a sentence that is thrown away, once for each engine: what comes first is slower than the rest."""
+        """Speak one chunk and discard it, once per engine, because the first chunk is slower than the others."""
         key = _engine_key(task.request)
         if key not in self._warm:
             began = time.perf_counter()
@@ -142,10 +142,10 @@ def _engine_key(request: SpeechRequest) -> tuple[Any, ...]:
 
 
 def values_of(run: Run, names: Sequence[str] = ()) -> dict[str, float | None]:
-    """Name to number of every measure of a run's times, and of the measures ``names`` on its sound.
+    """Return name to number of every measure of the run's times, and of the measures ``names`` of its sound.
 
     Raises:
-        SettingsError: there is no such measure.
+        KeyError: there is no such measure.
     """
     found = measures.values(measures.RUN, measures.Times.of_run(run.as_dict()))
     sound = measures.Sound.of_run(run)

@@ -1,6 +1,6 @@
-"""Where tasks are spoken: in this process, in others on this machine, or on a cluster.
+"""Executors of tasks: in this process, in other processes on this machine, or on a cluster.
 
-To add one, write a class with ``run`` as in ``Executor`` and name it in ``EXECUTORS``.
+To add an executor, write a class with ``run`` as in ``Executor`` and add it to ``EXECUTORS``.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from workbench.engine.sweeps.worker import Outcome, Task
 from workbench.engine.visible import quoted
 
 EXECUTORS = {"local": "Local", "process": "Processes", "ray": "Ray"}
-ATTEMPTS = 3  # a task that has cost so many workers is given up
+ATTEMPTS = 3  # a task fails after it has ended this many workers
 
 
 class Executor(Protocol):
-    """Speaks tasks, each once, and yields the outcomes as they are finished. A lost worker costs its current task."""
+    """Speak each task once and yield the outcomes. If a worker is lost, only its current task is spoken again."""
 
     def run(self, tasks: Sequence[Task], check: Callable[[], None] = lambda: None) -> Iterator[Outcome]:
-        """Outcomes, in any order. ``check`` is called now and then; raise from it to stop. Closing it ends all."""
+        """Yield outcomes in any order. Raise from ``check``, which is called regularly, to stop all workers."""
 
 
 def executor(name: str = "local", workers: int = 1, *, threads: int = 0, address: str = "") -> Executor:
-    """The executor called ``name``.
+    """Return the executor ``name``.
 
     Args:
         name: "local", "process" or "ray".
-        workers: how many; a local one is alone.
-        threads: of torch in each worker; 0 shares the cores out among the workers of this machine.
+        workers: number of workers; 1 for local.
+        threads: threads of torch in each worker; 0 divides the cores among the workers of this machine.
         address: of a Ray cluster; "" starts one on this machine.
 
     Raises:
-        SettingsError: no such executor, a number out of range, or what it needs is not installed.
+        SettingsError: there is no such executor, a number is out of range, or a required package is not installed.
     """
     if name not in EXECUTORS:
         raise SettingsError(f"There is no executor {quoted(name)}.", remedy=f"Choose one of {', '.join(EXECUTORS)}.")
@@ -42,9 +42,9 @@ def executor(name: str = "local", workers: int = 1, *, threads: int = 0, address
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= 1024:
             raise SettingsError(f"{title} is {quoted(value)}.", remedy=f"Choose {low} to 1024.")
     if name == "local" and workers > 1:
-        raise SettingsError(f"A local executor has one worker, not {workers}.", remedy="Take process or ray.")
+        raise SettingsError(f"A local executor has one worker, not {workers}.", remedy="Use process or ray.")
     if name != "ray" and address:
-        raise SettingsError("Only ray has an address.", remedy="Take --executor ray, or leave the address out.")
+        raise SettingsError("Only ray has an address.", remedy="Use --executor ray, or remove the address.")
     kind = getattr(import_module(f"{__name__}.{name}"), EXECUTORS[name])
     made: Executor = kind(threads) if name == "local" else kind(workers, threads)
     if name == "ray":

@@ -9,18 +9,18 @@ from workbench.engine.sweeps.worker import Outcome, Task, Worker
 
 
 class Local:
-    """Speaks one task after the other, here.
+    """Speak one task after the other in this process.
 
     Args:
-        threads: of torch; 0 leaves what is set.
-        pool: engines to use, as the server's; an own pool by default.
+        threads: threads of torch; 0 keeps the present number.
+        pool: engines to use, such as the server's; a new pool by default.
     """
 
     def __init__(self, threads: int = 0, pool: EnginePool | None = None) -> None:
         self._threads, self._pool = threads, pool
 
     def run(self, tasks: Sequence[Task], check: Callable[[], None] = lambda: None) -> Iterator[Outcome]:
-        """Outcomes in the order of ``tasks``; ``check`` is called at every ODE step."""
+        """Yield outcomes in the order of ``tasks``; ``check`` is called at every ODE step."""
         worker = Worker("local", self._threads, self._pool)
         for task in tasks:
             check()

@@ -1,4 +1,4 @@
-"""Workers in processes of their own on this machine."""
+"""Workers in other processes on this machine."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from workbench.engine.sweeps.executors import ATTEMPTS
 from workbench.engine.sweeps.worker import Outcome, Task, Worker
 
 log = logging.getLogger("workbench.sweeps")
-_CHECK_SECONDS = 0.2  # between two looks at ``check``
-_END_SECONDS = 5.0  # that a worker has to end by itself
-_SPAWN = multiprocessing.get_context("spawn")  # a fork of a process with torch in it hangs
+_CHECK_SECONDS = 0.2  # between two calls of ``check``
+_END_SECONDS = 5.0  # time for a worker to end before it is killed
+_SPAWN = multiprocessing.get_context("spawn")  # a forked process with torch would hang
 
 
 @dataclass(eq=False)
 class _Hand:
-    """A worker as the driver sees it."""
+    """A worker process, its pipe and its current task."""
 
     name: str
     process: BaseProcess
@@ -32,11 +32,11 @@ class _Hand:
 
 
 class Processes:
-    """Workers on this machine, each with its own models. A worker that dies is replaced, and its task done again.
+    """Workers on this machine, each with its own models. A dead worker is replaced and its task spoken again.
 
     Args:
-        workers: how many.
-        threads: of torch in each; 0 shares the cores out.
+        workers: number of processes.
+        threads: threads of torch in each; 0 divides the cores.
     """
 
     def __init__(self, workers: int = 2, threads: int = 0) -> None:
@@ -44,7 +44,7 @@ class Processes:
         self._threads = threads or max(1, (os.cpu_count() or 1) // workers)
 
     def run(self, tasks: Sequence[Task], check: Callable[[], None] = lambda: None) -> Iterator[Outcome]:
-        """Outcomes as they are finished."""
+        """Yield outcomes as they are finished."""
         waiting = deque(tasks)
         attempts = dict.fromkeys((task.key for task in tasks), 0)
         hands: list[_Hand] = []
@@ -83,7 +83,7 @@ class Processes:
         return _Hand(name, process, ours)
 
     def _give(self, hand: _Hand, task: Task, attempts: dict[str, int]) -> bool:
-        """Send ``task``; False if the worker is gone, which is not the task's fault."""
+        """Send ``task``; return False if the worker is dead, which does not count as an attempt."""
         try:
             hand.pipe.send(task)
         except OSError:
@@ -99,7 +99,7 @@ class Processes:
 
 
 def _received(hand: _Hand) -> Outcome | None:
-    """What the worker sent; None if it died instead."""
+    """Return the outcome from the worker; None if it died."""
     try:
         outcome: Outcome = hand.pipe.recv()
     except (EOFError, OSError):
@@ -108,7 +108,7 @@ def _received(hand: _Hand) -> Outcome | None:
 
 
 def _dismiss(hands: Sequence[_Hand]) -> None:
-    """End the workers: those that are idle by themselves, those at work at once."""
+    """End the workers: closing the pipe ends idle ones; busy ones are terminated."""
     for hand in hands:
         hand.pipe.close()
         if hand.task is not None:
@@ -122,12 +122,12 @@ def _dismiss(hands: Sequence[_Hand]) -> None:
 
 def _lost() -> EngineError:
     return EngineError(
-        f"{ATTEMPTS} workers were lost at this task.", remedy="It may need more memory than there is; see the log."
+        f"{ATTEMPTS} workers were lost during this task.", remedy="It may need too much memory; see the log."
     )
 
 
 def _serve(pipe: Connection, name: str, threads: int) -> None:
-    """The life of a worker: speak what comes, until the driver is gone."""
+    """Speak tasks from ``pipe`` until it is closed. This is the main function of a worker process."""
     worker = Worker(name, threads)
     while True:
         try:

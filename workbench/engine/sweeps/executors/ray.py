@@ -1,9 +1,8 @@
-"""Workers on a Ray cluster, or on a Ray that is started on this machine. Needs the packages of
-``requirements-cluster.txt``.
+"""Workers on a Ray cluster, or on a Ray started on this machine. Needs the packages of ``requirements-cluster.txt``.
 
-An actor holds the engines of one worker. Ray places it by CPUs and GPUs, restarts nothing: an actor that is lost is
-replaced here, and its task done again. What is spoken comes back to the driver, so that workers need no shared folder;
-they need the models in their own cache (``WORKBENCH_HOME``), or in one that is shared.
+Each actor holds the engines of one worker. Ray places actors by CPUs and GPUs and does not restart them; this module
+replaces a lost actor and speaks its task again. Outcomes return to the driver, so workers need no shared folder for
+runs. They need the models in their own or a shared cache (``WORKBENCH_HOME``).
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ class Ray:
     """Workers of a Ray cluster.
 
     Args:
-        workers: how many actors.
-        threads: of torch in each, and the CPUs it asks for; 0 shares the cores of the cluster out.
-        address: of the cluster, "auto" for the one this machine belongs to; "" starts one here, on loopback.
+        workers: number of actors.
+        threads: threads of torch and CPUs of each actor; 0 divides the cores of the cluster.
+        address: of the cluster; "auto": the cluster of this machine; "": start one on loopback.
 
     Raises:
         SettingsError: Ray is not installed.
@@ -45,7 +44,7 @@ class Ray:
         self._n, self._threads, self._address = workers, threads, address
 
     def run(self, tasks: Sequence[Task], check: Callable[[], None] = lambda: None) -> Iterator[Outcome]:
-        """Outcomes as they are finished."""
+        """Yield outcomes as they are finished."""
         import ray
 
         mine = not ray.is_initialized()
@@ -98,7 +97,7 @@ class Ray:
     def _hire(self, name: str, threads: int, tasks: Sequence[Task]) -> tuple[str, Any]:
         import ray
 
-        # "auto" takes a GPU where the cluster has one
+        # "auto" uses a GPU if the cluster has one
         wants_gpu = any(t.request.load.device.startswith("cuda") or t.request.load.device == "auto" for t in tasks)
         n_gpus = ray.cluster_resources().get("GPU", 0)
         share = min(1.0, n_gpus / self._n) if wants_gpu else 0
@@ -107,12 +106,12 @@ class Ray:
 
 
 def _start(address: str, workers: int) -> None:
-    """Connect to the cluster at ``address``, or start one on this machine that nobody else can reach."""
+    """Connect to the cluster at ``address``, or start one on loopback. Raises EngineError."""
     import ray
 
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report home
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
     quiet = {"log_to_driver": False, "logging_level": logging.WARNING, "configure_logging": False}
-    # with its home said, a worker on this machine finds models where we find them
+    # the same home, so that a worker on this machine finds the same models
     surroundings = {"env_vars": {"WORKBENCH_HOME": str(home())}}
     try:
         if address:
@@ -128,5 +127,5 @@ def _start(address: str, workers: int) -> None:
 
 def _lost() -> EngineError:
     return EngineError(
-        f"{ATTEMPTS} workers were lost at this task.", remedy="It may need more memory than there is; see Ray's log."
+        f"{ATTEMPTS} workers were lost during this task.", remedy="It may need too much memory; see Ray's log."
     )
