@@ -47,7 +47,7 @@ sys.addaudithook(_hook)  # for good; it looks only while something is watched
 
 @pytest.fixture
 def read_only(tiny_folder: Path, demo_home: Path) -> Iterator[list[str]]:
-    """A home with an import, two Hub caches and the demo voice; what is attempted to be written into them."""
+    """A home with an import, two Hub caches and the demo voice; attempts to write into any of them."""
     source = Path(shutil.copytree(tiny_folder, demo_home / "source"))
     model = {"backbone": "DiT", "arch": TINY_ARCH, "mel_spec": {}}
     (source / "config.yaml").write_text(yaml.safe_dump({"model": model}))
@@ -55,8 +55,10 @@ def read_only(tiny_folder: Path, demo_home: Path) -> Iterator[list[str]]:
     for root in (hub_root(), user_hub_root()):
         put_base(root)
         put_vocoder(root)
-    watched = [cache_root(), user_hub_root()]
+    (cache_root() / "chunks").write_text("")  # where chunks are kept for reuse, nothing can be kept
+    watched = [*(p for p in cache_root().iterdir() if p.name != "chunks"), user_hub_root()]
     before = _stamps(watched)
+    assert {p.name for p in watched} >= {"hub", "imported", "demo-voice"}
     _watched[:] = map(str, watched)
     _seen.clear()
     yield _seen
