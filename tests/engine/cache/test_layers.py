@@ -69,6 +69,7 @@ def within(word: str, state: State) -> State:
 
 EXTRA = {"initted": torch.tensor(True), "step": torch.tensor(1_200_000)}
 MEL = {"mel_spec.mel_stft.mel_scale.fb": torch.ones(4, 4), "mel_spec.mel_stft.spectrogram.window": torch.ones(8)}
+MEL_WINDOW = torch.ones(8)
 ADAM = {"state": {0: {"step": torch.tensor(3.0), "exp_avg": torch.ones(7)}}, "param_groups": [{"lr": 1e-4}]}
 
 EMA_ONLY: dict[str, Callable[[State], State]] = {
@@ -81,6 +82,9 @@ EMA_ONLY: dict[str, Callable[[State], State]] = {
     "tables in tables": lambda e: {"checkpoint": {"ema": {"model": e}}},
     "the backbone alone": lambda e: {"model_ema": bare(e)},
     "transformer before the rest": lambda e: named("transformer.module.ema_model.", e),
+    "an averaged model of PyTorch": lambda e: {"swa_model": named("module.", e) | {"n_averaged": torch.tensor(9)}},
+    "a shadow": lambda e: {"ema": {"shadow": e}},
+    "a list of averages": lambda e: named("ema_models.0.", e),
     "state_dict of a training module": lambda e: {"state_dict": named("ema_model.", e), "epoch": 3},
 }
 RAW_ONLY: dict[str, Callable[[State], State]] = {
@@ -96,6 +100,7 @@ RAW_ONLY: dict[str, Callable[[State], State]] = {
     "the backbone alone": lambda r: {"model": named("module.", bare(r))},
     "online model": lambda r: named("online_model.", r),
     "a prefix that nobody knows": lambda r: named("student.", r),
+    "with a flat optimizer": lambda r: r | {"optimizer.state.0.exp_avg": torch.ones(7), "mel_stft.window": MEL_WINDOW},
     "a table that nobody knows": lambda r: {"best_so_far": r, "optimizer": ADAM},
 }
 BOTH: dict[str, Callable[[State, State], State]] = {
@@ -116,6 +121,7 @@ BOTH: dict[str, Callable[[State, State], State]] = {
         "model_state_dict": named("ema_model.", r),
         "ema_model_state_dict": named("ema_model.", e),
     },
+    "an average under a word that nobody knows": lambda e, r: {"state_dict": r, "ema": {"slow_copy": e}},
     "a training module": lambda e, r: {"state_dict": named("model.", r) | named("ema_model.", e)},
 }
 
@@ -346,6 +352,23 @@ def test_several_models_without_a_word_that_tells_are_refused(folder: Path, ema:
 
 def test_a_file_that_holds_the_same_table_twice_is_read_once(folder: Path, ema: State) -> None:
     taken(folder, {"model": ema, "state_dict": ema}, ema, "raw")
+
+
+def test_a_teacher_beside_known_weights_is_left_alone(folder: Path, ema: State, raw: State) -> None:
+    taken(folder, {"teacher": raw | {"transformer.more.weight": torch.ones(2)}, "state_dict": ema}, ema, "raw")
+    shutil.rmtree(imported_folder() / "mine")
+    bigger = raw | {"transformer.transformer_blocks.7.attn.to_q.weight": torch.ones(2, 2)}
+    taken(folder, {"teacher": bigger, "ema_model_state_dict": ema}, ema, "ema")
+
+
+def test_rotary_frequencies_that_were_left_out_are_computed(folder: Path, ema: State, raw: State) -> None:
+    part = {name: value for name, value in ema.items() if ".rotary_embed." not in name}
+    assert len(part) < len(ema)
+    written(folder, {"ema_model_state_dict": part, "model_state_dict": raw}, ".pt")
+    loaded = load(import_model(folder, name="mine").spec, CPU)
+    assert loaded.layer == "ema" and torch.equal(
+        loaded.cfm.state_dict()["transformer.rotary_embed.inv_freq"], ema["transformer.rotary_embed.inv_freq"]
+    )
 
 
 def test_sorting_takes_linear_time(ema: State) -> None:

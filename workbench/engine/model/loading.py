@@ -186,7 +186,9 @@ def load_acoustic(spec: ModelSpec, files: ModelFiles, timeline: Timeline, wanted
         kind, state = acoustic_state(spec, files.weights, wanted, vocab, files.vocab.name)
     with timeline.span("build"):
         cfm = build_cfm(spec, vocab)
-        load_strictly(cfm, state, files.weights, spec.name)
+        # rotary frequencies are computed, not learnt; some prunings leave them out
+        computed = {k: v for k, v in cfm.state_dict().items() if ".rotary_embed." in k}
+        load_strictly(cfm, computed | state, files.weights, spec.name)
     return cfm, kind
 
 

@@ -15,15 +15,17 @@ from workbench.engine.visible import shorten, visible
 
 TABLE = "/"
 KINDS = ("ema", "raw")
+_AVERAGED = ("ema", "swa", "averaged", "avg", "shadow")
 # Words made of these parts wrap weights: module, _orig_mod, ema_model_state_dict, online_model, net, ...
 _PARTS = {
-    *("model", "models", "module", "net", "network", "cfm", "generator", "ema", "online", "raw"),
+    *("model", "models", "module", "net", "network", "cfm", "generator", "online", "raw", *_AVERAGED),
     *("state", "dict", "weights", "weight", "params", "parameters", "checkpoint", "ckpt"),
     *("orig", "mod", "forward", "fsdp", "wrapped"),
 }
 # Those that PyTorch also puts inside of a name, around a part of the model
 _WITHIN = {"module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 _ALWAYS_WRAPS = {*_WITHIN, "transformer"}
+_TRAINING = ("optim", "sched", "lr_")  # begin the names of what a training keeps beside the weights
 _COUNTERS = ("update", "global_update", "step", "global_step")  # the first that is there counts the updates
 # Upstream's EMA (ema_pytorch: power 2/3, every tenth update) reaches back over 10 n^(2/3) of n updates: over half of
 # them all at 8,000
@@ -44,7 +46,7 @@ ACOUSTIC = Shape(
         "time_embed", "text_embed", "input_embed", "rotary_embed", "transformer_blocks", "layers", "norm_out",
         "proj_out", "long_skip_connection",
     }),
-    frozenset({"mel_spec"}),
+    frozenset({"mel_spec", "mel_stft", "mel_scale", "spectrogram"}),
     "transformer.",
 )  # fmt: skip
 VOCODER = Shape(
@@ -160,7 +162,7 @@ def _kind(around: tuple[str, ...]) -> str:
         parts = word.lower().split("_")
         if "online" in parts or "raw" in parts:
             return "raw"
-        if "ema" in parts:
+        if not set(parts).isdisjoint(_AVERAGED):
             return "ema"
     return "raw"
 
@@ -197,24 +199,39 @@ def sort_layers(
         around, name, rest = _split(path, shape)
         if name:
             lanes.setdefault(around, {})[name] = path
-        elif TABLE not in rest and rest.split(".")[0] not in shape.left_out and any(n != 1 for n in info.shape):
+        elif TABLE not in rest and any(n != 1 for n in info.shape) and not _is_left_out(rest, shape):
             beside.setdefault(around, []).append(rest)
-    known = {around: lane for around, lane in lanes.items() if all(map(_wraps, around))}
-    if not known and len({_kind(around) for around in lanes}) < len(lanes):
-        raise WeightsError(
-            f"It holds {len(lanes)} models: {', '.join(shorten(visible('.'.join(a))) for a in list(lanes)[:4])}.",
-            remedy="Keep the weights of one of them, under state_dict.",
-        )
-    kinds = {around: _kind(around) for around in known or lanes}
-    if set(kinds.values()) == {"ema"} and any(map(_is_ema, kinds)):  # two tables with the names of EMA weights
-        kinds = {around: "ema" if _is_ema(around) else "raw" for around in kinds}
+    kinds = _kinds(lanes)
     found = {}
     for kind in KINDS:
         mine = {around: lanes[around] for around in kinds if kinds[around] == kind}
         if mine:
             found[kind] = _merged(kind, mine, tuple(name for around in mine for name in beside.get(around, ())))
     lacking = found["raw"].paths.keys() - found["ema"].paths.keys() if len(found) == len(KINDS) else ()
-    return Layers(found, tuple(sorted(lacking)), _updates(counters or {}))
+    return Layers(found, tuple(sorted(n for n in lacking if ".rotary_embed." not in n)), _updates(counters or {}))
+
+
+def _is_left_out(rest: str, shape: Shape) -> bool:
+    word = rest.split(".")[0]
+    return word in shape.left_out or word.startswith(_TRAINING)
+
+
+def _kinds(lanes: Mapping[tuple[str, ...], Mapping[str, str]]) -> dict[tuple[str, ...], str]:
+    """The lanes to use, by the words around their tensors, each with its kind. Raises WeightsError if none tells."""
+    kinds = {around: _kind(around) for around in lanes if all(map(_wraps, around))}
+    names = [lanes[around].keys() for around in kinds]
+    for kind in KINDS:  # a word that is not known is no hindrance where nothing else is there
+        odd = [around for around in lanes if around not in kinds and _kind(around) == kind]
+        if len(odd) > 1 and not names:
+            raise WeightsError(
+                f"It holds {len(odd)} models: {', '.join(shorten(visible('.'.join(a))) for a in odd[:4])}.",
+                remedy="Keep the weights of one of them, under state_dict.",
+            )
+        if len(odd) == 1 and kind not in kinds.values() and (not names or lanes[odd[0]].keys() in names):
+            kinds[odd[0]] = kind
+    if set(kinds.values()) == {"ema"} and any(map(_is_ema, kinds)):  # two tables with the names of EMA weights
+        kinds = {around: "ema" if _is_ema(around) else "raw" for around in kinds}
+    return kinds
 
 
 def _updates(counters: Mapping[str, int]) -> int | None:
