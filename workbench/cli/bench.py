@@ -1,4 +1,4 @@
-"""``workbench bench``: how fast it is, what it costs to be watched, to edit, to start, and whether that grows."""
+"""``workbench bench``: measure speed, scaling, and the cost of observation, editing and starting."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:  # they import torch
 bench_app = typer.Typer(no_args_is_help=True, help="Measure on this machine; the last line is one JSON document.")
 
 Model = Annotated[str, typer.Option("--model", "-m", help="Model of the catalogue.")]
-Random = Annotated[bool, typer.Option("--random-weights", help="Its architecture, with random values.")]
-Chunks = Annotated[int, typer.Option("--chunks", min=1, max=1000, help="Sentences of about 80 bytes, one a chunk.")]
+Random = Annotated[bool, typer.Option("--random-weights", help="Use the model's architecture with random weights.")]
+Chunks = Annotated[int, typer.Option("--chunks", min=1, max=1000, help="Sentences of about 80 bytes, one per chunk.")]
 Steps = Annotated[int, typer.Option("--nfe-step", help="ODE steps.")]
-Rounds = Annotated[int, typer.Option("--rounds", min=1, max=1000, help="Rounds, after what is not counted.")]
-Html = Annotated[Path | None, typer.Option("--html", help="Write the figures as a page there, too.")]
+Rounds = Annotated[int, typer.Option("--rounds", min=1, max=1000, help="Measured rounds, after the warm-up.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Also write the numbers to this HTML file.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print the figures as a Markdown table before the JSON.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -51,7 +51,7 @@ def bench_engine(
     as_json: Json = False,
     load: BenchLoadSettings,
 ) -> None:
-    """Upstream's own infer_batch_process and our engine: same weights, text and settings, in turn in one process."""
+    """Compare the engine with upstream's infer_batch_process: same weights, text and settings, in turn, one process."""
     if against != "upstream":
         raise SettingsError(f"Cannot compare with {quoted(against)}.", remedy="Use --against upstream.")
     _begin(html)
@@ -79,7 +79,7 @@ def bench_scale(
     as_json: Json = False,
     load: LoadSettings,
 ) -> None:
-    """What a chunk costs in runs of 1 to 300 chunks, and how much memory they take."""
+    """Measure time and memory per chunk in runs of 1 to 300 chunks."""
     _begin(html)
     from workbench.engine.checks.bench.scale import scale
 
@@ -103,7 +103,7 @@ def bench_observe(
     as_json: Json = False,
     load: LoadSettings,
 ) -> None:
-    """What spans, progress and the monitor cost, against the bare solve."""
+    """Measure the cost of spans, progress and monitor against the bare computation."""
     _begin(html)
     from workbench.engine.checks.bench.observe import observe
 
@@ -128,7 +128,7 @@ def bench_edit(
     as_json: Json = False,
     load: LoadSettings,
 ) -> None:
-    """What it costs to edit one sentence of ten, where unchanged chunks are reused."""
+    """Measure a run after editing one sentence of ten, with reuse of unchanged chunks."""
     _begin(html)
     from workbench.engine.checks.bench.edit import edit
 
@@ -147,7 +147,7 @@ def bench_app_(
     html: Html = None,
     as_json: Json = False,
 ) -> None:
-    """From the start of the app to a usable page and a loaded model, and the memory of a session."""
+    """Measure the time from the start of the app to a usable page and a loaded model, and the memory of a session."""
     _begin(html)
     from workbench.engine.checks.bench.app import app
 
@@ -158,14 +158,14 @@ def bench_app_(
 
 
 def _begin(html: Path | None) -> None:
-    """Say before the work that its page cannot be written."""
+    """Check before the measurement that the HTML page can be written."""
     log_to_stderr(False)
     if html is not None:
         outputs.check_place(html)
 
 
 def _subject(model: str, random_weights: bool, load: LoadSettings) -> tuple[Engine, Voice]:
-    """Engine and voice to measure; none of their runs is kept, and no chunk is reused."""
+    """Return engine and voice to measure; runs are not saved, and no chunk is reused."""
     from workbench.engine.speech.synthesis import load_engine
     from workbench.engine.speech.voices import load_voice
 
@@ -178,7 +178,7 @@ def _tell(line: str) -> None:
 
 
 def _end(found: dict[str, Any], summary: str, markdown: bool, html: Path | None, as_json: bool) -> None:
-    """The page, the table and the summary that are wanted; the document last."""
+    """Write the HTML page and print table and summary as requested; print the JSON document last."""
     from workbench.engine.checks.bench import report
 
     if html is not None:

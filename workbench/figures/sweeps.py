@@ -1,4 +1,4 @@
-"""Figures of a sweep: a measure over one axis or two, all axes at once, and quality against time."""
+"""Figures of a sweep: a measure over one or two axes, over all axes, and one measure against another."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _LABEL_CHARACTERS = 40
 def over_axes(
     rows: Rows, axes: Sequence[str], by: str, *, x: str = "", lines: str = "", dark: bool = False
 ) -> go.Figure:
-    """Median of a measure over an axis, a line for each value of another; bars from the first to the third quartile.
+    """Median of a measure over an axis, one line per value of another axis; bars show the quartiles.
 
     Args:
         rows: from ``Sweep.rows``.
         axes: of the grid.
         by: name of the measure.
-        x: axis to the right; by default the one with the most numbers.
-        lines: axis of the lines; by default the next one. What is neither is pooled.
+        x: horizontal axis; by default the one with the most numbers.
+        lines: axis of the lines; by default the next one. Other axes are pooled.
         dark: colours for a dark page.
     """
     kept = [axis for axis in axes if axis != "seed"] or ["repeat"]
@@ -64,7 +64,7 @@ def over_axes(
 
 
 def heat_map(rows: Rows, x: str, y: str, by: str, *, dark: bool = False) -> go.Figure:
-    """Median of a measure over two axes of the grid; what was not spoken yet is left empty."""
+    """Median of a measure over two axes of the grid; points without finished trials stay empty."""
     found = {(_label(p[x]), _label(p[y])): p for p in tables.summed_up(rows, [x, y], by)}
     columns = list(dict.fromkeys(_label(row[x]) for row in rows))
     lines = list(dict.fromkeys(_label(row[y]) for row in rows))
@@ -112,7 +112,7 @@ def parallel(rows: Rows, axes: Sequence[str], measured: Sequence[str], by: str, 
 
 
 def trade_off(rows: Rows, x: str, y: str, axes: Sequence[str], *, dark: bool = False) -> go.Figure:
-    """Every trial by two measures, and the front of those that no other beats in both. A point carries its run's id."""
+    """Every trial by two measures, with the Pareto front. Each point carries the id of its run."""
     done = [row for row in rows if not row["error"] and row.get(x) is not None and row.get(y) is not None]
     said = [", ".join(f"{axis} {_short(row[axis])}" for axis in axes) for row in done]
     fig = go.Figure(
@@ -147,7 +147,7 @@ def trade_off(rows: Rows, x: str, y: str, axes: Sequence[str], *, dark: bool = F
 
 
 def write_html(fig: go.Figure, path: Path) -> Path:
-    """Write ``fig`` as a page of its own that needs no network, and return its path.
+    """Write ``fig`` as an HTML page that needs no network, and return its path.
 
     Raises:
         OutputError: the file cannot be written.

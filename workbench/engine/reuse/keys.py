@@ -1,4 +1,4 @@
-"""What decides how a chunk sounds, as one key: equal keys, equal samples, to the last bit."""
+"""Keys of chunks: chunks with equal keys have exactly equal samples."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # it imports torch
     from workbench.engine.model.loading import Loaded
 
 REVISION = 1  # raise it when a change of the code changes the samples of an unchanged request
-# These act through the words, the length and the seed of a chunk, or after it was made. Any other setting is part of
-# the key, also one that is added later.
+# These settings act only on the words, length and seed of a chunk, or after its synthesis. All other settings, also
+# later ones, are part of the key.
 ACT_ELSEWHERE = frozenset(
     {"cross_fade_duration", "fix_duration", "keep_trajectory", "max_chunk_bytes", "numbers", "seed", "speed"}
 )
@@ -29,7 +29,7 @@ _models: WeakKeyDictionary[Loaded, str] = WeakKeyDictionary()
 
 
 def key_of(loaded: Loaded, voice: Voice, settings: SynthesisSettings, chunk: Chunk) -> str:
-    """64 hexadecimal digits that name the samples of ``chunk``: of model, machine, voice, words, settings and seed."""
+    """Return the key of ``chunk``, 64 hexadecimal digits: a hash of model, machine, voice, words, settings and seed."""
     chosen = {name: _plain(value) for name, value in settings.as_dict().items() if name not in ACT_ELSEWHERE}
     decides = {
         "revision": REVISION, "model": model_fingerprint(loaded),
@@ -41,10 +41,9 @@ def key_of(loaded: Loaded, voice: Voice, settings: SynthesisSettings, chunk: Chu
 
 
 def model_fingerprint(loaded: Loaded) -> str:
-    """sha256 of what is in memory: every weight of model and vocoder, the vocabulary, the architecture.
+    """Return the sha256 of the model in memory: weights of model and vocoder, vocabulary, architecture.
 
-    The files may have changed since they were loaded, and a manifest may be older than the file beside it. Computed
-    once for each ``loaded``.
+    Files and manifests are not used, because they may have changed since loading. Computed once per ``loaded``.
     """
     if loaded not in _models:
         spec = asdict(loaded.spec)
@@ -67,7 +66,7 @@ def _add_weights(digest: Any, module: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """2 and 2.0 are one setting."""
+    """Return ``value`` so that 2 and 2.0 give one key."""
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -79,7 +78,7 @@ def _threads() -> int:
 
 @lru_cache(8)
 def _machine(device: str, threads: int) -> dict[str, str]:
-    """Versions and hardware on which the last bits depend."""
+    """Return the versions and the hardware on which the exact samples depend."""
     import torch
 
     from workbench.engine.model.devices import environment

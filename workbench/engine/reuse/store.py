@@ -1,8 +1,8 @@
-"""Finished chunks on disk, found again by what decides their sound: editing one sentence of ten costs one chunk.
+"""A store of finished chunks on disk, found by their keys: after editing one sentence of ten, one chunk is synthesized.
 
-A chunk is one file, named by its key, in ``cache/chunks/``. It is written under another name and renamed, checked
-against its sha256 when it is read, and removed where it is damaged. Several processes may use the folder at once.
-Whatever goes wrong with it costs time and no speech: the chunk is made instead.
+Each chunk is one file in ``cache/chunks/``, named by its key. It is written under another name and renamed, checked
+with its sha256 on reading, and removed if damaged. Several processes may use the folder at once. After any error the
+chunk is synthesized instead.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ _LE_FLOAT = "<f4"
 
 
 def limit_bytes() -> int:
-    """Bytes that the store may have: ``$WORKBENCH_CHUNKS_MB`` or 512 MB; 0 keeps nothing.
+    """Return the limit of the store in bytes: ``$WORKBENCH_CHUNKS_MB`` or 512 MB; 0 stores nothing.
 
     Raises:
-        SettingsError: it is not a number of megabytes.
+        SettingsError: the variable is not a number of megabytes.
     """
     given = os.environ.get(VARIABLE, "").strip() or str(DEFAULT_MB)
     try:
@@ -57,16 +57,16 @@ def limit_bytes() -> int:
     except ValueError:
         megabytes = -1.0
     if not 0 <= megabytes <= 1e9:
-        raise SettingsError(f"{VARIABLE} is {quoted(given)}.", remedy="Give megabytes, such as 512; 0 keeps nothing.")
+        raise SettingsError(f"{VARIABLE} is {quoted(given)}.", remedy="Give megabytes, such as 512; 0 stores nothing.")
     return int(megabytes * 1e6)
 
 
 class ChunkStore:
-    """Waves and mels of finished chunks, the least recently used removed first. Safe between threads and processes.
+    """Waves and mels of finished chunks; removes the least recently used first. Safe for threads and processes.
 
     Args:
-        folder: where they lie; None: ``cache/chunks/`` in ``places.home()``, looked up at each use.
-        max_bytes: how much it may hold; None: ``limit_bytes()``.
+        folder: of the store; None: ``cache/chunks/`` in ``places.home()``, looked up at each use.
+        max_bytes: limit of the store; None: ``limit_bytes()``.
     """
 
     def __init__(self, folder: Path | None = None, max_bytes: int | None = None) -> None:
@@ -78,12 +78,12 @@ class ChunkStore:
 
     @property
     def folder(self) -> Path:
-        """Where the chunks lie. It may not exist yet."""
+        """Folder of the chunks. It may not exist yet."""
         return self._folder or home() / "cache" / "chunks"
 
     @property
     def max_bytes(self) -> int:
-        """How much it may hold. Raises SettingsError as ``limit_bytes``."""
+        """Limit of the store in bytes. Raises SettingsError as ``limit_bytes``."""
         return limit_bytes() if self._max_bytes is None else self._max_bytes
 
     def n_bytes(self) -> int:
@@ -93,7 +93,7 @@ class ChunkStore:
     def find(
         self, loaded: Loaded, voice: Voice, settings: SynthesisSettings, chunk: Chunk
     ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Wave [n_samples] and mel [frames, n_mels] of this chunk, as they were made once; None if they are not here.
+        """Return the stored wave [n_samples] and mel [frames, n_mels] of this chunk; None if there are none.
 
         Raises:
             SettingsError: as ``limit_bytes``.
@@ -127,7 +127,7 @@ class ChunkStore:
         wave: np.ndarray,
         mel: np.ndarray,
     ) -> None:
-        """Write what ``chunk`` became. What cannot be written is made again next time, and said once in the log.
+        """Store the result of ``chunk``. A write error is logged once; the chunk is then synthesized again next time.
 
         Raises:
             SettingsError: as ``limit_bytes``.
@@ -155,14 +155,14 @@ class ChunkStore:
         self._account(len(content), limit)
 
     def clear(self) -> int:
-        """Remove all chunks; returns the bytes that are free again."""
+        """Remove all chunks; return the freed bytes."""
         return self._shrink(0)
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.chunk"
 
     def _account(self, added: int, limit: int) -> None:
-        """Count what was added, and make room where the store is full."""
+        """Count the added bytes, and remove chunks if the store is full."""
         with self._lock:
             folder, self._written = self.folder, self._written + 1
             if self._counted is None or self._counted[0] != folder or self._written % _RECOUNT == 0:
@@ -174,7 +174,7 @@ class ChunkStore:
                 self._counted = (folder, self.n_bytes())
 
     def _shrink(self, to_bytes: int) -> int:
-        """Remove the least recently used until ``to_bytes`` are left; returns how many bytes were removed."""
+        """Remove the least recently used chunks until ``to_bytes`` are left; return the removed bytes."""
         files = sorted(self._files())
         left, freed = sum(size for _, size, _ in files), 0
         for _, size, path in files:
@@ -191,7 +191,7 @@ class ChunkStore:
         return freed
 
     def _files(self) -> list[tuple[int, int, Path]]:
-        """(time of the last use in ns, bytes, path) of each chunk; what vanishes meanwhile counts nothing."""
+        """Return (time of the last use in ns, bytes, path) of each chunk that still exists."""
         found = []
         for path in self.folder.glob("*/*.chunk"):
             with suppress(OSError):
@@ -207,7 +207,7 @@ def _packed(key: str, wave: np.ndarray, mel: np.ndarray) -> bytes:
 
 
 def _unpacked(content: bytes, key: str) -> tuple[np.ndarray, np.ndarray]:
-    """Wave and mel in ``content``, writable. Raises ValueError: it is not what was written for ``key``."""
+    """Return wave and mel in ``content``, writable. Raises ValueError if it was not written for ``key``."""
     body = content[_HEAD_BYTES:]
     if content[:_HEAD_BYTES] != _MAGIC + b"\n" + hashlib.sha256(body).hexdigest().encode() + b"\n":
         raise ValueError("its sha256 is another")

@@ -1,4 +1,4 @@
-"""The values of an axis: listed, evenly spaced, or typed on one line."""
+"""Read the values of an axis: a list, evenly spaced numbers, or one typed line."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ TRIALS_MAX = 100_000
 
 
 def values_in(name: str, written: str) -> tuple[Any, ...]:
-    """The values of the axis ``name`` that somebody typed: "4, 7, 16", or "0.6 to 1.6, 6 values".
+    """Return the typed values of the axis ``name``: "4, 7, 16", or "0.6 to 1.6, 6 values".
 
     Raises:
-        SettingsError: there are none, or some cannot be read.
+        SettingsError: there are no values, or some cannot be read.
     """
     spaced = re.fullmatch(r"\s*(\S+)\s+to\s+(\S+?)\s*,\s*(\d+)\s+values?\s*", written)
     if spaced:
@@ -38,7 +38,7 @@ def _typed(part: str) -> Any:
 
 
 def values_of(name: str, given: Any) -> tuple[Any, ...]:
-    """The values of an axis: a list, or {from, to, values} for evenly spaced numbers, both ends included."""
+    """Return the values of an axis: a list, or {from, to, values} for evenly spaced numbers including both ends."""
     if isinstance(given, (list, tuple)):
         return tuple(given)
     if not isinstance(given, Mapping) or set(given) != {"from", "to", "values"}:
@@ -48,7 +48,7 @@ def values_of(name: str, given: Any) -> tuple[Any, ...]:
         )
     low, high, count = given["from"], given["to"], given["values"]
     if not all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in (low, high, count)):
-        raise SettingsError(f"The axis {quoted(name)} has ends that are no numbers.", remedy="Give numbers.")
+        raise SettingsError(f"The axis {quoted(name)} has ends that are not numbers.", remedy="Give numbers.")
     if not isinstance(count, int) or not 2 <= count <= TRIALS_MAX:
         raise SettingsError(f"The axis {quoted(name)} has {quoted(count)} values.", remedy="Give 2 or more.")
     found = [low + (high - low) * k / (count - 1) for k in range(count)]

@@ -1,4 +1,4 @@
-"""A sweep as a job of the server: one worker on the server's engines, a trial at a time."""
+"""A sweep as a job of the server: one worker with the server's engines, one trial at a time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from workbench.engine.sweeps.running import Sweep
 
 
 class SweepJob(Job):
-    """Speak what is missing of ``sweep``. What is done stays on disk, whatever becomes of the job or the server.
+    """Speak the missing trials of ``sweep``. Finished trials stay on disk if the job or the server ends.
 
     Args:
         sweep: from ``open_sweep`` or ``find_sweep``.
 
     Attributes:
-        n_trials: trials that were missing when the job began.
-        n_done: those of them that are finished.
+        n_trials: trials that were missing at the start of the job.
+        n_done: number of these that are finished.
     """
 
     def __init__(self, sweep: Sweep) -> None:

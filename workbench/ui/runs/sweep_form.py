@@ -1,4 +1,4 @@
-"""The grid of the Sweep page: which settings vary, over which values, and what that costs."""
+"""The form of the Sweep page: settings to vary, their values, and the predicted time."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _TITLES = {"duration_factor": "Length of the speech, x the planned one", "voice"
 
 
 def grid(text: str) -> Grid | None:
-    """Draw the form and return its grid; None if something in it cannot be."""
+    """Draw the form and return its grid; None if it is invalid."""
     name, repeats, wanted = st.columns([3, 1, 3])
     called = name.text_input("Name", "My sweep", key="grid_name", max_chars=80, persist_state="session")
     times = repeats.number_input("Repeats", 1, 20, 1, key="grid_repeats", persist_state="session",
-                                 help="How often each combination is spoken: for the spread of its times.")  # fmt: skip
+                                 help="Runs of each combination, to see the spread of the times.")  # fmt: skip
     sounds = [m for m in measures.every(measures.SOUND) if measures.RUN not in m.of]
     about = "Times are always measured. " + " ".join(f"**{m.name}**: {m.help}" for m in sounds)
     chosen = wanted.multiselect("Measures", [m.name for m in sounds], key="grid_measures", persist_state="session",
@@ -50,7 +50,7 @@ def grid(text: str) -> Grid | None:
             with column:
                 values[axis] = _values(axis)
         if not text.strip():
-            raise SettingsError("There is no text.", remedy="Type one.")
+            raise SettingsError("There is no text.", remedy="Type a text.")
         return Grid(
             called.strip(), values, {k: v for k, v in fixed.items() if k not in values}, int(times), 0, tuple(chosen)
         )
@@ -74,7 +74,7 @@ def _values(axis: str) -> tuple[object, ...]:
 
 
 def start(wanted: Grid) -> None:
-    """Draw what the grid costs and the button that starts it."""
+    """Draw the predicted time of the grid and the button that starts it."""
     try:
         found = open_sweep(wanted)
         missing = found.missing()
@@ -97,7 +97,7 @@ def start(wanted: Grid) -> None:
     if there and missing:
         said.caption(f"{there} of {len(found.trials)} are done already.")
     elif not seconds and missing:
-        said.caption("Too little was measured on this machine to predict how long it takes.")
+        said.caption("Too few chunks were measured on this machine to predict the time.")
 
 
 def jobs(name: str) -> list[SweepJob]:

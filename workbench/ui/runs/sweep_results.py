@@ -1,4 +1,4 @@
-"""Results of a sweep, while they come and afterwards: progress, figures, table, and the sound of a point."""
+"""Results of a sweep, during and after it: progress, figures, table, and the sound of a point."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ POLL_SECONDS = 1.0
 
 
 def show(sweep: Sweep) -> None:
-    """Draw the sweep; while it runs, again and again."""
+    """Draw the sweep, and refresh it while it runs."""
     active = any(job.is_active for job in jobs(sweep.grid.name)) or is_running(sweep.folder)
     st.fragment(run_every=POLL_SECONDS if active else None)(_show)(sweep, active)
 
@@ -36,7 +36,7 @@ def _show(sweep: Sweep, was_active: bool) -> None:
     rows = sweep.rows()
     _progress(sweep, job, len([row for row in rows if not row["error"]]))
     if was_active and not (job and job.is_active) and not is_running(sweep.folder):
-        st.rerun()  # once more in full, without a timer
+        st.rerun()  # draw the whole page once more, without refreshing
     for error in dict.fromkeys(row["error"] for row in rows if row["error"]):
         st.error(error)
     done = [row for row in rows if not row["error"]]
@@ -48,7 +48,7 @@ def _show(sweep: Sweep, was_active: bool) -> None:
 
 
 def _progress(sweep: Sweep, job: SweepJob | None, n_done: int) -> None:
-    """Draw how far it is, and a button to stop it or to go on."""
+    """Draw the progress, and a button to stop or continue the sweep."""
     n_trials, here = len(sweep.trials), job is not None and job.is_active
     elsewhere = not here and is_running(sweep.folder)
     line, button = st.columns([5, 1], vertical_alignment="center")
@@ -57,9 +57,9 @@ def _progress(sweep: Sweep, job: SweepJob | None, n_done: int) -> None:
         status_line(f"{n_done} of {n_trials} trials done{doing}", stage_colour("ode" if here or elsewhere else "text"))
         st.progress(n_done / max(n_trials, 1))
     if job is not None and here:
-        if button.button("Stop", key="sweep_stop", width="stretch", help="What is done stays."):
+        if button.button("Stop", key="sweep_stop", width="stretch", help="Finished trials are saved."):
             job.cancel()
-    elif n_done < n_trials and button.button("Go on", key="sweep_on", width="stretch", disabled=elsewhere):
+    elif n_done < n_trials and button.button("Continue", key="sweep_on", width="stretch", disabled=elsewhere):
         try:
             resources.job_manager().submit(SweepJob(sweep))
             st.rerun()
@@ -102,7 +102,7 @@ def _trade_off(
     """Draw two measures against each other; a click plays the run behind a point."""
     others = [m for m in known if m != by]
     if not others:
-        empty("One measure alone has nothing to stand against. Choose more under Measures above.")
+        empty("This figure needs two measures. Choose more under Measures above.")
         return
     first = others.index("rtf") if "rtf" in others else 0
     against = st.selectbox("Against", others, first, format_func=titles.get, key=f"against_{name}")

@@ -13,8 +13,8 @@ from workbench.ui.style import empty
 
 st.title("Sweep")
 st.caption(
-    "Choose what varies. Each combination is spoken once and saved as a run. A sweep goes on where it was stopped, "
-    "also after a restart of the server; a larger grid costs only what is new."
+    "Choose the settings to vary. Each combination is spoken once and saved as a run. A stopped sweep continues where "
+    "it was, also after a restart of the server. A larger grid speaks only the new combinations."
 )
 typed = st.text_area("Text", EXAMPLES["One sentence"], key="grid_text", height=80, persist_state="session")
 grid = sweep_form.grid(typed)
@@ -24,7 +24,7 @@ if grid is not None:
 st.subheader("Results")
 names = list_sweeps()
 if not names:
-    empty("No sweep was run yet.")
+    empty("No sweep yet.")
 else:
     wanted = st.session_state.pop("sweep_started", None) or st.query_params.get("sweep")
     if wanted in names:

@@ -1,5 +1,5 @@
-"""Benchmarks, each a function that returns one JSON document: commands that anybody can run again, not tests.
+"""Benchmarks. Each is a function that returns one JSON document; they are commands, not tests.
 
-What is compared runs in turn within one process, so that whatever else the machine does slows all sides alike. Every
-figure is a median with its quartiles.
+Compared sides run in turn within one process, so that other load slows all sides equally. Every number is a median with
+quartiles.
 """

@@ -99,7 +99,7 @@ def _ratio(timed: Sides) -> dict[str, Any]:
 
 
 def _steps(engine: Engine, chunks: list[Chunk], settings: SynthesisSettings, steps: list[float]) -> dict[str, Any]:
-    """Our warm ODE steps against the device's rate for matrix products, measured in this very run."""
+    """Return our warm ODE steps compared with the device's rate for matrix products in the same run."""
     loaded = engine.loaded
     frames = round(sum(c.duration_frames for c in chunks) / len(chunks))
     rate = ceiling.gemm_flops(loaded.device, loaded.dtype)
@@ -114,8 +114,8 @@ def _steps(engine: Engine, chunks: list[Chunk], settings: SynthesisSettings, ste
 def _upstream(engine: Engine, voice: Voice, settings: SynthesisSettings) -> Callable[[list[str]], int]:
     """Upstream's batch function with the weights of ``engine``, in the number format that upstream chooses.
 
-    Where that is not fp32, it gets a copy of its own, cast whole: ours keeps some modules in fp32, and upstream takes
-    its format from the first parameter it meets.
+    If that is not fp32, it gets its own copy with all modules cast: ours keeps some modules in fp32, and upstream uses
+    the format of the first parameter.
     """
     upstream.install()
     import torch

@@ -1,4 +1,4 @@
-"""How long the app takes from its start to a usable page, and how much memory a session takes."""
+"""Measure the time from the start of the app to a usable page, and the memory of a session."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _RERUN = bytes([11 << 3 | 2, 0])  # rerun_script, an empty ClientState: what a b
 
 
 def app(*, rounds: int = 3, sessions: int = 10, on_round: OnRound | None = None) -> dict[str, Any]:
-    """Start the app in a process of its own, look at its first page as a browser does, and open further sessions.
+    """Start the app in a process of its own, open its first page as a browser does, and open further sessions.
 
-    One start before the first round warms the disk.
+    One start before the first round fills the disk cache.
 
     Args:
         rounds: starts that are measured.

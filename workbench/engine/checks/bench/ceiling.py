@@ -1,4 +1,4 @@
-"""How near the model comes to what the device can do: products of large matrices measured in the same run."""
+"""Compare the model's operations per second with the device's rate for large matrix products in the same run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ROUNDS = 10
 
 
 def gemm_flops(device: str, dtype: str, side: int | None = None) -> float:
-    """Floating-point operations a second of the best of ten square products in ``dtype`` on ``device``."""
+    """Return the floating-point operations per second of the best of ten square products in ``dtype`` on ``device``."""
     side = side or _SIDE.get(device.split(":")[0], 2048)
     a = torch.randn(side, side, device=device).to(_DTYPES[dtype])
     b = torch.randn(side, side, device=device).to(_DTYPES[dtype])
@@ -34,7 +34,7 @@ def gemm_flops(device: str, dtype: str, side: int | None = None) -> float:
 
 
 def step_flops(loaded: Loaded, n_frames: int, evaluations_a_step: int = 1, *, guided: bool = True) -> float:
-    """Operations of the matrix products of one ODE step of ``n_frames``, reference included.
+    """Return the operations of the matrix products of one ODE step of ``n_frames``, including the reference.
 
     Counted from the shapes that the layers meet in one evaluation by upstream's own code, whichever backend speaks:
     linear layers and convolutions by their weights, attention by the square of the frames.
@@ -78,7 +78,7 @@ def _counter(counted: list[float]) -> Callable[[Any, Any, Any], None]:
 
 
 def busy_seconds(spans: Iterable[tuple[float, float]]) -> float:
-    """Seconds in which at least one of ``spans`` (start, end) was going on."""
+    """Return the seconds covered by at least one of ``spans`` (start, end)."""
     busy, until = 0.0, float("-inf")
     for start, end in sorted(spans):
         busy += max(0.0, end - max(start, until))
@@ -87,7 +87,7 @@ def busy_seconds(spans: Iterable[tuple[float, float]]) -> float:
 
 
 def gpu_idle_share(run: Callable[[], object], device: str) -> float | None:
-    """Part of the time of ``run`` in which no kernel ran on the GPU, 0 to 1, by the profiler; None without one."""
+    """Return the part of the time of ``run``, 0 to 1, in which no kernel ran on the GPU; None without a GPU."""
     if not device.startswith("cuda"):
         return None
     from torch.profiler import ProfilerActivity, profile

@@ -1,4 +1,4 @@
-"""What it costs to edit one sentence of ten, where unchanged chunks are read and not made."""
+"""Measure the time to speak a text again after editing one sentence, with reuse of unchanged chunks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EDITED = "A tall woman in a grey coat asked him for the way to the river and th
 
 def edit(engine: Engine, voice: Voice, *, nfe_step: int = 7, n_chunks: int = 10, rounds: int = 3,
          on_round: OnRound | None = None) -> dict[str, Any]:  # fmt: skip
-    """Speak ``n_chunks`` sentences, then the same text with one of them edited, each round another one.
+    """Speak ``n_chunks`` sentences, then the same text with one edited sentence, another one in each round.
 
     Returns:
         The JSON document of ``bench edit``: seconds of the whole, of the edited and of the unchanged text; edited over

@@ -1,4 +1,4 @@
-"""What it costs to be watched: a run with spans, progress and the monitor, against the same solve without any."""
+"""Measure the cost of observation: a run with spans, progress and monitor against the same computation without them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOLERANCE = 0.02
 
 def observe(engine: Engine, voice: Voice, *, nfe_step: int = 7, n_chunks: int = 1, rounds: int = 15,
             on_round: OnRound | None = None) -> dict[str, Any]:  # fmt: skip
-    """Time a watched run and a bare one in turn.
+    """Time an observed run and a bare run in turn.
 
     Watched is what a page's job does: plan, spans, a report of every step, the monitor beside it. Bare is text, solver
     and vocoder of the planned chunks, and nothing else.
@@ -61,7 +61,7 @@ def observe(engine: Engine, voice: Voice, *, nfe_step: int = 7, n_chunks: int = 
 
 
 def _bare(engine: Engine, voice: Voice, cond: torch.Tensor, settings: SynthesisSettings, chunk: Chunk) -> np.ndarray:
-    """The wave of ``chunk``, without a clock, a report or a lock."""
+    """Return the wave of ``chunk``, computed without clock, report and lock."""
     loaded = engine.loaded
     before, after = loaded.spec.frame
     with torch.inference_mode():

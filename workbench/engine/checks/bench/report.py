@@ -1,4 +1,4 @@
-"""The document of a benchmark as a table for the documentation: Markdown, or HTML."""
+"""Format the document of a benchmark as a table in Markdown or HTML."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _HEAD = ("what", "value")
 
 
 def rows(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """(name, value) of every figure; a spread is one row: median [first to third quartile]."""
+    """Return (name, value) of every number; a spread is one row: median [first to third quartile]."""
     for name, value in document.items():
         title = f"{prefix}{name}".replace("_", " ")
         if isinstance(value, Mapping) and {"median", "q1", "q3"} <= set(value):
@@ -31,14 +31,14 @@ def rows(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
 
 
 def markdown(document: Mapping[str, Any]) -> str:
-    """A table with a row for each figure."""
+    """Return a Markdown table with one row per number."""
     lines = [f"| {_HEAD[0]} | {_HEAD[1]} |", "|---|---|"]
     lines += [f"| {_plain(name)} | {_plain(value)} |" for name, value in rows(document)]
     return "\n".join(lines) + "\n"
 
 
 def html(document: Mapping[str, Any]) -> str:
-    """The same as a page that needs nothing else."""
+    """Return the same table as a self-contained HTML page."""
     title = escape(f"bench {document['benchmark']}")
     cells = "".join(f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>\n" for name, value in rows(document))
     return (

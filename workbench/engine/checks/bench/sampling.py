@@ -1,4 +1,4 @@
-"""What all benchmarks share: their texts, sides timed in turn, medians with quartiles, memory at its highest."""
+"""Shared parts of the benchmarks: texts, timing of sides in turn, medians with quartiles, peak memory."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ OnRound = Callable[[str], None]
 
 
 def one_sentence_a_chunk(nfe_step: int, **changes: Any) -> SynthesisSettings:
-    """Settings under which each of ``SENTENCES`` becomes a chunk."""
+    """Return settings with which each of ``SENTENCES`` becomes one chunk."""
     return SynthesisSettings(nfe_step=nfe_step, max_chunk_bytes=CHUNK_BYTES, **changes)
 
 
 def text_of(n_chunks: int) -> str:
-    """``n_chunks`` sentences."""
+    """Return a text of ``n_chunks`` sentences."""
     return " ".join(SENTENCES[k % len(SENTENCES)] for k in range(n_chunks))
 
 
@@ -49,7 +49,7 @@ def check_counts(**counts: int) -> None:
 
 
 def quartiles(samples: Sequence[float]) -> dict[str, Any]:
-    """Median, quartiles, their distance and extremes of ``samples``, which must not be empty."""
+    """Return median, quartiles, their distance and extremes of ``samples``, which must not be empty."""
     several = samples if len(samples) > 1 else [*samples, *samples]
     low, middle, high = statistics.quantiles(several, n=4, method="inclusive")
     return {
@@ -60,7 +60,7 @@ def quartiles(samples: Sequence[float]) -> dict[str, Any]:
 
 @dataclass
 class Peak:
-    """Highest memory while a block ran: resident memory of this process, and the GPU's in use by PyTorch (or None)."""
+    """Peak memory of a block: resident memory of this process, and GPU memory in use by PyTorch (or None)."""
 
     n_bytes: int = 0
     gpu_bytes: int | None = None
@@ -95,20 +95,20 @@ def peak_memory(device: str = "cpu", interval_seconds: float = 0.01) -> Iterator
 
 @dataclass
 class Sides:
-    """Seconds and memory of each side, a sample a round."""
+    """Seconds and memory of each side, one sample per round."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     peaks: dict[str, Peak] = field(default_factory=dict)
 
     def ratios(self, over: str, under: str) -> list[float]:
-        """Seconds of one side over those of another, round by round."""
+        """Return the seconds of one side over those of another, per round."""
         return [a / b for a, b in zip(self.seconds[over], self.seconds[under], strict=True)]
 
 
 def in_turn(
     sides: Mapping[str, Callable[[], object]], rounds: int, device: str = "cpu", on_round: OnRound | None = None
 ) -> Sides:
-    """Time ``sides`` alternately, each round in the other order, so that a drift of the machine hits them alike."""
+    """Time ``sides`` alternately and reverse the order in each round, so that drift affects all sides equally."""
     found = Sides({name: [] for name in sides}, {name: Peak() for name in sides})
     wait = synchronizer(device)
     for index in range(rounds):
@@ -131,7 +131,7 @@ def in_turn(
 
 
 def synchronizer(device: str) -> Callable[[], None]:
-    """Wait for all that was queued on ``device``."""
+    """Wait for all queued work of ``device``."""
     import torch
 
     if not device.startswith("cuda"):
@@ -140,7 +140,7 @@ def synchronizer(device: str) -> Callable[[], None]:
 
 
 def subject(engine: Engine, settings: SynthesisSettings) -> dict[str, Any]:
-    """What was measured, and on what: the beginning of every document."""
+    """Return the start of every document: the subject of the measurement and the machine."""
     loaded = engine.loaded
     return {
         "model": loaded.spec.name, "random_weights": loaded.files is None, "device": loaded.device,

@@ -1,4 +1,4 @@
-"""What a chunk costs in runs of 1 to 300 chunks, and how much memory such a run takes: both should not grow."""
+"""Measure time and memory per chunk in runs of 1 to 300 chunks; neither should grow."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def scale(engine: Engine, voice: Voice, *, nfe_step: int = 7, largest: int = SIZ
 
 
 def _a_chunk(engine: Engine, voice: Voice, settings: SynthesisSettings, size: int) -> tuple[float, dict[str, int]]:
-    """Seconds a chunk of a run of ``size``, and what it took of memory, in bytes."""
+    """Return the seconds per chunk of a run of ``size`` chunks, and its memory in bytes."""
     repeats = math.ceil(_SMALL / size)
     before, spent, held = psutil.Process().memory_info().rss, 0.0, 0
     with peak_memory(engine.loaded.device) as peak:
