@@ -108,6 +108,7 @@ def test_import_then_delete_with_the_plan_shown_first(
     until(at, lambda page: page.error or "mine" in list(page.dataframe[1].value["model"]))
     assert not at.error, at.error[0].value
     tick(at, "mine")
+    assert any("EMA weights only." in text.value and "Weights: ema; ema taken." in text.value for text in at.text)
     at.button(key="delete_mine").click().run()
     assert "frees" in said(at) and any("imported/mine" in c.value for c in at.code)
     assert any(s.model == "mine" for s in cache.inventory())  # shown, not done; a click in a dialog needs a browser
@@ -117,6 +118,7 @@ def test_import_then_delete_with_the_plan_shown_first(
 def test_an_import_that_cannot_be_is_told_in_one_line(open_page: Any, path: str) -> None:
     at = open_page("models")
     at.text_input(key="import_path").set_value(path)
+    at.selectbox(key="import_weights").set_value("raw")
     at.button(key="FormSubmitter:import-Import").click().run()
     until(at, lambda page: bool(page.error))
     assert not at.exception and "log has the details" not in at.error[0].value

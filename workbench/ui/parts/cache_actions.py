@@ -15,6 +15,7 @@ from workbench.engine.catalog import VOCODER_BYTES, ModelSpec, templates
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.files.writing import human_bytes
 from workbench.engine.jobs.queue import DONE, Job
+from workbench.engine.settings import WEIGHTS
 from workbench.ui import resources
 from workbench.ui.parts import watch
 
@@ -144,16 +145,19 @@ def import_form() -> None:
             "Folder, archive or weights file on this machine", key="import_path", max_chars=1000,
             placeholder="/home/me/ckpts/my_model",
         )  # fmt: skip
-        one, two, three = st.columns(3)
+        one, two, three, four = st.columns(4)
         name = one.text_input("Name", key="import_name", max_chars=64, placeholder="from the path")
         config = two.selectbox("Configuration", [BY_LAYOUT, *templates()], key="import_config")
         license_ = three.text_input("Licence", key="import_license", max_chars=60, placeholder="stated by its author")
+        weights = four.selectbox(
+            "Weights", WEIGHTS, key="import_weights", help="If the file holds EMA and raw weights."
+        )
         go = st.form_submit_button("Import", icon=":material/upload_file:")
     if go and not path.strip():
         st.error("Give the path of the model.")
     elif go:
         _start("import", "Import", lambda job: cache.import_model(
-            path.strip(), name=name.strip() or None, license=license_.strip() or None,
+            path.strip(), name=name.strip() or None, weights=weights, license=license_.strip() or None,
             config=None if config == BY_LAYOUT else config, on_progress=_reporter(job, "copying")))  # fmt: skip
     job = watch.watch("import")
     if job is not None and job.state == DONE:
