@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cli.test_cli import call, last_json  # noqa: F401 - call is a fixture
+from tests.cli.helpers import last_json
 from tests.conftest import TINY_ARCH
 from workbench.engine import rules
 from workbench.engine.jobs.pool import EnginePool
@@ -118,7 +118,7 @@ def short(tiny_model: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return ("synth", "--text-file", "book.txt", "--voice", "nature-en", *FLAGS)
 
 
-def test_a_file_for_each_chapter_or_chunk(call, short, tmp_path):  # noqa: F811
+def test_a_file_for_each_chapter_or_chunk(call, short, tmp_path):
     code, out, _ = call(*short, "--files", "chapter", "--out", "book.flac", "--json")
     found = last_json(out)
     assert code == 0 and found["out"] == "book"
@@ -142,12 +142,12 @@ def test_a_file_for_each_chapter_or_chunk(call, short, tmp_path):  # noqa: F811
         (("--out", "nowhere/x.wav"), "Cannot write"),
     ],
 )
-def test_a_target_that_cannot_be_is_refused_before_the_work(call, short, words, said):  # noqa: F811
+def test_a_target_that_cannot_be_is_refused_before_the_work(call, short, words, said):
     code, out, err = call(*short, *words)
     assert (code, out) == (2, "") and said in " ".join(err.split()) and unfinished.every() == []
 
 
-def test_unfinished_runs_are_listed_gone_on_with_and_deleted(call, short, tmp_path, monkeypatch):  # noqa: F811
+def test_unfinished_runs_are_listed_gone_on_with_and_deleted(call, short, tmp_path, monkeypatch):
     from workbench.engine.runs.parts.making import Making
 
     real, kept = Making.keep, []
@@ -181,6 +181,6 @@ def test_unfinished_runs_are_listed_gone_on_with_and_deleted(call, short, tmp_pa
     assert call("runs", "rm", left.id, "--yes")[0] == 0 and unfinished.every() == []
 
 
-def test_a_book_that_is_not_to_be_saved_leaves_its_file_alone(call, short, tmp_path):  # noqa: F811
+def test_a_book_that_is_not_to_be_saved_leaves_its_file_alone(call, short, tmp_path):
     assert call(*short, "--no-save", "--out", "a.wav")[0] == 0
     assert (tmp_path / "a.wav").is_file() and store.list_runs() == [] and unfinished.every() == []

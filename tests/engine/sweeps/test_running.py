@@ -122,7 +122,7 @@ def test_two_processes_do_not_run_one_sweep(here: Local) -> None:
     sweep = open_sweep(small())
     with alone_in(sweep.folder):
         assert is_running(sweep.folder)
-        with pytest.raises(SettingsError, match="another process"):
+        with pytest.raises(SettingsError, match="Another process"):
             sweep.run(here)
     assert not is_running(sweep.folder) and speak(sweep, here) == 4
 

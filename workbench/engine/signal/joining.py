@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -96,8 +99,10 @@ def write_sound(path: Path, blocks: Iterable[np.ndarray], n_samples: int, sample
                     part = block[first : first + _BLOCK_SAMPLES]
                     check_finite(part)
                     file.write(np.clip(part, -1, 1))
-    except soundfile.LibsndfileError as error:
-        raise OSError(str(error)) from error
+    except soundfile.LibsndfileError as error:  # it says "System error" of whatever the system said
+        full = shutil.disk_usage(path.parent).free < 2 * n_samples
+        number = errno.ENOSPC if full else errno.EIO
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def format_of(suffix: str) -> tuple[str, str]:
