@@ -236,7 +236,7 @@ def test_a_full_disk_at_the_end_keeps_the_speech_elsewhere(call, monkeypatch, tm
     real = soundfile.SoundFile.write
 
     def write(self, samples):
-        if "/full/" in str(self.name):
+        if Path(str(self.name)).parent.name == "full":
             raise soundfile.LibsndfileError(2)
         return real(self, samples)
 
