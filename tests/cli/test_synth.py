@@ -144,3 +144,19 @@ def test_synth_names_what_is_in_the_way_before_a_model_is_loaded(call, monkeypat
     code, out, err = call("synth", "[laugh] Hello 你好 <emphasis>there</emphasis>.", "--json")
     assert code == 2 and out == "" and len(err.strip().splitlines()) == 1
     assert "'[laugh]'" in err and "'你'" in err and "'<emphasis>'" in err and "--clean" in err
+
+
+def test_words_that_nobody_wrote_are_filled_in_and_kept(call, speech, monkeypatch):
+    from workbench.engine.asr.recogniser import Heard
+    from workbench.engine.speech import dictation
+
+    class Ears:
+        def hear(self, wave, rate, **options):
+            return Heard("Some words are heard", "en", 0.9, "whisper-base", 0.1)
+
+    soundfile.write("me.wav", speech, 24_000)
+    monkeypatch.setattr(dictation, "load_recogniser", lambda language: Ears())
+    code, out, err = call("synth", "Any sentence.", "--ref-audio", "me.wav", "--json", *QUICK)
+    assert code == 0 and "whisper-base filled in the words (en): “Some words are heard”; check them" in err
+    (kept,) = list_runs()
+    assert load_run(kept.id).request.voice.heard_by == "whisper-base" == last_json(out)["request"]["voice"]["heard_by"]

@@ -12,7 +12,7 @@ import yaml
 
 from tests.ui.helpers import html_of, until
 from workbench.engine import cache
-from workbench.engine.catalog import list_models
+from workbench.engine.catalog import list_entries
 from workbench.ui import resources
 
 
@@ -33,7 +33,7 @@ def said(at: Any) -> str:
 def test_the_catalogue_is_listed_with_state_licence_and_size(open_page: Any) -> None:
     at = open_page("models")
     table = at.dataframe[1].value.set_index("model")
-    assert set(table.index) == {spec.name for spec in list_models()}
+    assert set(table.index) == {spec.name for spec in list_entries()}
     demo = table.loc["demo-voice"]
     assert demo["state"] == "✓ complete" and demo["licence"] == "MIT" and demo["size"].endswith("MB")
     assert table.loc["F5TTS_v1_Base"]["state"] == "– absent"

@@ -243,6 +243,34 @@ def test_an_uploaded_voice_speaks(open_page: Any, speech: np.ndarray) -> None:
     assert saved.voice == "b>" or "/" not in saved.voice
 
 
+def test_the_words_of_an_upload_are_filled_in_and_kept_with_the_run(
+    open_page: Any, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workbench.engine.asr.recogniser import Heard
+    from workbench.engine.speech import dictation
+
+    at = open_page()
+    at.segmented_control(key="voice_source").set_value("Upload").run()
+    at.file_uploader(key="voice_file").upload("me.wav", to_bytes(speech, 24_000), "audio/wav").run()
+    at.button(key="voice_words_Upload_fill").click().run()  # nothing here can listen
+    assert not at.exception and len(at.error) == 1 and "cache fetch whisper-base" in at.error[0].value
+
+    class Ears:
+        def hear(self, wave: Any, rate: int, **options: Any) -> Heard:
+            return Heard("Some words are heard", "de", 0.9, "whisper-base", 0.1)
+
+    monkeypatch.setattr(dictation, "load_recogniser", lambda language: Ears())
+    at.button(key="voice_words_Upload_fill").click().run()
+    assert not at.error and at.text_input(key="voice_words_Upload").value == "Some words are heard."
+    assert any("whisper-base filled in these words" in c.value for c in at.caption)
+    _synthesized(_type(at, "One boat is here."))
+    (saved,) = store.list_runs()
+    voice = store.load_run(saved.id).request.voice
+    assert (voice.ref_text, voice.heard_by, voice.language) == ("Some words are heard.", "whisper-base", "de")
+    at.text_input(key="voice_words_Upload").set_value("Some words are heard here.").run()
+    assert not any("filled in these words" in c.value for c in at.caption)  # a person's by now
+
+
 @pytest.mark.parametrize("content", [b"", b"not audio at all" * 100, b"RIFF\xff\xff\xff\x7fWAVEfmt "])
 def test_an_upload_that_is_no_audio_is_one_clear_message(open_page: Any, content: bytes) -> None:
     at = open_page()

@@ -41,7 +41,7 @@ TextFile = Annotated[Path | None, typer.Option("--text-file", help="Read the tex
 ModelName = Annotated[str, typer.Option("--model", "-m", help="Model of the catalogue, see `workbench models`.")]
 VoiceName = Annotated[str | None, typer.Option("--voice", "-v", help="Bundled voice, see `workbench voices`.")]
 RefAudio = Annotated[Path | None, typer.Option("--ref-audio", help="Reference recording (WAV, FLAC, OGG, MP3, m4a).")]
-RefText = Annotated[str | None, typer.Option("--ref-text", help="The words of --ref-audio.")]
+RefText = Annotated[str | None, typer.Option("--ref-text", help="The words of --ref-audio; default: a recogniser's.")]
 ShortenPauses = Annotated[bool, typer.Option("--shorten-pauses", help="Shorten each silence over 1 s in --ref-audio.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the log on standard error.")]
@@ -75,7 +75,7 @@ def choose_voice(
         return load_voice(name, mel)
     if name is not None:
         raise VoiceError("--voice and --ref-audio exclude each other.", remedy="Give one of them.")
-    return make_voice(ref_audio, ref_text or "", mel_config=mel, shorten_pauses=shorten_pauses)
+    return make_voice(ref_audio, ref_text, mel_config=mel, shorten_pauses=shorten_pauses)
 
 
 @app.command("synth")

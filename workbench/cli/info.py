@@ -26,18 +26,20 @@ def voices(as_json: Json = False) -> None:
 
 
 def models(as_json: Json = False) -> None:
-    """List the models of the catalogue and whether they are on this machine."""
+    """List the models and recognisers of the catalogue and whether they are on this machine."""
     from workbench.engine.cache import inventory
-    from workbench.engine.catalog import list_models
+    from workbench.engine.catalog import ModelSpec, list_entries
 
     state = {stock.model: stock for stock in inventory()}
     rows: list[dict[str, Any]] = []
-    for spec in list_models():
+    for spec in list_entries():
         stock = state[spec.name]
         rows.append({
             "name": spec.name, "title": spec.title, "languages": list(spec.languages), "license": spec.license,
             "license_note": spec.license_note, "repo": spec.repo, "files": list(spec.repo_files), "kind": spec.kind,
-            "backbone": spec.backbone, "arch": dict(spec.arch), "vocab": spec.vocab or "packaged with f5-tts",
+            **({"task": "speech", "backbone": spec.backbone, "arch": dict(spec.arch),
+                "vocab": spec.vocab or "packaged with f5-tts"} if isinstance(spec, ModelSpec) else
+               {"task": "recognition", "backbone": "Whisper", "arch": {}, "vocab": ""}),
             "state": stock.state, "source": stock.source, "revision": stock.revision, "bytes": stock.bytes,
             "not_runnable": spec.not_runnable,
         })  # fmt: skip
@@ -45,7 +47,8 @@ def models(as_json: Json = False) -> None:
         print_json({"models": rows})
         return
     columns = ("name", "state", "languages", "licence", "from")
-    cells = [[r["name"], "cannot run" if r["not_runnable"] else r["state"], " ".join(r["languages"]), r["license"],
+    cells = [[r["name"], "cannot run" if r["not_runnable"] else r["state"],
+              " ".join(r["languages"]) or ("many" if r["task"] == "recognition" else ""), r["license"],
               r["repo"] or "this project"] for r in rows]  # fmt: skip
     console().print(table("Models", columns, cells))
 

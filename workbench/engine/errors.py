@@ -65,6 +65,10 @@ class VoiceError(WorkbenchError):
     """A voice is unknown or its text is missing."""
 
 
+class RecogniserError(WorkbenchError):
+    """Nothing can listen to a recording: the package or a model is missing, or it heard no words."""
+
+
 class OutputError(WorkbenchError):
     """A result cannot be written at the requested place."""
 

@@ -15,7 +15,7 @@ from workbench.engine.cache.imports.importing import ImportReport, import_model
 from workbench.engine.cache.imports.vocab import Vocabulary, read_vocabulary
 from workbench.engine.cache.inventory import Stock, Verification, inventory, verify
 from workbench.engine.cache.manifests import pinned_sha256, write_manifest
-from workbench.engine.cache.resolving import resolve
+from workbench.engine.cache.resolving import resolve, resolve_recogniser
 
 __all__ = [
     "Caps",
@@ -42,6 +42,7 @@ __all__ = [
     "read_header",
     "read_vocabulary",
     "resolve",
+    "resolve_recogniser",
     "sweep_drafts",
     "verify",
     "write_manifest",

@@ -23,7 +23,15 @@ from workbench.engine.cache.inventory import inventory
 from workbench.engine.cache.links import followed
 from workbench.engine.cache.manifests import fetched_manifest
 from workbench.engine.cache.paths import cache_root, hub_root, repo_folder, snapshots
-from workbench.engine.catalog import VOCODER_FILES, ModelSpec, bundled_folder, get_model, imported_folder, list_models
+from workbench.engine.catalog import (
+    VOCODER_FILES,
+    Entry,
+    bundled_folder,
+    get_entry,
+    imported_folder,
+    list_entries,
+    list_models,
+)
 from workbench.engine.errors import CacheError
 from workbench.engine.files.clutter import is_clutter
 from workbench.engine.files.leftovers import claim
@@ -58,7 +66,7 @@ class DeletePlan:
                         f"The cache has changed since the deletion of {self.model} was planned.",
                         remedy="Make a new plan.",
                     )
-                folder = _own_folder(get_model(self.model))
+                folder = _own_folder(get_entry(self.model))
                 if folder is not None:
                     _remove_folder(folder)
                 for path in self.paths:
@@ -82,7 +90,7 @@ class DeletePlan:
         return self.bytes
 
 
-def _own_folder(spec: ModelSpec) -> Path | None:
+def _own_folder(spec: Entry) -> Path | None:
     """The model's own folder; None if its files are in ``cache/hub``, or the folder is a link."""
     return spec.folder if spec.folder is not None and spec.folder.is_dir() and not spec.folder.is_symlink() else None
 
@@ -157,7 +165,7 @@ def _blob(pointer: Path) -> str:
     return os.path.realpath(blob) if pointer.is_symlink() or blob != pointer else ""
 
 
-def _uses_vocoder(spec: ModelSpec) -> list[str]:
+def _uses_vocoder(spec: Entry) -> list[str]:
     """Other models in the cache that use the same vocoder from ``cache/hub``."""
     takers = {s.name for s in list_models() if s.vocoder_repo == spec.vocoder_repo} - {spec.name}
     return [s.model for s in inventory() if s.model in takers and s.state != "absent" and s.source == "cache"]
@@ -177,7 +185,7 @@ def plan_delete(name: str, *, force: bool = False) -> DeletePlan:
         ModelError: no such model.
         CacheError: the project's cache holds nothing of it, or it is the demo voice and ``force`` is False.
     """
-    spec, kept = get_model(name), []
+    spec, kept = get_entry(name), []
     paths: list[Path] = []
     if spec.kind == "bundled" and not force:
         raise CacheError(f"{spec.name} is part of the project and tracked by git.", remedy="Use force to delete it.")
@@ -187,7 +195,7 @@ def plan_delete(name: str, *, force: bool = False) -> DeletePlan:
         manifest = fetched_manifest(spec.name)
         paths = _in_folder(spec.folder or imported_folder() / spec.name) + ([manifest] if manifest.is_file() else [])
     elif spec.repo_files:
-        others = {f for s in list_models() if s.repo == spec.repo and s.name != spec.name for f in s.repo_files}
+        others = {f for s in list_entries() if s.repo == spec.repo and s.name != spec.name for f in s.repo_files}
         paths = _in_hub(str(spec.repo), tuple(f for f in spec.repo_files if f not in others))
         manifest = fetched_manifest(spec.name)
         paths += [manifest] if manifest.is_file() else []

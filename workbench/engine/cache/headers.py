@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workbench.engine.cache.ctranslate import is_converted, read_converted
 from workbench.engine.cache.links import LINK_MAX_BYTES, blob_in_text, is_blob_name
 from workbench.engine.catalog.plain import first_line
 from workbench.engine.errors import WeightsError
@@ -222,13 +223,15 @@ def _content_problem(path: Path, start: bytes, actual: int, size: int | None) ->
     if size is not None and actual != size:
         return f"has {actual} bytes instead of {size}"
     suffix = path.suffix or (_suffix_of(start) if is_blob_name(path.name) else "")
-    if suffix in PICKLES:
-        return _pickle_problem(path, start)
-    if suffix == ".safetensors":
-        try:
+    try:
+        if is_converted(start):
+            read_converted(path)
+        elif suffix in PICKLES:
+            return _pickle_problem(path, start)
+        elif suffix == ".safetensors":
             read_header(path)
-        except WeightsError as error:
-            return error.what.removeprefix(f"{path} ").rstrip(".")
+    except WeightsError as error:
+        return error.what.removeprefix(f"{path} ").rstrip(".")
     return ""
 
 

@@ -18,7 +18,14 @@ from workbench.engine.cache.links import followed, is_blob_name
 from workbench.engine.cache.manifests import MANIFEST_NAME, PinnedRepo, pinned_repos, read_manifest
 from workbench.engine.cache.paths import snapshots, why_picked
 from workbench.engine.cache.resolving import folder_weights, hub_places
-from workbench.engine.catalog import VOCODER_FILES, ModelSpec, get_model, list_models
+from workbench.engine.catalog import (
+    VOCODER_FILES,
+    WHISPER_FILES,
+    Entry,
+    RecogniserSpec,
+    get_entry,
+    list_entries,
+)
 from workbench.engine.errors import CacheError, WeightsError
 from workbench.engine.files.writing import git_id_of, sha256_of
 from workbench.engine.logs import pairs
@@ -129,11 +136,13 @@ def _best_snapshot(
     return best[1], best[2], files
 
 
-def _folder_files(spec: ModelSpec, folder: Path) -> list[CachedFile]:
+def _folder_files(spec: Entry, folder: Path) -> list[CachedFile]:
     """The files of a model in a folder: all that its manifest lists, or without one those that it needs."""
     pins = next(iter(read_manifest(folder / MANIFEST_NAME)), None)
     if pins is not None:
         return [_look(f.path, folder / f.path, pins) for f in pins.files]
+    if isinstance(spec, RecogniserSpec):
+        return [_look(name, folder / name, None) for name in WHISPER_FILES]
     try:
         weights = folder_weights(spec, folder, None)
     except WeightsError as error:
@@ -141,14 +150,14 @@ def _folder_files(spec: ModelSpec, folder: Path) -> list[CachedFile]:
     return [_look(p.relative_to(folder).as_posix(), p, None) for p in (weights, folder / "vocab.txt")]
 
 
-def _stock(spec: ModelSpec) -> Stock:
+def _stock(spec: Entry) -> Stock:
     """The state of one catalogue entry."""
     source, files, note = "cache", [], spec.note
     snapshot: Path | None = None
     picked: list[str] = []
     unusable = spec.not_runnable if spec.folder is not None and os.path.lexists(spec.folder) else ""
     try:
-        pins = pinned_repos(spec.name) if spec.vocoder_repo else {}
+        pins = pinned_repos(spec.name) if spec.repo or spec.vocoder_repo else {}
         if spec.folder is not None:
             files = _folder_files(spec, spec.folder)
         elif spec.repo and spec.repo_files:
@@ -182,7 +191,7 @@ def _stock(spec: ModelSpec) -> Stock:
     )
 
 
-def _is_weights(file: CachedFile, spec: ModelSpec) -> bool:
+def _is_weights(file: CachedFile, spec: Entry) -> bool:
     return spec.weights is None and fnmatch(file.name, "model_*.safetensors")
 
 
@@ -192,9 +201,9 @@ def _why(snapshot: Path | None, pins: PinnedRepo | None) -> list[str]:
 
 
 def inventory() -> tuple[Stock, ...]:
-    """Every model of the catalogue with its state on this disk. Reads sizes and headers only; uses no network."""
+    """Every model and recogniser of the catalogue with its state on this disk. Reads sizes and headers only."""
     began = time.perf_counter()
-    found = tuple(_stock(spec) for spec in list_models())
+    found = tuple(_stock(spec) for spec in list_entries())
     log.info(
         "inventory",
         extra=pairs(
@@ -279,7 +288,7 @@ def verify(name: str, *, on_progress: Progress | None = None, cancel: threading.
         CacheError: nothing of it is on this machine.
         Cancelled: on request.
     """
-    began, stock = time.perf_counter(), _stock(get_model(name))
+    began, stock = time.perf_counter(), _stock(get_entry(name))
     if stock.state == "absent":
         raise CacheError(
             f"Nothing of {stock.model} is on this machine.",

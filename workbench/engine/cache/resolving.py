@@ -16,7 +16,16 @@ from workbench.engine.cache.imports.folders import find_in_folder
 from workbench.engine.cache.links import followed
 from workbench.engine.cache.manifests import MANIFEST_NAME, PinnedRepo, pinned_repos, read_manifest
 from workbench.engine.cache.paths import hub_root, snapshots, user_hub_root, why_picked
-from workbench.engine.catalog import VOCODER_BYTES, VOCODER_FILES, VOCODER_REPO, ModelFiles, ModelSpec, packaged_vocab
+from workbench.engine.catalog import (
+    VOCODER_BYTES,
+    VOCODER_FILES,
+    VOCODER_REPO,
+    WHISPER_FILES,
+    ModelFiles,
+    ModelSpec,
+    RecogniserSpec,
+    packaged_vocab,
+)
 from workbench.engine.errors import WeightsError
 from workbench.engine.files.clutter import is_clutter
 from workbench.engine.files.places import shipped_voice, user_path, voice_remedy
@@ -67,7 +76,7 @@ def _missing(spec: ModelSpec, problems: Sequence[str]) -> WeightsError:
             f"Run `python -m workbench cache fetch {spec.name}` ({human_bytes(VOCODER_BYTES)}) for the vocoder, or i"
         )
         return WeightsError(what, remedy=f"{fetch if spec.vocoder_repo else 'I'}mport the model again.")
-    size = f" (about {human_bytes(spec.about_bytes + VOCODER_BYTES)})" if spec.about_bytes else ""
+    size = f" (about {human_bytes(spec.fetch_bytes)})" if spec.fetch_bytes else ""
     return WeightsError(
         what,
         remedy=f"Run `python -m workbench cache fetch {spec.name}`{size} where there is a network, "
@@ -193,3 +202,33 @@ def resolve(spec: ModelSpec, *, folder: Path | None = None) -> ModelFiles:
         ),
     )
     return files
+
+
+def resolve_recogniser(spec: RecogniserSpec) -> Path:
+    """The folder with the files of ``spec`` on this disk, each checked to be complete by its size and header.
+
+    Raises:
+        WeightsError: files are missing, cut short or wrong, with the command that fixes it.
+    """
+    if spec.not_runnable:
+        raise WeightsError(f"{spec.name} cannot be used: {spec.not_runnable}", remedy="Choose another recogniser.")
+    if spec.folder is None:
+        repo = str(spec.repo)
+        _source, folder, problems = find_snapshot(repo, spec.repo_files, pinned_repos(spec.name).get(repo))
+        remedy = f"Run `python -m workbench cache fetch {spec.name}` (about {human_bytes(spec.about_bytes)})."
+        texts = [name for name in spec.repo_files if not problems and followed(folder / name) != folder / name]
+        if texts:  # a recogniser is loaded by its folder, so each file must have its name there
+            problems = [f"{name} is a link that became a text file (in {folder})" for name in texts]
+            remedy = f"Run `python -m workbench cache import {folder}`."
+    else:
+        folder, entry = spec.folder, next(iter(read_manifest(spec.folder / MANIFEST_NAME)), None)
+        sizes = dict.fromkeys(WHISPER_FILES[:3]) | ({f.path: f.size for f in entry.files} if entry else {})
+        found = ((path, file_problem(folder / path, size)) for path, size in sizes.items())
+        problems = [f"{name} {problem} (in {folder})" for name, problem in found if problem]
+        remedy = "Delete it, and import it again."
+    if problems:
+        raise WeightsError(
+            f"The files of {spec.name} are not complete on this machine: {'; '.join(dict.fromkeys(problems))}.",
+            remedy=remedy,
+        )
+    return folder

@@ -1,4 +1,4 @@
-"""Entries of imported models, from what their own folders say."""
+"""Entries of imported models and recognisers, from what their own folders say."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from workbench.engine.catalog.configs import imported_folder, read_config
 from workbench.engine.catalog.plain import first_line, read_json
+from workbench.engine.catalog.recognisers import RECOGNISER_KIND, RecogniserSpec
 from workbench.engine.catalog.spec import DEMO_VOICE, VOCODER_REPO, ModelSpec
 from workbench.engine.errors import WeightsError
 from workbench.engine.files.clutter import is_clutter
@@ -28,8 +29,8 @@ def _words(about: dict[str, Any], key: str, default: str) -> str:
     return "".join(c for c in value[:_MAX_WORDS] if c.isprintable())
 
 
-def _imported(folder: Path) -> ModelSpec:
-    """The entry of an imported model, from its config.yaml and lock.json.
+def _imported(folder: Path) -> ModelSpec | RecogniserSpec:
+    """The entry of an imported model or recogniser, from its lock.json; of a model, from its config.yaml too.
 
     Raises:
         OSError, ValueError, WeightsError: one of the two cannot be read, or holds a value that no import writes.
@@ -43,6 +44,18 @@ def _imported(folder: Path) -> ModelSpec:
     languages, own_vocoder = about.get("languages", []), about.get("own_vocoder", False)
     if not isinstance(languages, list) or not isinstance(own_vocoder, bool):
         raise ValueError(f"languages is {quoted(languages)} and own_vocoder {quoted(own_vocoder)}")
+    spoken = tuple(_words({"language": item}, "language", "") for item in languages)
+    if about.get("kind") == RECOGNISER_KIND:
+        return RecogniserSpec(
+            name,
+            _words(about, "title", name),
+            _words(about, "license", "unknown"),
+            (folder / "model.bin").stat().st_size if (folder / "model.bin").is_file() else 0,
+            spoken,
+            kind="imported",
+            folder=folder,
+            note=_words(about, "note", ""),
+        )
     layers, layer = about.get("layers", []), about.get("layer", "auto")
     if not isinstance(layers, list) or any(kind not in WEIGHTS for kind in [*layers, layer]):
         raise ValueError(f"layers is {quoted(layers)} and layer {quoted(layer)}")
@@ -54,7 +67,7 @@ def _imported(folder: Path) -> ModelSpec:
         arch,
         mel,
         _words(about, "license", "unknown"),
-        tuple(_words({"language": item}, "language", "") for item in languages),
+        spoken,
         kind="imported",
         folder=folder,
         weights=weights,
@@ -85,7 +98,7 @@ def _damaged(folder: Path, reason: str) -> ModelSpec:
     )
 
 
-def imports() -> list[ModelSpec]:
+def imports() -> list[ModelSpec | RecogniserSpec]:
     """Entries of all imports. One with a damaged description has the reason in ``not_runnable``."""
     try:
         folders = sorted(
@@ -93,7 +106,7 @@ def imports() -> list[ModelSpec]:
         )
     except OSError:
         return []
-    entries = []
+    entries: list[ModelSpec | RecogniserSpec] = []
     for folder in folders:
         try:
             entries.append(_imported(folder))

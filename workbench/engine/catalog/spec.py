@@ -71,6 +71,13 @@ class ModelSpec:
         return f"https://huggingface.co/{self.repo}" if self.repo else ""
 
     @property
+    def fetch_bytes(self) -> int | None:
+        """About how many bytes a fetch brings, vocoder included; None if unknown."""
+        if self.about_bytes is None:
+            return None
+        return self.about_bytes + (VOCODER_BYTES if self.vocoder_repo else 0)
+
+    @property
     def repo_files(self) -> tuple[str, ...]:
         """Files needed from ``repo``, as paths within it."""
         return tuple(f for f in (self.weights, self.vocab) if f) if self.repo else ()

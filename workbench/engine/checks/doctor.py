@@ -159,8 +159,8 @@ def _memory() -> Iterator[Check]:
 
 
 def _models() -> Iterator[Check]:
-    from workbench.engine.cache import resolve
-    from workbench.engine.catalog import list_models
+    from workbench.engine.cache import resolve, resolve_recogniser
+    from workbench.engine.catalog import list_models, list_recognisers
 
     absent = []
     for spec in list_models():
@@ -174,6 +174,11 @@ def _models() -> Iterator[Check]:
             continue
         pinned = f", pinned to {files.revision[:12]}" if files.revision else ""
         yield Check(f"model {spec.name}", "ok", f"complete, in the {files.source}{pinned}: {files.weights}")
+    for recogniser in list_recognisers():
+        try:
+            yield Check(f"recogniser {recogniser.name}", "ok", f"complete: {resolve_recogniser(recogniser)}")
+        except WorkbenchError:
+            absent.append(recogniser.name)
     if absent:
         yield Check("models not on disk", "ok", ", ".join(absent))
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import threading
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +12,7 @@ from typing import Any
 
 from workbench.engine import cache, upstream
 from workbench.engine.catalog import ModelFiles, ModelSpec, read_vocoder
+from workbench.engine.loads import count_load, n_loads
 from workbench.engine.logs import pairs
 from workbench.engine.model import backends
 from workbench.engine.model.backends.base import Backend
@@ -36,19 +35,10 @@ log = logging.getLogger("workbench.loading")
 # always fp32: 8 bits of mantissa are too few for positions and times, and these modules cost almost nothing
 _ALWAYS_FP32 = ("time_embed", "text_embed", "rotary_embed")
 
-_counts: Counter[tuple[str, str]] = Counter()
-_counts_lock = threading.Lock()
-
 
 def load_counts(model: str) -> dict[str, int]:
     """How often this process has loaded the acoustic model and the vocoder of ``model``."""
-    with _counts_lock:
-        return {kind: _counts[kind, model] for kind in ("acoustic", "vocoder")}
-
-
-def _count(kind: str, model: str) -> None:
-    with _counts_lock:
-        _counts[kind, model] += 1
+    return {kind: n_loads(kind, model) for kind in ("acoustic", "vocoder")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,8 +134,8 @@ def load(
     if built is not None:
         with timeline.span("build"):
             cfm, vocoder = built()
-        _count("acoustic", spec.name)
-        _count("vocoder", spec.name)
+        count_load("acoustic", spec.name)
+        count_load("vocoder", spec.name)
     else:
         assert files is not None
         cfm, layer = load_acoustic(spec, files, timeline, chosen.weights)
@@ -180,7 +170,7 @@ def load_acoustic(spec: ModelSpec, files: ModelFiles, timeline: Timeline, wanted
 
     ``wanted`` is that of ``LoadSettings.weights``. Counted in ``load_counts``.
     """
-    _count("acoustic", spec.name)
+    count_load("acoustic", spec.name)
     with timeline.span("read_weights"):
         vocab = read_vocab(files.vocab)
         kind, state = acoustic_state(spec, files.weights, wanted, vocab, files.vocab.name)
@@ -198,7 +188,7 @@ def load_vocoder(spec: ModelSpec, files: ModelFiles, timeline: Timeline) -> Any:
     Raises:
         WeightsError: its configuration is not supported, or is for another mel spectrogram than the model's.
     """
-    _count("vocoder", spec.name)
+    count_load("vocoder", spec.name)
     with timeline.span("read_weights"):
         config = read_vocoder(files.vocoder_config)
         config.check_fits(spec.mel, files.vocoder_config)

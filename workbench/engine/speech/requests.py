@@ -91,6 +91,7 @@ class VoiceRef(_Value):
         language: such as "en", or "".
         recording: file of the recording, original or prepared (as in a run); "" for a bundled voice, or for one
             that the speaking process has in memory.
+        heard_by: recogniser that filled in ``ref_text``; "" if a person wrote it.
     """
 
     id: str
@@ -98,6 +99,7 @@ class VoiceRef(_Value):
     ref_text: str
     language: str = ""
     recording: str = ""
+    heard_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from workbench.engine.signal import quality
 from workbench.engine.signal.decoding import Source
 from workbench.engine.signal.mel import mel_spectrogram
 from workbench.engine.speech.bundled import list_voices
+from workbench.engine.speech.dictation import heard_words, told_of
 from workbench.engine.speech.oddities import pause_warnings, reference_warnings
 from workbench.engine.speech.requests import VoiceRef
 from workbench.engine.speech.text import Chunk, is_unicode, n_bytes, plan_chunks
@@ -44,6 +45,7 @@ class Voice:
         warnings: oddities of the recording and probable problems, in words.
         preparation_seconds: time to read and prepare it, without its mel.
         recording: file it was read from; "" if it came from memory or with the project.
+        heard_by: recogniser that filled in ``ref_text``; "" if a person wrote it.
     """
 
     id: str
@@ -56,11 +58,12 @@ class Voice:
     mel_config: MelConfig = field(default_factory=MelConfig)
     preparation_seconds: float = 0.0
     recording: str = ""
+    heard_by: str = ""
 
     @property
     def ref(self) -> VoiceRef:
         """This voice for a request."""
-        return VoiceRef(self.id, self.name, self.ref_text, self.language, self.recording)
+        return VoiceRef(self.id, self.name, self.ref_text, self.language, self.recording, self.heard_by)
 
     @cached_property
     def pace_samples(self) -> int:
@@ -106,7 +109,7 @@ class Voice:
 
 def make_voice(
     source: Source,
-    ref_text: str,
+    ref_text: str | None = None,
     *,
     name: str | None = None,
     language: str = "",
@@ -120,7 +123,7 @@ def make_voice(
 
     Args:
         source: path, bytes or open file.
-        ref_text: words of the recording.
+        ref_text: words of the recording; with None a recogniser from the cache fills them in, and ``warnings`` say so.
         name: shown to users; by default the name of the file.
         language: ISO 639-1 code, if known.
         mel_config: of the model.
@@ -128,15 +131,16 @@ def make_voice(
 
     Raises:
         AudioError: the recording cannot be used (see ``audio.read_recording``), or is too short.
-        VoiceError: the text is missing or invalid.
+        VoiceError: the text is empty or invalid, or there is none and no recogniser.
+        WeightsError: the files of the recogniser are damaged.
 
-    Differs from upstream: a missing text does not start a speech recogniser, which would be a download; a constant
+    Differs from upstream: a missing text starts only a recogniser that is on this disk, never a download; a constant
     offset is removed before the ends are trimmed; channels that cancel each other are not mixed; long silences do not
     slow the pace (``Voice.pace_samples``). ``warnings`` names each of these changes.
     """
     began = time.perf_counter()
     title = name or (Path(source).stem if isinstance(source, (str, Path)) else "recording")
-    text = _checked_words(ref_text, title)
+    text = "" if ref_text is None else _checked_words(ref_text, title)
     rate = mel_config.target_sample_rate
     shown = Path(source).name if isinstance(source, (str, Path)) else title
     recording = sound.read_recording(source, rate, name=shown)
@@ -150,13 +154,16 @@ def make_voice(
             remedy="Use 3 to 10 seconds of clear speech.",
         )
     wave = np.concatenate([trimmed, np.zeros(round(rules.REFERENCE_TAIL_SECONDS * rate), np.float32)])
+    heard = heard_words(wave, rate, title, language) if ref_text is None else None
+    text = _checked_words(heard.text, title) if heard else text
     text = text if text[-1] in ".!?。！？…" else text.rstrip(",;:，；：") + "."
     pauses = quality.long_pauses(wave, rate)
     found_warnings = (
         *recording.notes,
         *notes,
         *pause_warnings(pauses, rate),
-        *reference_warnings(whole, clipped, wave, text, pauses, rate),
+        *reference_warnings(clipped if heard else whole, clipped, wave, text, pauses, rate),
+        *([told_of(heard)] if heard else []),
     )
     if any("clipped (" in warning for warning in found_warnings):  # the decoder finds it first, before resampling
         found_warnings = tuple(warning for warning in found_warnings if "clipped at full" not in warning)
@@ -167,10 +174,11 @@ def make_voice(
         wave,
         sound.rms(wave),
         found_warnings,
-        language,
+        language or (heard.language if heard else ""),
         mel_config,
         time.perf_counter() - began,
         str(Path(source).absolute()) if isinstance(source, (str, Path)) else "",
+        heard.recogniser if heard else "",
     )
     log.info("voice prepared", extra=pairs(id=voice.id[:12], seconds=voice.seconds, took=voice.preparation_seconds))
     return voice
@@ -214,7 +222,7 @@ def _checked_words(ref_text: str, title: str) -> str:
     if not any(character.isalnum() for character in ref_text):
         raise VoiceError(
             f"The text of the reference {quoted(title)} is missing.",
-            remedy="Give the words of the recording (--ref-text on the command line).",
+            remedy="Give the words of the recording (--ref-text), or leave them out for a recogniser to fill in.",
         )
     return " ".join(ref_text.split())
 
@@ -249,7 +257,7 @@ def prepared_voice(wave: np.ndarray, wanted: VoiceRef, mel_config: MelConfig = M
     found = tuple(reference_warnings(wave, wave, wave, text, quality.long_pauses(wave, rate), rate))
     return Voice(
         wanted.id, wanted.name, text, wave, sound.rms(wave), found, wanted.language, mel_config,
-        recording=wanted.recording,
+        recording=wanted.recording, heard_by=wanted.heard_by,
     )  # fmt: skip
 
 
@@ -267,6 +275,7 @@ def restore_voice(wanted: VoiceRef, mel_config: MelConfig = MelConfig()) -> Voic
         voice = voice or make_voice(
             path, wanted.ref_text, name=wanted.name, language=wanted.language, mel_config=mel_config
         )
+        voice = dataclasses.replace(voice, heard_by=wanted.heard_by)
     elif wanted.name.lower() in {bundled.name.lower() for bundled in list_voices()}:
         voice = load_voice(wanted.name, mel_config)
     else:

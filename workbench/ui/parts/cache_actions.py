@@ -11,7 +11,7 @@ import streamlit as st
 from workbench.engine import cache
 from workbench.engine.cache import FetchPlan, Stock, Verification
 from workbench.engine.cache.fetch.planning import endpoint_of
-from workbench.engine.catalog import VOCODER_BYTES, ModelSpec, templates
+from workbench.engine.catalog import Entry, templates
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.files.writing import human_bytes
 from workbench.engine.jobs.queue import DONE, Job
@@ -99,7 +99,7 @@ def hub_host() -> str:
     return urlsplit(endpoint_of(None)).netloc.rpartition("@")[2]
 
 
-def fetch(stock: Stock, spec: ModelSpec) -> None:
+def fetch(stock: Stock, spec: Entry) -> None:
     """Show the approximate size and the host, then the exact plan, then the download. Sends nothing before a click."""
     if not spec.repo or spec.not_runnable or stock.state == "complete":
         return
@@ -109,7 +109,7 @@ def fetch(stock: Stock, spec: ModelSpec) -> None:
         st.caption(f"This model cannot be downloaded: {error}")
         return
     key = f"plan_{stock.model}"
-    about = f"about {human_bytes(spec.about_bytes + VOCODER_BYTES)}" if spec.about_bytes else "size not known yet"
+    about = f"about {human_bytes(spec.fetch_bytes)}" if spec.fetch_bytes else "size not known yet"
     st.markdown(f"Download: **{about}** from **{host}**. The button below asks {host} only for the list of files.")
     if st.button(f"Ask {host} for the exact size", icon=":material/cloud:", key=f"{key}_button"):
         _start(key, f"Plan of {stock.model}", lambda job: cache.plan_fetch(stock.model))

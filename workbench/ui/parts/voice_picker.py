@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import threading
 import unicodedata
@@ -72,27 +73,53 @@ def _own(source: str) -> Voice | None:
         )
     else:
         given = st.audio_input("Speak for 3 to 10 seconds", sample_rate=SAMPLE_RATE, key="voice_recording")
+    key = f"voice_words_{source}"
+    if filled := st.session_state.pop(f"{key}_heard", None):  # before the widget: its state cannot be set later
+        st.session_state[key] = filled
     words = st.text_input(
         "What is said in it",
-        key=f"voice_words_{source}",
+        key=key,
         placeholder="every word of the recording, with punctuation",
-        help="The model aligns the recording with these words. The workbench does not transcribe it.",
+        help="The model aligns the recording with these words.",
         persist_state="session",
     )
     if given is None:
         st.caption("Choose a file." if source == UPLOAD else "Press the microphone, speak, press it again.")
         return None
-    if not words.strip():
-        st.caption("Type the words of the recording.")
-        return None
     data = given.getvalue()
     digest, name = hashlib.sha256(data).hexdigest(), shown_name(given.name)
+    if not words.strip():
+        st.caption("Type the words of the recording, or have them filled in.")
+        _fill_in(key, digest, name, data)
+        return None
     voice = _prepared(digest, words, name, data, False)
     if voice.long_pauses and st.checkbox(
         "Shorten its long silences", key=f"voice_shorten_{source}", persist_state="session"
     ):
-        return _prepared(digest, words, name, data, True)
-    return voice
+        voice = _prepared(digest, words, name, data, True)
+    heard = st.session_state.get(f"{key}_by")
+    if heard is None or (heard.id, heard.ref_text) != (digest, voice.ref_text):
+        return voice
+    st.caption(f":orange[⚠ {heard.heard_by} filled in these words: check them.]")
+    return dataclasses.replace(voice, heard_by=heard.heard_by, language=heard.language)
+
+
+def _fill_in(key: str, digest: str, name: str, data: bytes) -> None:
+    """Button that has a recogniser write the words into the text field ``key``, for the visitor to check."""
+    if not st.button("Fill in the words", icon=":material/hearing:", key=f"{key}_fill"):
+        return
+    with st.spinner("Listening"):
+        heard = _heard(digest, name, data)
+    st.session_state[f"{key}_heard"] = heard.ref_text
+    st.session_state[f"{key}_by"] = heard.ref.replace(id=digest)
+    st.rerun()
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _heard(digest: str, name: str, _data: bytes) -> Voice:
+    """The recording with the words that a recogniser heard."""
+    with _DECODING:
+        return make_voice(_data, name=name)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

@@ -12,7 +12,7 @@ import streamlit as st
 from workbench import figures
 from workbench.engine import cache
 from workbench.engine.cache import Stock
-from workbench.engine.catalog import DEMO_VOICE, VOCODER_BYTES, get_model
+from workbench.engine.catalog import DEMO_VOICE, get_entry
 from workbench.engine.checks import doctor
 from workbench.engine.checks.network import watch_network
 from workbench.engine.errors import WorkbenchError
@@ -116,10 +116,10 @@ def widths_of(widths: dict[str, int]) -> dict[str, Any]:
 
 def to_fetch(stock: Stock) -> str:
     """Return the approximate size of a download, known without a request; empty if there is nothing to download."""
-    spec = get_model(stock.model)
+    spec = get_entry(stock.model)
     if stock.state == "complete" or not spec.repo or spec.not_runnable:
         return ""
-    return f"about {human_bytes(spec.about_bytes + VOCODER_BYTES)}" if spec.about_bytes else "not known"
+    return f"about {human_bytes(spec.fetch_bytes)}" if spec.fetch_bytes else "not known"
 
 
 def on_disk() -> None:
@@ -133,7 +133,7 @@ def on_disk() -> None:
             "size": human_bytes(s.bytes) if s.bytes else "",
             "download": to_fetch(s),
             "licence": s.license,
-            "languages": ", ".join(get_model(s.model).languages),
+            "languages": ", ".join(get_entry(s.model).languages),
             "where": s.source,
             "pinned revision": "part of the workbench" if s.model == DEMO_VOICE else (s.revision or "")[:12],
             "about": s.title,
@@ -153,7 +153,7 @@ def on_disk() -> None:
 
 def one_model(stock: Stock) -> None:
     """Draw the files of one model and its buttons."""
-    spec = get_model(stock.model)
+    spec = get_entry(stock.model)
     st.markdown(f"**{stock.model}**")
     there, taken = stock.layers
     weights = f"Weights: {', '.join(there)}; {taken} taken." if there else ""

@@ -16,7 +16,7 @@ from workbench.engine.cache.headers import file_problem
 from workbench.engine.cache.links import followed
 from workbench.engine.cache.manifests import pinned_repos
 from workbench.engine.cache.paths import hub_root, is_commit, repo_folder
-from workbench.engine.catalog import VOCODER_FILES, ModelSpec, get_model
+from workbench.engine.catalog import VOCODER_FILES, Entry, get_entry
 from workbench.engine.errors import CacheError, FetchError
 from workbench.engine.files.writing import human_bytes
 
@@ -91,9 +91,9 @@ def endpoint_of(endpoint: str | None) -> str:
     return address
 
 
-def fetchable(name: str) -> ModelSpec:
+def fetchable(name: str) -> Entry:
     """The catalogue entry ``name``. Raises FetchError if neither it nor its vocoder comes from the Hub."""
-    spec = get_model(name)
+    spec = get_entry(name)
     if spec.not_runnable:
         raise FetchError(f"{spec.name} cannot be fetched: {spec.not_runnable}")
     if spec.repo is None and spec.vocoder_repo is None:
@@ -103,13 +103,13 @@ def fetchable(name: str) -> ModelSpec:
     return spec
 
 
-def _wanted(spec: ModelSpec) -> dict[str, tuple[str, ...]]:
+def _wanted(spec: Entry) -> dict[str, tuple[str, ...]]:
     """Repository to the files needed from it."""
     own = {spec.repo: spec.repo_files} if spec.repo else {}
     return own | ({spec.vocoder_repo: VOCODER_FILES} if spec.vocoder_repo else {})
 
 
-def pinned_plan(spec: ModelSpec, address: str) -> FetchPlan | None:
+def pinned_plan(spec: Entry, address: str) -> FetchPlan | None:
     """Plan without downloads of a model whose files all have the sizes in its manifest; None for others."""
     try:
         pins = pinned_repos(spec.name)
@@ -127,7 +127,7 @@ def pinned_plan(spec: ModelSpec, address: str) -> FetchPlan | None:
     return FetchPlan(spec.name, address, tuple(files), spec.license) if whole else None
 
 
-def make_plan(spec: ModelSpec, address: str, update: bool, guard: Guard) -> FetchPlan:
+def make_plan(spec: Entry, address: str, update: bool, guard: Guard) -> FetchPlan:
     """Plan from the listing of each repository. Keeps the pinned revision unless ``update``. Asks the Hub."""
     from workbench.engine.cache.fetch import hubclient
 

@@ -23,9 +23,10 @@ from typing import Any
 from workbench.engine.cache.drafts import sweep_drafts
 from workbench.engine.cache.imports.archives import SUFFIXES, is_archive, unpack
 from workbench.engine.cache.imports.checking import Examined, entry_called, examine, known_model
+from workbench.engine.cache.imports.whisper import find_whisper
 from workbench.engine.cache.links import followed
 from workbench.engine.cache.manifests import write_manifest
-from workbench.engine.catalog import DEMO_VOICE, ModelSpec, get_model, imported_folder
+from workbench.engine.catalog import DEMO_VOICE, Entry, get_entry, imported_folder
 from workbench.engine.catalog.imported import NAME
 from workbench.engine.errors import CacheError, Cancelled, WorkbenchError
 from workbench.engine.files.leftovers import claim
@@ -45,7 +46,7 @@ class ImportReport:
     ``spec.layers`` are the weights that are there, ``spec.layer`` those that are taken.
     """
 
-    spec: ModelSpec
+    spec: Entry
     notes: tuple[str, ...]
     bytes: int
     seconds: float
@@ -59,14 +60,19 @@ def _name(wanted: str | None, found: Examined, path: Path) -> str:
     own = (path.parent.name if bare else path.name) if generic else found.files.weights.stem
     for suffix in sorted(SUFFIXES, key=len, reverse=True):
         own = own.removesuffix(suffix)
-    name = wanted or (known.name if known else re.sub(r"[^A-Za-z0-9._-]+", "-", own).strip("-._"))
+    name = _allowed(wanted or (known.name if known else re.sub(r"[^A-Za-z0-9._-]+", "-", own).strip("-._")))
+    entry = entry_called(name)
+    return entry.name if entry else name
+
+
+def _allowed(name: str) -> str:
+    """``name``. Raises CacheError if it cannot be that of an import."""
     if not NAME.fullmatch(name) or name.lower() == DEMO_VOICE:
         raise CacheError(
             f"{name!r} cannot be the name of an import.",
             remedy="Use letters, digits, dot, dash and underscore, 64 at most.",
         )
-    entry = entry_called(name)
-    return entry.name if entry else name
+    return name
 
 
 def _copy(source: Path, target: Path, step: Callable[[int], None]) -> None:
@@ -100,6 +106,18 @@ def _bring_in(
     copies = {followed(found.files.weights): found.files.weights.name}
     if found.own_vocoder:
         copies |= {followed(p): f"vocos/{p.name}" for p in found.own_vocoder}
+    return _take_in(copies, name, about, lambda part: _describe(found, name, part), on_progress, cancel)
+
+
+def _take_in(
+    copies: dict[Path, str],
+    name: str,
+    about: dict[str, Any],
+    describe: Callable[[Path], None],
+    on_progress: Progress | None,
+    cancel: threading.Event | None,
+) -> int:
+    """Copy the files ``copies`` (to their names), let ``describe`` add its own, and name the folder last."""
     total, done = sum(p.stat().st_size for p in copies), 0
 
     def step(n_bytes: int) -> None:
@@ -119,7 +137,7 @@ def _bring_in(
     with _reserved(name) as part:
         for source, relative in copies.items():
             _copy(source, part / relative, step)
-        _describe(found, name, part)
+        describe(part)
         write_manifest(part, model=name, about=about)
         os.replace(part, root / name)
     return total
@@ -192,7 +210,7 @@ def import_model(
     on_progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> ImportReport:
-    """Copy a user's model into the cache and make it an entry of the catalogue.
+    """Copy a user's model, or a recogniser, into the cache and make it an entry of the catalogue.
 
     Args:
         path: folder or archive in any known layout, or a weights file.
@@ -215,9 +233,17 @@ def import_model(
     weights = LoadSettings(weights=weights).weights
     try:
         with _unpacked(path, cancel) as source:
-            found = examine(source, config, vocoder, name, weights)
-            name = _name(name, found, path)
-            n_bytes = _bring_in(found, name, _about(name, path, found, license, languages), on_progress, cancel)
+            whisper = find_whisper(source)
+            if whisper is not None:
+                name = _allowed(name or whisper.name)
+                copies = {followed(file): file.name for file in whisper.files}
+                about = whisper.about(path, license)
+                n_bytes = _take_in(copies, name, about, lambda part: None, on_progress, cancel)
+                notes: tuple[str, ...] = ("A recogniser: it fills in the words of recordings.",)
+            else:
+                found = examine(source, config, vocoder, name, weights)
+                name, notes = _name(name, found, path), found.notes
+                n_bytes = _bring_in(found, name, _about(name, path, found, license, languages), on_progress, cancel)
     except OSError as error:
         raise CacheError(
             f"The import of {path} failed: {error.strerror or error}.",
@@ -225,4 +251,4 @@ def import_model(
         ) from error
     seconds = time.perf_counter() - began
     log.info("import", extra=pairs(model=name, source=path, bytes=n_bytes, took=seconds))
-    return ImportReport(get_model(name), found.notes, n_bytes, seconds)
+    return ImportReport(get_entry(name), notes, n_bytes, seconds)
