@@ -171,6 +171,30 @@ def resume(
     speaking.finish(run, target, save=True, as_json=as_json)
 
 
+@runs_app.command("measure")
+def measure(
+    run_id: RunId,
+    names: Annotated[
+        str,
+        typer.Option("--measures", help="Names with commas, e.g. wer,sim,dnsmos. Default: all that can be made."),
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Measure a run and keep the result: words wrong or missing, voice, naturalness, loudness, pauses."""
+    output.log_to_stderr(False)
+    from workbench.engine.runs.measured.making import measure_run
+
+    wanted = [name for name in names.split(",") if name.strip()]
+    with output.bar(not as_json, store.summarise(run_id).n_chunks) as done:
+        measured, lacking = measure_run(run_id, wanted, on_chunk=lambda *at: done())
+    for line in lacking:
+        say(f"Not measured: {line}", stderr=True)
+    if as_json:
+        print_json({"id": run_id, "lacking": lacking, **measured.as_dict()})
+    else:
+        show.measured(measured)
+
+
 @runs_app.command("rerun")
 def rerun(
     run_id: RunId,

@@ -7,6 +7,7 @@ from typing import Any
 
 from workbench.cli.output import console, say, table
 from workbench.engine import measures
+from workbench.engine.runs.measured.files import Measured, flagged
 from workbench.engine.settings import LoadSettings
 
 
@@ -106,3 +107,26 @@ def rerun(document: dict[str, Any]) -> None:
 def short(text: str, width: int = 40) -> str:
     """Return ``text``, cut to ``width`` characters with … at the end if it is longer."""
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+_MARKS = {"same": "{wanted}", "wrong": "[{wanted} > {heard}]", "missing": "[-{wanted}]", "extra": "[+{heard}]",
+          "repeated": "[++{heard}]"}  # fmt: skip
+
+
+def measured(found: Measured) -> None:
+    """Print the measures of a run, then of each chunk in which words are wrong what was heard."""
+    rows = []
+    for name, value in found.run.items():
+        m = measures.get(name)
+        worst = [(v, k) for k, row in enumerate(found.chunks) if (v := row.get(name)) is not None]
+        pick = {"lower": max, "higher": min}.get(m.better)
+        at = pick(worst) if pick and len(worst) > 1 else None
+        rows.append((m.label, m.shown(value), f"{m.shown(at[0])} in chunk {at[1] + 1}" if at else "", m.help))
+    console().print(table("Measures", ("", "run", "worst chunk", "what it says"), rows))
+    bad = flagged(found)
+    if found.steps:
+        say("")
+        say(f"{found.recogniser} listened: {len(bad)} of {len(found.chunks)} chunks have words wrong or missing")
+    for index, problem in bad.items():
+        steps = " ".join(_MARKS[s.kind].format(wanted=s.wanted, heard=s.heard) for s in found.steps[index])
+        say(f"chunk {index + 1}: {problem}: {steps}")

@@ -12,10 +12,11 @@ import pytest
 
 from workbench.engine import measures
 from workbench.engine.errors import AudioError
-from workbench.engine.measures import CHUNK, PAIR, RUN, SOUND, Pair, Sound, Times
+from workbench.engine.measures import CHUNK, INSTANT, PAIR, RUN, SOUND, Pair, Sound, Times
 from workbench.engine.measures.registry import measure
 from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.signal.mel import mel_spectrogram
+from workbench.engine.signal.pitch import Pitch
 
 RATE = MelConfig().target_sample_rate
 TEXT = "The first sentence is here. The second one follows it."
@@ -26,13 +27,19 @@ def run(tiny_engine: Any, voice: Any) -> Any:
     return tiny_engine.run(TEXT, voice, SynthesisSettings(nfe_step=2, max_chunk_bytes=40))
 
 
+def _hum(mel: np.ndarray, hz: float) -> Pitch:
+    """A steady voice over the frames of ``mel``."""
+    steady = np.full(len(mel), hz)
+    return Pitch(np.arange(len(mel)) / 93.75, steady, np.zeros(len(mel)))
+
+
 def subject(level: str, run: Any) -> Any:
     document = run.as_dict()
     return {
         RUN: lambda: Times.of_run(document),
         CHUNK: lambda: Times.of_chunk(document["chunks"][0]),
         SOUND: lambda: Sound.of_run(run),
-        PAIR: lambda: Pair(run.mel, run.mel[:-3]),
+        PAIR: lambda: Pair(run.mel, run.mel[:-3], (_hum(run.mel, 120.0), _hum(run.mel[:-3], 130.0))),
     }[level]()
 
 
@@ -151,15 +158,17 @@ def test_what_is_expensive_is_computed_once(speech: np.ndarray, monkeypatch: pyt
 def test_a_measure_whose_package_is_missing_has_no_number(run: Any) -> None:
     from workbench.engine.measures.registry import Measure
 
-    one = Measure("x", "", "About.", (SOUND,), "x", "", 2, "no_such_package_at_all", lambda sound: 1.0)
-    assert one.value(Sound.of_run(run)) is None
+    one = Measure(
+        "x", "", "About.", (SOUND,), "x", "", 2, ("no_such_package_at_all",), INSTANT, "", None, lambda sound: 1.0
+    )  # fmt: skip
+    assert one.value(Sound.of_run(run)) is None and "no_such_package_at_all" in one.lacking
 
 
 def test_a_measure_is_named_once_and_declared_well() -> None:
-    for wrong in ({"name": "rtf"}, {"of": ()}, {"of": ("word",)}, {"better": "bigger"}):
-        given = {"name": "new_one", "of": (RUN,), "better": ""} | wrong
+    for wrong in ({"name": "rtf"}, {"of": ()}, {"of": ("word",)}, {"better": "bigger"}, {"cost": "the earth"}):
+        given: dict[str, Any] = {"name": "new_one", "of": (RUN,), "misleads": "always."} | wrong
         with pytest.raises(ValueError, match=r"measure"):
-            measure(given["name"], "s", "About.", of=given["of"], better=given["better"])(lambda times: 1.0)
+            measure(given.pop("name"), "s", "About.", **given)(lambda times: 1.0)
     assert "new_one" not in {m.name for m in measures.every()}
 
 

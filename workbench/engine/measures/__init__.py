@@ -9,13 +9,30 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 
-from workbench.engine.measures.registry import CHUNK, PAIR, RUN, SOUND, Measure, every, get, known, row, values
+from workbench.engine.measures.registry import (
+    CHUNK,
+    COSTS,
+    INSTANT,
+    PAIR,
+    RUN,
+    SECONDS,
+    SOUND,
+    Measure,
+    every,
+    get,
+    known,
+    row,
+    values,
+)  # fmt: skip
 from workbench.engine.measures.subjects import Pair, Sound, Times
 
 __all__ = [
     "CHUNK",
+    "COSTS",
+    "INSTANT",
     "PAIR",
     "RUN",
+    "SECONDS",
     "SOUND",
     "Measure",
     "Pair",

@@ -10,6 +10,15 @@ from typing import Any
 
 RUN, CHUNK, SOUND, PAIR = "run", "chunk", "sound", "pair"
 LEVELS = (RUN, CHUNK, SOUND, PAIR)
+INSTANT, SECONDS = "instant", "seconds"
+COSTS = {  # of a measure, in words
+    INSTANT: "Costs next to nothing.",
+    SECONDS: "Costs a model in memory and about a second a chunk: made on request, kept with the run.",
+}
+EXTRAS = {  # package that a measure may need: the extra of this project that brings it
+    "faster_whisper": "measures", "jiwer": "measures", "whisper_normalizer": "measures", "speechmos": "measures",
+    "pyloudnorm": "measures", "resemblyzer": "speakers",
+}  # fmt: skip
 _BETTER = {"lower": " Lower is better.", "higher": " Higher is better.", "": ""}
 _MEASURES: dict[str, Measure] = {}
 
@@ -26,7 +35,10 @@ class Measure:
         label: for people, without the unit.
         better: "lower", "higher", or "" if neither is better.
         digits: decimals to show.
-        needs: a required package that may be missing or is slow to import; "" for none.
+        needs: required packages that may be missing or are slow to import.
+        cost: a key of ``COSTS``. What costs seconds is computed on request only (``runs.measured``).
+        misleads: when the number means less, or something else, than it seems to.
+        weight: of a chunk in the mean over a run; None: its seconds.
         function: takes the subject; returns the number, or None if there is nothing to measure.
     """
 
@@ -37,7 +49,10 @@ class Measure:
     label: str
     better: str
     digits: int
-    needs: str
+    needs: tuple[str, ...]
+    cost: str
+    misleads: str
+    weight: Callable[[Any], float] | None
     function: Callable[[Any], float | None]
 
     @property
@@ -47,12 +62,20 @@ class Measure:
 
     @property
     def help(self) -> str:
-        """Its meaning, and which direction is better."""
-        return self.about + _BETTER[self.better]
+        """Its meaning, which direction is better, and when it misleads."""
+        return f"{self.about}{_BETTER[self.better]} It misleads {self.misleads}"
+
+    @property
+    def lacking(self) -> str:
+        """Missing packages with the line that installs them; "" if none is missing."""
+        missing = [name for name in self.needs if find_spec(name) is None]
+        extras = ",".join(dict.fromkeys(EXTRAS[name] for name in missing if name in EXTRAS))
+        how = f"run `pip install 'f5tts-workbench[{extras}]'`" if extras else "install it"
+        return f"{self.label} needs {', '.join(missing)}: {how}" if missing else ""
 
     def value(self, subject: Any) -> float | None:
         """Return the number for ``subject``; None if there is nothing to measure or a required package is missing."""
-        if self.needs and find_spec(self.needs) is None:
+        if any(find_spec(name) is None for name in self.needs):
             return None
         found = self.function(subject)
         return float(found) if found is not None and math.isfinite(found) else None
@@ -71,7 +94,10 @@ def measure(
     label: str = "",
     better: str = "",
     digits: int = 2,
-    needs: str = "",
+    needs: Sequence[str] = (),
+    cost: str = INSTANT,
+    misleads: str,
+    weight: Callable[[Any], float] | None = None,
 ) -> Callable[[Callable[[Any], float | None]], Callable[[Any], float | None]]:
     """Return a decorator that registers a function as a measure; the arguments are the attributes of ``Measure``.
 
@@ -82,20 +108,21 @@ def measure(
     def register(function: Callable[[Any], float | None]) -> Callable[[Any], float | None]:
         if name in _MEASURES:
             raise ValueError(f"there are two measures {name!r}")
-        if better not in _BETTER or not of or not set(of) <= set(LEVELS):
-            raise ValueError(f"measure {name!r}: better={better!r}, of={of!r}")
+        if better not in _BETTER or cost not in COSTS or not of or not set(of) <= set(LEVELS):
+            raise ValueError(f"measure {name!r}: better={better!r}, cost={cost!r}, of={of!r}")
         _MEASURES[name] = Measure(
-            name, unit, about, tuple(of), label or name.replace("_", " "), better, digits, needs, function
-        )
+            name, unit, about, tuple(of), label or name.replace("_", " "), better, digits, tuple(needs), cost, misleads,
+            weight, function,
+        )  # fmt: skip
         return function
 
     return register
 
 
-def every(*levels: str) -> list[Measure]:
-    """Return all measures of ``levels`` (of all levels if none is given), in the order of display."""
+def every(*levels: str, cost: str = INSTANT) -> list[Measure]:
+    """Return the measures of ``levels`` (of all levels if none is given) of this cost, in the order of display."""
     wanted = set(levels or LEVELS)
-    return [found for found in _MEASURES.values() if wanted & set(found.of)]
+    return [found for found in _MEASURES.values() if wanted & set(found.of) and found.cost == cost]
 
 
 def get(name: str) -> Measure:

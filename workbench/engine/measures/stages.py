@@ -26,13 +26,14 @@ def _seconds_of(stage: str) -> Callable[[Times], float | None]:
 for _stage, (_label, _about) in _ABOUT.items():
     measure(
         f"{_stage}_seconds", "s", _about, of=(RUN, CHUNK) if _stage in CHUNK_STAGES else (RUN,),
-        label=_label, better="lower", digits=3,
+        label=_label, better="lower", digits=3, misleads="on a busy machine, and where texts differ in length.",
     )(_seconds_of(_stage))  # fmt: skip
 
 
 @measure(
     "mean_step_seconds", "s", "Mean time of a step of the ODE solver.",
     of=(CHUNK,), label="ODE step", better="lower", digits=4,
+    misleads="between chunks of other lengths, and where CFG is off: that halves the evaluations.",
 )  # fmt: skip
 def mean_step(times: Times) -> float | None:
     """Return the mean seconds of an ODE step; None if no step was timed."""

@@ -16,6 +16,7 @@ from workbench.engine.signal.pitch import Pitch, pitch
 from workbench.engine.timing import REUSED, rtf, rtf_of_made
 
 if TYPE_CHECKING:
+    from workbench.engine.asr.recogniser import Heard
     from workbench.engine.speech.results import ChunkResult, Run
 
 CHUNK_STAGES = ("text", "ode", "vocoder")
@@ -75,22 +76,51 @@ class Sound:
         config: of the mel.
         mel: [frames, n_mels], natural logarithm, as the model made it; None for a recording.
         text: spoken words; "" if unknown.
+        language: of ``text``, ISO 639-1; "" if unknown.
+        reference: recording of the voice, float32 [n_samples] at the same rate; None if there is none.
+        voice: name of that voice.
+        joins: sample at which each chunk except the first begins.
+        fade: samples of the cross-fade at each join.
     """
 
     wave: np.ndarray
     config: MelConfig = MelConfig()
     mel: np.ndarray | None = None
     text: str = ""
+    language: str = ""
+    reference: np.ndarray | None = None
+    voice: str = ""
+    joins: tuple[int, ...] = ()
+    fade: int = 0
 
     @classmethod
     def of_run(cls, run: Run) -> Sound:
         """Return the sound of the whole ``run``."""
-        return cls(run.wave, run.mel_config, run.mel, run.text)
+        fade = int(run.settings.cross_fade_duration * run.sample_rate)
+        return cls(
+            run.wave, run.mel_config, run.mel, run.text, run.request.voice.language, run.reference, run.voice,
+            tuple(run.starts[1:]), fade,
+        )  # fmt: skip
 
     @classmethod
-    def of_chunk(cls, result: ChunkResult, config: MelConfig) -> Sound:
-        """Return the sound of one chunk of a run whose mel has ``config``."""
-        return cls(result.wave, config, result.mel, result.chunk.text)
+    def of_chunk(cls, result: ChunkResult, config: MelConfig, run: Run | None = None) -> Sound:
+        """Return the sound of one chunk of ``run``, whose mel has ``config``."""
+        known = (run.request.voice.language, run.reference, run.voice) if run else ("", None, "")
+        return cls(result.wave, config, result.mel, result.chunk.text, *known)
+
+    @property
+    def seconds(self) -> float:
+        """Length of the sound."""
+        return len(self.wave) / self.config.target_sample_rate
+
+    @cached_property
+    def heard(self) -> Heard:
+        """What a recogniser from the cache hears. Raises RecogniserError if there is none."""
+        from workbench.engine.asr.recogniser import load_recogniser
+
+        return load_recogniser(language=self.language).hear(
+            self.wave, self.config.target_sample_rate, language=self.language
+        )
 
     @cached_property
     def pitch(self) -> Pitch:
@@ -110,10 +140,16 @@ class Sound:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Two readings of one text, as their natural-log mels [frames, n_mels]."""
+    """Two readings of one text, as their natural-log mels [frames, n_mels].
+
+    Attributes:
+        a, b: the mels.
+        pitches: fundamental frequency of both, on the frames of the mels; None where only mels are compared.
+    """
 
     a: np.ndarray
     b: np.ndarray
+    pitches: tuple[Pitch, Pitch] | None = None
 
     @cached_property
     def alignment(self) -> Alignment | None:
@@ -122,3 +158,21 @@ class Pair:
         Runs with the same plan, but another seed or number of steps, have the same length.
         """
         return None if len(self.a) == len(self.b) else align(self.a, self.b)
+
+    @cached_property
+    def frames(self) -> np.ndarray:
+        """Pairs of frames that belong together, int [n, 2]."""
+        found: np.ndarray = np.repeat(np.arange(len(self.a))[:, None], 2, axis=1)
+        return self.alignment.path if self.alignment else found
+
+    @property
+    def a_aligned(self) -> np.ndarray:
+        """``a`` at ``frames``."""
+        found: np.ndarray = self.a[self.frames[:, 0]]
+        return found
+
+    @property
+    def b_aligned(self) -> np.ndarray:
+        """``b`` at ``frames``."""
+        found: np.ndarray = self.b[self.frames[:, 1]]
+        return found

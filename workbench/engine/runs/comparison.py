@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.engine import measures
+from workbench.engine.signal.pitch import Pitch
 from workbench.engine.signal.spectra import difference, mel_decibels
 
 if TYPE_CHECKING:
@@ -58,13 +59,16 @@ class MelComparison:
     warped: bool
 
 
-def compare_mels(a: np.ndarray, b: np.ndarray) -> MelComparison:
+def compare_mels(a: np.ndarray, b: np.ndarray, pitches: tuple[Pitch, Pitch] | None = None) -> MelComparison:
     """Compare natural-log mels [frames, n_mels]; align b to a in time if their lengths differ (``measures.Pair``).
+
+    Args:
+        pitches: fundamental frequency of both, on the frames of the mels, for the measures of pitch.
 
     Raises:
         AudioError: a mel is empty.
     """
-    pair = measures.Pair(a, b)
+    pair = measures.Pair(a, b, pitches)
     found = pair.alignment
     measured = measures.values(measures.PAIR, pair)
     in_db_a, in_db_b = mel_decibels(a), mel_decibels(b)

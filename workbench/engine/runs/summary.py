@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.engine import measures, rules
 from workbench.engine.runs.document import RunDocument, read_document_of
+from workbench.engine.runs.measured.files import Measured, read_measured
 from workbench.engine.runs.notes import read_notes
 from workbench.engine.runs.paths import folder_bytes
 from workbench.engine.speech.requests import load_as_made
@@ -36,6 +37,7 @@ class RunSummary:
         sweep: name of its sweep, or "".
         parent: id of the run from which this one was made by making one chunk again, or "".
         remade_chunk: index of this chunk, or None.
+        measured: measure to value, as far as measures.json has them.
         is_link: whether its folder is a symbolic link; deleting the run removes only the link.
     """
 
@@ -63,6 +65,7 @@ class RunSummary:
     is_link: bool = False
     load: dict[str, Any] = field(default_factory=dict, hash=False)
     n_reused: int = 0
+    measured: dict[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def remade(self) -> str:
@@ -102,10 +105,11 @@ def summary_of(folder: Path) -> RunSummary:
 def read_rows(folder: Path) -> tuple[RunSummary, list[dict[str, Any]]]:
     """Read the summary of the run in ``folder`` and one row per chunk. Raises as ``summary_of``."""
     document = read_document_of(folder)
-    return _summary(folder, document), chunk_rows_of(document)
+    measured = read_measured(folder)
+    return _summary(folder, document, measured), chunk_rows_of(document, measured)
 
 
-def _summary(folder: Path, document: RunDocument) -> RunSummary:
+def _summary(folder: Path, document: RunDocument, measured: Measured | None) -> RunSummary:
     notes = read_notes(folder)
     return RunSummary(
         id=folder.name,
@@ -138,23 +142,29 @@ def _summary(folder: Path, document: RunDocument) -> RunSummary:
             document["weights"],
         ),
         n_reused=sum(row.get("made") == REUSED for row in document["chunks"]),
+        measured={name: value for name, value in measured.run.items() if value is not None} if measured else {},
     )
 
+
+MEASURED = [m for cost in measures.COSTS for m in measures.every(measures.SOUND, cost=cost)]
+"""Measures that measures.json may hold: a column each, of runs and of chunks."""
 
 # Columns of a chunk in the index, with their SQL types: values of the plan, then measured values.
 CHUNK_COLUMNS = {
     "run_id": "TEXT", "chunk": "INTEGER", "text": "TEXT", "n_bytes": "INTEGER", "duration_frames": "INTEGER",
     "new_frames": "INTEGER", "planned_seconds": "REAL", "seed": "INTEGER", "audio_seconds": "REAL",
     "total_seconds": "REAL", "n_evaluations": "INTEGER", "made": "TEXT",
-    **{m.name: "REAL" for m in measures.every(measures.CHUNK)},
+    **{m.name: "REAL" for m in (*measures.every(measures.CHUNK), *MEASURED)},
 }  # fmt: skip
 
 
-def chunk_rows_of(document: RunDocument) -> list[dict[str, Any]]:
+def chunk_rows_of(document: RunDocument, measured: Measured | None = None) -> list[dict[str, Any]]:
     """Return one row per chunk of ``document`` with the keys ``CHUNK_COLUMNS``."""
     rows = []
     for index, (plan, made) in enumerate(zip(document["plans"], document["chunks"], strict=True)):
         known: dict[str, Any] = {"made": "", **plan, **made, "run_id": document["id"], "chunk": index}
         known |= measures.values(measures.CHUNK, measures.Times.of_chunk(made))
+        found = measured.chunks[index] if measured and index < len(measured.chunks) else {}
+        known |= {m.name: found.get(m.name) for m in MEASURED}
         rows.append({name: known[name] for name in CHUNK_COLUMNS})
     return rows

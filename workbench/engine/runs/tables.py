@@ -19,7 +19,7 @@ from pydantic_core import from_json
 
 from workbench.engine.errors import RunError
 from workbench.engine.runs.document import FORMAT_VERSION
-from workbench.engine.runs.summary import CHUNK_COLUMNS, RunSummary
+from workbench.engine.runs.summary import CHUNK_COLUMNS, MEASURED, RunSummary
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 
 REVISION = 1  # raise it when the values of a column change but not its name and type
@@ -36,6 +36,7 @@ _KNOBS = {
     for f in dataclasses.fields(owner)
     if f.name not in _FIELDS
 }
+_MEASURED = [m.name for m in MEASURED if m.name not in _FIELDS]
 _AS_JSON = [name for name, kind in _FIELDS.items() if kind.startswith(("dict", "tuple"))]
 _BOOLS = [name for name, kind in _FIELDS.items() if kind == "bool"]
 _AFFINITY = {"int": "INTEGER", "bool": "INTEGER", "float": "REAL"}
@@ -70,6 +71,7 @@ def _schema() -> list[str]:
         f"\"{name}\" {_affinity(kind)} AS (json_extract({column}, '$.{name}'))"
         for name, (column, kind) in _KNOBS.items()
     ]
+    runs += [f"\"{name}\" REAL AS (json_extract(measured, '$.{name}'))" for name in _MEASURED]
     chunks = [f'"{name}" {kind}' for name, kind in CHUNK_COLUMNS.items()]
     return [
         "DROP TABLE IF EXISTS runs",
@@ -227,4 +229,4 @@ def ask(
 
 def columns() -> dict[str, list[str]]:
     """Return the columns of each table."""
-    return {"runs": ["problem", *_FIELDS, *_KNOBS], "chunks": list(CHUNK_COLUMNS)}
+    return {"runs": ["problem", *_FIELDS, *_KNOBS, *_MEASURED], "chunks": list(CHUNK_COLUMNS)}

@@ -25,8 +25,13 @@ LETTERS = "ABCDEF"
 def _compared(first: str, second: str) -> MelComparison:
     key = ("compared", first, second, _version(first) + _version(second))
     a, b = (resources.saved_run(run_id) for run_id in (first, second))
+
+    def compared() -> MelComparison:
+        pitches = (measures.Sound.of_run(a).pitch, measures.Sound.of_run(b).pitch)
+        return comparison.compare_mels(a.mel, b.mel, pitches)
+
     with st.spinner("Aligning the mels"):
-        return resources.kept().get(key, lambda: comparison.compare_mels(a.mel, b.mel))
+        return resources.kept().get(key, compared)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)

@@ -1,0 +1,105 @@
+"""A chunk made again with other seeds: the best is kept, by a measure; nothing is saved where none is better."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from workbench.engine.errors import Cancelled, RunError, SettingsError
+from workbench.engine.jobs import best as best_module
+from workbench.engine.jobs.best import best_of, other_seeds, repair
+from workbench.engine.jobs.pool import EnginePool
+from workbench.engine.measures.registry import INSTANT, SOUND, Measure
+from workbench.engine.runs import store
+from workbench.engine.settings import SynthesisSettings
+
+TEXT = "The first sentence is here. The second one follows it."
+
+
+@pytest.fixture
+def pool(tiny_engine: Any, voice: Any, monkeypatch: pytest.MonkeyPatch) -> EnginePool:
+    monkeypatch.setattr("workbench.engine.speech.synthesis.load_engine", lambda *args, **kwargs: tiny_engine)
+    found = EnginePool()
+    found.add(tiny_engine)
+    found.remember(voice)
+    return found
+
+
+@pytest.fixture
+def saved(tiny_engine: Any, voice: Any) -> Any:
+    run = tiny_engine.run(TEXT, voice, SynthesisSettings(nfe_step=1, max_chunk_bytes=30), save=False)
+    store.save_run(run)
+    return run
+
+
+def judged(monkeypatch: pytest.MonkeyPatch, values: dict[int, float | None], better: str = "lower") -> list[Any]:
+    """Let a made-up measure give each seed a value; returns the chunks that it was asked about."""
+    asked: list[Any] = []
+
+    def judge(sound: Any) -> float | None:
+        asked.append(sound)
+        return values[sound]
+
+    monkeypatch.setattr(best_module, "chunk_sound", lambda run, chunk: run.chunks[chunk].seed)
+    one = Measure("x", "", "About.", (SOUND,), "x", better, 2, (), INSTANT, "never.", None, judge)
+    monkeypatch.setattr(best_module, "named", lambda names: [one])
+    return asked
+
+
+def test_the_best_seed_is_kept_and_the_others_chunks_stay(pool: Any, saved: Any, monkeypatch: Any) -> None:
+    present = saved.chunks[1].seed
+    judged(monkeypatch, {present: 30.0, 5: 20.0, 6: 10.0, 7: 10.0})
+    found = best_of(pool, saved.id, 1, [5, 6, 7])
+    assert found.seed == 6 and found.values == {present: 30.0, 5: 20.0, 6: 10.0, 7: 10.0}
+    again = store.load_run(found.run.id)
+    assert [c.seed for c in again.chunks] == [saved.chunks[0].seed, 6] and again.request.remake.run == saved.id
+    assert (again.chunks[0].wave == saved.chunks[0].wave).all()
+    assert len(store.list_runs()) == 2
+
+
+def test_nothing_is_saved_where_none_is_better(pool: Any, saved: Any, monkeypatch: Any) -> None:
+    present = saved.chunks[0].seed
+    judged(monkeypatch, {present: 10.0, 5: 10.0, 6: None, 7: 11.0})
+    found = best_of(pool, saved.id, 0, [5, 6, 7])
+    assert found.run.id == saved.id and found.seed == present and len(store.list_runs()) == 1
+
+
+def test_higher_can_be_better(pool: Any, saved: Any, monkeypatch: Any) -> None:
+    judged(monkeypatch, {saved.chunks[0].seed: None, 5: 2.0, 6: 3.0}, "higher")
+    assert best_of(pool, saved.id, 0, [5, 6]).seed == 6
+
+
+def test_no_error_at_all_ends_the_search(pool: Any, saved: Any, monkeypatch: Any) -> None:
+    asked = judged(monkeypatch, {saved.chunks[0].seed: 10.0, 5: 0.0, 6: 0.0})
+    assert best_of(pool, saved.id, 0, [5, 6]).seed == 5 and len(asked) == 2
+
+
+def test_several_chunks_end_in_one_run(pool: Any, saved: Any, monkeypatch: Any) -> None:
+    first, second = (c.seed for c in saved.chunks)
+    wanted = dict.fromkeys(other_seeds(first, 2) + other_seeds(second, 2), 5.0) | {first: 9.0, second: 9.0}
+    judged(monkeypatch, wanted)
+    told: list[tuple[int, int]] = []
+    run = repair(pool, saved.id, [0, 1], n_seeds=2, on_try=lambda done, whole: told.append((done, whole)))
+    assert [c.seed for c in run.chunks] == [other_seeds(first, 2)[0], other_seeds(second, 2)[0]]
+    assert told == [(0, 4), (1, 4), (2, 4), (3, 4)]
+
+
+def test_a_cancelled_search_saves_nothing(pool: Any, saved: Any, monkeypatch: Any) -> None:
+    judged(monkeypatch, {saved.chunks[0].seed: 10.0, 5: 1.0, 6: 2.0})
+
+    def stop(index: int, count: int) -> None:
+        if index:
+            raise Cancelled()
+
+    with pytest.raises(Cancelled):
+        best_of(pool, saved.id, 0, [5, 6], on_seed=stop)
+    assert len(store.list_runs()) == 1
+
+
+def test_what_cannot_be_is_refused(pool: Any, saved: Any) -> None:
+    with pytest.raises(SettingsError, match="level_dbfs"):
+        best_of(pool, saved.id, 0, measure="level_dbfs")
+    with pytest.raises(RunError, match="no chunk 9"):
+        best_of(pool, saved.id, 9, measure="clipped_percent")
+    assert len(set(other_seeds(2**31 - 1, 50))) == 50 and max(other_seeds(2**31 - 1, 50)) < 2**31

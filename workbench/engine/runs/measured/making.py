@@ -1,0 +1,141 @@
+"""Measure a run: each chunk, then all of it; words that are wrong, missing or repeated are kept too."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from workbench.engine import measures
+from workbench.engine.errors import RecogniserError, SettingsError, WorkbenchError
+from workbench.engine.measures import INSTANT, SECONDS, SOUND, Measure, Sound, intelligibility
+from workbench.engine.measures.intelligibility import steps_of
+from workbench.engine.runs.measured.files import Measured, read_measured, write_measured
+from workbench.engine.runs.store import load_run, run_folder
+from workbench.engine.visible import quoted
+
+if TYPE_CHECKING:
+    from workbench.engine.speech.results import Run
+
+GROUPS = {  # short names that people know, each for some measures
+    "wer": ("wer_percent", "cer_percent"),
+    "sim": ("speaker_similarity", "nearest_other_similarity"),
+    "dnsmos": ("dnsmos_overall", "dnsmos_speech", "dnsmos_background"),
+}
+OnChunk = Callable[[int, int, str], None]
+
+
+def named(names: Sequence[str] = ()) -> list[Measure]:
+    """Return the measures of a sound called ``names`` (or by the short names ``GROUPS``); all of them without names.
+
+    Raises:
+        SettingsError: there is no such measure, or a package that it needs is not installed.
+    """
+    every = {m.name: m for cost in (INSTANT, SECONDS) for m in measures.every(SOUND, cost=cost)}
+    if not names:
+        return [m for m in every.values() if not m.lacking]
+    wanted = dict.fromkeys(member for name in names for member in GROUPS.get(name.strip(), (name.strip(),)))
+    for name in wanted:
+        if name not in every:
+            raise SettingsError(
+                f"There is no measure {quoted(name)}.", remedy=f"Choose from {', '.join([*GROUPS, *every])}."
+            )
+        if every[name].lacking:
+            raise SettingsError(f"{every[name].lacking}.", remedy="Or leave it out.")
+    return [every[name] for name in wanted]
+
+
+def measure_sound(sound: Sound, wanted: Sequence[Measure]) -> dict[str, float | None]:
+    """Return name to value of ``wanted`` for one sound. Raises RecogniserError if nothing can listen."""
+    return {m.name: m.value(sound) for m in wanted}
+
+
+def measure_run(
+    run_id: str, names: Sequence[str] = (), *, on_chunk: OnChunk | None = None, run: Run | None = None
+) -> tuple[Measured, list[str]]:
+    """Measure a saved run and keep the result in its folder, beside the measures made before.
+
+    Args:
+        names: of measures; () for all that can be made here.
+        on_chunk: called with (index, number of chunks, text) before each chunk; may raise Cancelled, and nothing is
+            written then.
+        run: the run, if it is in memory.
+
+    Returns:
+        All measures of the run, and in words what could not be measured and why.
+
+    Raises:
+        SettingsError: a measure is unknown or needs a package that is not installed.
+        RecogniserError: words were asked for by name, and nothing can listen.
+        RunError: there is no such run, or it is damaged.
+        OutputError: the result cannot be written.
+    """
+    wanted, folder = named(names), run_folder(run_id)
+    run = run or load_run(run_id, trajectories=False)
+    lacking = [m.lacking for m in _all() if m.lacking] if not names else []
+    sounds = [chunk_sound(run, index) for index in range(len(run.chunks))]
+    if any(map(_listens, wanted)):
+        try:
+            _ = sounds[0].heard
+        except RecogniserError as error:
+            if names:
+                raise
+            wanted, lacking = [m for m in wanted if not _listens(m)], [*lacking, f"WER and CER: {error}"]
+    rows = []
+    for index, sound in enumerate(sounds):
+        if on_chunk is not None:
+            on_chunk(index, len(sounds), sound.text)
+        rows.append(measure_sound(sound, wanted))
+    listened = any(map(_listens, wanted))
+    measured = Measured(
+        _of_run(run, sounds, rows, wanted),
+        tuple(rows),
+        tuple(tuple(steps_of(sound)) for sound in sounds) if listened else (),
+        tuple(sound.heard.text for sound in sounds) if listened else (),
+        sounds[0].heard.recogniser if listened else "",
+        sounds[0].heard.language if listened else "",
+        datetime.now(UTC).isoformat(timespec="seconds"),
+    ).over(read_measured(folder))
+    write_measured(folder, measured)
+    return measured, list(dict.fromkeys(lacking))
+
+
+def _listens(one: Measure) -> bool:
+    return one.needs == intelligibility.NEEDS
+
+
+def _all() -> list[Measure]:
+    return [m for cost in (INSTANT, SECONDS) for m in measures.every(SOUND, cost=cost)]
+
+
+def chunk_sound(run: Run, index: int) -> Sound:
+    """Return chunk ``index`` of ``run`` as a sound, in the language of the model where it speaks only one."""
+    from workbench.engine.catalog import get_model
+
+    sound = Sound.of_chunk(run.chunks[index], run.mel_config, run)
+    try:
+        languages = get_model(run.model).languages
+    except WorkbenchError:  # not in this catalogue
+        languages = ()
+    return dataclasses.replace(sound, language=languages[0]) if len(languages) == 1 else sound
+
+
+def _of_run(
+    run: Run, sounds: Sequence[Sound], rows: Sequence[dict[str, float | None]], wanted: Sequence[Measure]
+) -> dict[str, float | None]:
+    """Of the whole run: what is cheap is measured on its joined wave, the rest is the weighted mean of its chunks."""
+    whole = Sound.of_run(run)
+    found: dict[str, float | None] = {}
+    for m in wanted:
+        if m.cost == INSTANT:
+            found[m.name] = m.value(whole)
+            continue
+        pairs = [
+            (value, (m.weight or (lambda sound: sound.seconds))(sound))
+            for row, sound in zip(rows, sounds, strict=True)
+            if (value := row[m.name]) is not None
+        ]
+        total = sum(weight for _, weight in pairs)
+        found[m.name] = sum(value * weight for value, weight in pairs) / total if total else None
+    return found
