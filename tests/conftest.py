@@ -39,6 +39,7 @@ REF_TEXT = "Some call me nature, others call me mother nature."
 SLOW = (
     *("training", "lab/test_lab.py", "lab/test_loopback_hub.py", "test_docs.py", "test_fuzz.py", "test_wheel.py"),
     *("ui/test_chunk_size.py", "ui/test_inspection_pages.py", "ui/test_models_page.py", "ui/test_runs_page.py"),
+    "ui/test_measured_view.py",
     *("ui/test_served_app.py", "ui/test_synthesize.py", "engine/cache/test_fetch.py"),
     "engine/runs/test_index_processes.py",
     "cli/test_doors.py::test_the_interpreter_complains_about_no_stream_at_its_end",

@@ -24,6 +24,7 @@ from workbench.engine.runs.store import (
     runs_root,
     scan,
 )
+from workbench.engine.runs.summary import MEASURED
 from workbench.ui import resources, style
 from workbench.ui.parts import tables
 from workbench.ui.parts.theme import is_dark
@@ -42,6 +43,7 @@ def table(runs: Sequence[RunSummary]) -> list[RunSummary]:
     """Draw the table of ``runs``; return the ticked ones."""
     base = run_view.origin()
     measured = measures.known(measures.RUN, [run.times for run in runs])
+    kept = [m for m in MEASURED if any(m.name in run.measured for run in runs)]
     rows = [
         {
             "★": "★" if run.star else "",
@@ -52,6 +54,7 @@ def table(runs: Sequence[RunSummary]) -> list[RunSummary]:
             "audio (s)": run.seconds,
             "total (s)": run.total_seconds,
             **{m.title: m.value(run.times) for m in measured},
+            **{m.title: run.measured.get(m.name) for m in kept},
             "chunks": run.n_chunks,
             "remade": run.remade,
             "NFE": run.settings.get("nfe_step"),
@@ -141,6 +144,7 @@ def one(run: RunSummary) -> None:
         st.caption(f"{run.remade.capitalize()} was remade; the times are those of all chunks.")
     facts = {"audio": f"{run.seconds:.2f} s", "total": f"{run.total_seconds:.2f} s"}
     facts |= {m.label: m.shown(m.value(run.times)) for m in measures.known(measures.RUN, [run.times])}
+    facts |= {m.label: m.shown(run.measured[m.name]) for m in MEASURED if m.name in run.measured}
     facts["chunks"] = str(run.n_chunks)
     style.facts(facts)
     left, right = st.columns([3, 1], vertical_alignment="top")

@@ -17,7 +17,7 @@ from workbench.ui.parts.live_text import live_text
 from workbench.ui.parts.plan_view import plan_if_any, show_plan, upstream_bytes
 from workbench.ui.parts.preload_view import preload_line
 from workbench.ui.parts.voice_picker import pick_voice
-from workbench.ui.runs import run_live, run_tools, run_view
+from workbench.ui.runs import measured_view, run_live, run_tools, run_view
 from workbench.ui.style import empty
 
 # The default of the text area. Session state is no substitute: it reaches the browser only with the script run that
@@ -166,6 +166,7 @@ def result() -> None:
     except WorkbenchError as error:  # deleted meanwhile on the page Runs; the copy in memory can still be downloaded
         st.warning(str(error))
     run_view.show_run(run)
+    measured_view.measured(run)
     st.subheader("Files")
     run_tools.downloads(run)
     st.subheader("Make one chunk again")

@@ -74,27 +74,32 @@ def measure_run(
     wanted, folder = named(names), run_folder(run_id)
     run = run or load_run(run_id, trajectories=False)
     lacking = [m.lacking for m in _all() if m.lacking] if not names else []
-    sounds = [chunk_sound(run, index) for index in range(len(run.chunks))]
+    first = chunk_sound(run, 0)
     if any(map(_listens, wanted)):
         try:
-            _ = sounds[0].heard
+            _ = first.heard
         except RecogniserError as error:
             if names:
                 raise
             wanted, lacking = [m for m in wanted if not _listens(m)], [*lacking, f"WER and CER: {error}"]
-    rows = []
-    for index, sound in enumerate(sounds):
-        if on_chunk is not None:
-            on_chunk(index, len(sounds), sound.text)
-        rows.append(measure_sound(sound, wanted))
     listened = any(map(_listens, wanted))
+    rows, weights, steps, heard = [], [], [], []
+    for index in range(len(run.chunks)):  # one in memory at a time: a run may be a book
+        sound = chunk_sound(run, index) if index else first
+        if on_chunk is not None:
+            on_chunk(index, len(run.chunks), sound.text)
+        rows.append(measure_sound(sound, wanted))
+        weights.append({m.name: m.weight(sound) if m.weight else sound.seconds for m in wanted})
+        if listened:
+            steps.append(tuple(steps_of(sound)))
+            heard.append(sound.heard.text)
     measured = Measured(
-        _of_run(run, sounds, rows, wanted),
+        _of_run(run, rows, weights, wanted),
         tuple(rows),
-        tuple(tuple(steps_of(sound)) for sound in sounds) if listened else (),
-        tuple(sound.heard.text for sound in sounds) if listened else (),
-        sounds[0].heard.recogniser if listened else "",
-        sounds[0].heard.language if listened else "",
+        tuple(steps),
+        tuple(heard),
+        first.heard.recogniser if listened else "",
+        first.heard.language if listened else "",
         datetime.now(UTC).isoformat(timespec="seconds"),
     ).over(read_measured(folder))
     write_measured(folder, measured)
@@ -122,20 +127,22 @@ def chunk_sound(run: Run, index: int) -> Sound:
 
 
 def _of_run(
-    run: Run, sounds: Sequence[Sound], rows: Sequence[dict[str, float | None]], wanted: Sequence[Measure]
+    run: Run,
+    rows: Sequence[dict[str, float | None]],
+    weights: Sequence[dict[str, float]],
+    wanted: Sequence[Measure],
 ) -> dict[str, float | None]:
-    """Of the whole run: what is cheap is measured on its joined wave, the rest is the weighted mean of its chunks."""
-    whole = Sound.of_run(run)
+    """Return the measures of the whole run: cheap ones of its joined wave, the others as weighted means of its chunks.
+
+    The wave of a long run is never in memory, so cheap ones are left out there.
+    """
+    whole = None if run.is_long else Sound.of_run(run)
     found: dict[str, float | None] = {}
     for m in wanted:
         if m.cost == INSTANT:
-            found[m.name] = m.value(whole)
+            found |= {m.name: m.value(whole)} if whole else {}
             continue
-        pairs = [
-            (value, (m.weight or (lambda sound: sound.seconds))(sound))
-            for row, sound in zip(rows, sounds, strict=True)
-            if (value := row[m.name]) is not None
-        ]
+        pairs = [(v, w[m.name]) for row, w in zip(rows, weights, strict=True) if (v := row[m.name]) is not None]
         total = sum(weight for _, weight in pairs)
         found[m.name] = sum(value * weight for value, weight in pairs) / total if total else None
     return found
