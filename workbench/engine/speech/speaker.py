@@ -113,7 +113,7 @@ class Speaker:
         on_step: OnStep | None = None,
         timeline: Timeline | None = None,
         shelf: Shelf | None = None,
-        find: Callable[[Chunk], ChunkResult | None] = lambda chunk: None,
+        find: Callable[[Chunk], ChunkResult | None] | None = None,
     ) -> Iterator[ChunkResult]:
         """Speak ``text``, one chunk at a time, in order.
 
@@ -147,7 +147,7 @@ class Speaker:
         timeline = timeline or Timeline(self.loaded.synchronize)
         keep_bytes = rules.TRAJECTORY_MAX_BYTES // max(len(chunks), 1) if settings.keep_trajectory else 0
         for position, chunk in enumerate(chunks):
-            if (made := find(chunk)) is not None:
+            if find is not None and (made := find(chunk)) is not None:
                 yield made
                 continue
             report = _stepper(on_step, position, len(chunks))

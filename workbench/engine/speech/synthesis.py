@@ -165,7 +165,7 @@ class Engine(Speaker):
         with begin_long(run_id, request, voice, self.loaded, chunks, here) if begin_long else nullcontext() as parts:
             for result in self.synthesize(
                 request.text, voice, request.settings, chunks=chunks, on_step=on_step, timeline=timeline,
-                shelf=self.shelf if request.reuse else None, find=parts.find if parts else lambda chunk: None,
+                shelf=self.shelf if request.reuse else None, find=parts.find if parts else None,
             ):  # fmt: skip
                 first_audio = first_audio or timeline.now()
                 result = parts.keep(result) if parts else result
