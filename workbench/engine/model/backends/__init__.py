@@ -1,14 +1,14 @@
-"""Ways to evaluate the model, all behind the one ``solve``; and the rules by which ``auto`` takes one.
+"""Backends, which evaluate the model for ``solve``, and the rules by which ``auto`` chooses one.
 
 eager
-    Upstream's forward pass as it is.
+    Upstream's forward pass, unchanged.
 graph
-    The same, recorded once as a CUDA graph and replayed: the same speech to the last bit, without the launches.
+    Upstream's forward pass, recorded once as a CUDA graph and replayed: exactly the same speech without the launches.
 lean
-    The same mathematics in fewer and faster operations: everything that no step changes is computed once, and the
-    products are those that suit the device. Differs from eager in the last digits.
+    The same mathematics with fewer and faster operations: everything constant over the steps is computed once, and the
+    products are the fastest for the device. The result differs from eager in the last digits.
 
-Nothing is measured when a choice is made: the rules are ``chosen_name``'s, and a table in the tests.
+``chosen_name`` chooses by fixed rules, without measuring; a table in the tests lists them.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # it imports torch
+if TYPE_CHECKING:  # imports torch
     from workbench.engine.model.backends.base import Backend
 
 log = logging.getLogger("workbench.backends")
 
 
 def chosen_name(asked: str, device: str, *, lean_fits: bool, has_triton: bool) -> tuple[str, str]:
-    """The backend for what was ``asked``, and why it is another, in words; "" where it is not.
+    """Return the name of the backend, and the reason if it is not the one ``asked`` for, else "".
 
-    ``auto`` is lean where lean fits the model and the device is a CPU, or a GPU for which Triton can compile it; on
-    other CUDA devices it is graph, and elsewhere eager.
+    ``auto`` chooses lean if lean can evaluate the model and the device is a CPU, or a GPU for which Triton can compile
+    it. It chooses graph on other CUDA devices, and eager elsewhere.
 
     Args:
         asked: as ``LoadSettings.backend``.
         device: torch device string.
-        lean_fits: the model is one that lean can evaluate.
-        has_triton: Triton is installed, which compiles for GPUs.
+        lean_fits: whether lean can evaluate the model.
+        has_triton: whether Triton is installed, which compiles for GPUs.
     """
     kind = device.split(":")[0]
     reasons = {
         "lean": (
-            "the model is not one it knows"
+            "it cannot evaluate this model"
             if not lean_fits
-            else f"it is made for cpu and cuda, not for {kind}"
+            else f"it works on cpu and cuda, not on {kind}"
             if kind not in ("cpu", "cuda")
-            else "Triton is not installed, which compiles it"
+            else "it needs Triton, which is not installed"
             if kind == "cuda" and not has_triton
             else ""
         ),
-        "graph": "" if kind == "cuda" else "there are graphs on cuda only",
+        "graph": "" if kind == "cuda" else "graphs exist only on cuda",
         "eager": "",
     }
     order = ("lean", "graph", "eager")
@@ -55,12 +55,12 @@ def chosen_name(asked: str, device: str, *, lean_fits: bool, has_triton: bool) -
 
 
 def equality_of(recorded: str) -> str:
-    """The class of backends that give the same samples to the last bit, of what a run records of its backend."""
+    """Return the class of backends with exactly the same samples, from a run's record of its backend."""
     return {"graph": "eager"}.get(recorded, recorded)
 
 
 def build(asked: str, cfm: Any, device: str) -> Backend:
-    """The backend for ``cfm`` on ``device``; a warning says why it is another than was asked for."""
+    """Return the backend for ``cfm`` on ``device``; warn with the reason if it is not the one ``asked`` for."""
     import importlib.util
 
     from workbench.engine.model.backends.eager import Eager

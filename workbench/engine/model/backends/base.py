@@ -1,4 +1,4 @@
-"""What every way to evaluate the model offers to ``solve``."""
+"""Interfaces of a backend, which evaluates the model for ``solve``."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ CFG_OFF = 1e-5  # upstream's threshold below which the unconditional flow is not
 
 
 class Field(Protocol):
-    """The velocity of one chunk: its text is embedded, all that no step changes is computed."""
+    """The velocity field of one chunk. Its text is embedded, and everything constant over the steps is computed."""
 
     def plan(self, times: torch.Tensor) -> None:
-        """Take the times of all evaluations to come, float32 [evaluations], on the CPU, in their order."""
+        """Receive the times of all evaluations in order, float32 [evaluations] on the CPU, before the first."""
 
     def velocity(self, t: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Velocity at time ``t`` (no dimensions) and state ``x`` [1, frames, n_mels], float32, guidance included."""
+        """Return the velocity with guidance at time ``t`` (a scalar) and state ``x`` [1, frames, n_mels], float32."""
 
     def close(self) -> None:
-        """Give back what the chunk held. Called however the chunk ends."""
+        """Release everything that belongs to the chunk. Called at its end, also after an error."""
 
 
 class Backend(Protocol):
-    """A way to evaluate the model. One for each model in memory; used by one thread at a time.
+    """A way to evaluate a model. Each model in memory has one; one thread at a time uses it.
 
     Attributes:
-        name: as ``LoadSettings.backend`` names it.
+        name: as in ``LoadSettings.backend``.
         recorded: what a run notes of it; ``equality_of`` says which of these give the same samples to the last bit.
     """
 
@@ -40,4 +40,4 @@ class Backend(Protocol):
     def recorded(self) -> str: ...
 
     def begin(self, flow: Flow) -> Field:
-        """The field of ``flow``."""
+        """Return the field of ``flow``."""

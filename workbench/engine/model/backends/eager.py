@@ -1,4 +1,4 @@
-"""Upstream's own forward pass, operation by operation: slow, exact, and at home on every device."""
+"""The eager backend: upstream's own forward pass, which works on every device."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ if TYPE_CHECKING:
 
 
 class Eager:
-    """Calls upstream's backbone. Parity with ``CFM.sample`` is tested with this one."""
+    """Evaluate upstream's backbone. Tests compare this backend with ``CFM.sample``."""
 
     name = "eager"
     recorded = "eager"
 
     def begin(self, flow: Flow) -> EagerField:
-        """The field of ``flow``, its text embedded."""
+        """Return the field of ``flow`` with its text embedded."""
         return EagerField(flow)
 
 
 class EagerField:
-    """The velocity of one chunk by upstream's backbone, with the text in the cache that it reads on this thread."""
+    """The velocity field of one chunk, with its embedded text in the backbone's cache of this thread."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow, self.model = flow, flow.transformer
         self.guided = flow.cfg_strength >= CFG_OFF
         model, dtype = self.model, flow.dtype
         model.text_cond = model.text_embed(flow.text, flow.n_frames, drop_text=False).to(dtype)
-        # without guidance the unconditional embedding is never read, but the cache is only used if both are set
+        # the backbone uses its cache only if both embeddings are set, also without guidance
         model.text_uncond = (
             model.text_embed(flow.text, flow.n_frames, drop_text=True).to(dtype) if self.guided else model.text_cond
         )
 
     def plan(self, times: torch.Tensor) -> None:
-        """Nothing is prepared: each evaluation embeds its own time."""
+        """Do nothing: each evaluation embeds its own time."""
 
     def velocity(self, t: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """See ``Field``."""
@@ -51,6 +51,6 @@ class EagerField:
         return guided + (guided - free) * flow.cfg_strength
 
     def close(self) -> None:
-        """Clear the cache. Upstream does so only after success: after a cancelled chunk the next would speak the old
-        text."""
+        """Clear the cache. Upstream clears it only after success, so the chunk after a cancelled one would speak the
+        old text."""
         self.model.clear_cache()

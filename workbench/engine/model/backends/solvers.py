@@ -1,7 +1,7 @@
-"""One step of Euler, midpoint and rk4: the arithmetic of torchdiffeq without what it sets up in each call.
+"""One step of Euler, midpoint and rk4, with the arithmetic of torchdiffeq.
 
-Equal to torchdiffeq 0.2.5 to the last bit (a test compares them). Own code because ``odeint`` reads values back eight
-times a step, so that a GPU waits, and because the times of all evaluations are known here before the first.
+The results equal those of torchdiffeq 0.2.5 exactly (a test compares them). Own code because ``odeint`` reads values
+back eight times per step, so that a GPU waits, and because a backend needs the times of all evaluations in advance.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STAGES = {"euler": 1, "midpoint": 2, "rk4": 4}
 
 
 def stage_times(method: str, grid: torch.Tensor) -> torch.Tensor:
-    """The flow times at which ``method`` evaluates the model, float32 [steps, stages], in this order."""
+    """Return the flow times at which ``method`` evaluates the model, in order, float32 [steps, stages]."""
     t0, t1 = grid[:-1], grid[1:]
     dt = t1 - t0
     stages = {
@@ -30,14 +30,14 @@ def stage_times(method: str, grid: torch.Tensor) -> torch.Tensor:
 
 
 def step(method: str, velocity: Velocity, times: torch.Tensor, dt: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
-    """``state`` one step later.
+    """Return ``state`` after one step.
 
     Args:
         method: "euler", "midpoint" or "rk4" (the 3/8 rule).
         velocity: called as ``velocity(time, state)``.
         times: a row of ``stage_times``.
-        dt: length of the step, no dimensions.
-        state: at the beginning of the step.
+        dt: length of the step, a scalar.
+        state: at the start of the step.
     """
     k1 = velocity(times[0], state)
     if method == "euler":

@@ -1,1 +1,1 @@
-"""The lean backend: see ``field``."""
+"""The lean backend; see ``field``."""

@@ -1,4 +1,4 @@
-"""Upstream's text embedding, without the work on positions that hold no text."""
+"""Upstream's text embedding, without the computation for positions without text."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from workbench.engine.model.backends.lean.products import product
 
 
 class LeanText:
-    """Embeds the text of a chunk, and the empty text of its free row, both at once.
+    """Embed the text of a chunk and the empty text of its free row together.
 
-    Where padding is masked, the positions beyond the text are zero before each block. In a block all that lie more than
-    three beyond the last token, which is as far as the convolution reaches, have one value. So these count in its
-    normalisation (GRN) as often as they are, and are computed once: a chunk has five times as many frames as tokens.
+    If padding is masked, the positions after the text are zero before each block. The convolution reaches three
+    positions, so all positions more than three after the last token get the same value in a block. It is computed once
+    and weighted with its count in the normalisation (GRN). A chunk has about five times as many frames as tokens.
 
     Args:
         embedding: upstream's ``TextEmbedding``.
@@ -27,12 +27,12 @@ class LeanText:
         self.blocks = [_Block(block) for block in embedding.text_blocks] if self.trims else []
 
     def __call__(self, tokens: torch.Tensor, frames: int, guided: bool) -> torch.Tensor:
-        """The embedding in fp32, [rows, frames, text_dim]; the free row is there if ``guided``.
+        """Return the embedding in fp32, [rows, frames, text_dim]; it has the free row if ``guided``.
 
         Args:
             tokens: indices, [1, tokens], none of them padding.
-            frames: of reference and chunk.
-            guided: whether the free row is wanted.
+            frames: of reference and chunk together.
+            guided: whether to add the free row.
         """
         if not self.trims:
             rows = [self.embedding(tokens, frames, drop_text=drop) for drop in ((False, True) if guided else (False,))]
@@ -49,7 +49,7 @@ class LeanText:
 
 
 def _stretched(n_tokens: int, frames: int) -> torch.Tensor:
-    """The token of each frame: all last equally long, the last ones a frame longer if they must."""
+    """Return the token of each frame: all tokens have equally many frames, the last ones one more if needed."""
     each, more = divmod(frames, n_tokens)
     counts = torch.full((n_tokens,), each)
     counts[n_tokens - more :] += 1
@@ -57,7 +57,7 @@ def _stretched(n_tokens: int, frames: int) -> torch.Tensor:
 
 
 class _Block:
-    """A ConvNeXt V2 block on the tokens of a text that is followed by zeros."""
+    """A ConvNeXt V2 block on the tokens of a text, followed by zeros."""
 
     def __init__(self, block: Any) -> None:
         self.dwconv, self.norm, self.grn = block.dwconv, block.norm, block.grn
@@ -66,9 +66,9 @@ class _Block:
         self.narrow = product(block.pwconv2.weight, block.pwconv2.bias)
 
     def __call__(self, text: torch.Tensor, frames: int) -> torch.Tensor:
-        """``text`` [rows, tokens, text_dim] after the block, as if zeros followed up to ``frames``."""
+        """Return ``text`` [rows, tokens, text_dim] after the block, as if zeros followed up to ``frames``."""
         n_tokens = text.shape[1]
-        beyond = min(self.half + 1, frames - n_tokens)  # those computed; the last stands for all after it
+        beyond = min(self.half + 1, frames - n_tokens)  # the computed positions; the last represents all later ones
         x = F.pad(text, (0, 0, 0, beyond)).transpose(1, 2)
         x = self.norm(self.dwconv(x).transpose(1, 2))
         x = self.wide.gelu(x, "none")
