@@ -13,6 +13,7 @@ from workbench.cli.options import settings_flags
 from workbench.cli.reading import read_text
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import VoiceError
+from workbench.engine.files import outputs
 from workbench.engine.ids import new_id
 from workbench.engine.rules import WINDOW_FRAMES
 from workbench.engine.settings import LoadSettings, SynthesisSettings
@@ -106,6 +107,10 @@ def synth(
         bool,
         typer.Option("--reuse/--no-reuse", help="Read unchanged chunks from earlier runs; off makes every chunk."),
     ] = True,
+    profile: Annotated[
+        Path | None,
+        typer.Option("--profile", help="Write every operation to this trace (trace.json.gz), for ui.perfetto.dev."),
+    ] = None,
     as_json: Json = False,
     verbose: Verbose = False,
     settings: SynthesisSettings,
@@ -116,6 +121,8 @@ def synth(
     wanted = read_text(words, text_file)
     text.check_text(wanted)
     target = speaking.Target(out, files)
+    if profile is not None:
+        outputs.check_place(profile)
     speaker = choose_voice(voice, ref_audio, ref_text, model, shorten_pauses)
     speaking.warn(speaker.warnings, f"voice {speaker.name}")
     prepared = _prepared(model, wanted, speaker, settings, folder)
@@ -133,9 +140,10 @@ def synth(
     pool.remember(speaker)
     place = str(folder.absolute()) if folder else ""
     request = SpeechRequest(wanted, speaker.ref, settings, model, place, random_weights, load, reuse=reuse)
+    request = request.replace(profile=profile is not None)
     pool.engine_for(request)  # load before the progress bar starts
     run = speaking.speak(pool, request, new_id(), target, bar=not as_json)
-    speaking.finish(run, target, save=save, as_json=as_json)
+    speaking.finish(run, target, save=save, as_json=as_json, profile=profile)
 
 
 @app.command("plan")

@@ -48,6 +48,8 @@ def run(document: dict[str, Any]) -> None:
     say("  ".join(f"{m.label} {m.shown(value)}" for m, value in found if value is not None))
     if weights.get("picked"):
         say(f"revision picked: {weights['picked']}")
+    if "profile" in document:
+        say(f"wrote {document['profile']}; being profiled slowed the run. Open it at https://ui.perfetto.dev")
     if "out" in document:
         say(f"wrote {document['out']}" + (f", saved as run {document['id']}" if document["saved"] else ""))
 

@@ -70,8 +70,8 @@ def speak(pool: EnginePool, request: SpeechRequest, run_id: str, target: Target,
         ) from None
 
 
-def finish(run: Run, target: Target, *, save: bool, as_json: bool) -> None:
-    """Keep ``run`` if it is to be saved, write its files, and print what was made."""
+def finish(run: Run, target: Target, *, save: bool, as_json: bool, profile: Path | None = None) -> None:
+    """Keep ``run`` if it is to be saved, write its files and its ``profile``, and print what was made."""
     kept = _saved(run) if save else None
     written = target.write(run)
     if not save:
@@ -79,6 +79,8 @@ def finish(run: Run, target: Target, *, save: bool, as_json: bool) -> None:
     if target.out and not target.files and written != target.path:
         warn((f"something else was written there in the meantime; this speech is in {written}",), str(target.path))
     document: dict[str, Any] = run.as_dict() | {"out": str(written), "saved": str(kept or "")}
+    if profile is not None and run.profile is not None:
+        document["profile"] = str(outputs.write_over(profile, run.profile))
     if as_json:
         output.print_json(document)
     else:

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from workbench.engine.jobs import profiling
 from workbench.engine.monitor import Monitor
 from workbench.engine.reuse.store import ChunkStore
 from workbench.engine.runs.parts.making import begin
@@ -16,7 +17,7 @@ from workbench.engine.runs.store import load_run, save_run
 from workbench.engine.settings import LoadSettings, MelConfig
 from workbench.engine.speech.requests import SpeechRequest, VoiceRef
 from workbench.engine.speech.voices import Voice, restore_voice
-from workbench.engine.timing import Progress, Sample
+from workbench.engine.timing import Progress, Sample, Timeline
 
 if TYPE_CHECKING:  # synthesis imports torch
     from workbench.engine.speech.results import ChunkResult, Run
@@ -146,12 +147,21 @@ class EnginePool:
         chunks = engine.planned(request, voice, base)
         if on_plan is not None:
             on_plan(chunks)
-        with Monitor(engine.loaded.device) as monitor:
-            run = engine.fulfil(
-                request, voice, base=base, chunks=chunks, on_step=on_step, on_chunk=on_chunk, run_id=run_id,
-                begin_long=begin,
-            )  # fmt: skip
-        return dataclasses.replace(run, utilisation=_shifted_to_chunk(run, monitor.samples))
+
+        def make() -> tuple[Run, float]:
+            timeline = Timeline(engine.loaded.synchronize)
+            with Monitor(engine.loaded.device) as monitor:
+                run = engine.fulfil(
+                    request, voice, base=base, chunks=chunks, on_step=on_step, on_chunk=on_chunk, run_id=run_id,
+                    begin_long=begin, timeline=timeline,
+                )  # fmt: skip
+            return dataclasses.replace(run, utilisation=_shifted_to_chunk(run, monitor.samples)), timeline.began
+
+        if not request.profile or request.remake is not None:  # a remade run has no time axis of its own
+            return make()[0]
+        profiling.check_size(request.settings, len(chunks))
+        run, trace = profiling.profiled(engine.loaded.device, make)
+        return dataclasses.replace(run, profile=trace)
 
 
 def _fits(asked: LoadSettings, engine: Engine, wanted: LoadSettings) -> bool:

@@ -85,7 +85,7 @@ def rerun(
         WorkbenchError: the run, its model or its voice was not found.
     """
     run, pool = load_run(run_id, trajectories=False), pool or EnginePool()
-    request = run.request.replace(remake=None, reuse=False)
+    request = run.request.replace(remake=None, reuse=False, profile=False)
     if folder is not None:
         request = request.replace(folder=str(folder.absolute()))
     if ref_audio is not None:

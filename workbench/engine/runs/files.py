@@ -60,6 +60,8 @@ def write_files(folder: Path, run: Run) -> None:
     write_sound(folder / "audio.wav", run.blocks(), run.n_samples, run.sample_rate)
     if run.reference is not None:
         (folder / REFERENCE_FILE).write_bytes(exact_bytes(run.reference, run.sample_rate))
+    if run.profile is not None:
+        (folder / PROFILE_FILE).write_bytes(run.profile)
     (folder / "run.json").write_bytes(document)
 
 

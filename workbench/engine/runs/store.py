@@ -24,6 +24,7 @@ from workbench.engine.runs.notes import MAX_CHARACTERS, write_notes
 from workbench.engine.runs.parts import unfinished
 from workbench.engine.runs.paths import checked_id, folder_bytes, run_folder, runs_root, version_of
 from workbench.engine.runs.summary import RunSummary, summary_of
+from workbench.engine.speech.results import PROFILE_FILE
 
 if TYPE_CHECKING:
     from workbench.engine.speech.results import Run
@@ -43,6 +44,7 @@ __all__ = [
     "list_runs",
     "load_run",
     "load_wave",
+    "profile_of",
     "read_document",
     "run_folder",
     "runs_root",
@@ -105,6 +107,18 @@ def load_wave(run_id: str, index: int) -> tuple[np.ndarray, int]:
         RunError: ``run_id`` is not an id, there is no such run or chunk, or the run is damaged.
     """
     return read_wave(run_folder(run_id), index)
+
+
+def profile_of(run_id: str) -> bytes | None:
+    """Return the trace of a run that was profiled, gzipped JSON; None if it was not, or the file cannot be read.
+
+    Raises:
+        RunError: ``run_id`` is not an id, or there is no such run.
+    """
+    try:
+        return (run_folder(run_id) / PROFILE_FILE).read_bytes()
+    except OSError:
+        return None
 
 
 def read_document(run_id: str) -> RunDocument:

@@ -96,6 +96,8 @@ def points_of(documents: Iterable[Mapping[str, Any]], model: str, device: str, d
     for run in documents:
         if (run.get("model"), run.get("device"), run.get("dtype")) != (model, device, dtype) or run.get("parent"):
             continue  # a run with a chunk made again repeats the times of its parent's chunks
+        if run.get("request", {}).get("profile"):
+            continue  # being profiled slowed it
         guided = 2 if run["settings"]["cfg_strength"] >= 1e-5 else 1
         for plan, row in zip(run["plans"], run["chunks"], strict=True):
             if row.get("made") == REUSED:

@@ -135,6 +135,7 @@ class SpeechRequest(_Value):
         sweep: name of the sweep that the request belongs to, or "".
         reuse: take chunks from the chunk store if they were made before. Their samples are the same, but not their
             time: turn it off to measure.
+        profile: trace every operation of the device, which slows the run. No chunk is reused then.
     """
 
     text: str
@@ -147,6 +148,7 @@ class SpeechRequest(_Value):
     remake: Remake | None = None
     sweep: str = ""
     reuse: bool = False
+    profile: bool = False
 
 
 def load_as_made(

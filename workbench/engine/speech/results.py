@@ -19,6 +19,7 @@ from workbench.engine.speech.text import Chunk
 from workbench.engine.timing import REUSED, ChunkTiming, Span, Timeline, note_chunk, rtf, rtf_of_made
 
 REFERENCE_FILE = "reference.wav"  # in the folder of a run
+PROFILE_FILE = "profile.json.gz"  # there too
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +109,7 @@ class Run:
             "raw"; of a model from the Hub also "revision", and "picked": why this one, if neither a manifest nor
             refs/main names it.
         reference: the reference recording, float32 [n_samples]; None if it was not kept.
+        profile: trace of all operations, gzipped JSON; None if none was asked for, or the run was read from disk.
         unknown_settings: settings of a newer program that this one does not know.
     """
 
@@ -128,6 +130,7 @@ class Run:
     weights: dict[str, str] = field(default_factory=dict)
     reference: np.ndarray | None = None
     unknown_settings: dict[str, Any] = field(default_factory=dict)
+    profile: bytes | None = None
 
     @property
     def model(self) -> str:

@@ -112,7 +112,7 @@ class Engine(Speaker):
             SettingsError: there is no such chunk, or the new text does not fit into one chunk.
             VoiceError: ``voice`` is not the voice of the run.
         """
-        request = run.request.replace(remake=Remake(run.id, index, seed, text))
+        request = run.request.replace(remake=Remake(run.id, index, seed, text), profile=False)
         return self._kept(self.fulfil(request, voice, base=run, on_step=on_step), save)
 
     def request(self, text: str, voice: Voice, settings: SynthesisSettings = SynthesisSettings()) -> SpeechRequest:
@@ -143,6 +143,7 @@ class Engine(Speaker):
         on_chunk: OnChunk | None = None,
         run_id: str | None = None,
         begin_long: BeginLongRun | None = None,
+        timeline: Timeline | None = None,
     ) -> Run:
         """Speak ``request`` and return the run without saving it. ``run``, ``remake`` and all jobs use this.
 
@@ -154,9 +155,10 @@ class Engine(Speaker):
             on_step, on_chunk: as in ``run``.
             run_id: names the run in the log and on disk; by default it is made from the time.
             begin_long: keeps the chunks of a run with more than ``rules.LONG_RUN_CHUNKS`` on disk.
+            timeline: takes the spans, for a caller who needs to know when it began.
         """
         chunks = self.planned(request, voice, base) if chunks is None else chunks
-        timeline, on_step = Timeline(self.loaded.synchronize), on_step or self.default_on_step()
+        timeline, on_step = timeline or Timeline(self.loaded.synchronize), on_step or self.default_on_step()
         run_id = run_id or new_id()
         here = environment() | {"backend": self._backend_of(base if request.remake else None)}
         if request.remake is not None or len(chunks) <= rules.LONG_RUN_CHUNKS:
@@ -165,7 +167,8 @@ class Engine(Speaker):
         with begin_long(run_id, request, voice, self.loaded, chunks, here) if begin_long else nullcontext() as parts:
             for result in self.synthesize(
                 request.text, voice, request.settings, chunks=chunks, on_step=on_step, timeline=timeline,
-                shelf=self.shelf if request.reuse else None, find=parts.find if parts else None,
+                shelf=self.shelf if request.reuse and not request.profile else None,
+                find=parts.find if parts else None,
             ):  # fmt: skip
                 first_audio = first_audio or timeline.now()
                 result = parts.keep(result) if parts else result

@@ -9,6 +9,7 @@ import streamlit as st
 
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.jobs.speech import SpeechJob
+from workbench.engine.runs.store import profile_of
 from workbench.engine.speech.requests import Remake
 from workbench.ui import resources
 from workbench.ui.runs import run_live
@@ -34,8 +35,26 @@ def downloads(run: Run) -> None:
                 on_click="ignore",
                 key=f"download_{made.name}",
             )
+        if run.request.profile and (trace := _profile(run)) is not None:
+            st.download_button(
+                "Profile",
+                data=trace,
+                file_name=f"f5tts-{run.id}.trace.json.gz",
+                mime="application/gzip",
+                help="Every operation of the device beside the stages, for ui.perfetto.dev",
+                on_click="ignore",
+                key="download_profile",
+            )
     if run.is_long:
         st.caption(f"Sound: `workbench runs export {run.id} --as wav`, `--files chapter` for a file for each chapter.")
+
+
+def _profile(run: Run) -> bytes | None:
+    """Return the trace of ``run`` from memory, else from its folder; None if it is gone."""
+    try:
+        return run.profile or profile_of(run.id)
+    except WorkbenchError:
+        return None
 
 
 def unsaved(job: SpeechJob) -> None:
@@ -69,7 +88,7 @@ def remake(run: Run) -> None:
     if st.button(f"Make chunk {index + 1} again", key="remake", disabled=busy, icon=":material/refresh:"):
         changed = words if words.strip() != old.chunk.text else None
         try:
-            wanted = run.request.replace(remake=Remake(run.id, index, int(seed), changed), sweep="")
+            wanted = run.request.replace(profile=False, remake=Remake(run.id, index, int(seed), changed), sweep="")
             started = resources.job_manager().submit(SpeechJob(wanted))
         except WorkbenchError as error:
             st.error(str(error))

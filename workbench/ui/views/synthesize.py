@@ -73,6 +73,12 @@ def knobs() -> tuple[str, LoadSettings, Voice | None, SynthesisSettings | None]:
             "are the same. Off: every chunk is made and measured.",
             persist_state="session",
         )
+        st.toggle(
+            "Profile the next run",
+            key="profile",
+            help="Note every operation of the device: a trace for ui.perfetto.dev, among the files of the run. "
+            "Profiling slows the run, and no chunk is reused.",
+        )
     try:
         settings = SynthesisSettings(nfe_step=steps, max_chunk_bytes=size, seed=int(seed), **others)
     except WorkbenchError as error:
@@ -85,7 +91,8 @@ def start(text: str, voice: Voice, settings: SynthesisSettings, model: str, load
     """Queue the synthesis and show it."""
     try:
         reuse = bool(st.session_state.get("reuse", True))
-        wanted = resources.request(text, voice, settings, model, load, reuse=reuse)
+        profile = bool(st.session_state.get("profile"))
+        wanted = resources.request(text, voice, settings, model, load, reuse=reuse).replace(profile=profile)
         job = resources.job_manager().submit(SpeechJob(wanted))
     except WorkbenchError as error:
         st.error(str(error))

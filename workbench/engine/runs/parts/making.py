@@ -205,7 +205,9 @@ def _check_size(chunks: Sequence[Chunk], n_steps: int) -> None:
 
 def _digest(request: SpeechRequest, known: Mapping[str, Any]) -> str:
     """Equal for requests that make the same chunks."""
-    plain = request.replace(voice=request.voice.replace(recording="", name=""), sweep="").as_dict()
+    plain = request.replace(
+        voice=request.voice.replace(recording="", name=""), sweep="", reuse=False, profile=False
+    ).as_dict()
     return hashlib.sha256(json.dumps([plain, known], sort_keys=True).encode()).hexdigest()
 
 
