@@ -10,7 +10,7 @@ import json
 import numpy as np
 import pytest
 
-from training.demo_voice import artefacts
+from training.demo_voice.vocoder import artefacts
 from workbench import SynthesisSettings
 from workbench.engine.catalog import bundled_folder
 from workbench.engine.signal.alignment import align

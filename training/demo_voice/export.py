@@ -11,11 +11,14 @@ import torch
 import yaml
 from torch import Tensor
 
-from training.demo_voice import network, phonemes, speaking, vocoder
-from training.demo_voice.sets import REFERENCES
-from training.demo_voice.teacher import Teacher
-from training.demo_voice.texts import CorpusError
-from workbench.engine.catalog import VocoderConfig, check_model, check_vocoder, read_vocoder
+from training.demo_voice.acoustic import network
+from training.demo_voice.errors import CorpusError
+from training.demo_voice.teacher import phonemes, speaking
+from training.demo_voice.teacher.kokoro import Teacher
+from training.demo_voice.teacher.voices import REFERENCES, Speaker
+from training.demo_voice.texts.characters import write_vocab
+from training.demo_voice.vocoder.network import CONFIG, load_vocoder
+from workbench.engine.catalog import VocoderConfig, check_model, check_vocoder
 from workbench.engine.settings import MelConfig
 from workbench.engine.signal.audio import write_audio
 
@@ -25,7 +28,7 @@ def export_acoustic(average: dict[str, Tensor], folder: Path, name: str, arch: d
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    network.write_vocab(folder / "vocab.txt")
+    write_vocab(folder / "vocab.txt")
     mel = MelConfig()
     spec = {
         "target_sample_rate": mel.target_sample_rate,
@@ -61,7 +64,7 @@ def export_vocoder(average: dict[str, Tensor], folder: Path, config: VocoderConf
     from safetensors.torch import save_file
 
     (folder / "vocos").mkdir(parents=True, exist_ok=True)
-    checked = check_vocoder((config or vocoder.CONFIG).as_dict()).as_dict()
+    checked = check_vocoder((config or CONFIG).as_dict()).as_dict()
     (folder / "vocos" / "config.yaml").write_text(yaml.safe_dump(checked, sort_keys=False), encoding="utf-8")
     path = folder / "vocos" / "model.safetensors"
     save_file({k: v.half().contiguous() for k, v in average.items() if not k.startswith("feature_extractor.")}, path)
@@ -78,7 +81,7 @@ def export_voices(
         old.unlink()
     entries = []
     for name, (voice, text) in REFERENCES.items():
-        who = speaking.Speaker.pure(voice)
+        who = Speaker.pure(voice)
         wave = speaking.say(teacher, styles, who, phonemes.tokens([text], who.british, phonemize)[0])
         file, rate = f"voices/{name.lower()}.flac", speaking.SAMPLE_RATE_HZ
         write_audio(folder / file, wave, rate)
@@ -97,38 +100,6 @@ def write_lock(folder: Path) -> dict[str, Any]:
     lock = {"model": "demo-voice", "files": found}
     (folder / "lock.json").write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return lock
-
-
-def load_exported(folder: Path) -> tuple[Any, Any]:
-    """CFM and Vocos from an exported folder, in eval mode, exactly as saved."""
-    from safetensors.torch import load_file
-
-    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    cfm = network.build_cfm(config["model"]["arch"])
-    weights = load_file(next(iter(sorted(folder.glob("model_*.safetensors")))))
-    cfm.load_state_dict({k.removeprefix("ema_model."): v.float() for k, v in weights.items()})
-    return cfm.eval(), load_vocoder(folder)
-
-
-def load_vocoder(folder: Path) -> Any:
-    """Vocos from an exported folder, in eval mode, exactly as saved."""
-    from safetensors.torch import load_file
-
-    vocos = vocoder.build_vocos(read_vocoder(folder / "vocos" / "config.yaml"))
-    weights = load_file(folder / "vocos" / "model.safetensors")
-    vocos.load_state_dict({k: v.float() for k, v in weights.items()}, strict=False)
-    return vocos.eval()
-
-
-def acoustic_of(work: Path, folder: Path) -> Any:
-    """The CFM of the work folder's checkpoint, averaged, in eval mode; else that of the voice in `folder`."""
-    path = work / "acoustic" / "acoustic.pt"
-    if not path.exists():
-        return load_exported(folder)[0]
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    cfm = network.build_cfm(state["arch"])
-    cfm.transformer.load_state_dict(state["average"])
-    return cfm.eval()
 
 
 def assemble(
@@ -154,5 +125,5 @@ def assemble(
     export_vocoder(states["vocoder"]["average"], folder, check_vocoder(states["vocoder"]["config"]))
     export_voices(folder, teacher, styles, phonemize)
     lock = write_lock(folder)
-    load_exported(folder)
+    network.load_cfm(folder), load_vocoder(folder)
     return lock

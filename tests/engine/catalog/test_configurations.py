@@ -146,11 +146,11 @@ def test_the_lab_never_hands_a_strangers_configuration_to_vocos(theirs: Path, tm
 def test_training_exports_only_what_can_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import dataclasses
 
-    from training.demo_voice import export, vocoder
+    from training.demo_voice import export
 
     with pytest.raises(WeightsError, match="ff_mult"):
         export.export_acoustic({}, tmp_path, "x", TINY_ARCH | {"ff_mult": "abc"})
-    monkeypatch.setattr(vocoder, "CONFIG", dataclasses.replace(TINY_VOCOS, num_layers=0))
+    monkeypatch.setattr(export, "CONFIG", dataclasses.replace(TINY_VOCOS, num_layers=0))
     with pytest.raises(WeightsError, match="num_layers"):
         export.export_vocoder({}, tmp_path)
 

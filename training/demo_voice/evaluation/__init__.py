@@ -1,0 +1,1 @@
+"""How well the voice speaks what it never heard, by the ears of others."""

@@ -1,0 +1,1 @@
+"""ONNX graphs, run by PyTorch on any device."""

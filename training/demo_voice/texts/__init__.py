@@ -1,0 +1,1 @@
+"""What the teacher is to say, and what is kept out of it."""

@@ -1,0 +1,1 @@
+"""From mels to waves: Vocos, small, and how it is trained."""
