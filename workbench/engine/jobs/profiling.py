@@ -28,7 +28,9 @@ _READINGS = 5
 def check_size(settings: SynthesisSettings, n_chunks: int) -> None:
     """Raise SettingsError if a profile of ``n_chunks`` would be too large to be opened."""
     if n_chunks > rules.LONG_RUN_CHUNKS:
-        raise SettingsError(f"A text of {n_chunks:,} chunks is too long for a profile.", remedy="Profile a shorter one.")
+        raise SettingsError(
+            f"A text of {n_chunks:,} chunks is too long for a profile.", remedy="Profile a shorter one."
+        )
     n_passes = costs.passes(settings) * n_chunks
     if n_passes > MAX_PASSES:
         raise SettingsError(

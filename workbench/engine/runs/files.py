@@ -19,7 +19,7 @@ from workbench.engine.settings import MelConfig
 from workbench.engine.signal.audio import exact_bytes, read_exact
 from workbench.engine.signal.joining import write_sound
 from workbench.engine.speech.requests import SpeechRequest
-from workbench.engine.speech.results import REFERENCE_FILE, ChunkResult, Run, end_to_end, note_pauses
+from workbench.engine.speech.results import PROFILE_FILE, REFERENCE_FILE, ChunkResult, Run, end_to_end, note_pauses
 from workbench.engine.speech.text import Chunk
 from workbench.engine.speech.voices import prepared_voice
 from workbench.engine.timing import ChunkTiming, Sample, Span

@@ -19,7 +19,7 @@ from workbench.engine.speech.text import Chunk
 from workbench.engine.timing import REUSED, ChunkTiming, Span, Timeline, note_chunk, rtf, rtf_of_made
 
 REFERENCE_FILE = "reference.wav"  # in the folder of a run
-PROFILE_FILE = "profile.json.gz"  # there too
+PROFILE_FILE = "profile.json.gz"
 
 
 @dataclass(frozen=True, eq=False)

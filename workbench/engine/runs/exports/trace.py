@@ -40,10 +40,10 @@ def stage_events(run: Run, shift_seconds: float, pid: int = 1) -> list[dict[str,
     tracks = sorted({_track(span.chunk_index, span.start_seconds) for span in run.spans})
     events += [_named("thread_name", track, _track_name(track), pid) for track in tracks]
     for span in run.spans:
-        event = {"name": span.name, "cat": "stage", "ph": "X", "pid": pid}
+        start = _microseconds(span.start_seconds + shift_seconds)
+        event: dict[str, Any] = {"name": span.name, "cat": "stage", "ph": "X", "pid": pid, "ts": start}
         event["tid"] = _track(span.chunk_index, span.start_seconds)
-        event["ts"] = _microseconds(span.start_seconds + shift_seconds)
-        event["dur"] = _microseconds(span.end_seconds + shift_seconds) - event["ts"]
+        event["dur"] = _microseconds(span.end_seconds + shift_seconds) - start
         if span.chunk_index is not None:
             event["args"] = {"chunk": span.chunk_index}
         events.append(event)
