@@ -62,11 +62,11 @@ def test_operations_lie_beside_the_stages_on_one_axis(profiled: Any) -> None:
     stages = [e for e in slices if e["cat"] == "stage"]
     spans = profiled.spans
     assert len(stages) == len(spans)
-    products = [e for e in slices if e["name"] == "aten::addmm"]
-    assert products and {e["pid"] for e in products}.isdisjoint({e["pid"] for e in stages})
-    solving = [(e["ts"], e["ts"] + e["dur"]) for e in stages if e["name"] == "ode"]
-    within = [e for e in products if any(a - 500 <= e["ts"] and e["ts"] + e["dur"] <= b + 500 for a, b in solving)]
-    assert len(within) > 0.5 * len(products), "the two clocks are half a millisecond apart at most"
+    operations = [e for e in slices if e["cat"] == "cpu_op"]
+    assert len(operations) > 100 and {e["pid"] for e in operations}.isdisjoint({e["pid"] for e in stages})
+    solving = [(e["ts"], e["ts"] + e["dur"]) for e in stages if e["name"] == "ode.step"]
+    within = [e for e in operations if any(a - 500 <= e["ts"] and e["ts"] + e["dur"] <= b + 500 for a, b in solving)]
+    assert len(within) > 0.4 * len(operations), "the two clocks are half a millisecond apart at most"
     assert min(e["ts"] for e in slices) >= -1.0
     assert all(isinstance(e["pid"], int) and isinstance(e["tid"], int) for e in slices)
 
