@@ -107,8 +107,12 @@ def test_a_remade_chunk_is_not_profiled(profiled: Any, tiny_engine: Any, voice: 
 
 def test_a_book_is_not_profiled(tiny_engine: Any, voice: Any) -> None:
     assert profiling.check_size(QUICK, 10) is None
-    with pytest.raises(SettingsError, match="101 chunks"):
-        profiling.check_size(SynthesisSettings(nfe_step=10), 101)
+    for settings, n_chunks in ((SynthesisSettings(nfe_step=10), 101), (QUICK, 65)):
+        with pytest.raises(SettingsError, match=f"{n_chunks} chunks"):
+            profiling.check_size(settings, n_chunks)
+    assert profiling.check_size(QUICK, 64) is None
+    with pytest.raises(SettingsError, match="evaluations"):
+        profiling.check_size(SynthesisSettings(nfe_step=128, ode_method="rk4"), 2)
 
 
 def slice_of(ts: float, dur: float, tid: Any = 1, pid: int = 1) -> dict[str, Any]:
