@@ -151,7 +151,7 @@ def test_a_choice_that_cannot_be_had_says_why(caplog):
     model = variants.cfm()
     with caplog.at_level("WARNING"):
         assert backends.build("graph", model, "cpu").name == "eager"
-    assert "backend eager instead of graph: there are graphs on cuda only" in caplog.text
+    assert "backend eager instead of graph: graphs exist only on cuda" in caplog.text
     assert backends.build("lean", model, "cpu").recorded == "lean"
 
 
