@@ -74,11 +74,11 @@ def _figures(rows: list[dict[str, Any]], axes: list[str], name: str) -> None:
     known = [m for m in measures.every() if m.name in rows[0] and any(row[m.name] is not None for row in rows)]
     titles = {m.name: m.title for m in known}
     varied = [a for a in axes if len({str(row[a]) for row in rows}) > 1 and a != "seed"]
-    by = st.selectbox("Measure", list(titles), format_func=titles.get, key=f"by_{name}", persist_state="session",
+    by: str = st.selectbox("Measure", list(titles), format_func=titles.__getitem__, key=f"by_{name}", persist_state="session",
                       help="Median over repeats and seeds, with its quartiles.")  # fmt: skip
-    names = ["One axis", *(["Two axes"] if len(varied) > 1 else []), "All axes", "Quality against time"]
+    names: list[str] = ["One axis", *(["Two axes"] if len(varied) > 1 else []), "All axes", "Quality against time"]
     how = st.segmented_control("Figure", names, default=names[0], key=f"figure_{name}", persist_state="session")
-    common = {"theme": None, "config": figures.CONFIG}
+    common: dict[str, Any] = {"theme": None, "config": figures.CONFIG}
     dark = is_dark()
     if how == "Two axes" and len(varied) > 1:
         x, y = st.columns(2)
@@ -105,7 +105,7 @@ def _trade_off(
         empty("This figure needs two measures. Choose more under Measures above.")
         return
     first = others.index("rtf") if "rtf" in others else 0
-    against = st.selectbox("Against", others, first, format_func=titles.get, key=f"against_{name}")
+    against: str = st.selectbox("Against", others, first, format_func=titles.__getitem__, key=f"against_{name}")
     fig = drawings.trade_off(rows, against, by, axes, dark=is_dark())
     event = st.plotly_chart(fig, key=f"trade_{name}", theme=None, config=figures.CONFIG, on_select="rerun",
                             selection_mode="points",
