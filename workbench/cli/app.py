@@ -111,6 +111,14 @@ def synth(
         Path | None,
         typer.Option("--profile", help="Write every operation to this trace (trace.json.gz), for ui.perfetto.dev."),
     ] = None,
+    executor: Annotated[
+        str,
+        typer.Option("--executor", help="Who makes the chunks: local (here), process (on this machine), ray."),
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-w", help="Number of workers. Default: 1 for local, else 2.")
+    ] = None,
+    address: Annotated[str, typer.Option("--address", help="Address of a Ray cluster. Default: start one here.")] = "",
     as_json: Json = False,
     verbose: Verbose = False,
     settings: SynthesisSettings,
@@ -142,7 +150,8 @@ def synth(
     request = SpeechRequest(wanted, speaker.ref, settings, model, place, random_weights, load, reuse=reuse)
     request = request.replace(profile=profile is not None)
     pool.engine_for(request)  # load before the progress bar starts
-    run = speaking.speak(pool, request, new_id(), target, bar=not as_json)
+    spread = speaking.Workers(executor, workers, address)
+    run = speaking.speak(pool, request, new_id(), target, bar=not as_json, spread=spread)
     speaking.finish(run, target, save=save, as_json=as_json, profile=profile)
 
 

@@ -159,12 +159,16 @@ def step_bar(shown: bool) -> Iterator[Callable[[Step], None] | None]:
 
 
 @contextmanager
-def bar(shown: bool, total: int) -> Iterator[Callable[[], None]]:
-    """A bar over ``total`` things, on standard error; call what it gives for each that is done."""
+def bar(shown: bool, total: int | None) -> Iterator[Callable[..., None]]:
+    """Show a bar over ``total`` things on standard error; yields ``advance(steps=1, total=None)``."""
     if not (shown and sys.stderr.isatty()):
-        yield lambda: None
+        yield lambda *given: None
         return
     columns = (TextColumn("{task.completed}/{task.total}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True)) as bars:
         task = bars.add_task("", total=total)
-        yield lambda: bars.advance(task)
+
+        def advance(steps: int = 1, total: int | None = None) -> None:
+            bars.update(task, advance=steps, **({} if total is None else {"total": total}))
+
+        yield advance

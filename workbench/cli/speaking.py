@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.cli import output, show
 from workbench.engine.errors import Cancelled, WorkbenchError
@@ -55,9 +55,34 @@ class Target:
         return audio.save_audio(self.path, run.blocks, run.n_samples, run.sample_rate, self._before)
 
 
-def speak(pool: EnginePool, request: SpeechRequest, run_id: str, target: Target, *, bar: bool) -> Run:
+class Workers(NamedTuple):
+    """Who makes the chunks: "local", "process" or "ray", how many (None: 1 or 2), and the address of a cluster."""
+
+    executor: str = "local"
+    n: int | None = None
+    address: str = ""
+
+    def speak(self, pool: EnginePool, request: SpeechRequest, run_id: str, bar: bool) -> Run:
+        """Spread the chunks over the workers. Raises SettingsError where there are no such workers."""
+        import torch
+
+        from workbench.engine.sweeps.executors import executor
+        from workbench.engine.sweeps.spread import speak
+
+        # as many threads as here: with another number the last bits differ
+        how = executor(self.executor, self.n or 2, threads=torch.get_num_threads(), address=self.address)
+        with output.bar(bar, None) as advance:
+            return speak(pool, request, how, on_plan=lambda chunks: advance(0, len(chunks)),
+                         on_chunk=lambda result: advance(), run_id=run_id)  # fmt: skip
+
+
+def speak(
+    pool: EnginePool, request: SpeechRequest, run_id: str, target: Target, *, bar: bool, spread: Workers = Workers()
+) -> Run:
     """Speak ``request``. Raises Cancelled where a long run is interrupted; the message says how it goes on."""
     try:
+        if spread != Workers() and spread != Workers("local", 1):
+            return spread.speak(pool, request, run_id, bar)
         with output.step_bar(bar) as on_step:
             return pool.speak(request, on_step=on_step, run_id=run_id)
     except KeyboardInterrupt:

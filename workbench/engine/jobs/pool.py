@@ -125,6 +125,7 @@ class EnginePool:
         on_step: Callable[[Progress], None] | None = None,
         on_chunk: Callable[[ChunkResult], None] | None = None,
         run_id: str | None = None,
+        made: Callable[[Chunk], ChunkResult] | None = None,
     ) -> Run:
         """Speak ``request``, sample the use of the machine, and return the run without saving it.
 
@@ -135,7 +136,7 @@ class EnginePool:
             request: what to speak; it is complete.
             base: the run whose chunk is made again; read from disk if not given.
             on_plan: called with the chunks before synthesis.
-            on_step, on_chunk, run_id: as in ``Engine.fulfil``.
+            on_step, on_chunk, run_id, made: as in ``Engine.fulfil``.
 
         Raises:
             WorkbenchError: model, voice or run were not found, or the text cannot be spoken.
@@ -153,7 +154,7 @@ class EnginePool:
             with Monitor(engine.loaded.device) as monitor:
                 run = engine.fulfil(
                     request, voice, base=base, chunks=chunks, on_step=on_step, on_chunk=on_chunk, run_id=run_id,
-                    begin_long=begin, timeline=timeline,
+                    begin_long=begin, timeline=timeline, made=made,
                 )  # fmt: skip
             return dataclasses.replace(run, utilisation=_shifted_to_chunk(run, monitor.samples)), timeline.began
 

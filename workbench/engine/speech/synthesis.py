@@ -30,11 +30,11 @@ from workbench.engine.model.random_weights import build as build_random
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech.requests import Remake, SpeechRequest
 from workbench.engine.speech.results import ChunkResult, Run, end_to_end, note_pauses
-from workbench.engine.speech.speaker import BeginLongRun, OnStep, Shelf, Speaker
+from workbench.engine.speech.speaker import BeginLongRun, LongRun, OnStep, Shelf, Speaker
 from workbench.engine.speech.text import Chunk, text_of
 from workbench.engine.speech.turns import refuse_after_fork
 from workbench.engine.speech.voices import Voice
-from workbench.engine.timing import Span, Timeline
+from workbench.engine.timing import Span, Timeline, note_chunk
 
 log = logging.getLogger("workbench.synthesis")
 
@@ -144,6 +144,7 @@ class Engine(Speaker):
         run_id: str | None = None,
         begin_long: BeginLongRun | None = None,
         timeline: Timeline | None = None,
+        made: Callable[[Chunk], ChunkResult] | None = None,
     ) -> Run:
         """Speak ``request`` and return the run without saving it. ``run``, ``remake`` and all jobs use this.
 
@@ -156,6 +157,7 @@ class Engine(Speaker):
             run_id: names the run in the log and on disk; by default it is made from the time.
             begin_long: keeps the chunks of a run with more than ``rules.LONG_RUN_CHUNKS`` on disk.
             timeline: takes the spans, for a caller who needs to know when it began.
+            made: returns the result of a chunk that others make, instead of making it here.
         """
         chunks = self.planned(request, voice, base) if chunks is None else chunks
         timeline, on_step = timeline or Timeline(self.loaded.synchronize), on_step or self.default_on_step()
@@ -168,7 +170,7 @@ class Engine(Speaker):
             for result in self.synthesize(
                 request.text, voice, request.settings, chunks=chunks, on_step=on_step, timeline=timeline,
                 shelf=self.shelf if request.reuse and not request.profile else None,
-                find=parts.find if parts else None,
+                find=_finder(parts, made, timeline),
             ):  # fmt: skip
                 first_audio = first_audio or timeline.now()
                 result = parts.keep(result) if parts else result
@@ -261,6 +263,23 @@ def assemble(
     if joined is not None:
         run.__dict__["wave"] = joined
     return run
+
+
+def _finder(
+    parts: LongRun | None, made: Callable[[Chunk], ChunkResult] | None, timeline: Timeline
+) -> Callable[[Chunk], ChunkResult | None] | None:
+    """How ``synthesize`` finds chunks that it need not make: kept ones of a long run, else those that others make."""
+    if made is None:
+        return parts.find if parts else None
+
+    def find(chunk: Chunk) -> ChunkResult | None:
+        if parts and (kept := parts.find(chunk)) is not None:
+            return kept
+        result = made(chunk)
+        note_chunk(timeline, chunk.index, max(0.0, timeline.now() - result.timing.total_seconds), result.timing)
+        return result
+
+    return find
 
 
 def load_engine(

@@ -74,8 +74,9 @@ def _figures(rows: list[dict[str, Any]], axes: list[str], name: str) -> None:
     known = [m for m in measures.every() if m.name in rows[0] and any(row[m.name] is not None for row in rows)]
     titles = {m.name: m.title for m in known}
     varied = [a for a in axes if len({str(row[a]) for row in rows}) > 1 and a != "seed"]
-    by: str = st.selectbox("Measure", list(titles), format_func=titles.__getitem__, key=f"by_{name}", persist_state="session",
-                      help="Median over repeats and seeds, with its quartiles.")  # fmt: skip
+    about = "Median over repeats and seeds, with its quartiles."
+    by: str = st.selectbox("Measure", list(titles), format_func=titles.__getitem__, key=f"by_{name}",
+                           persist_state="session", help=about)  # fmt: skip
     names: list[str] = ["One axis", *(["Two axes"] if len(varied) > 1 else []), "All axes", "Quality against time"]
     how = st.segmented_control("Figure", names, default=names[0], key=f"figure_{name}", persist_state="session")
     common: dict[str, Any] = {"theme": None, "config": figures.CONFIG}
