@@ -76,18 +76,27 @@ def test_a_whole_chunk_is_eagers(method, strength):
 
 def test_several_chunks_of_one_length_are_rows_of_one_evaluation():
     model = variants.cfm()
-    step = Lean(model).step
     chunks = [variants.flow(model, 120, 2.0), variants.flow(model, 120, 2.0, ref_frames=60)]
-    fields = [Lean(model).begin(chunk) for chunk in chunks]
     x = torch.randn(2, 120, 100, generator=torch.Generator().manual_seed(1))
-    with torch.inference_mode():
-        m = step.modulations(torch.tensor([0.5]))[0]
-        rows = torch.stack([field.constants for field in fields], 1).flatten(0, 1)
-        guided, free = step(x, rows, m, fields[0].places).chunk(2)
-        together = guided + (guided - free) * 2.0
+    for lean in (Lean(model), Lean(model, fill_up=True)):
+        with torch.inference_mode():
+            each = [lean.inputs(chunk) for chunk in chunks]
+            rows = torch.stack([one.constants for one in each], 1).flatten(0, 1)
+            places = each[0].places
+            if lean.fill_up:
+                whole = rows.shape[1]
+                ends = [row * whole + end for row in range(4) for end in (120, whole)]
+                places = places._replace(
+                    valid=places.valid.repeat(2, 1, 1), bounds=torch.tensor([0, *ends], dtype=torch.int32)
+                )
+            filled = torch.nn.functional.pad(x, (0, 0, 0, rows.shape[1] - 120))
+            m = lean.modulations((0.5,))[0]
+            both = each[0]._replace(x=filled, constants=rows, m=m, places=places)
+            together = lean.evaluate(both)[:, :120]
         for i, chunk in enumerate(chunks):
-            with text_embedded(chunk):
-                torch.testing.assert_close(together[i], chunk(torch.tensor(0.5), x[i : i + 1])[0], atol=1e-4, rtol=1e-4)
+            with torch.inference_mode(), text_embedded(chunk):
+                alone = chunk(torch.tensor(0.5), x[i : i + 1])[0]
+            torch.testing.assert_close(together[i], alone, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.slow

@@ -102,7 +102,7 @@ def by_sequences(qk: torch.Tensor, v: torch.Tensor, places: Places, n_turned: in
     """By flash attention over sequences whose lengths lie on the device, so that a recorded graph serves them all."""
     assert places.bounds is not None
     q, k = _turned(qk, places.angles, n_turned)
-    flat = (x.flatten(0, 1).contiguous() for x in (q, k, v))
+    flat = (x.flatten(0, 1) for x in (q, k, v))  # views: flash attention reads rows with gaps
     return flash(*flat, places.bounds, qk.shape[1]).unflatten(0, qk.shape[:2]).flatten(2)
 
 
@@ -116,7 +116,7 @@ def flash(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bounds: torch.Tenso
         return made
     ends = bounds.tolist()
     parts = [(a, b) for a, b in itertools.pairwise(ends) if b > a]
-    made = torch.empty_like(q)
+    made = q.new_empty(q.shape)
     for a, b in parts:
         q1, k1, v1 = (x[a:b].transpose(0, 1)[None] for x in (q, k, v))
         made[a:b] = F.scaled_dot_product_attention(q1, k1, v1, scale=1.0)[0].transpose(0, 1)
@@ -125,4 +125,4 @@ def flash(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bounds: torch.Tenso
 
 @flash.register_fake
 def _(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bounds: torch.Tensor, longest: int) -> torch.Tensor:
-    return torch.empty_like(q)
+    return q.new_empty(q.shape)
