@@ -171,11 +171,15 @@ def test_what_is_compiled_serves_all_layers_and_lengths(monkeypatch):
     monkeypatch.setattr("workbench.engine.model.backends.lean.products.has_onednn", lambda dtype: False)
     monkeypatch.setattr("workbench.engine.model.backends.lean.convolution.has_onednn", lambda dtype: False)
     model, (compiled, backend) = variants.cfm("v1"), _counting()
-    lean = Lean(model, compiler=Compiler(backend=backend), fill_up=True)
+    fake = Fake()
+    lean = Lean(model, Graphs(fake), Compiler(backend=backend), fill_up=True)
+    notes = [spoken(model, lean, 131)[1].preparations for _ in range(2)]
+    assert [list(note) for note in notes] == [["compile", "capture"], []]
     for frames in (131, 200, 90):
         ours = variants.evaluated(model, frames, 2.0, lean)
         torch.testing.assert_close(ours, variants.evaluated(model, frames, 2.0), atol=1e-4, rtol=1e-4)
     assert len(compiled) == 3, "what stands before the layers, one layer, what stands after"
+    assert fake.n_recorded == 3
     assert lean.recorded == "lean, compiled"
 
 

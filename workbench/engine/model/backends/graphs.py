@@ -63,7 +63,7 @@ class Graphs:
         self,
         key: Hashable,
         make: Callable[[], tuple[Any, Function]],
-        noting: Callable[[str], AbstractContextManager[None]] = nullcontext,
+        noting: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
     ) -> Recorded | None:
         """The function of ``key``; None where none can be recorded here, which a warning has told once.
 
@@ -114,7 +114,7 @@ class CudaRecorder:
         """See ``Recorder``. Calls ``function`` once before: what it compiles and sets up must not be recorded."""
         with torch.cuda.device(self._device):
             if self._anchor is None:
-                self._stream = torch.cuda.Stream()
+                self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
                 self._anchor, _, _ = self._recorded(lambda: torch.zeros(1, device=self._device), None)
             graph, output, n_bytes = self._recorded(function, self._anchor.pool())
         return graph.replay, output, n_bytes
@@ -127,7 +127,7 @@ class CudaRecorder:
             before = torch.cuda.memory_reserved()
             graph = torch.cuda.CUDAGraph()
             # thread_local: other threads may allocate and copy meanwhile
-            graph.capture_begin(*((pool,) if pool is not None else ()), capture_error_mode="thread_local")
+            graph.capture_begin(pool, capture_error_mode="thread_local")
             try:
                 output = function()
             finally:

@@ -56,7 +56,7 @@ def by_head(qk: torch.Tensor, v: torch.Tensor, places: Places, n_turned: int) ->
     """
     rows, frames, _, heads, width = qk.shape
     turned = torch.empty(2, rows, heads, frames, width).copy_(qk.permute(2, 0, 3, 1, 4))
-    torch.view_as_complex(turned[:, :, :n_turned].unflatten(-1, (-1, 2))).mul_(places.angles)
+    torch.view_as_complex(torch.unflatten(turned[:, :, :n_turned], -1, (-1, 2))).mul_(places.angles)
     q, k = turned.to(qk.dtype)
     onednn = q.dtype == torch.float32 and has_onednn(q.dtype)
     one_head = _by_onednn if onednn else _by_mm
@@ -86,7 +86,7 @@ def _turned(qk: torch.Tensor, angles: torch.Tensor, n_turned: int) -> tuple[torc
     if angles.is_complex():
         angles = torch.view_as_real(angles).movedim(-1, 0)
     cos, sin = angles[:, :, None, None]
-    a, b = qk[:, :, :, :n_turned].float().unflatten(-1, (-1, 2)).unbind(-1)
+    a, b = torch.unflatten(qk[:, :, :, :n_turned].float(), -1, (-1, 2)).unbind(-1)
     some = torch.stack((a * cos - b * sin, b * cos + a * sin), -1).flatten(-2).to(qk.dtype)
     both = some if n_turned == qk.shape[3] else torch.cat((some, qk[:, :, :, n_turned:]), 3)
     return both[:, :, 0], both[:, :, 1]
@@ -103,7 +103,8 @@ def by_sequences(qk: torch.Tensor, v: torch.Tensor, places: Places, n_turned: in
     assert places.bounds is not None
     q, k = _turned(qk, places.angles, n_turned)
     flat = (x.flatten(0, 1) for x in (q, k, v))  # views: flash attention reads rows with gaps
-    return flash(*flat, places.bounds, qk.shape[1]).unflatten(0, qk.shape[:2]).flatten(2)
+    made: torch.Tensor = flash(*flat, places.bounds, qk.shape[1])
+    return made.view(*qk.shape[:2], -1)
 
 
 @torch.library.custom_op("workbench::flash", mutates_args=())

@@ -40,7 +40,7 @@ class Compiler:
         plain = step.run_enter, step.run_block, step.run_leave
         enter, block, leave = (torch.compile(_own(function), **self._options) for function in plain)
         step.run_enter, step.run_block = _for_all_lengths(enter), block
-        step.run_leave = lambda step, a: leave(step, _for_all(a))
+        step.run_leave = _after_all_lengths(leave)
         try:
             evaluate()
         except RuntimeError as error:  # the compiler's own are children of it
@@ -63,6 +63,16 @@ def _for_all(value: torch.Tensor, dimension: int = 1) -> torch.Tensor:
 
     maybe_mark_dynamic(value, dimension)
     return value
+
+
+def _after_all_lengths(leave: Callable[..., Any]) -> Callable[[LeanStep, torch.Tensor], torch.Tensor]:
+    """``leave`` behind a value whose frames differ from chunk to chunk."""
+
+    def marking(step: LeanStep, a: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = leave(step, _for_all(a))
+        return made
+
+    return marking
 
 
 def _for_all_lengths(enter: Callable[..., Any]) -> Callable[..., Any]:

@@ -26,7 +26,8 @@ class Banded:
 
     def __init__(self, layer: torch.nn.Conv1d) -> None:
         self.groups, self.half = layer.groups, layer.kernel_size[0] // 2
-        weight = layer.weight.detach().unflatten(0, (self.groups, -1))  # [groups, out, in, kernel]
+        assert layer.bias is not None
+        weight = torch.unflatten(layer.weight.detach(), 0, (self.groups, -1))  # [groups, out, in, kernel]
         _, n_out, n_in, kernel = weight.shape
         band = weight.new_zeros(self.groups, _SPAN, n_out, _SPAN + kernel - 1, n_in)
         for t in range(_SPAN):
@@ -41,7 +42,7 @@ class Banded:
         rows, frames, channels = x.shape
         spans = -(-frames // _SPAN)
         padded = F.pad(x, (0, 0, self.half, self.half + spans * _SPAN - frames))
-        windows = padded.unflatten(2, (self.groups, -1)).unfold(1, _SPAN + 2 * self.half, _SPAN)
+        windows = torch.unflatten(padded, 2, (self.groups, -1)).unfold(1, _SPAN + 2 * self.half, _SPAN)
         windows = windows.permute(2, 0, 1, 4, 3).reshape(self.groups, rows * spans, -1)
         made = torch.stack([multiply(w) for multiply, w in zip(self.products, windows, strict=True)])
         made = made.view(self.groups, rows, spans * _SPAN, -1).permute(1, 2, 0, 3).reshape(rows, -1, channels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -85,14 +86,16 @@ class LeanStep:
         skip = model.long_skip_connection
         self.skip = None if skip is None else product(skip.weight, None)
         # or the same, compiled
-        self.run_enter, self.run_block, self.run_leave = LeanStep.enter, Block.__call__, LeanStep.leave
+        self.run_enter: Callable[..., tuple[torch.Tensor, torch.Tensor]] = LeanStep.enter
+        self.run_block: Callable[..., tuple[torch.Tensor, torch.Tensor]] = Block.__call__
+        self.run_leave: Callable[[LeanStep, torch.Tensor], torch.Tensor] = LeanStep.leave
 
     def modulations(self, times: torch.Tensor) -> torch.Tensor:
         """What the flow times [evaluations] do to all layers: [evaluations, 6 * layers + 2, dim], scales plus one."""
         embedded = F.silu(self.model.time_embed(times))
         layers = [block.attn_norm.linear(embedded) for block in self.model.transformer_blocks]
         scale, shift = self.model.norm_out.linear(embedded).chunk(2, -1)
-        found = torch.cat((*layers, shift, scale), -1).unflatten(-1, (-1, self.model.dim))
+        found: torch.Tensor = torch.cat((*layers, shift, scale), -1).view(len(times), -1, self.model.dim)
         found[:, 1::3][:, : 2 * len(layers)] += 1
         found[:, -1] += 1
         return found
@@ -134,7 +137,7 @@ class LeanStep:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The state in all rows, with its position embedding, and its norm for the first layer."""
         h = self.of_state(x.to(self.dtype))
-        h = (constants.unflatten(0, (-1, len(x))) + h).flatten(0, 1)
+        h = (torch.unflatten(constants, 0, (-1, len(x))) + h).flatten(0, 1)
         c = h
         for convolve in self.convolve:
             c = convolve(c if places.valid is None else c * places.valid)

@@ -40,7 +40,7 @@ class LeanText:
         tokens = tokens[:, :frames] + 1
         n_tokens = tokens.shape[1]
         both = torch.cat((tokens, torch.zeros_like(tokens))) if guided else tokens
-        text = self.embedding.text_embed(both) + self.embedding.freqs_cis[:n_tokens]
+        text: torch.Tensor = self.embedding.text_embed(both) + self.embedding.freqs_cis[:n_tokens]
         for block in self.blocks:
             text = block(text, frames)
         if self.embedding.average_upsampling:
