@@ -27,7 +27,6 @@ from workbench.engine.timing import FIRST_RUN, NEW_LENGTH, REUSED, WARM, ChunkTi
 
 log = logging.getLogger("workbench.synthesis")
 _REFERENCES_KEPT = 8
-_USUAL_FRAMES = 1024  # 11 s: a reference of 5 s and a sentence
 
 OnStep = Callable[[Progress], None]
 
@@ -177,13 +176,13 @@ class Speaker:
             yield result
 
     def compile_ahead(self) -> None:
-        """Compile and record what a chunk of usual length needs, on a GPU; otherwise the first run does it.
+        """Compile and record what chunks of usual lengths need, on a GPU; otherwise the first run does it.
 
-        For the background, once the pages can be used. Callers that want to speak wait until it is done.
+        For the background, once the pages can be used. Between two lengths, others may speak.
         """
-        if self.loaded.device != "cpu":
+        for n_frames in self.loaded.backend.usual_frames:
             with self._turn:
-                warm_up(self.loaded, self.loaded.backend, _USUAL_FRAMES)
+                warm_up(self.loaded, self.loaded.backend, n_frames)
 
     def decode(self, mel: np.ndarray) -> np.ndarray:
         """Decode a natural-log ``mel`` [frames, n_mels] with the vocoder: float32 [n_samples], at the mel's level."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -14,6 +16,7 @@ from workbench.engine.model.backends.lean.compiling import Compiler
 from workbench.engine.model.backends.lean.field import Lean
 from workbench.engine.model.sampling import solve, text_embedded
 from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech.synthesis import Engine
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
 
@@ -111,6 +114,26 @@ def test_only_the_first_chunk_of_a_length_notes_a_capture():
     for backend in (Graph("cpu", Graphs(Fake())), Lean(model, Graphs(Fake()), fill_up=True)):
         assert list(spoken(model, backend)[1].preparations) == ["capture"]
         assert spoken(model, backend)[1].preparations == {}
+
+
+def test_usual_lengths_are_recorded_ahead(tiny_engine, voice):
+    fake = Fake()
+    lean = Lean(tiny_engine.loaded.cfm, Graphs(fake), fill_up=True)
+    engine = Engine(dataclasses.replace(tiny_engine.loaded, backend=lean))
+    engine.compile_ahead()
+    assert fake.n_recorded == len(lean.usual_frames) == len(lean.graphs)
+    run = engine.run("The first sentence.", voice, SynthesisSettings(nfe_step=2), save=False)
+    assert run.chunks[0].chunk.duration_frames in range(512, 1344), "this one is usual"
+    assert fake.n_recorded == len(lean.usual_frames)
+    assert "capture" not in {span.name for span in run.spans}
+    tiny_engine.compile_ahead()  # on a CPU there is nothing to be done
+
+
+def test_a_run_notes_what_it_captured(tiny_engine, voice):
+    lean = Lean(tiny_engine.loaded.cfm, Graphs(Fake()), fill_up=True)
+    engine = Engine(dataclasses.replace(tiny_engine.loaded, backend=lean))
+    runs = [engine.run("The first sentence.", voice, SynthesisSettings(nfe_step=2), save=False) for _ in range(2)]
+    assert [[s.chunk_index for s in run.spans if s.name == "capture"] for run in runs] == [[0], []]
 
 
 def test_the_graph_not_used_for_longest_goes_first():

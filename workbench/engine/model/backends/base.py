@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -38,6 +39,10 @@ class Backend(Protocol):
 
     @property
     def recorded(self) -> str: ...
+
+    @property
+    def usual_frames(self) -> Sequence[int]:
+        """Lengths of chunks worth preparing before anybody asks for them."""
 
     def begin(self, flow: Flow) -> Field:
         """Return the field of ``flow``."""

@@ -17,6 +17,7 @@ class Eager:
 
     name = "eager"
     recorded = "eager"
+    usual_frames = ()
 
     def begin(self, flow: Flow) -> EagerField:
         """Return the field of ``flow`` with its text embedded."""

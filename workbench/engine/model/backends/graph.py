@@ -36,6 +36,7 @@ class Graph:
 
     name = "graph"
     recorded = "graph"
+    usual_frames = ()  # a graph serves one length to the frame: none is usual
 
     def __init__(self, device: str, graphs: Graphs | None = None) -> None:
         self.graphs = Graphs(CudaRecorder(device)) if graphs is None else graphs

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -72,6 +73,12 @@ class Lean:
     def recorded(self) -> str:
         """Compiled operations add up in another order than those that are not."""
         return "lean, compiled" if self.compiler is not None and not self.compiler.failure else "lean"
+
+    @property
+    def usual_frames(self) -> Sequence[int]:
+        """Lengths of 6 to 14 s, a reference and a sentence or two: a graph serves each of their buckets."""
+        usual = range(9 * BUCKET, 21 * BUCKET + 1, BUCKET)
+        return usual if self.fill_up else usual[:1] if self.compiler is not None else ()
 
     def begin(self, flow: Flow) -> LeanField:
         """The field of ``flow``, its text embedded."""
