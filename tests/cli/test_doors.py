@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import soundfile
@@ -38,7 +37,6 @@ def test_markup_in_a_text_is_text(call, monkeypatch):
 
 
 def test_markup_in_names_is_text(call, tmp_path, voice, monkeypatch):
-    import soundfile
 
     from workbench.engine.speech import bundled
 
@@ -233,15 +231,16 @@ def test_an_interrupt_is_one_line_and_130(call, monkeypatch, tmp_path):
 
 def test_a_full_disk_at_the_end_keeps_the_speech_elsewhere(call, monkeypatch, tmp_path):
     (tmp_path / "full").mkdir()
-    real = soundfile.SoundFile.write
+    from workbench.engine.signal import audio
 
-    def write(self, samples):
-        if Path(str(self.name)).parent.name == "full":
-            raise soundfile.LibsndfileError(2)
-        return real(self, samples)
+    real = audio.write_sound
 
-    monkeypatch.setattr(soundfile.SoundFile, "write", write)
-    monkeypatch.setattr("workbench.engine.signal.joining.shutil.disk_usage", lambda path: SimpleNamespace(free=100))
+    def write(path, *given):
+        if path.parent.name == "full":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return real(path, *given)
+
+    monkeypatch.setattr(audio, "write_sound", write)
     code, out, err = call("synth", "Hello there.", "--out", "full/x.wav", "--json", *QUICK)
     assert (code, out) == (2, "")
     assert f"The result is in {tmp_path}/x.wav instead" in err

@@ -40,7 +40,7 @@ app = typer.Typer(
 TextArgument = Annotated[str | None, typer.Argument(metavar="[TEXT]", help="Text to speak; - reads standard input.")]
 TextFile = Annotated[Path | None, typer.Option("--text-file", help="Read the text from a UTF-8 file.")]
 ModelName = Annotated[str, typer.Option("--model", "-m", help="Model of the catalogue, see `workbench models`.")]
-VoiceName = Annotated[str | None, typer.Option("--voice", "-v", help="Bundled voice, see `workbench voices`.")]
+VoiceName = Annotated[str | None, typer.Option("--voice", "-v", help="Bundled or saved voice, see `workbench voices`.")]
 RefAudio = Annotated[Path | None, typer.Option("--ref-audio", help="Reference recording (WAV, FLAC, OGG, MP3, m4a).")]
 RefText = Annotated[str | None, typer.Option("--ref-text", help="The words of --ref-audio; default: a recogniser's.")]
 ShortenPauses = Annotated[bool, typer.Option("--shorten-pauses", help="Shorten each silence over 1 s in --ref-audio.")]
@@ -64,7 +64,7 @@ Folder = Annotated[Path | None, typer.Option("--folder", help="Look for the mode
 def choose_voice(
     name: str | None, ref_audio: Path | None, ref_text: str | None, model: str, shorten_pauses: bool = False
 ) -> Voice:
-    """Return the voice of the options: a bundled one, or one made from a recording and its words.
+    """Return the voice of the options: a bundled or saved one, or one made from a recording and its words.
 
     Raises:
         VoiceError: the options exclude each other, or the voice is unknown or unusable.
@@ -235,13 +235,14 @@ def _remarks(prepared: Prepared) -> tuple[str, ...]:
 
 def _mount() -> None:
     """Add the commands of the neighbouring modules."""
-    from workbench.cli import bench, cache, info, lab, runs, serve, sweep
+    from workbench.cli import bench, cache, info, lab, runs, serve, sweep, voices
 
-    for command in (info.voices, info.models, info.doctor):
+    for command in (info.models, info.doctor):
         app.command(command.__name__)(command)
     app.command("app")(serve.serve)
     app.command("sweep")(sweep.sweep)
     app.add_typer(runs.runs_app, name="runs")
+    app.add_typer(voices.voices_app, name="voices")
     app.add_typer(cache.cache_app, name="cache")
     app.add_typer(bench.bench_app, name="bench")
     app.add_typer(lab.lab_app, name="lab")

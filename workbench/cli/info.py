@@ -1,4 +1,4 @@
-"""``voices``, ``models`` and ``doctor``."""
+"""``models`` and ``doctor``."""
 
 from __future__ import annotations
 
@@ -10,19 +10,6 @@ import typer
 from workbench.cli.output import console, print_json, say, table
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-
-
-def voices(as_json: Json = False) -> None:
-    """List the bundled voices."""
-    from workbench.engine.speech.bundled import list_voices
-
-    rows = [{"name": v.name, "language": v.language, "source": v.source, "ref_text": v.ref_text, "path": str(v.path)}
-            for v in list_voices()]  # fmt: skip
-    if as_json:
-        print_json({"voices": rows})
-        return
-    columns = ("name", "language", "source", "text of the reference")
-    console().print(table("Voices", columns, [[r["name"], r["language"], r["source"], r["ref_text"]] for r in rows]))
 
 
 def models(as_json: Json = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +79,18 @@ def test_samples_that_are_not_finite_are_refused_wherever_they_are(tmp_path: Pat
     good = np.zeros(10, np.float32)
     with pytest.raises(OutputError, match="not numbers"):
         joining.write_sound(tmp_path / "a.wav", [good, good + np.float32(bad)], 20, 24_000)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
+def test_the_reason_of_the_system_is_passed_on(tmp_path: Path, suffix: str) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    noise = np.random.default_rng(0).uniform(-1, 1, 400_000).astype(np.float32)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**15, before[1]))
+    try:
+        with pytest.raises(OSError) as refused:
+            joining.write_sound(tmp_path / f"a{suffix}", [noise], len(noise), 24_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert refused.value.errno == errno.EFBIG

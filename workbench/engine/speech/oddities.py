@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+import regex
 
 from workbench.engine import rules
 from workbench.engine.signal import quality
-from workbench.engine.speech.pace import usual_seconds
 from workbench.engine.speech.text import n_bytes
+
+# characters per second of calm reading; the numbers include punctuation and spaces
+_PACES = (
+    (regex.compile(r"\p{Han}"), 4.5),
+    (regex.compile(r"[\p{Hiragana}\p{Katakana}]"), 7.5),
+    (regex.compile(r"\p{Hangul}"), 5.5),
+    (regex.compile(r"\p{Ethiopic}"), 6.0),
+    (regex.compile(r"[\p{Devanagari}\p{Bengali}\p{Tamil}\p{Telugu}\p{Thai}\p{Arabic}\p{Hebrew}]"), 11.0),
+    (regex.compile(r"\p{Nd}"), 3.5),
+)
+_ALPHABETIC = 15.0
 
 
 def pause_warnings(pauses: list[tuple[int, int]], rate: int) -> list[str]:
@@ -51,3 +62,12 @@ def pace_warnings(text: str, seconds: float) -> list[str]:
         f"{size} bytes of text for {seconds:.1f} s of speech: {size / seconds:.1f} bytes of text per second, usually "
         f"{low:.0f} to {high:.0f}; the text has {many} words than the recording, or does not belong to it"
     ]
+
+
+def usual_seconds(text: str) -> float:
+    """Return the seconds of ``text`` at the usual pace of its script; always above 0."""
+    seconds, rest = 0.0, len(text)
+    for script, pace in _PACES:
+        count = len(script.findall(text))
+        seconds, rest = seconds + count / pace, rest - count
+    return max(0.05, seconds + rest / _ALPHABETIC)

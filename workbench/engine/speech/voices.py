@@ -20,8 +20,8 @@ from workbench.engine.signal import audio as sound
 from workbench.engine.signal import quality
 from workbench.engine.signal.decoding import Source
 from workbench.engine.signal.mel import mel_spectrogram
-from workbench.engine.speech.bundled import list_voices
 from workbench.engine.speech.dictation import heard_words, told_of
+from workbench.engine.speech.library import SavedVoice, list_voices, recording_of, refuse_damaged, same_name
 from workbench.engine.speech.oddities import pause_warnings, reference_warnings
 from workbench.engine.speech.requests import VoiceRef
 from workbench.engine.speech.text import Chunk, is_unicode, n_bytes, plan_chunks
@@ -232,19 +232,29 @@ def _identity(wave: np.ndarray, text: str) -> str:
 
 
 def load_voice(name: str | None = None, mel_config: MelConfig = MelConfig()) -> Voice:
-    """Return the bundled voice ``name``; without a name, the first one.
+    """Return the bundled or saved voice ``name``; without a name, the first bundled one.
 
     Raises:
-        VoiceError: there is no voice of this name; the message lists all names.
+        VoiceError: there is no voice of this name, and the message lists all names; or it is damaged.
     """
     voices = list_voices()
-    found = [v for v in voices if name is None or v.name.lower() == name.lower()]
+    found = [v for v in voices if name is None or same_name(v.name, name)]
     if not found:
+        refuse_damaged(name)
         raise VoiceError(
             f"There is no voice {quoted(name)}.",
             remedy=f"Choose one of {', '.join(v.name for v in voices)}, or give a recording and its text.",
         )
     chosen = found[0]
+    if isinstance(chosen, SavedVoice):
+        wave = recording_of(chosen, mel_config.target_sample_rate)
+        saved = prepared_voice(wave, chosen.ref, mel_config)
+        if saved is None:
+            raise VoiceError(
+                f"The recording or the words of the voice {quoted(chosen.name)} have changed.",
+                remedy="Delete it with `workbench voices rm`, and save it again.",
+            )
+        return saved
     voice = make_voice(chosen.path, chosen.ref_text, name=chosen.name, language=chosen.language, mel_config=mel_config)
     return dataclasses.replace(voice, recording="")  # found by its name, also if the project moves
 
@@ -276,7 +286,7 @@ def restore_voice(wanted: VoiceRef, mel_config: MelConfig = MelConfig()) -> Voic
             path, wanted.ref_text, name=wanted.name, language=wanted.language, mel_config=mel_config
         )
         voice = dataclasses.replace(voice, heard_by=wanted.heard_by)
-    elif wanted.name.lower() in {bundled.name.lower() for bundled in list_voices()}:
+    elif any(same_name(wanted.name, known.name) for known in list_voices()):
         voice = load_voice(wanted.name, mel_config)
     else:
         raise VoiceError(f"There is no recording of the voice {quoted(wanted.name)}.", remedy=_GIVE)
