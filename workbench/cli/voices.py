@@ -57,7 +57,7 @@ def add(
     recording: Annotated[Path, typer.Argument(metavar="FILE", help="Recording to imitate (WAV, FLAC, OGG, MP3, m4a).")],
     words: Annotated[
         str | None,
-        typer.Option("--text", help="Words of the recording. Default: a recogniser, if one is in the cache."),
+        typer.Option("--text", help="Words of the recording. Default: from a recogniser in the cache."),
     ] = None,
     language: Annotated[str, typer.Option("--language", help="ISO 639-1 code, such as en.")] = "",
     shorten_pauses: Annotated[

@@ -21,11 +21,13 @@ from workbench.engine.jobs.queue import JobManager
 from workbench.engine.logs import pairs
 from workbench.engine.runs.store import sweep_leftovers
 from workbench.engine.settings import LoadSettings, SynthesisSettings
-from workbench.engine.speech.bundled import BundledVoice, list_voices
+from workbench.engine.speech import library
+from workbench.engine.speech.bundled import BundledVoice
 from workbench.engine.speech.reading import vocabulary_of
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, load_voice
 from workbench.ui.kept import Kept
+from workbench.ui.uploads import Uploads
 
 if TYPE_CHECKING:  # synthesis imports torch
     from workbench.engine.speech.results import Run
@@ -206,20 +208,34 @@ def warm_in_background() -> None:
 # Voices --------------------------------------------------------------------------------------------------------------
 
 
-@st.cache_data(show_spinner=False)
+@st.cache_data(show_spinner=False, max_entries=4)
+def _voices(stamp: int) -> list[BundledVoice]:
+    return library.list_voices()
+
+
 def bundled_voices() -> list[BundledVoice]:
-    """Return the bundled voices, the default one first."""
-    return list_voices()
+    """Return the bundled voices, the default one first, then those saved under a name."""
+    return _voices(library.stamp())
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
+def _voice(name: str, stamp: int) -> Voice:
+    return load_voice(name)
+
+
 def bundled_voice(name: str) -> Voice:
-    """Return the bundled voice ``name``, prepared once.
+    """Return the bundled or saved voice ``name``, prepared once.
 
     Raises:
-        VoiceError: there is no such voice.
+        VoiceError: there is no such voice, or it is damaged.
     """
-    return load_voice(name)
+    return _voice(name, library.stamp())
+
+
+@st.cache_resource(show_spinner=False)
+def uploads() -> Uploads:
+    """Return the uploaded recordings of this server."""
+    return Uploads()
 
 
 def default_voice() -> Voice:

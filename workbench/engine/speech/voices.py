@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from workbench.engine import rules
-from workbench.engine.errors import AudioError, VoiceError
+from workbench.engine.errors import VoiceError
 from workbench.engine.logs import pairs
 from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.signal import audio as sound
@@ -22,7 +22,7 @@ from workbench.engine.signal.decoding import Source
 from workbench.engine.signal.mel import mel_spectrogram
 from workbench.engine.speech.dictation import heard_words, told_of
 from workbench.engine.speech.library import SavedVoice, list_voices, recording_of, refuse_damaged, same_name
-from workbench.engine.speech.oddities import pause_warnings, reference_warnings
+from workbench.engine.speech.references import read_reference, reference_warnings
 from workbench.engine.speech.requests import VoiceRef
 from workbench.engine.speech.text import Chunk, is_unicode, n_bytes, plan_chunks
 from workbench.engine.text.preparing import Prepared
@@ -143,30 +143,12 @@ def make_voice(
     text = "" if ref_text is None else _checked_words(ref_text, title)
     rate = mel_config.target_sample_rate
     shown = Path(source).name if isinstance(source, (str, Path)) else title
-    recording = sound.read_recording(source, rate, name=shown)
-    audible, notes = _corrected(recording.wave, rate)
-    whole = _within(audible, rate, shorten_pauses)
-    clipped = sound.clip_at_silence(whole, rate)
-    trimmed = quality.trimmed(clipped, rate)
-    if len(trimmed) < rules.REFERENCE_MIN_SECONDS * rate:
-        raise AudioError(
-            f"{shown} holds {len(trimmed) / rate * 1000:.0f} ms of sound, too little to imitate.",
-            remedy="Use 3 to 10 seconds of clear speech.",
-        )
-    wave = np.concatenate([trimmed, np.zeros(round(rules.REFERENCE_TAIL_SECONDS * rate), np.float32)])
+    found = read_reference(source, rate, shown, shorten_pauses=shorten_pauses)
+    wave = found.wave
     heard = heard_words(wave, rate, title, language) if ref_text is None else None
     text = _checked_words(heard.text, title) if heard else text
     text = text if text[-1] in ".!?。！？…" else text.rstrip(",;:，；：") + "."
-    pauses = quality.long_pauses(wave, rate)
-    found_warnings = (
-        *recording.notes,
-        *notes,
-        *pause_warnings(pauses, rate),
-        *reference_warnings(clipped if heard else whole, clipped, wave, text, pauses, rate),
-        *([told_of(heard)] if heard else []),
-    )
-    if any("clipped (" in warning for warning in found_warnings):  # the decoder finds it first, before resampling
-        found_warnings = tuple(warning for warning in found_warnings if "clipped at full" not in warning)
+    found_warnings = (*found.warnings(text, whole=not heard), *([told_of(heard)] if heard else []))
     voice = Voice(
         _identity(wave, text),
         title,
@@ -182,27 +164,6 @@ def make_voice(
     )
     log.info("voice prepared", extra=pairs(id=voice.id[:12], seconds=voice.seconds, took=voice.preparation_seconds))
     return voice
-
-
-def _corrected(wave: np.ndarray, rate: int) -> tuple[np.ndarray, list[str]]:
-    """Return ``wave`` without offset and within full scale, and notes about the changes."""
-    notes = []
-    peak = float(np.abs(wave).max())
-    if peak > quality.FULL_SCALE_PEAK:
-        notes.append(f"the recording reaches {peak:.3g} times full scale; it was lowered to full scale")
-        wave = wave / np.float32(peak)
-    wave, offset = quality.without_offset(wave, rate)
-    if offset:
-        notes.append(f"the recording has a constant offset of {offset:+.3f} of full scale; it was removed")
-    return wave, notes
-
-
-def _within(wave: np.ndarray, rate: int, shorten: bool) -> np.ndarray:
-    """Return ``wave`` without long silence at its ends if it would be clipped; ``shorten`` also shortens pauses."""
-    if len(wave) > rules.REFERENCE_MAX_SECONDS * rate:
-        inner = quality.trimmed(wave, rate)
-        wave = inner if len(wave) - len(inner) > rate else wave
-    return quality.shortened(wave, quality.long_pauses(wave, rate), rate) if shorten else wave
 
 
 def _checked_words(ref_text: str, title: str) -> str:

@@ -1,4 +1,4 @@
-"""Choose the voice: a bundled one, a file, a recording, or the voice of the run that a link opened."""
+"""Choose the voice: a bundled or saved one, a file, a recording, or the voice of the run that a link opened."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ import streamlit as st
 
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.signal.audio import to_bytes
+from workbench.engine.speech import library
 from workbench.engine.speech.reading import told_of_unread
+from workbench.engine.speech.references import Reference, read_reference
 from workbench.engine.speech.voices import Voice, make_voice
 from workbench.ui import resources
+from workbench.ui.uploads import Upload
 
 BUNDLED, UPLOAD, RECORD, OF_RUN = "Bundled", "Upload", "Record", "Voice of this run"
 MAX_MEGABYTES = 20
@@ -29,6 +32,7 @@ def pick_voice(model: str) -> Voice | None:
 
     ``model`` is the one to speak with: words that it cannot read are named.
     """
+    _adopt()
     kinds = [BUNDLED, UPLOAD, RECORD] + ([OF_RUN] if st.session_state.get("voice_run") else [])
     source = st.segmented_control(
         "Voice", kinds, default=BUNDLED, key="voice_source", required=True, persist_state="session"
@@ -83,25 +87,96 @@ def _own(source: str) -> Voice | None:
         help="The model aligns the recording with these words.",
         persist_state="session",
     )
-    if given is None:
+    upload = _kept(source, given)
+    if upload is None:
         st.caption("Choose a file." if source == UPLOAD else "Press the microphone, speak, press it again.")
         return None
-    data = given.getvalue()
-    digest, name = hashlib.sha256(data).hexdigest(), shown_name(given.name)
+    upload.words = words
+    data, digest, name = upload.content, upload.digest, upload.name
     if not words.strip():
+        _show_recording(_checked(digest, name, data), name)
         st.caption("Type the words of the recording, or have them filled in.")
         _fill_in(key, digest, name, data)
         return None
     voice = _prepared(digest, words, name, data, False)
-    if voice.long_pauses and st.checkbox(
+    shorten = bool(voice.long_pauses) and st.checkbox(
         "Shorten its long silences", key=f"voice_shorten_{source}", persist_state="session"
-    ):
+    )
+    if shorten:
         voice = _prepared(digest, words, name, data, True)
     heard = st.session_state.get(f"{key}_by")
-    if heard is None or (heard.id, heard.ref_text) != (digest, voice.ref_text):
-        return voice
-    st.caption(f":orange[⚠ {heard.heard_by} filled in these words: check them.]")
-    return dataclasses.replace(voice, heard_by=heard.heard_by, language=heard.language)
+    if heard is not None and (heard.id, heard.ref_text) == (digest, voice.ref_text):
+        st.caption(f":orange[⚠ {heard.heard_by} filled in these words: check them.]")
+        voice = dataclasses.replace(voice, heard_by=heard.heard_by, language=heard.language)
+    _keep(voice, name, shorten)
+    return voice
+
+
+def _adopt() -> None:
+    """Take up what was kept: a voice that was just saved, and after a reload the upload that the address names."""
+    state = st.session_state
+    if saved := state.pop("voice_saved", None):
+        state["voice_source"], state["voice_name"] = BUNDLED, saved
+        st.toast(f"Saved the voice {saved}.")
+    if state.get("voice_adopted"):
+        return
+    state["voice_adopted"] = True
+    token = st.query_params.get("voice")
+    if (upload := resources.uploads().get(token)) is not None:
+        state[f"voice_kept_{upload.source}"] = token
+        state.setdefault(f"voice_words_{upload.source}", upload.words)
+        state.setdefault("voice_source", upload.source)
+
+
+def _kept(source: str, given: Any) -> Upload | None:
+    """Return the recording of the widget, or the one that it held before; None if there was none."""
+    state, key = st.session_state, f"voice_kept_{source}"
+    found = resources.uploads().get(state.get(key))
+    if given is not None:
+        data = given.getvalue()
+        digest = hashlib.sha256(data).hexdigest()
+        if found is None or found.digest != digest:
+            found = Upload(source, shown_name(given.name), data, digest)
+            state[key] = resources.uploads().put(found)
+    elif found is not None:
+        line, button = st.columns([3, 1], vertical_alignment="center")
+        line.caption(f"{_plain(found.name)}, from before")
+        if button.button("Forget", key=f"voice_forget_{source}", width="stretch"):
+            resources.uploads().forget(state.pop(key))
+            st.query_params.pop("voice", None)
+            st.rerun()
+    if found is not None:
+        st.query_params["voice"] = state[key]  # for a reload; page links drop it
+    return found
+
+
+def _keep(voice: Voice, name: str, shortened: bool) -> None:
+    """Offer to save ``voice`` under a name."""
+    with st.expander("Keep as voice", icon=":material/bookmark_add:"):
+        wanted = st.text_input("Name", name, key=f"voice_keep_name_{voice.id}", max_chars=library.NAME_MAX_CHARACTERS)
+        if st.button("Keep", key="voice_keep", icon=":material/save:"):
+            try:
+                saved = library.keep_voice(voice, wanted, made_from=name, shorten_pauses=shortened)
+            except WorkbenchError as error:
+                st.error(str(error))
+                return
+            st.session_state["voice_saved"] = saved.name
+            st.rerun()
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _checked(digest: str, name: str, _data: bytes) -> Reference:
+    with _DECODING:
+        return read_reference(_data, SAMPLE_RATE, name)
+
+
+def _show_recording(found: Reference, name: str) -> None:
+    """Draw a recording the words of which are not known yet."""
+    seconds = len(found.wave) / found.rate
+    st.audio(to_bytes(found.wave, found.rate), alt=f"Recording {name}, {seconds:.1f} seconds")
+    st.caption(f"{seconds:.2f} s")
+    for warning in found.warnings():
+        st.caption(f":orange[⚠ {_plain(warning)}]")
 
 
 def _fill_in(key: str, digest: str, name: str, data: bytes) -> None:

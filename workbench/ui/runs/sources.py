@@ -17,9 +17,8 @@ from workbench.engine.runs.store import RunSummary, list_runs
 from workbench.engine.settings import MelConfig
 from workbench.engine.signal import audio, spectra
 from workbench.engine.signal.pitch import Pitch
-from workbench.engine.speech.bundled import list_voices
 from workbench.ui import style
-from workbench.ui.resources import bundled_voice, kept, saved_run
+from workbench.ui.resources import bundled_voice, bundled_voices, kept, saved_run
 
 FILE_MAX_SECONDS = 180.0
 RUN, REFERENCE, FILE = "Run", "Reference", "File"
@@ -83,7 +82,7 @@ def of_run(run_id: str, chunk: int | None) -> Source:
 
 
 def of_voice(name: str) -> Source:
-    """Return the reference recording of a bundled voice.
+    """Return the reference recording of a bundled or saved voice.
 
     Raises:
         VoiceError: there is no such voice.
@@ -195,7 +194,7 @@ def choose(letter: str, *, wanted_run: str | None = None, wanted_chunk: int | No
         )
         return of_run(run_id, chunk if chunk >= 0 else None)
     if kind == REFERENCE:
-        names = [voice.name for voice in list_voices()]
+        names = [voice.name for voice in bundled_voices()]
         return of_voice(st.selectbox(f"Reference {letter}", names, key=f"voice_{letter}"))
     upload = st.file_uploader(
         f"File {letter}: WAV, FLAC, OGG or MP3, {FILE_MAX_SECONDS:.0f} s at most", key=f"file_{letter}"
