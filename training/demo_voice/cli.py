@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,7 +32,7 @@ WORK, TEACHER = Path("runs/demo-voice"), Path("runs/demo-voice/teacher")
 
 def _log() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True)
-    for name in ("workbench", "phonemizer", "faster_whisper"):
+    for name in ("workbench", "faster_whisper"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
@@ -78,7 +79,8 @@ def plan(
 
     _log()
     size = PlanSize(each_voice, each_blend, blends)
-    made = make_plan(sorted(load_styles(teacher)), size, TextSource.load(5))
+    told = logging.getLogger("training.demo_voice").info
+    made = make_plan(sorted(load_styles(teacher)), size, TextSource.load(5), told=partial(told, "%d of %d texts"))
     made.write(work / "plan.json")
     typer.echo(f"{len(made.utterances)} utterances, {sum(len(u.text) for u in made.utterances)} characters")
 
@@ -161,12 +163,16 @@ def assemble(
     teacher: TeacherFolder = TEACHER,
     folder: Annotated[Path, typer.Option(help="Where to; what is there is replaced.")] = WORK / "voice",
     name: Annotated[str, typer.Option(help="model_<name>.safetensors")] = "eleventh",
+    gain: Annotated[
+        float,
+        typer.Option(min=1, max=2, help="Raise the harmonics of generated mels by so much; see vocoder/finish.py."),
+    ] = 1.0,
 ) -> None:
     """Write the voice in the layout of the released models, with its references and its lock, and load it."""
     from training.demo_voice import export
     from training.demo_voice.teacher import kokoro
 
-    lock = export.assemble(work, folder, name, kokoro.load(teacher, "cpu"), kokoro.load_styles(teacher))
+    lock = export.assemble(work, folder, name, kokoro.load(teacher, "cpu"), kokoro.load_styles(teacher), gain=gain)
     size = sum(f["size"] for f in lock["files"].values())
     typer.echo(f"{folder}: {len(lock['files'])} files, {size / 1e6:.1f} MB")
 

@@ -17,6 +17,7 @@ from training.demo_voice.teacher import phonemes, speaking
 from training.demo_voice.teacher.kokoro import Teacher
 from training.demo_voice.teacher.voices import REFERENCES, Speaker
 from training.demo_voice.texts.characters import write_vocab
+from training.demo_voice.vocoder import finish
 from training.demo_voice.vocoder.network import CONFIG, load_vocoder
 from workbench.engine.catalog import VocoderConfig, check_model, check_vocoder
 from workbench.engine.settings import MelConfig
@@ -109,8 +110,12 @@ def assemble(
     teacher: Teacher,
     styles: dict[str, Any],
     phonemize: phonemes.Phonemizer | None = None,
+    gain: float = 1.0,
 ) -> dict[str, Any]:
     """Write the checkpoints of a work folder as a voice, and prove that it loads; returns its lock.
+
+    Args:
+        gain: of the height of harmonics in the mels that the vocoder reads (`vocoder.finish`); 1 leaves them.
 
     Raises:
         CorpusError: one of the two is not trained yet.
@@ -122,7 +127,9 @@ def assemble(
             raise CorpusError(f"{path} is missing.", remedy=f"Run: python -m training.demo_voice {part} --work {work}")
         states[part] = torch.load(path, map_location="cpu", weights_only=True)
     export_acoustic(states["acoustic"]["average"], folder, name, states["acoustic"]["arch"])
-    export_vocoder(states["vocoder"]["average"], folder, check_vocoder(states["vocoder"]["config"]))
+    export_vocoder(
+        finish.finished(states["vocoder"]["average"], gain), folder, check_vocoder(states["vocoder"]["config"])
+    )
     export_voices(folder, teacher, styles, phonemize)
     lock = write_lock(folder)
     network.load_cfm(folder), load_vocoder(folder)

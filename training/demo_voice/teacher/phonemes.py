@@ -5,6 +5,7 @@ The map is that of `misaki` (hexgrad, Apache-2.0), the front end that the teache
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -60,8 +61,10 @@ def _backend(british: bool) -> object:
         ) from error
     EspeakWrapper.set_library(espeakng_loader.get_library_path())
     EspeakWrapper.set_data_path(espeakng_loader.get_data_path())
+    quiet = logging.getLogger(f"{__name__}.espeak")  # it warns wherever espeak-ng writes two words as one
+    quiet.setLevel(logging.ERROR)
     options = {"preserve_punctuation": True, "with_stress": True, "tie": "^", "language_switch": "remove-flags"}
-    return EspeakBackend("en-gb" if british else "en-us", **options)
+    return EspeakBackend("en-gb" if british else "en-us", logger=quiet, **options)
 
 
 def espeak(texts: Sequence[str], british: bool) -> list[str]:
