@@ -37,6 +37,7 @@ REF_TEXT = "Some call me nature, others call me mother nature."
 # what `make test-fast` leaves out, beside browser and notebooks: servers, trainings, processes that start many others,
 # time-outs that are waited for; folders, files, and single tests
 SLOW = (
+    *("cli/test_bench.py", "engine/checks/test_bench.py"),
     *("training", "lab/test_lab.py", "lab/test_loopback_hub.py", "test_docs.py", "test_fuzz.py", "test_wheel.py"),
     *("ui/test_chunk_size.py", "ui/test_inspection_pages.py", "ui/test_models_page.py", "ui/test_runs_page.py"),
     "ui/test_measured_view.py",

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -129,6 +130,14 @@ def _other_format(engine: Any) -> None:
     engine.loaded = dataclasses.replace(engine.loaded, dtype="bf16")
 
 
+def _other_device(engine: Any) -> None:
+    engine.loaded = dataclasses.replace(engine.loaded, device="mps")
+
+
+def _other_backend(engine: Any) -> None:
+    engine.loaded = dataclasses.replace(engine.loaded, backend=SimpleNamespace(recorded="another"))
+
+
 def _other_threads(engine: Any) -> None:
     engine.patch.setattr(keys, "_threads", lambda: 99)
 
@@ -138,7 +147,17 @@ def _other_code(engine: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [_other_weight, _other_vocoder, _other_vocabulary, _other_format, _other_threads, _other_code]
+    "change",
+    [
+        _other_weight,
+        _other_vocoder,
+        _other_vocabulary,
+        _other_format,
+        _other_device,
+        _other_backend,
+        _other_threads,
+        _other_code,
+    ],
 )
 def test_another_model_machine_or_code_is_a_miss(
     change: Callable[[Any], None], tiny_engine: Any, voice: Any, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -33,7 +33,7 @@ def key_of(loaded: Loaded, voice: Voice, settings: SynthesisSettings, chunk: Chu
     chosen = {name: _plain(value) for name, value in settings.as_dict().items() if name not in ACT_ELSEWHERE}
     decides = {
         "revision": REVISION, "model": model_fingerprint(loaded),
-        "backend": equality_of(loaded.backend.recorded), "dtype": loaded.dtype,
+        "backend": equality_of(loaded.backend.recorded), "device": loaded.device.split(":")[0], "dtype": loaded.dtype,
         "machine": _machine(loaded.device, _threads()), "voice": voice.id, "words": chunk.text,
         "frames": chunk.duration_frames, "seed": chunk.seed, "settings": chosen,
     }  # fmt: skip
