@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import subprocess
@@ -51,6 +52,16 @@ def test_an_edited_sentence_costs_one_chunk_and_the_table_says_so(call):
     assert np.array_equal(*waves)
     code, out, _ = call("runs", "rerun", found[0]["id"], "--json")
     assert code == 0 and last_json(out)["same"], "it is spoken again, not read"
+
+
+def test_a_profile_is_written_beside_the_speech(call, tmp_path):
+    code, out, _ = call("synth", "Any sentence you like.", "--profile", "trace.json.gz", "--json", *QUICK)
+    found = last_json(out)
+    assert code == 0 and found["profile"] == "trace.json.gz" and found["request"]["profile"]
+    trace = json.loads(gzip.decompress((tmp_path / "trace.json.gz").read_bytes()))
+    assert {"stage", "cpu_op"} <= {event.get("cat") for event in trace["traceEvents"]}
+    code, _, err = call("synth", "Any sentence you like.", "--profile", "no/such/folder.json.gz", *QUICK)
+    assert code == 2 and "folder" in err and not list(tmp_path.glob("*-2.wav"))
 
 
 def test_a_run_never_overwrites_an_earlier_one_unasked(call, tmp_path):

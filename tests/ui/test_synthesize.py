@@ -81,6 +81,15 @@ def test_an_edited_sentence_costs_one_chunk_and_the_page_says_so(open_page: Any)
     assert newest.n_reused == 0 and newest.rtf is not None
 
 
+def test_a_profile_is_a_download_of_its_run(open_page: Any) -> None:
+    at = _type(open_page(), "One boat is here.")
+    at.toggle(key="profile").set_value(True).run()
+    at = _synthesized(at)
+    (saved,) = store.list_runs()
+    assert store.profile_of(saved.id)[:2] == b"\x1f\x8b" and "profiled" in html_of(at)
+    assert len(at.get("download_button")) == len(exports.every()) + 1
+
+
 def test_a_run_comes_back_from_its_address(open_page: Any, tiny_engine: Any, voice: Any) -> None:
     run = tiny_engine.run(FIVE, voice, SynthesisSettings(nfe_step=4, max_chunk_bytes=30, speed=1.2, seed=9))
     store.save_run(run)

@@ -258,7 +258,8 @@ def assemble(
     if joined is not None:
         timeline.add("cross_fade", began, joining)
     note_pauses(timeline, results, began + joining)
-    before = tuple(Span(s.name, s.start_seconds - load_seconds, s.seconds) for s in loaded.spans)
+    loaded_at = max((span.end_seconds for span in loaded.spans), default=0.0)
+    before = tuple(Span(s.name, s.start_seconds - loaded_at, s.seconds) for s in loaded.spans)
     run = dataclasses.replace(draft, spans=before + timeline.spans, total_seconds=began + joining)
     if joined is not None:
         run.__dict__["wave"] = joined

@@ -10,7 +10,7 @@ import streamlit as st
 
 from workbench.engine import measures
 from workbench.engine.speech.text import Chunk
-from workbench.engine.timing import rtf_of_made
+from workbench.engine.timing import FIRST_RUN, NEW_LENGTH, rtf_of_made
 from workbench.figures.theme import chunk_colour
 
 if TYPE_CHECKING:
@@ -68,10 +68,17 @@ def _pause_row(seconds: float) -> str:
     return f'<tr><td class="l wb-dim" colspan="{len(_HEAD)}">pause of {seconds:.2f} s</td></tr>'
 
 
+def _cold(result: ChunkResult | None) -> str:
+    """A mark of a chunk that was the first of its engine or of its length: its time says little of the others."""
+    if result is None or result.timing.made not in (FIRST_RUN, NEW_LENGTH):
+        return ""
+    return f' <span class="wb-dim" title="its time may include compiling and planning">{result.timing.made}</span>'
+
+
 def _chunk_row(chunk: Chunk, result: ChunkResult | None, step: str, is_now: bool) -> str:
     warning = f' <span class="wb-warn" title="{escape("; ".join(chunk.warnings))}">⚠</span>' if chunk.warnings else ""
     cells = [
-        ("l", swatch(chunk.index)),
+        ("l", swatch(chunk.index) + _cold(result)),
         ("l clip", f'<span title="{escape(chunk.text)}">{escape(chunk.text)}</span>{warning}'),
         ("", f"{chunk.n_bytes}"),
         ("", f"{chunk.planned_seconds:.2f}"),

@@ -101,4 +101,5 @@ def _numbers(run: Run) -> None:
         for label, value, about in cells:
             st.metric(label, value, help=about, width=150)
     facts = f"{run.model} · {run.device} · {run.dtype} · voice {run.voice} · {run.settings.nfe_step} steps · {run.id}"
+    facts += " · profiled, which slowed it" if run.request.profile else ""
     st.html(f'<div class="wb-state wb-dim">{escape(facts)}</div>')

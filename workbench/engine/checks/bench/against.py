@@ -66,6 +66,7 @@ def against_upstream(model: str = "demo-voice", *, random_weights: bool = False,
     longer = [f"{c.text} And so on." for c in chunks]
     unseen = {"upstream": _timed(lambda: theirs(longer)), "ours": _timed(lambda: ours(" ".join(longer)))}
     runs.clear()
+    rate_before = ceiling.gemm_flops(engine.loaded.device, engine.loaded.dtype)
     timed = in_turn(sides, rounds, engine.loaded.device, on_round)
     steps = [seconds for run in runs for c in run.chunks for seconds in c.timing.step_seconds]
     rate = engine.loaded.spec.mel.target_sample_rate
@@ -76,7 +77,7 @@ def against_upstream(model: str = "demo-voice", *, random_weights: bool = False,
         "audio_seconds": {name: n_samples / rate for name, (n_samples, _) in first.items()},
         "first_run_seconds": {name: seconds for name, (_, seconds) in first.items()},
         "new_length_seconds": {name: seconds for name, (_, seconds) in unseen.items()},
-        **_ratio(timed), **_steps(engine, chunks, settings, steps),
+        **_ratio(timed), **_steps(engine, chunks, steps, rate_before),
         "peak_memory_bytes": {name: peak.n_bytes for name, peak in timed.peaks.items()},
         "gpu_peak_memory_bytes": {name: peak.gpu_bytes for name, peak in timed.peaks.items()},
         "gpu_idle_share": ceiling.gpu_idle_share(ours, engine.loaded.device),
@@ -98,11 +99,11 @@ def _ratio(timed: Sides) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _steps(engine: Engine, chunks: list[Chunk], settings: SynthesisSettings, steps: list[float]) -> dict[str, Any]:
+def _steps(engine: Engine, chunks: list[Chunk], steps: list[float], rate_before: float) -> dict[str, Any]:
     """Return our warm ODE steps compared with the device's rate for matrix products in the same run."""
     loaded = engine.loaded
     frames = round(sum(c.duration_frames for c in chunks) / len(chunks))
-    rate = ceiling.gemm_flops(loaded.device, loaded.dtype)
+    rate = max(rate_before, ceiling.gemm_flops(loaded.device, loaded.dtype))  # another program may slow one of them
     flops, spread = ceiling.step_flops(loaded, frames), quartiles(steps)
     return {
         "step_frames": frames, "step_flops": flops, "gemm_flops_per_second": rate,

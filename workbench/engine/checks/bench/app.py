@@ -80,6 +80,8 @@ def _start(sessions: int) -> dict[str, float]:
         figures["listening_seconds"] = passed()
         open_pages.enter_context(_session(port))
         figures["usable_seconds"] = passed()
+        # of all its threads: what a machine with nothing else to do would need at most
+        figures["usable_cpu_seconds"] = sum(psutil.Process(process.pid).cpu_times()[:2])
         while not re.search(r"preload (ready|failed)", log.read_text(encoding="utf-8", errors="replace")):
             passed()
             time.sleep(0.02)

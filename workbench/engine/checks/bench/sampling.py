@@ -95,9 +95,10 @@ def peak_memory(device: str = "cpu", interval_seconds: float = 0.01) -> Iterator
 
 @dataclass
 class Sides:
-    """Seconds and memory of each side, one sample per round."""
+    """Seconds, processor seconds of all threads, and memory of each side, a sample a round."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    cpu_seconds: dict[str, list[float]] = field(default_factory=dict)
     peaks: dict[str, Peak] = field(default_factory=dict)
 
     def ratios(self, over: str, under: str) -> list[float]:
@@ -109,17 +110,18 @@ def in_turn(
     sides: Mapping[str, Callable[[], object]], rounds: int, device: str = "cpu", on_round: OnRound | None = None
 ) -> Sides:
     """Time ``sides`` alternately and reverse the order in each round, so that drift affects all sides equally."""
-    found = Sides({name: [] for name in sides}, {name: Peak() for name in sides})
+    found = Sides({n: [] for n in sides}, {n: [] for n in sides}, {n: Peak() for n in sides})
     wait = synchronizer(device)
     for index in range(rounds):
         for name in list(sides) if index % 2 == 0 else list(sides)[::-1]:
             gc.collect()
             with peak_memory(device) as peak:
                 wait()
-                began = time.perf_counter()
+                began, cpu_began = time.perf_counter(), time.process_time()
                 sides[name]()
                 wait()
                 found.seconds[name].append(time.perf_counter() - began)
+                found.cpu_seconds[name].append(time.process_time() - cpu_began)
             known = found.peaks[name]
             known.n_bytes = max(known.n_bytes, peak.n_bytes)
             if peak.gpu_bytes is not None:
