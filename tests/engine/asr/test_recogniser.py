@@ -73,7 +73,7 @@ def test_what_is_missing_is_named_with_both_remedies(monkeypatch: pytest.MonkeyP
         load_recogniser()
     said = str(caught.value)
     assert "faster-whisper is not installed and no recogniser is in the cache" in said
-    assert "pip install 'f5tts-workbench[asr]'" in said and "cache fetch whisper-base" in said and "\n" not in said
+    assert "pip install faster-whisper" in said and "cache fetch whisper-base" in said and "\n" not in said
 
 
 def test_a_model_that_speaks_does_not_listen() -> None:

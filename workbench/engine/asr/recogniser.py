@@ -29,7 +29,7 @@ log = logging.getLogger("workbench.asr")
 SAMPLE_RATE = 16_000  # Hz, of every Whisper
 BEAMS = 5
 DEFAULT = "whisper-base"  # what is offered where there is none
-INSTALL = "pip install 'f5tts-workbench[asr]'"
+INSTALL = "pip install faster-whisper"
 # Whisper writes Mandarin in either script and without marks; a first sentence in the wanted style decides that
 _STYLE = {"zh": "以下是普通话的句子，有标点符号。"}
 _SIGNS = frozenset("0123456789%$")  # tokens with these are spoken otherwise than they are written

@@ -15,10 +15,13 @@ COSTS = {  # of a measure, in words
     INSTANT: "Costs next to nothing.",
     SECONDS: "Costs a model in memory and about a second a chunk: made on request, kept with the run.",
 }
-EXTRAS = {  # package that a measure may need: the extra of this project that brings it
-    "faster_whisper": "measures", "jiwer": "measures", "whisper_normalizer": "measures", "speechmos": "measures",
-    "pyloudnorm": "measures", "resemblyzer": "speakers",
-}  # fmt: skip
+PROJECTS = {
+    "faster_whisper": "faster-whisper",
+    "whisper_normalizer": "whisper-normalizer",
+    "resemblyzer": "Resemblyzer",
+}
+"""Package to the name under which pip installs it, if that is another."""
+
 _BETTER = {"lower": " Lower is better.", "higher": " Higher is better.", "": ""}
 _MEASURES: dict[str, Measure] = {}
 
@@ -69,9 +72,8 @@ class Measure:
     def lacking(self) -> str:
         """Missing packages with the line that installs them; "" if none is missing."""
         missing = [name for name in self.needs if find_spec(name) is None]
-        extras = ",".join(dict.fromkeys(EXTRAS[name] for name in missing if name in EXTRAS))
-        how = f"run `pip install 'f5tts-workbench[{extras}]'`" if extras else "install it"
-        return f"{self.label} needs {', '.join(missing)}: {how}" if missing else ""
+        how = f"pip install {' '.join(PROJECTS.get(name, name) for name in missing)}"
+        return f"{self.label} needs {', '.join(missing)}: run `{how}`" if missing else ""
 
     def value(self, subject: Any) -> float | None:
         """Return the number for ``subject``; None if there is nothing to measure or a required package is missing."""
