@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.helpers import last_json
+from tests.cli.helpers import QUICK, last_json
 
 
 def test_cache_commands(call, demo_home):
@@ -19,6 +19,15 @@ def test_cache_commands(call, demo_home):
     planned = last_json(call("cache", "rm", "demo-voice", "--force", "--dry-run", "--json")[1])
     assert planned["freed_bytes"] == 0
     assert (demo_home / "cache" / "demo-voice" / "vocab.txt").exists()
+
+
+def test_kept_chunks_are_counted_and_cleared(call, _own_home):
+    assert "0 B of at most 512 MB" in call("cache", "chunks")[1]
+    call("synth", "Any sentence you like.", *QUICK)
+    found = last_json(call("cache", "chunks", "--json")[1])
+    assert found["bytes"] > 100_000 and found["folder"] == str(_own_home / "cache" / "chunks")
+    assert last_json(call("cache", "chunks", "--clear", "--json")[1])["freed_bytes"] == found["bytes"]
+    assert last_json(call("cache", "chunks", "--json")[1])["bytes"] == 0
 
 
 def test_verify_finds_a_flipped_bit(call, demo_home):

@@ -16,6 +16,7 @@ from workbench.cli.output import confirm, console, print_json, say, table
 from workbench.engine import cache
 from workbench.engine.cache.paths import cache_root
 from workbench.engine.files.writing import human_bytes
+from workbench.engine.reuse.store import ChunkStore
 
 cache_app = typer.Typer(no_args_is_help=True, help="The offline model cache.")
 cache_app.command("random")(random_model)
@@ -53,6 +54,24 @@ def _weights(stock: cache.Stock) -> str:
     """Which weights are there; those that are taken first."""
     there, taken = stock.layers
     return " ".join([taken, *(f"({kind} too)" for kind in there if kind != taken)])
+
+
+@cache_app.command("chunks")
+def chunks(
+    clear: Annotated[bool, typer.Option("--clear", help="Delete all of them.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the chunks of speech that are kept to be reused: place, size, limit."""
+    store = ChunkStore()
+    freed = store.clear() if clear else 0
+    if as_json:
+        print_json({"folder": str(store.folder), "bytes": store.n_bytes(), "limit_bytes": store.max_bytes,
+                    "freed_bytes": freed})  # fmt: skip
+    elif clear:
+        say(f"Deleted the kept chunks, {human_bytes(freed)} are free again.")
+    else:
+        size, limit = human_bytes(store.n_bytes()), human_bytes(store.max_bytes)
+        say(f"{size} of at most {limit} in {store.folder}. WORKBENCH_CHUNKS_MB sets the limit, --clear deletes them.")
 
 
 @cache_app.command("verify")

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from workbench.engine.model.backends import equality_of
-from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech.text import Chunk
-from workbench.engine.speech.voices import Voice
 
-if TYPE_CHECKING:  # it imports torch
+if TYPE_CHECKING:  # loading imports torch
     from workbench.engine.model.loading import Loaded
+    from workbench.engine.settings import SynthesisSettings
+    from workbench.engine.speech.text import Chunk
+    from workbench.engine.speech.voices import Voice
 
 REVISION = 1  # raise it when a change of the code changes the samples of an unchanged request
 # These settings act only on the words, length and seed of a chunk, or after its synthesis. All other settings, also

@@ -24,13 +24,13 @@ from workbench.engine.errors import SettingsError
 from workbench.engine.files.places import home
 from workbench.engine.logs import pairs
 from workbench.engine.reuse.keys import key_of
-from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech.text import Chunk
-from workbench.engine.speech.voices import Voice
 from workbench.engine.visible import quoted
 
-if TYPE_CHECKING:  # it imports torch
+if TYPE_CHECKING:  # loading imports torch
     from workbench.engine.model.loading import Loaded
+    from workbench.engine.settings import SynthesisSettings
+    from workbench.engine.speech.text import Chunk
+    from workbench.engine.speech.voices import Voice
 
 log = logging.getLogger("workbench.reuse")
 
@@ -156,7 +156,9 @@ class ChunkStore:
 
     def clear(self) -> int:
         """Remove all chunks; return the freed bytes."""
-        return self._shrink(0)
+        with self._lock:
+            self._counted = None
+            return self._shrink(0)
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.chunk"
