@@ -8,8 +8,8 @@ import sys
 import workbench
 
 NAMES = {
-    "Engine", "LoadSettings", "Run", "SynthesisSettings", "Voice", "list_runs", "list_voices", "load_engine",
-    "load_run", "load_voice", "make_voice", "save_run",
+    "Engine", "LoadSettings", "Run", "SynthesisSettings", "Voice", "evaluate", "list_runs", "list_voices",
+    "load_engine", "load_run", "load_voice", "make_voice", "save_run", "sweep",
 }  # fmt: skip
 
 

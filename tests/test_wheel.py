@@ -67,7 +67,7 @@ def test_it_holds_the_voice_the_configuration_and_what_pages_are_drawn_with(whee
     for path in (path for path in voice.rglob("*") if path.is_file()):
         name = f"workbench/bundled/demo-voice/{path.relative_to(voice).as_posix()}"
         assert archive.getinfo(name).file_size == path.stat().st_size
-    for pattern in ("**/*.py", ".streamlit/*.toml", "ui/static/*", "ui/fonts/*"):
+    for pattern in ("**/*.py", ".streamlit/*.toml", "ui/static/*", "ui/fonts/*", "engine/evaluation/*.csv"):
         present = {p.relative_to(ROOT).as_posix() for p in (ROOT / "workbench").glob(pattern) if p.is_file()}
         assert present and present <= held
     assert not [name for name in held if not name.startswith(("workbench/", "f5tts_workbench-"))]

@@ -17,6 +17,7 @@ _HOMES = {
     "Run": "speech.results",
     "SynthesisSettings": "settings",
     "Voice": "speech.voices",
+    "evaluate": "evaluation.running",
     "list_runs": "runs.store",
     "list_voices": "speech.voices",
     "load_engine": "jobs.pool",
@@ -24,6 +25,7 @@ _HOMES = {
     "load_voice": "speech.voices",
     "make_voice": "speech.voices",
     "save_run": "runs.store",
+    "sweep": "sweeps.running",
 }
 __all__ = list(_HOMES)
 

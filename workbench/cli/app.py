@@ -235,12 +235,13 @@ def _remarks(prepared: Prepared) -> tuple[str, ...]:
 
 def _mount() -> None:
     """Add the commands of the neighbouring modules."""
-    from workbench.cli import bench, cache, info, lab, runs, serve, sweep, voices
+    from workbench.cli import bench, cache, evaluate, info, lab, runs, serve, sweep, voices
 
     for command in (info.models, info.doctor):
         app.command(command.__name__)(command)
     app.command("app")(serve.serve)
     app.command("sweep")(sweep.sweep)
+    app.command("evaluate")(evaluate.evaluate)
     app.add_typer(runs.runs_app, name="runs")
     app.add_typer(voices.voices_app, name="voices")
     app.add_typer(cache.cache_app, name="cache")

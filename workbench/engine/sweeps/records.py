@@ -15,7 +15,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,15 +137,24 @@ def write_record(folder: Path, record: Record) -> None:
 
 def read_records(folder: Path, trials: Sequence[Trial]) -> dict[str, Record]:
     """Return id to record of the finished ones of ``trials``. A damaged file counts as missing."""
-    return {t.id: record for t in trials if (record := _read_record(folder / "trials" / f"{t.id}.json", t)) is not None}
+    found = ((trial, read_record(folder, trial.id)) for trial in trials)
+    # use the axes of this grid: another grid may have had other axes for the same request
+    return {t.id: replace(r, values=dict(t.values), repeat=t.repeat) for t, r in found if r is not None}
 
 
-def _read_record(path: Path, trial: Trial) -> Record | None:
+def forget_record(folder: Path, trial_id: str) -> None:
+    """Remove the record of a trial, so that it is spoken again. Raises OSError."""
+    (folder / "trials" / f"{trial_id}.json").unlink(missing_ok=True)
+
+
+def read_record(folder: Path, trial_id: str) -> Record | None:
+    """Return the record of a trial; None if it is not finished, or its file is damaged."""
+    path = folder / "trials" / f"{trial_id}.json"
     try:
         if path.stat().st_size > _RECORD_MAX_BYTES:
             return None
         given = json.loads(path.read_bytes())
-        if given.pop("version") != VERSION or given["trial"] != trial.id:
+        if given.pop("version") != VERSION or given["trial"] != trial_id:
             return None
         record = Record(**given)
         sound = all(isinstance(getattr(record, name), dict) for name in ("values", "measures", "worker"))
@@ -155,8 +164,7 @@ def _read_record(path: Path, trial: Trial) -> Record | None:
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         log.warning("record %s is damaged, speaking the trial again: %s", path.name, error)
         return None
-    # use the axes of this grid: another grid may have had other axes for the same request
-    return Record(**{**record.__dict__, "values": dict(trial.values), "repeat": trial.repeat}) if sound else None
+    return record if sound else None
 
 
 @contextmanager

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from workbench.engine import measures
 from workbench.engine.catalog import get_model
-from workbench.engine.errors import OutputError, RunError, SettingsError, WorkbenchError
+from workbench.engine.errors import OutputError, RunError, SettingsError
 from workbench.engine.files.writing import write_whole
-from workbench.engine.runs.store import list_runs, load_run, run_folder, save_run
+from workbench.engine.runs.store import run_folder
 from workbench.engine.speech.requests import VoiceRef
 from workbench.engine.speech.text import check_text
 from workbench.engine.speech.voices import Voice, load_voice, make_voice
 from workbench.engine.sweeps import records, tables
+from workbench.engine.sweeps.batch import Batch, OnRecord
 from workbench.engine.sweeps.executors import Executor, executor
-from workbench.engine.sweeps.grid import Grid, Trial, trial_id
+from workbench.engine.sweeps.grid import Grid, Trial
 from workbench.engine.sweeps.records import Record
-from workbench.engine.sweeps.worker import Outcome, Task, values_of
-
-log = logging.getLogger("workbench.sweeps")
-OnRecord = Callable[[Record], None]
 
 
 @dataclass(frozen=True)
@@ -45,9 +40,14 @@ class Sweep:
     trials: tuple[Trial, ...]
     voices: Mapping[str, Voice]
 
+    @cached_property
+    def _batch(self) -> Batch:
+        voices = {voice.id: voice for voice in self.voices.values()}
+        return Batch(self.grid.name, self.folder, self.trials, voices, self.grid.measures)
+
     def records(self) -> dict[str, Record]:
         """Return id to record of the finished trials."""
-        return records.read_records(self.folder, self.trials)
+        return self._batch.records()
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row per finished trial; see ``tables.rows``."""
@@ -55,12 +55,7 @@ class Sweep:
 
     def missing(self) -> list[Trial]:
         """The trials that are still to be spoken, those that failed among them."""
-        done = self.records()
-        return [t for t in self.trials if t.id not in done or not done[t.id].is_done]
-
-    @cached_property
-    def _voice_of(self) -> dict[str, Voice]:
-        return {voice.id: voice for voice in self.voices.values()}
+        return self._batch.missing()
 
     def run(
         self,
@@ -84,7 +79,7 @@ class Sweep:
             with records.alone_in(self.folder):
                 records.write_grid(self.folder, self.grid, self.voices)
                 try:
-                    self._speak(how or executor(), check, on_record)
+                    self._batch.speak(how or executor(), check, on_record)
                 finally:
                     self.write_tables()
         except OSError as error:
@@ -93,57 +88,6 @@ class Sweep:
                 remedy="Correct this and run it again; saved trials are not lost.",
             ) from error
         return self.rows()
-
-    def _speak(self, how: Executor, check: Callable[[], None], on_record: OnRecord) -> None:
-        done = self._adopted(self.records())
-        missing = [t for t in self.trials if t.id not in done or not done[t.id].is_done]
-        log.info("sweep %s: %d of %d trials are missing", self.grid.name, len(missing), len(self.trials))
-        if not missing:
-            return
-        by_id = {trial.id: trial for trial in missing}
-        tasks = [Task(t.id, t.request, self._voice_of[t.request.voice.id], measures=self.grid.measures)
-                 for t in missing]  # fmt: skip
-        outcomes = how.run(tasks, check)
-        try:
-            for outcome in outcomes:
-                on_record(self._keep(by_id[outcome.key], outcome))
-        finally:
-            getattr(outcomes, "close", lambda: None)()  # ends the workers now, not at garbage collection
-
-    def _keep(self, trial: Trial, outcome: Outcome) -> Record:
-        if outcome.run is not None:
-            save_run(outcome.run)
-        run_id = outcome.run.id if outcome.run is not None else ""
-        record = Record(
-            trial.id, run_id, trial.repeat, dict(trial.values), dict(outcome.values), outcome.error,
-            dict(outcome.worker), outcome.attempts, datetime.now(UTC).isoformat(timespec="seconds"),
-        )  # fmt: skip
-        records.write_record(self.folder, record)
-        return record
-
-    def _adopted(self, done: dict[str, Record]) -> dict[str, Record]:
-        """Return ``done`` with the runs of this sweep that were saved without a record, because it was killed."""
-        known = {record.run for record in done.values()}
-        missing = {trial.id: trial for trial in self.trials if trial.id not in done}
-        for summary in list_runs():
-            if summary.sweep != self.grid.name or summary.id in known or not missing:
-                continue
-            try:
-                run = load_run(summary.id, trajectories=False)
-            except WorkbenchError:
-                continue
-            ids = (trial_id(run.request, repeat) for repeat in range(self.grid.repeats))
-            trial = next((missing.pop(i) for i in ids if i in missing), None)
-            if trial is not None:
-                found = values_of(run, self.grid.measures)
-                done[trial.id] = self._keep_adopted(trial, run.id, found)
-        return done
-
-    def _keep_adopted(self, trial: Trial, run_id: str, values: dict[str, float | None]) -> Record:
-        record = Record(trial.id, run_id, trial.repeat, dict(trial.values), values, "", {"name": "unknown"}, 1,
-                        datetime.now(UTC).isoformat(timespec="seconds"))  # fmt: skip
-        records.write_record(self.folder, record)
-        return record
 
     def write_tables(self) -> Path:
         """Write the rows as Parquet and CSV; return the path of the Parquet file. Raises OSError."""
