@@ -48,6 +48,7 @@ SLOW = (
     "engine/cache/test_archive_limits.py::test_a_bomb_takes_no_memory",
     "engine/cache/test_archives.py::test_a_flipped_bit_is_refused_or_harmless",
     "engine/cache/test_cache_faults.py::test_imports_of_several_processes",
+    "engine/evaluation/test_running.py::test_a_killed_process_goes_on",
     "engine/runs/test_document.py::test_no_damage_of_one_field_or_file_ends_in_a_traceback",
 )
 SLOW_SECONDS = 240  # a test among these, on a busy machine; else pytest-timeout's in pyproject.toml

@@ -25,7 +25,8 @@ def histogram(values: Sequence[float], digits: int) -> str:
     n_bins = int(np.clip(np.ceil(np.sqrt(len(numbers))), 1, _BINS_MAX))
     low, high = float(numbers.min()), float(numbers.max())
     if not high - low > 1e-9 * max(abs(low), abs(high), 1e-9):  # too close for bins
-        n_bins, low, high = 1, low - 0.5, high + 0.5
+        half = max(0.5, 0.001 * abs(low))
+        n_bins, low, high = 1, low - half, high + half
     counts, edges = np.histogram(numbers, n_bins, (low, high))
     width, room = (_WIDTH - 2 * _EDGE) / n_bins, _HEIGHT - _FOOT - 16
     bars = ""
