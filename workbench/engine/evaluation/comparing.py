@@ -1,4 +1,4 @@
-"""Compare two evaluations: paired differences of every measure over the utterances that both have."""
+"""Compare two evaluations: paired differences of their measures over the utterances that both have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from workbench.engine import measures
 from workbench.engine.errors import RunError
-from workbench.engine.evaluation.measuring import names_of
 from workbench.engine.evaluation.plan import folder_of
 from workbench.engine.evaluation.results import read_results, values_of
 from workbench.engine.evaluation.statistics import FEWEST, Difference, difference
@@ -38,7 +37,7 @@ def compare(a: str | Path, b: str | Path) -> dict[str, Any]:
             f"{one['name']} and {two['name']} have no utterance in common.", remedy="Compare two of the same list."
         )
     kept = [[group[name] for name in common] for group in rows]
-    names = [name for name in names_of(row["values"] for row in [*kept[0], *kept[1]]) if _known(name)]
+    names = [name for name in dict.fromkeys([*one["measures"], *two["measures"]]) if _known(name)]
     found = {name: entry for name in names if (entry := _entry(name, kept[0], kept[1]))}
     return {
         "a": {"name": one["name"], "folder": str(folders[0])},

@@ -99,7 +99,10 @@ def list_evaluations() -> list[str]:
 
 def folder_of(named: str | Path) -> Path:
     """Return the folder of a saved evaluation, from its name or path. Raises RunError if there is none."""
-    for folder in (Path(named), *([evaluations_root() / named] if NAME.fullmatch(str(named)) else ())):
+    places = [Path(named)]
+    if NAME.fullmatch(str(named)):
+        places.append(evaluations_root() / named)
+    for folder in places:
         if (folder / PLAN_FILE).is_file():
             return folder
     known = ", ".join(list_evaluations()) or "none yet"
@@ -209,4 +212,4 @@ def read_plan(folder: Path) -> dict[str, Any]:
         raise RunError(
             f"{path} is damaged: {error}.", remedy="Move it away and run the evaluation again; no speech is lost."
         ) from error
-    return found | {"utterances": entries, "skipped": skipped, "settings": settings, "load": load}
+    return {**found, "utterances": entries, "skipped": skipped, "settings": settings, "load": load}

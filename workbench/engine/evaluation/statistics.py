@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -97,7 +97,8 @@ def _median(values: np.ndarray, *, axis: int = -1) -> np.ndarray:
 def _pooled_difference(
     a: np.ndarray, b: np.ndarray, weights_a: np.ndarray, weights_b: np.ndarray, *, axis: int = -1
 ) -> np.ndarray:
-    return _pooled(b, weights_b, axis=axis) - _pooled(a, weights_a, axis=axis)
+    found: np.ndarray = _pooled(b, weights_b, axis=axis) - _pooled(a, weights_a, axis=axis)
+    return found
 
 
 def interval(statistic: Statistic, *samples: Sequence[float] | np.ndarray, bca: bool = True) -> Interval | None:
@@ -121,7 +122,7 @@ def interval(statistic: Statistic, *samples: Sequence[float] | np.ndarray, bca: 
         return value, value
     from scipy.stats import bootstrap
 
-    def drawn(method: str) -> Interval:
+    def drawn(method: Literal["BCa", "percentile"]) -> Interval:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of degenerate data, which give NaN
             found = bootstrap(
