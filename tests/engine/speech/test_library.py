@@ -89,6 +89,8 @@ DAMAGES = {
     "too large": lambda f: (f / "voice.json").write_text(json.dumps(_document(f) | {"x": "y" * 70_000})),
     "no recording": lambda f: (f / "recording.wav").unlink(),
     "a folder for a recording": lambda f: ((f / "recording.wav").unlink(), (f / "recording.wav").mkdir()),
+    "a pipe": lambda f: ((f / "voice.json").unlink(), os.mkfifo(f / "voice.json")),
+    "a pipe for a recording": lambda f: ((f / "recording.wav").unlink(), os.mkfifo(f / "recording.wav")),
     "empty": lambda f: [p.unlink() for p in f.iterdir()],
 }
 CHANGED = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from workbench.engine.timing import Progress
 if TYPE_CHECKING:  # synthesis imports torch
     from workbench.engine.speech.results import ChunkResult, Run
     from workbench.engine.speech.synthesis import Engine
+    from workbench.engine.speech.text import Chunk
 
 _OF_WEIGHTS = {
     "acoustic": "acoustic weights",
@@ -92,8 +93,11 @@ def rerun(
         request = request.replace(voice=request.voice.replace(recording=str(ref_audio.absolute())))
     engine = _engine(pool, request, run)
     voice = pool.voice(request.voice, engine.loaded.spec.mel)
-    again = engine.fulfil(request, voice, chunks=[c.chunk for c in run.chunks], on_step=on_step)
-    chunks = tuple(_compared(then, now) for then, now in zip(run.chunks, again.chunks, strict=True))
+    long = _Compared(run.chunks)
+    again = engine.fulfil(
+        request, voice, chunks=[c.chunk for c in run.chunks], on_step=on_step, begin_long=lambda *_: long
+    )
+    chunks = tuple(long.rows or (_compared(then, now) for then, now in zip(run.chunks, again.chunks, strict=True)))
     unknown = tuple(name for group in run.unknown_settings.values() for name in group)
     recorded = _recorded(run, again)
     return Rerun(
@@ -104,6 +108,29 @@ def rerun(
         unrecorded=tuple(one.what for one in recorded if not (one.then and one.now)),
         unknown_settings=unknown,
     )
+
+
+class _Compared:
+    """Compares the chunks of a long run as they are made, and keeps none of them."""
+
+    def __init__(self, before: Sequence[ChunkResult]) -> None:
+        self._before = before
+        self.rows: list[dict[str, Any]] = []
+
+    def __enter__(self) -> _Compared:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def find(self, chunk: Chunk) -> None:
+        """Return None: every chunk is made."""
+
+    def keep(self, result: ChunkResult) -> ChunkResult:
+        """Return the chunk of the run that ``result`` was compared to."""
+        then = self._before[len(self.rows)]
+        self.rows.append(_compared(then, result))
+        return then
 
 
 def _engine(pool: EnginePool, request: SpeechRequest, run: Run) -> Engine:

@@ -247,6 +247,8 @@ def stamp() -> int:
 def _read(folder: Path) -> SavedVoice:
     """Return the voice in ``folder``. Raises VoiceError if it is damaged."""
     try:
+        if not (folder / DOCUMENT).is_file():  # a pipe would be read for ever
+            raise FileNotFoundError(2, f"{DOCUMENT} is missing")
         with (folder / DOCUMENT).open("rb") as file:
             found = json.loads(file.read(_DOCUMENT_MAX_BYTES + 1))
         texts = {key: found[key] for key in ("ref_text", "language", "id", "sha256")}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
+from workbench.engine import rules
 from workbench.engine.jobs.queue import CANCELLED, DONE, FAILED, QUEUED
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.figures.theme import stage_colour
@@ -65,7 +66,8 @@ def _status(job: SpeechJob) -> str:
     if job.state == FAILED:
         return "failed"
     if job.state == CANCELLED:
-        return f"cancelled after {job.seconds:.1f} s, {len(job.chunks)} of {len(job.plan) or '?'} chunks made"
+        kept = "; they are kept, continue on the page Runs" if len(job.plan) > rules.LONG_RUN_CHUNKS else ""
+        return f"cancelled after {job.seconds:.1f} s, {len(job.chunks)} of {len(job.plan) or '?'} chunks made{kept}"
     if job.state == DONE:
         n_reused = sum(chunk.is_reused for chunk in job.chunks)
         reused = f", {n_reused} of {len(job.chunks)} chunks reused" if n_reused else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,41 @@ def one_bit(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("damage", [cut_short, one_bit, Path.unlink, lambda p: p.write_bytes(b"")])
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("name", ["request.json", "chunks.jsonl"])
+def test_a_pipe_is_not_waited_for(engine: Any, voice: Any, whole: Any, name: str) -> None:
+    pipe(stopped(engine, voice, 2) / name)
+    unfinished.every()
+    run, made = made_anew(engine, voice)
+    assert made == set(range(N_CHUNKS))
+    assert_same(run, whole)
+
+
+def test_a_long_run_is_spoken_again_and_compared(engine: Any, voice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workbench.engine.jobs.pool import EnginePool
+    from workbench.engine.jobs.rerun import rerun
+
+    run = engine.run(TEXT, voice, QUICK)
+    pool = EnginePool()
+    monkeypatch.setattr(pool, "engine_for", lambda request: engine)
+    assert rerun(run.id, pool=pool).same
+    one_bit_of_speech(store.run_folder(run.id) / "parts" / "00002.npz")
+    found = rerun(run.id, pool=pool)
+    assert [c["same"] for c in found.chunks] == [True, True, False, True, True, True] and unfinished.every() == []
+
+
+def one_bit_of_speech(path: Path) -> None:
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    arrays["wave"][10] += np.float32(0.25)
+    np.savez(path, **arrays)
+
+
+@pytest.mark.parametrize("damage", [pipe, cut_short, one_bit, Path.unlink, lambda p: p.write_bytes(b"")])
 def test_a_damaged_chunk_is_made_again(engine: Any, voice: Any, whole: Any, damage: Any) -> None:
     damage(stopped(engine, voice, 4) / "parts" / "00001.npz")
     run, made = made_anew(engine, voice)

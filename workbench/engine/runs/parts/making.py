@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # both import torch
 log = logging.getLogger("workbench.runs")
 
 _JOURNAL = "chunks.jsonl"
+_JOURNAL_MAX_BYTES = 4 * MAX_BYTES  # a chunk made again has several lines
 _ROW_BYTES, _STEP_BYTES = 500, 10  # upper bounds for a chunk and an ODE step in run.json
 
 
@@ -65,6 +66,8 @@ class Making:
         self.folder, self.parts, self.differs = folder, parts, tuple(differs)
         self.id = folder.name.removesuffix(SUFFIX)
         self._lock = lock
+        if os.path.lexists(folder / _JOURNAL) and not (folder / _JOURNAL).is_file():  # a pipe would be waited for
+            (folder / _JOURNAL).unlink()
         self._noted = {noted["plan"]["index"]: noted for noted in _journal(folder)}
 
     def __enter__(self) -> Making:
@@ -85,8 +88,9 @@ class Making:
         if noted is None or any(planned.get(name) != value for name, value in noted["plan"].items()):
             return None
         try:
-            if sha256_of(self.parts.path(chunk.index)) != noted["sha256"]:
-                raise RunError("it is another by now")
+            path = self.parts.path(chunk.index)
+            if not path.is_file() or sha256_of(path) != noted["sha256"]:
+                raise RunError("its file is missing or has changed")
             found = stored(chunk, noted["row"], self.parts)
             _ = found.wave, found.mel
         except (OSError, WorkbenchError) as error:
@@ -219,10 +223,14 @@ def _same(digest: str, first: Path) -> Iterator[Path]:
 
 
 def _journal(folder: Path) -> list[_Noted]:
-    """The chunks that were noted; a line cut short by a power failure is none."""
-    found = []
-    with contextlib.suppress(OSError), (folder / _JOURNAL).open("rb") as file:
-        for line in file:
-            with contextlib.suppress(ValidationError):
-                found.append(_NOTED.validate_json(line))
+    """Return the noted chunks; a line that a crash cut short is not one."""
+    found: list[_Noted] = []
+    path = folder / _JOURNAL
+    with contextlib.suppress(OSError):
+        if not path.is_file() or path.stat().st_size > _JOURNAL_MAX_BYTES:  # not a file that was written here
+            return found
+        with path.open("rb") as file:
+            for line in file:
+                with contextlib.suppress(ValidationError):
+                    found.append(_NOTED.validate_json(line))
     return found

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.errors import OutputError, RunError, WorkbenchError, reason_of, remedy_for
-from workbench.engine.rules import TEXT_MAX_BYTES
-from workbench.engine.runs.document import ID
+from workbench.engine.runs.document import ID, MAX_BYTES
 from workbench.engine.runs.parts.stored import FOLDER, StoredChunk
 from workbench.engine.runs.paths import checked_id, folder_bytes, runs_root
 from workbench.engine.speech.requests import SpeechRequest
@@ -22,7 +21,6 @@ from workbench.engine.speech.results import REFERENCE_FILE, ChunkResult
 SUFFIX = ".partial"
 REQUEST = "request.json"
 _LOCK = "lock"
-_REQUEST_MAX_BYTES = 4 * TEXT_MAX_BYTES
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,10 @@ def read(folder: Path) -> dict[str, Any]:
     """request.json of ``folder``, checked. Raises RunError."""
     run_id = folder.name.removesuffix(SUFFIX)
     try:
+        if not (folder / REQUEST).is_file():  # a pipe would be read for ever
+            raise FileNotFoundError(REQUEST)
         with (folder / REQUEST).open("rb") as file:
-            found = json.loads(file.read(_REQUEST_MAX_BYTES))
+            found = json.loads(file.read(MAX_BYTES))
         request = SpeechRequest.from_dict(found["request"])
         known = {name: str(found[name]) for name in ("digest", "created_at")}
         environment = {str(name): str(value) for name, value in found["environment"].items()}
