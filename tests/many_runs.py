@@ -81,6 +81,7 @@ def write_runs(root: Path, n_runs: int, first: int = 0) -> list[Path]:
 
 def _measure(n_runs: int) -> None:
     from workbench.engine.runs import store
+    from workbench.engine.runs.finding import query as search
 
     if not os.environ.get("WORKBENCH_HOME"):
         sys.exit("WORKBENCH_HOME is not set")
@@ -89,8 +90,8 @@ def _measure(n_runs: int) -> None:
     _timed("first list", store.list_runs)
     for name in ("second list", "third list"):
         _timed(name, store.list_runs)
-    for query in ("nature", "seed=4321 nora"):
-        _timed(f"search for {query!r}", lambda query=query: [run for run in store.list_runs() if run.matches(query)])
+    for query in ("nature", "seed=4321 nora", "nfe_step>=7 rtf<0.4 voice=Nora mother"):
+        _timed(f"search for {query!r}", lambda query=query: search.find(store.list_runs(), query))
 
 
 def _timed(what: str, do: Callable[[], list[Any]]) -> None:

@@ -111,7 +111,8 @@ def test_stages_are_drawn_only_when_they_are_opened(open_page: Any, tiny_engine:
 def test_comparing_tells_what_differs_and_how_far_the_mels_are_apart(open_page: Any, tiny_engine: Any) -> None:
     a, b = make_run(tiny_engine), make_run(tiny_engine, seed=3)
     at = tick(open_page("runs"), a.id, b.id)
-    assert headings(at) == ["What differs", "Side by side, at true loudness", "Where the time went", "Mel difference"]
+    assert headings(at) == ["What differs", "Words and chunks", "Side by side, at true loudness", "Where the time went",
+                            "Mels and pitch"]  # fmt: skip
     differs = at.dataframe[1].value
     assert list(differs["setting"]) == ["seed"] and set(differs.iloc[0][["A", "B"]]) == {"0", "3"}
     assert len(at.get("audio")) == 2
@@ -119,14 +120,21 @@ def test_comparing_tells_what_differs_and_how_far_the_mels_are_apart(open_page: 
     assert "frame by frame" in shown and "Mel-cepstral distortion" in shown
     heard = " ".join(c.value for c in at.caption)
     assert all(f"{m.label} " in heard for m in measures.every(measures.SOUND) if not m.needs)
-    times = at.dataframe[2].value
+    chunks = at.dataframe[2].value
+    assert list(chunks["chunk"]) == [1, 2]
+    first = next(k for k in "AB" if chunks[f"seed {k}"][0] == 3)
+    assert list(chunks[f"seed {first}"]) == [3, 4] and "heard A" not in chunks
+    assert {at.query_params["a"], at.query_params["b"]} == {a.id, b.id}
+    times = at.dataframe[3].value
     absent = {"reference mel (s)", "reuse (s)", "keep (s)"}  # of a voice that was used before; of no chunk kept
     assert {m.title for m in measures.every(measures.RUN)} - set(times.columns) <= absent
     stages = times[[c for c in times.columns if c.endswith(" (s)") and c.split(" (")[0] not in WHOLE]]
     assert "other (s)" in stages.columns
     assert stages.sum(axis=1).to_numpy() == pytest.approx(times["total (s)"].to_numpy(), abs=0.02)
     mels = json.loads(at.get("plotly_chart")[1].proto.spec)
-    assert [a["text"] for a in mels["layout"]["annotations"]] == ["A: mel", "B: mel", "B minus A"]
+    assert [a["text"] for a in mels["layout"]["annotations"]] == [
+        "F0: A orange, B blue", "A: mel", "B: mel", "B minus A",
+    ]  # fmt: skip
 
 
 def test_mels_of_different_length_are_aligned(open_page: Any, tiny_engine: Any) -> None:
@@ -235,3 +243,43 @@ def test_of_many_runs_the_table_has_the_newest_and_the_one_that_the_address_name
     monkeypatch.setattr(index, "read_rows", lambda folder: pytest.fail("read again"))
     at.text_input(key="runs_query").set_value("seed=77").run()
     assert not at.exception and list(at.dataframe[0].value["id"]) == [many_runs.run_id(77)]
+
+
+def test_the_address_of_a_comparison_opens_it_elsewhere(open_page: Any, tiny_engine: Any) -> None:
+    a, b, c = (make_run(tiny_engine, text) for text in ("One two three four.", "One two five four.", "Nobody asks."))
+    at = open_page("runs", a=b.id, b=a.id)
+    assert "Words and chunks" in headings(at) and len(at.get("audio")) == 2
+    words = next(block for block in html_of(at).splitlines() if "wb-text" in block)
+    assert "<del>five</del> <ins>three</ins>" in words  # A is the first run of the address, not the newest
+    at = tick(at, a.id, b.id, c.id)
+    assert [at.query_params[k] for k in "abc"] == [b.id, a.id, c.id]
+    at = tick(at, c.id)
+    assert not {"a", "b", "c"} & set(at.query_params)
+
+
+def test_an_address_with_a_deleted_run_says_so(open_page: Any, tiny_engine: Any) -> None:
+    kept = make_run(tiny_engine)
+    at = open_page("runs", a=kept.id, b="20200101-000000-00000000")
+    assert "20200101-000000-00000000" in at.warning[0].value and headings(at) == [f"Run {kept.id}"]
+
+
+def test_a_query_that_cannot_be_read_is_one_line(open_page: Any, tiny_engine: Any) -> None:
+    make_run(tiny_engine)
+    at = open_page("runs")
+    at.text_input(key="runs_query").set_value("nfe_step<some").run()
+    assert not at.exception and "nfe_step is a number" in at.error[0].value and not at.dataframe
+
+
+def test_two_numbers_of_all_runs_are_drawn_against_each_other(open_page: Any, tiny_engine: Any) -> None:
+    made = [make_run(tiny_engine), make_run(tiny_engine, nfe_step=2)]
+    at = open_page("runs")
+    assert not at.get("plotly_chart")
+    at.session_state["runs_scatter"] = True
+    at.run()
+    at.selectbox(key="scatter_x").set_value("nfe_step")
+    at.selectbox(key="scatter_y").set_value("seconds").run()
+    assert not at.exception
+    (trace,) = json.loads(at.get("plotly_chart")[0].proto.spec)["data"]
+    assert sorted(trace["customdata"]) == sorted(run.id for run in made)
+    at.selectbox(key="scatter_by").set_value("nfe_step").run()
+    assert {t["name"] for t in json.loads(at.get("plotly_chart")[0].proto.spec)["data"]} == {"2", "4"}

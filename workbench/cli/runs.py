@@ -17,6 +17,7 @@ from workbench.engine.errors import SettingsError, WorkbenchError
 from workbench.engine.files import outputs
 from workbench.engine.files.writing import human_bytes
 from workbench.engine.runs import index, store, tables
+from workbench.engine.runs.finding import query
 from workbench.engine.runs.parts import unfinished
 from workbench.engine.signal import joining
 from workbench.engine.visible import visible
@@ -31,7 +32,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 @runs_app.command("ls")
 def ls(
     search: Annotated[
-        str, typer.Option("--search", help="List only runs with these words of text, note, voice, or nfe_step=7.")
+        str,
+        typer.Option("--search", help="Words of text, note or voice; comparisons: 'nfe_step=7 wer<0.1 voice=Nora'."),
     ] = "",
     limit: Annotated[
         int | None, typer.Option("--limit", min=0, help=f"List this many at most. Default: {LISTED}, with --json all.")
@@ -41,7 +43,7 @@ def ls(
     """List the runs, the newest first, and the folders that cannot be read."""
     every, broken = store.scan()
     begun = unfinished.every()
-    found = [run for run in every if run.matches(search)]
+    found = query.find(every, search)
     shown = found[: len(found) if as_json else LISTED] if limit is None else found[:limit]
     if as_json:
         print_json({

@@ -12,7 +12,9 @@ from plotly.graph_objects import Figure
 from workbench.figures.base import COLOUR_MAPS, CONFIG, png
 from workbench.figures.flow import animation, distances, time_grids
 from workbench.figures.lab import lab_timeline
+from workbench.figures.listening import intervals
 from workbench.figures.panels import DifferencePanel, Panel, PitchPanel, SpectrumPanel, WavePanel
+from workbench.figures.scatter import Point, scatter
 from workbench.figures.spectra import difference_png, mel_png, stack, waveform_mel
 from workbench.figures.timings import gantt_with_utilisation, load_bars, stages_by_run
 
@@ -23,16 +25,19 @@ __all__ = [
     "Figure",
     "Panel",
     "PitchPanel",
+    "Point",
     "SpectrumPanel",
     "WavePanel",
     "animation",
     "difference_png",
     "distances",
     "gantt_with_utilisation",
+    "intervals",
     "lab_timeline",
     "load_bars",
     "mel_png",
     "png",
+    "scatter",
     "stack",
     "stages_by_run",
     "time_grids",

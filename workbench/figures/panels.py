@@ -29,12 +29,18 @@ class WavePanel:
 
 @dataclass(frozen=True, eq=False)
 class PitchPanel:
-    """Fundamental frequency over time."""
+    """Fundamental frequency over time. ``over``: a second one, drawn over it in another colour."""
 
     title: str
     pitch: Pitch
     borders: Borders = ()
     weight: float = 0.55
+    over: Pitch | None = None
+    names: tuple[str, str] = ("", "")
+
+    @property
+    def pitches(self) -> tuple[Pitch, ...]:
+        return (self.pitch,) if self.over is None else (self.pitch, self.over)
 
     @property
     def seconds(self) -> float:
@@ -78,7 +84,8 @@ def loudest(panels: Sequence[Panel]) -> float:
 
 def pitch_range(panels: Sequence[Panel]) -> list[float]:
     """[low, high] in Hz for nearly all pitch values of all panels; ignores single octave errors."""
-    found = [p.pitch.hz[np.isfinite(p.pitch.hz)] for p in panels if isinstance(p, PitchPanel)]
+    every = [pitch for p in panels if isinstance(p, PitchPanel) for pitch in p.pitches]
+    found = [pitch.hz[np.isfinite(pitch.hz)] for pitch in every]
     voiced = np.concatenate(found) if found else np.zeros(0)
     low, high = np.percentile(voiced, [3, 97]) if len(voiced) else (60.0, 400.0)
     return [max(0.0, 0.85 * float(low) - 10), 1.15 * float(high) + 10]

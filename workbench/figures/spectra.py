@@ -146,11 +146,15 @@ def _add_wave(
 
 
 def _add_pitch(fig: go.Figure, row: int, panel: PitchPanel, span: tuple[float, float], dark: bool) -> None:
-    inside = (panel.pitch.seconds >= span[0]) & (panel.pitch.seconds <= span[1])
-    x, y = panel.pitch.seconds[inside].astype(np.float32), panel.pitch.hz[inside].astype(np.float32)
-    marker = {"color": ink(dark).pitch, "size": 3}
-    template = "%{x:.2f} s, F0 %{y:.0f} Hz<extra></extra>"
-    fig.add_trace(go.Scatter(x=x, y=y, mode="markers", marker=marker, hovertemplate=template), row=row, col=1)
+    colours = (ink(dark).pitch, ink(dark).series[0])
+    for pitch, name, colour in zip(panel.pitches, panel.names, colours, strict=False):
+        inside = (pitch.seconds >= span[0]) & (pitch.seconds <= span[1])
+        x, y = pitch.seconds[inside].astype(np.float32), pitch.hz[inside].astype(np.float32)
+        template = f"{name} %{{x:.2f}} s, F0 %{{y:.0f}} Hz<extra></extra>".lstrip()
+        marker = {"color": colour, "size": 3}
+        fig.add_trace(
+            go.Scatter(x=x, y=y, name=name, mode="markers", marker=marker, hovertemplate=template), row=row, col=1
+        )
     fig.update_yaxes(nticks=5, title_text="F0 (Hz)", row=row, col=1)
 
 

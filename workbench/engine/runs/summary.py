@@ -83,14 +83,11 @@ class RunSummary:
         return measures.Times(self.seconds, self.total_seconds, self.first_audio_seconds, rtf=self.rtf)
 
     @cached_property
-    def _searched(self) -> str:
+    def searched(self) -> str:
+        """Return the text in which words are searched (``finding.query``), in lower case with single spaces."""
         known = [self.id, self.text, self.note, self.voice, self.model, self.device, self.sweep, self.created_at]
         known += [f"{name}={value}" for name, value in (self.load | self.settings).items()]
-        return " ".join(known).casefold()
-
-    def matches(self, query: str) -> bool:
-        """Whether every word of ``query`` occurs in the run's text, note, names, date or settings (``nfe_step=7``)."""
-        return all(word in self._searched for word in query.casefold().split())
+        return " ".join(" ".join(known).casefold().split())
 
 
 def summary_of(folder: Path) -> RunSummary:

@@ -13,6 +13,7 @@ from workbench.engine.errors import WorkbenchError
 from workbench.engine.files.writing import human_bytes
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs import exports
+from workbench.engine.runs.finding import query as search
 from workbench.engine.runs.store import (
     NOTE_MAX_CHARACTERS,
     RunSummary,
@@ -26,17 +27,19 @@ from workbench.engine.runs.store import (
 )
 from workbench.engine.runs.summary import MEASURED
 from workbench.ui import resources, style
+from workbench.ui.compare import address, scatter
+from workbench.ui.compare import view as compare_view
 from workbench.ui.parts import tables
 from workbench.ui.parts.theme import is_dark
-from workbench.ui.runs import compare_view, run_tools, run_view, sources, unfinished_view
+from workbench.ui.runs import run_tools, run_view, sources, unfinished_view
 
 TABLE_ROWS = 500  # the whole table goes to the browser, and a row with its waveform has 1 KB
 
 
 def first_rows(runs: Sequence[RunSummary]) -> list[RunSummary]:
-    """Return the first ``TABLE_ROWS`` of ``runs``, and the run in the address if it comes later."""
-    wanted = st.query_params.get("run")
-    return [*runs[:TABLE_ROWS], *(run for run in runs[TABLE_ROWS:] if run.id == wanted)]
+    """Return the first ``TABLE_ROWS`` of ``runs``, and those in the address that come later."""
+    wanted = address.wanted()
+    return [*runs[:TABLE_ROWS], *(run for run in runs[TABLE_ROWS:] if run.id in wanted)]
 
 
 def table(runs: Sequence[RunSummary]) -> list[RunSummary]:
@@ -76,8 +79,8 @@ def table(runs: Sequence[RunSummary]) -> list[RunSummary]:
         "audio (s)": number(format="%.2f"),
         "total (s)": number(format="%.2f", help="Processing time without loading"),
     } | tables.measure_columns()
-    wanted = st.query_params.get("run")
-    ticked = [k for k, run in enumerate(runs) if run.id == wanted]
+    wanted = address.wanted()
+    ticked = [k for k, run in enumerate(runs) if run.id in wanted]
     event = st.dataframe(
         rows, hide_index=True, column_config=columns, on_select="rerun", selection_mode="multi-row",
         selection_default={"selection": {"rows": ticked}},
@@ -222,17 +225,26 @@ try:
 except WorkbenchError as error:
     st.error(str(error))
 if every:
-    search, only = st.columns([4, 1], vertical_alignment="bottom")
-    query = search.text_input(
-        "Search", key="runs_query", live=True, placeholder="words of text or note, a voice, nfe_step=7", max_chars=200
-    )
+    place, only = st.columns([4, 1], vertical_alignment="bottom")
+    query = place.text_input(
+        "Search", key="runs_query", live=True, placeholder="words, or nfe_step=7 wer<0.1 voice=Nora", max_chars=200,
+        help="Words of text, note or voice, and comparisons with <, <=, >, >=, = and !=. Settings and measures have "
+             "the names of the command line; wer is a fraction, wer<10% is the same as wer<0.1. Quote what has spaces: "
+             "note=\"a click\".",
+    )  # fmt: skip
     starred = only.toggle("Starred only", key="runs_starred")
-    shown = [run for run in every if run.matches(query) and (run.star or not starred)]
-    rows = first_rows(shown)
-    cut = f" The table shows the newest {TABLE_ROWS}; search to find older ones." if len(shown) > TABLE_ROWS else ""
-    st.caption(f"{len(shown)} of {len(every)} runs. Tick one to open it, two or more to compare.{cut}")
     try:
-        chosen = table(rows) if rows else []
+        shown = [run for run in search.find(every, query) if run.star or not starred]
+        rows = first_rows(shown)
+        cut = f" The table shows the newest {TABLE_ROWS}; search to find older ones." if len(shown) > TABLE_ROWS else ""
+        st.caption(f"{len(shown)} of {len(every)} runs. Tick one to open it, two or more to compare.{cut}")
+        address.warn_of_missing({run.id for run in every})
+        chosen = address.ordered(table(rows)) if rows else []
+        address.write(chosen)
+        plot = st.expander("Scatter", icon=":material/scatter_plot:", on_change="rerun", key="runs_scatter")
+        if plot.open and shown:
+            with plot:
+                scatter.show(shown)
         if chosen:
             actions(chosen)
         if len(chosen) == 1:

@@ -1,4 +1,4 @@
-"""Compare two or more runs: settings, sound, time of each stage, mel difference."""
+"""Compare two or more runs: settings, words, sound, time of each stage, pitch and mels."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from workbench import figures
 from workbench.engine import measures
 from workbench.engine.runs import comparison
 from workbench.engine.runs.comparison import MelComparison
+from workbench.engine.runs.document import RunDocument
+from workbench.engine.runs.measured.files import read_measured
 from workbench.engine.runs.store import RunSummary, read_document, run_folder, version_of
 from workbench.engine.signal import spectra
 from workbench.ui import resources
+from workbench.ui.compare import words
+from workbench.ui.compare.address import LETTERS, MAX_RUNS
 from workbench.ui.parts import tables
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import sources
-
-MAX_RUNS = 6
-LETTERS = "ABCDEF"
 
 
 def _compared(first: str, second: str) -> MelComparison:
@@ -34,9 +35,12 @@ def _compared(first: str, second: str) -> MelComparison:
         return resources.kept().get(key, compared)
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
-def _times(run_id: str, version: tuple[int, ...]) -> measures.Times:
-    return measures.Times.of_run(read_document(run_id))
+def _document(run_id: str) -> RunDocument:
+    return resources.kept().get(("document", run_id, _version(run_id)), lambda: read_document(run_id))
+
+
+def _times(run_id: str) -> measures.Times:
+    return measures.Times.of_run({**_document(run_id)})
 
 
 def _version(run_id: str) -> tuple[int, ...]:
@@ -52,7 +56,13 @@ def compare(runs: Sequence[RunSummary]) -> None:
     if len(runs) > MAX_RUNS:
         st.warning(f"Only the first {MAX_RUNS} of {len(runs)} ticked runs are compared.", icon=":material/rule:")
         runs = runs[:MAX_RUNS]
+    st.caption("The address of this page opens this comparison.")
     _settings(runs)
+    names = dict(zip(LETTERS, runs, strict=False))
+    words.show(
+        {letter: _document(run.id) for letter, run in names.items()},
+        {letter: read_measured(run_folder(run.id)) for letter, run in names.items()},
+    )
     if any(run.is_long for run in runs):
         _timings(runs)
         st.caption("A run this long is not drawn as a whole: compare chunks on the page Spectrograms.")
@@ -99,7 +109,7 @@ def _heard(source: sources.Source) -> str:
 
 def _timings(runs: Sequence[RunSummary]) -> None:
     st.subheader("Where the time went")
-    times = {LETTERS[k]: _times(run.id, _version(run.id)) for k, run in enumerate(runs)}
+    times = {LETTERS[k]: _times(run.id) for k, run in enumerate(runs)}
     stages = {letter: found.stages for letter, found in times.items()}
     st.plotly_chart(
         figures.stages_by_run(stages, dark=is_dark()), theme=None, key="compare_stages", config=figures.CONFIG,
@@ -114,7 +124,7 @@ def _timings(runs: Sequence[RunSummary]) -> None:
 
 
 def _mels(runs: Sequence[RunSummary]) -> None:
-    st.subheader("Mel difference")
+    st.subheader("Mels and pitch")
     names = {run.id: f"{LETTERS[k]}" for k, run in enumerate(runs)}
     first, second = runs[0].id, runs[1].id
     if len(runs) > 2:
@@ -125,11 +135,14 @@ def _mels(runs: Sequence[RunSummary]) -> None:
     config = sources.of_run(first, None).config
     hz, rate = spectra.mel_hz(config), config.frames_per_second
     a, b = names[first], names[second]
-    panels = (
+    panels: list[figures.Panel] = [
         figures.SpectrumPanel(f"{a}: mel", found.a, hz, rate),
         figures.SpectrumPanel(f"{b}: mel{f', on the time axis of {a}' if found.warped else ''}", found.b, hz, rate),
         figures.DifferencePanel(f"{b} minus {a}", found.change, hz, rate),
-    )
+    ]
+    if found.pitches is not None:
+        title = f"F0: {a} orange, {b} blue{f', on the time axis of {a}' if found.warped else ''}"
+        panels.insert(0, figures.PitchPanel(title, found.pitches[0], over=found.pitches[1], names=(a, b)))
     how = (
         f"They differ in length: {b} is time-aligned to {a} (dynamic time warping over cepstra)."
         if found.warped
@@ -141,5 +154,5 @@ def _mels(runs: Sequence[RunSummary]) -> None:
     st.markdown(" · ".join(f"{label[:1].upper()}{label[1:]} **{value}**" for label, value in distances) + f". {how}")
     st.plotly_chart(
         figures.stack(panels, dark=is_dark(), panel_pixels=150), theme=None, key="compare_mels", config=figures.CONFIG,
-        alt=f"Mels of run {a} and run {b}, and their difference",
+        alt=f"Pitch and mels of run {a} and run {b}, and the difference of the mels",
     )  # fmt: skip

@@ -1,0 +1,56 @@
+"""One number of many runs against another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from workbench.figures.base import dress
+from workbench.figures.theme import CHUNK_COLOURS, chunk_colour
+
+_SMALL_FROM = 1_000  # points from which markers are small
+_LABEL_CHARACTERS = 40
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run in the figure: its id, both numbers, and the name of its group; "" if there are no groups."""
+
+    id: str
+    x: float
+    y: float
+    group: str = ""
+
+
+def scatter(points: Sequence[Point], x_title: str, y_title: str, *, dark: bool = False) -> go.Figure:
+    """A point a run, a colour a group; the last colour is for all further groups. Each point carries the run's id."""
+    groups: dict[str, list[Point]] = {}
+    for point in points:
+        groups.setdefault(point.group, []).append(point)
+    largest = sorted(groups, key=lambda name: -len(groups[name]))
+    if len(largest) > len(CHUNK_COLOURS):
+        kept = largest[: len(CHUNK_COLOURS) - 1]
+        rest = [point for name in largest[len(kept) :] for point in groups[name]]
+        groups = {name: groups[name] for name in kept} | {f"{len(largest) - len(kept)} others": rest}
+        largest = list(groups)
+    fig = go.Figure()
+    for k, name in enumerate(largest):
+        own = groups[name]
+        fig.add_trace(
+            go.Scatter(
+                name=name if len(name) <= _LABEL_CHARACTERS else f"{name[: _LABEL_CHARACTERS - 1]}…",
+                mode="markers",
+                x=np.array([point.x for point in own], np.float64),
+                y=np.array([point.y for point in own], np.float64),
+                customdata=[point.id for point in own],
+                marker={"color": chunk_colour(k), "size": 8 if len(points) < _SMALL_FROM else 4, "opacity": 0.7},
+                hovertemplate="%{customdata}<br>%{x:.4g}, %{y:.4g}<extra></extra>",
+            )
+        )
+    dress(fig, dark, 420, showlegend=len(groups) > 1, dragmode="zoom")
+    fig.update_xaxes(title_text=x_title)
+    fig.update_yaxes(title_text=y_title)
+    return fig.update_layout(margin={"l": 64, "r": 12, "t": 44, "b": 42})

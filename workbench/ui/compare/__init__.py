@@ -1,0 +1,1 @@
+"""Comparison of saved runs on the page Runs."""

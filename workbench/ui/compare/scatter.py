@@ -1,0 +1,60 @@
+"""Any two numbers of the listed runs against each other; a click opens the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from workbench import figures
+from workbench.engine.runs.finding import columns
+from workbench.engine.runs.store import RunSummary
+from workbench.ui.parts.theme import is_dark
+from workbench.ui.runs import sources
+from workbench.ui.style import empty
+
+_FIRST = ("rtf", "wer_percent")  # preferred axes; the best trade-off is at the bottom left
+_GROUPS = ("voice", "model", "nfe_step", "sweep", "ode_method", "device", "dtype", "backend")
+
+
+def show(runs: Sequence[RunSummary]) -> None:
+    """Draw the choice of the axes, the figure, and the run behind the clicked point."""
+    known = {one.name: one for one in columns.numeric(list(runs))}
+    titles = {name: one.title for name, one in known.items()}
+    names = list(known)
+    x_place, y_place, by_place = st.columns(3)
+    x = x_place.selectbox("To the right", names, _index(names, _FIRST[0], 0), key="scatter_x",
+                          format_func=titles.get, persist_state="session")  # fmt: skip
+    y = y_place.selectbox("Upwards", names, _index(names, _FIRST[1], min(1, len(names) - 1)), key="scatter_y",
+                          format_func=titles.get, persist_state="session")  # fmt: skip
+    by = by_place.selectbox("Colours", ["none", *_GROUPS], key="scatter_by", persist_state="session")
+    group = columns.columns().get(by)
+    points = [
+        figures.Point(run.id, a, b, "unset" if (value := group.value(run)) is None else str(value))
+        if group else figures.Point(run.id, a, b, "")
+        for run in runs
+        if (a := known[x].value(run)) is not None and (b := known[y].value(run)) is not None
+    ]  # fmt: skip
+    if not points:
+        empty("None of these runs has both numbers. Measures are made on the page Synthesize, or by "
+              "<code>workbench runs measure</code>.")  # fmt: skip
+        return
+    event = st.plotly_chart(
+        figures.scatter(points, titles[x], titles[y], dark=is_dark()), key=f"scatter_{x}_{y}_{by}", theme=None,
+        config=figures.CONFIG, on_select="rerun", selection_mode="points",
+        alt=f"{titles[y]} against {titles[x]} of {len(points)} runs",
+    )  # fmt: skip
+    without = len(runs) - len(points)
+    rest = f" {without} more have only one of the numbers." if without else ""
+    st.caption(f"{len(points)} runs.{rest} Click a point to hear its run.")
+    clicked = [str(point["customdata"]) for point in (event.selection.points if event else [])]
+    found = next((run for run in runs if clicked and run.id == clicked[0]), None)
+    if found is not None:
+        if not found.is_long:
+            st.audio(sources.sound(sources.of_run(found.id, None)), alt=f"The run {found.id}")
+        st.text(sources.run_label(found))
+        st.page_link("views/runs.py", label=found.id, icon=":material/open_in_new:", query_params={"run": found.id})
+
+
+def _index(names: Sequence[str], wanted: str, otherwise: int) -> int:
+    return list(names).index(wanted) if wanted in names else otherwise
