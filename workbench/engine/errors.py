@@ -77,6 +77,10 @@ class RunError(WorkbenchError):
     """A saved run does not exist or cannot be read."""
 
 
+class ListeningError(WorkbenchError):
+    """A listening test does not exist, cannot be made or read, or an answer does not belong to it."""
+
+
 class EngineError(WorkbenchError):
     """The engine cannot be used here: within its own callback, or after a fork."""
 

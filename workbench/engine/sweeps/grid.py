@@ -25,7 +25,6 @@ import hashlib
 import itertools
 import json
 import random
-import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.errors import SettingsError
+from workbench.engine.files.names import NAME_RULE, is_name
 from workbench.engine.files.places import user_path
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech.requests import SpeechRequest
@@ -41,7 +41,6 @@ from workbench.engine.sweeps.axes import TRIALS_MAX, duration_factor, values_of
 from workbench.engine.visible import quoted
 
 REPEATS_MAX = 1_000
-NAME = re.compile(r"[^\W_][\w .+-]{0,79}")
 SYNTHESIS = tuple(f.name for f in dataclasses.fields(SynthesisSettings))
 LOAD = tuple(f.name for f in dataclasses.fields(LoadSettings))
 PLACES = ("text", "text_file", "voice", "model", "folder", "random_weights", "duration_factor")
@@ -90,11 +89,8 @@ class Grid:
     measures: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not NAME.fullmatch(self.name) or self.name.endswith((" ", ".")):
-            raise SettingsError(
-                f"The name {quoted(self.name)} is not valid for a sweep.",
-                remedy="Use up to 80 letters, digits, spaces and . + - _, the first a letter or a digit.",
-            )
+        if not is_name(self.name):
+            raise SettingsError(f"The name {quoted(self.name)} is not valid for a sweep.", remedy=NAME_RULE)
         for name, value, low, high in (
             ("repeats", self.repeats, 1, REPEATS_MAX), ("order_seed", self.order_seed, 0, 2**31 - 1),
         ):  # fmt: skip

@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.errors import RunError, SettingsError
+from workbench.engine.files.names import NAME
 from workbench.engine.files.places import home
 from workbench.engine.files.writing import write_json, write_whole
 from workbench.engine.signal.audio import exact_bytes
 from workbench.engine.speech.requests import VoiceRef
 from workbench.engine.speech.voices import Voice, restore_voice
-from workbench.engine.sweeps.grid import NAME, Grid, Trial
+from workbench.engine.sweeps.grid import Grid, Trial
 
 log = logging.getLogger("workbench.sweeps")
 VERSION = 1

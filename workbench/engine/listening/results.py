@@ -1,0 +1,172 @@
+"""Results of a listening test: how often, how sure. Exact binomial tests, and bootstrap over listeners."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from workbench.engine.listening.answers import Answer
+from workbench.engine.listening.design import ABX, SCORE
+from workbench.engine.listening.records import ListeningTest
+
+LEVEL = 0.95
+SIGNIFICANT = 0.05
+_RESAMPLES = 5_000
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two systems.
+
+    Attributes:
+        a, b: their names.
+        n_a, n_b: how often each was preferred; for ABX right and wrong answers.
+        n_same: answers of no difference.
+        n_listeners: listeners who answered.
+        share: of a among the answers that chose one; for ABX the share of right answers. None without answers.
+        p_value: exact binomial test against chance: two-sided for a preference, one-sided for ABX.
+        exact: Clopper-Pearson interval of the share.
+        bootstrap: interval of the share over listeners (over answers if there is one listener), no difference
+            counted half for each. None for fewer than two of them.
+    """
+
+    a: str
+    b: str
+    n_a: int
+    n_b: int
+    n_same: int
+    n_listeners: int
+    share: float | None
+    p_value: float | None
+    exact: Interval | None
+    bootstrap: Interval | None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether chance alone would rarely give this."""
+        return self.p_value is not None and self.p_value < SIGNIFICANT
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean score of a system, or the mean difference of two, with its bootstrap interval over listeners."""
+
+    name: str
+    n: int
+    mean: float
+    bootstrap: Interval | None
+
+
+def compare(test: ListeningTest, answers: Sequence[Answer]) -> list[Compared]:
+    """Return one comparison for each pair of systems of an ABX or preference test."""
+    found = []
+    for a, b in itertools.combinations(test.systems, 2):
+        own = [one for one in answers if set(one.shown) == {a, b}]
+        first = [one.chosen == one.x if test.kind == ABX else one.chosen == a for one in own]
+        same = [one.chosen is None for one in own]
+        n_a, n_same = sum(first), sum(same)
+        found.append(_compared(test.kind, a, b, own, first, same, n_a, len(own) - n_a - n_same, n_same))
+    return found
+
+
+def _compared(
+    kind: str,
+    a: str,
+    b: str,
+    own: Sequence[Answer],
+    first: list[bool],
+    same: list[bool],
+    n_a: int,
+    n_b: int,
+    n_same: int,
+) -> Compared:
+    from scipy.stats import binomtest
+
+    listeners = [one.key for one in own]
+    if not n_a + n_b:
+        return Compared(a, b, n_a, n_b, n_same, len(set(listeners)), None, None, None, None)
+    tested = binomtest(n_a, n_a + n_b, 0.5, alternative="greater" if kind == ABX else "two-sided")
+    two_sided = binomtest(n_a, n_a + n_b).proportion_ci(LEVEL, method="exact")
+    halves = [1.0 if won else 0.5 if tied else 0.0 for won, tied in zip(first, same, strict=True)]
+    return Compared(
+        a, b, n_a, n_b, n_same, len(set(listeners)), n_a / (n_a + n_b), float(tested.pvalue),
+        (float(two_sided.low), float(two_sided.high)), interval(halves, listeners),
+    )  # fmt: skip
+
+
+def by_listener(test: ListeningTest, answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    """Return one row per listener of an ABX test: right answers and the exact one-sided p-value."""
+    from scipy.stats import binomtest
+
+    rows = []
+    for key in dict.fromkeys(one.key for one in answers):
+        own = [one for one in answers if one.key == key]
+        n_right = sum(one.chosen == one.x for one in own)
+        p_value = float(binomtest(n_right, len(own), 0.5, alternative="greater").pvalue)
+        rows.append({"listener": own[-1].listener or key, "right": n_right, "answers": len(own), "p": p_value})
+    return rows
+
+
+def means(test: ListeningTest, answers: Sequence[Answer]) -> list[Mean]:
+    """Return the mean score of every system of a score test that has answers."""
+    found = []
+    for name in test.systems:
+        own = [one for one in answers if one.shown == (name,)]
+        if own:
+            scores = [float(one.choice) for one in own]
+            found.append(
+                Mean(name, len(own), float(np.mean(scores)), interval(scores, [one.key for one in own]))
+            )  # fmt: skip
+    return found
+
+
+def differences(test: ListeningTest, answers: Sequence[Answer]) -> list[Mean]:
+    """Return the mean difference of scores of each pair of systems, over the texts that a listener scored for both."""
+    scores: dict[tuple[str, int, str], list[int]] = {}
+    for one in answers if test.kind == SCORE else ():
+        scores.setdefault((one.key, one.item, one.shown[0]), []).append(one.choice)
+    found = []
+    for a, b in itertools.combinations(test.systems, 2):
+        both = [
+            (key, float(np.mean(own) - np.mean(scores[key, item, a])))
+            for (key, item, system), own in scores.items()
+            if system == b and (key, item, a) in scores
+        ]
+        if both:
+            changes = [change for _, change in both]
+            found.append(
+                Mean(f"{b} minus {a}", len(both), float(np.mean(changes)), interval(changes, [key for key, _ in both]))
+            )
+    return found
+
+
+def interval(values: Sequence[float], listeners: Iterable[Hashable]) -> Interval | None:
+    """Return the bootstrap interval of the mean of ``values``, resampled by listener.
+
+    Answers of one listener depend on each other, so listeners are drawn, each with all answers. Of one listener the
+    answers are drawn. Percentiles of 5,000 draws, always the same ones. None for fewer than two to draw from.
+    """
+    from scipy.stats import bootstrap
+
+    groups: dict[Hashable, list[float]] = {}
+    for value, listener in zip(values, listeners, strict=True):
+        groups.setdefault(listener, []).append(value)
+    drawn = list(groups.values()) if len(groups) > 1 else [[value] for value in values]
+    if len(drawn) < 2:
+        return None
+    sums, counts = np.array([sum(own) for own in drawn]), np.array([float(len(own)) for own in drawn])
+    found = bootstrap(
+        (sums, counts), _mean, paired=True, vectorized=True, confidence_level=LEVEL, n_resamples=_RESAMPLES,
+        method="percentile", rng=np.random.default_rng(0), batch=500,
+    ).confidence_interval  # fmt: skip
+    return float(found.low), float(found.high)
+
+
+def _mean(sums: np.ndarray, counts: np.ndarray, axis: int = -1) -> np.ndarray:
+    found: np.ndarray = sums.sum(axis) / counts.sum(axis)
+    return found
