@@ -80,3 +80,15 @@ def test_a_download_of_the_wrong_content_is_refused_in_one_line(call, hub, _own_
     assert (code, out) == (2, "")
     assert err.strip().splitlines()[-1].startswith("Error: ")
     assert not list((_own_home / "cache").rglob("model.safetensors"))
+
+
+def test_a_bundle_is_written_and_brought_in(call, tiny_home, monkeypatch, tmp_path):
+    code, out, _ = call("cache", "export", "tiny", "--out", "b.tar")
+    assert code == 0 and "written to b.tar; licence unknown" in out
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "other"))
+    code, _, err = call("cache", "import", "b.tar", "--name", "another")
+    assert code == 2 and "Leave out the options" in err
+    found = last_json(call("cache", "import", "b.tar", "--json")[1])
+    assert found["models"] == {"tiny": "unknown"} and found["kept"] == []
+    assert "was here already" in call("cache", "import", "b.tar")[1]
+    assert last_json(call("cache", "verify", "tiny", "--json")[1])["ok"]

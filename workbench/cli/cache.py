@@ -15,6 +15,7 @@ from workbench.cli.info import random_model
 from workbench.cli.output import confirm, console, print_json, say, table
 from workbench.engine import cache
 from workbench.engine.cache.paths import cache_root
+from workbench.engine.errors import CacheError
 from workbench.engine.files.writing import human_bytes
 from workbench.engine.reuse.store import ChunkStore
 
@@ -145,7 +146,13 @@ def import_(
     ] = "auto",
     as_json: Json = False,
 ) -> None:
-    """Copy a model into the cache: check it, hash it, list it in the catalogue."""
+    """Copy a model into the cache: check it, hash it, list it in the catalogue. Bundles of `cache export` too."""
+    if cache.is_bundle(path):
+        if (name, config, vocoder, weights) != (None, None, None, "auto"):
+            raise CacheError("A bundle says all about its models.", remedy="Leave out the options besides --json.")
+        with _bytes_bar(path.stat().st_size, as_json) as report_bytes:
+            _say_bundle(cache.import_bundle(path, on_progress=report_bytes), "imported", as_json)
+        return
     report = cache.import_model(path, name=name, config=config, vocoder=vocoder, weights=weights)
     if as_json:
         print_json({"model": report.spec.name, "notes": list(report.notes), "bytes": report.bytes,
@@ -155,6 +162,27 @@ def import_(
     say(f"{report.spec.name}: imported, {human_bytes(report.bytes)}.")
     for note in report.notes:
         say(f"  {note}")
+
+
+@cache_app.command("export")
+def export(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Models of the catalogue, with vocoders.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File of the bundle.")] = Path("bundle.tar"),
+    as_json: Json = False,
+) -> None:
+    """Write models with manifests, licences and checksums to one file, for `cache import` on another machine."""
+    known = {s.model: s.bytes for s in cache.inventory()}
+    with _bytes_bar(sum(known.get(name, 0) for name in models) or 1, as_json) as report:
+        _say_bundle(cache.export_bundle(models, out, on_progress=report), f"written to {out}", as_json)
+
+
+def _say_bundle(report: cache.BundleReport, done: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"models": report.models, "bytes": report.bytes, "seconds": report.seconds,
+                    "kept": list(report.kept)})  # fmt: skip
+        return
+    for name, license in report.models.items():
+        say(f"{name}: {'was here already' if name in report.kept else done}; licence {license}.")
 
 
 @cache_app.command("rm")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from workbench.engine.cache.bundles.exporting import export_bundle
+from workbench.engine.cache.bundles.importing import import_bundle
+from workbench.engine.cache.bundles.layout import BundleReport, is_bundle
 from workbench.engine.cache.deletion import DeletePlan, plan_delete
 from workbench.engine.cache.drafts import sweep_drafts
 from workbench.engine.cache.fetch.fetching import FetchReport, fetch, plan_fetch
@@ -18,6 +21,7 @@ from workbench.engine.cache.manifests import pinned_sha256, write_manifest
 from workbench.engine.cache.resolving import resolve, resolve_recogniser
 
 __all__ = [
+    "BundleReport",
     "Caps",
     "Contents",
     "DeletePlan",
@@ -30,10 +34,13 @@ __all__ = [
     "Verification",
     "Vocabulary",
     "contradictions",
+    "export_bundle",
     "fetch",
     "file_problem",
+    "import_bundle",
     "import_model",
     "inventory",
+    "is_bundle",
     "pinned_sha256",
     "plan_delete",
     "plan_fetch",

@@ -103,7 +103,7 @@ def fetchable(name: str) -> Entry:
     return spec
 
 
-def _wanted(spec: Entry) -> dict[str, tuple[str, ...]]:
+def wanted(spec: Entry) -> dict[str, tuple[str, ...]]:
     """Repository to the files needed from it."""
     own = {spec.repo: spec.repo_files} if spec.repo else {}
     return own | ({spec.vocoder_repo: VOCODER_FILES} if spec.vocoder_repo else {})
@@ -116,7 +116,7 @@ def pinned_plan(spec: Entry, address: str) -> FetchPlan | None:
     except CacheError:
         return None
     files = []
-    for repo, paths in _wanted(spec).items():
+    for repo, paths in wanted(spec).items():
         entries = {f.path: f for f in pins[repo].files} if repo in pins else {}
         for path in paths:
             if path not in entries:
@@ -136,7 +136,7 @@ def make_plan(spec: Entry, address: str, update: bool, guard: Guard) -> FetchPla
     except CacheError:
         pins = {}  # this fetch replaces the damaged manifest
     files: list[PlannedFile] = []
-    for repo, paths in _wanted(spec).items():
+    for repo, paths in wanted(spec).items():
         pinned = pins[repo].revision if repo in pins else None
         revision, table = hubclient.list_files(address, repo, pinned, guard)
         if not is_commit(revision):
