@@ -16,6 +16,7 @@ PAGES = (
     ("spectrograms", "Spectrograms", ":material/equalizer:", "Spectrograms of a reference, a run or a file"),
     ("flow", "Flow", ":material/water:", "From noise to speech, step by step"),
     ("runs", "Runs", ":material/history:", "Saved runs, to listen to and compare"),
+    ("listen", "Listen", ":material/hearing:", "Judge speech by ear, without knowing what it is"),
     ("loading_lab", "Loading lab", ":material/hourglass_top:", "Why 169 characters took two minutes, measured"),
     ("models", "Models and cache", ":material/database:", "Models on disk and in memory, and network use"),
 )

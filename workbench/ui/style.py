@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import streamlit as st
 
 _CSS = """
@@ -60,3 +62,8 @@ def facts(values: dict[str, str]) -> None:
     """Draw names and values in one line that wraps. Both are HTML from the code, never from the user."""
     cells = "".join(f"<span><span>{name}</span> <b>{value}</b></span>" for name, value in values.items())
     st.html(f'<div class="wb-facts">{cells}</div>')
+
+
+def plain(text: str) -> str:
+    """Return ``text`` for Markdown, so that none of its characters is markup."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+.!|$:~-])", r"\\\1", " ".join(text.split()))

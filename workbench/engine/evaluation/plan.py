@@ -18,12 +18,13 @@ from typing import Any
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import RunError, SettingsError, WorkbenchError
 from workbench.engine.evaluation.lists import Skipped, TestSet, Utterance
+from workbench.engine.files.names import NAME
 from workbench.engine.files.places import home
 from workbench.engine.files.writing import write_json
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, load_voice, make_voice
-from workbench.engine.sweeps.grid import NAME, Trial, trial_id
+from workbench.engine.sweeps.grid import Trial, trial_id
 from workbench.engine.visible import quoted
 
 VERSION = 1
