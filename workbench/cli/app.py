@@ -237,7 +237,7 @@ def _mount() -> None:
     """Add the commands of the neighbouring modules."""
     from workbench.cli import bench, cache, evaluate, info, lab, runs, serve, sweep, voices
 
-    for command in (info.models, info.doctor):
+    for command in (info.models, info.licences, info.doctor):
         app.command(command.__name__)(command)
     app.command("app")(serve.serve)
     app.command("sweep")(sweep.sweep)

@@ -1,4 +1,4 @@
-"""``models`` and ``doctor``."""
+"""``models``, ``licences`` and ``doctor``."""
 
 from __future__ import annotations
 
@@ -55,6 +55,20 @@ def doctor(
         console().print(table("Doctor", ("", "what", "found"), [[c.state, c.name, c.detail] for c in checks]))
     if any(c.state == "bad" for c in checks):
         raise typer.Exit(1)
+
+
+def licences(as_json: Json = False) -> None:
+    """List the licences of the workbench, of every model, and of packages with narrower terms than its own."""
+    from workbench.engine.checks.licences import listed
+
+    rows = listed()
+    if as_json:
+        print_json({"licences": [row.as_dict() for row in rows]})
+        return
+    columns = ("what", "kind", "licence", "here", "what to know")
+    cells = [[row.name, row.kind, row.licence, "yes" if row.here else "no", row.note] for row in rows]
+    console().print(table("Licences", columns, cells))
+    say("Read the licences of what is here before you use speech commercially or distribute any of it.")
 
 
 def random_model(

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from tests.engine.evaluation.conftest import write_recording
-from training.demo_voice.texts import words_of
-from training.demo_voice.texts.held_out import held_out_sentences
+from training.demo_voice.texts.held_out import held_out_sentences, words_of
 from workbench.engine.catalog import upstream_folder
 from workbench.engine.errors import SettingsError
 from workbench.engine.evaluation.lists import BUNDLED, CSV, LIBRISPEECH_PC, SEED_TTS, TestSet, read_list

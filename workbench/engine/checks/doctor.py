@@ -10,21 +10,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, metadata, version
+from importlib.metadata import PackageNotFoundError, version
 
 from workbench.engine.catalog.plain import first_line
+from workbench.engine.checks import licences
 from workbench.engine.checks.network import watch_network
 from workbench.engine.errors import WorkbenchError, reason_of
 
 _PACKAGES = ("torch", "torchaudio", "f5-tts", "vocos", "streamlit", "plotly", "huggingface_hub", "soundfile", "librosa")
 _DISK_FULL, _DISK_LOW = 50_000_000, 2_000_000_000  # bytes: a run, a model
-_NARROW_LICENCES = {
-    "encodec": "vocos",
-    "Unidecode": "f5-tts",
-    "soxr": "librosa",
-    "frozendict": "einx",
-    "num2words": "this project",
-}  # licence narrower than the project's: name of the package -> what depends on it
 
 
 @dataclass(frozen=True)
@@ -75,13 +69,8 @@ def _packages() -> Iterator[Check]:
 
 def _licences() -> Iterator[Check]:
     """Name dependencies whose licence is narrower than the project's, with the terms they state."""
-    for name, through in _NARROW_LICENCES.items():
-        try:
-            about = metadata(name)
-        except PackageNotFoundError:
-            continue
-        terms = about.get_all("License-Expression") or about.get_all("License") or ["see its files"]
-        yield Check(f"licence of {name}", "ok", f"{terms[0].splitlines()[0]}; it comes with {through}")
+    for found in licences.packages():
+        yield Check(f"licence of {found.name}", "ok", f"{found.licence}. {found.note}")
 
 
 def _files() -> Iterator[Check]:
