@@ -5,6 +5,7 @@
 #   make test-notebooks   run every notebook, and JupyterLab in a real browser
 #   make test-cluster     run sweeps and books over several workers, also on a Ray of this machine
 #   make lint       check style, layers of imports, types, and imports against requirements
+#   make docs       write the generated pages and build the documentation into site/; warnings are errors
 #   make lock       update requirements.lock from the direct pins, in a separate environment
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
@@ -12,7 +13,7 @@ BIN    := $(VENV)/bin
 PORT   ?= 8501
 INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: app test test-fast test-notebooks test-cluster notebooks lint format lock screenshots clean
+.PHONY: app test test-fast test-notebooks test-cluster notebooks docs lint format lock screenshots clean
 
 app: $(VENV)/.app
 	$(BIN)/python -m workbench app --port $(PORT)
@@ -24,11 +25,11 @@ test: lint
 test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not browser and not notebook and not cluster and not slow" $(ARGS)
 
-test-test-cluster: $(VENV)/.dev
+test-cluster: $(VENV)/.dev
 	$(BIN)/python $(INSTALL) -r requirements-cluster.txt -c requirements.lock
 	$(BIN)/python -m pytest -q -m cluster tests/engine/sweeps $(ARGS)
 
-notebooks: $(VENV)/.dev
+test-notebooks: $(VENV)/.dev
 	bash scripts/system_packages.sh
 	$(BIN)/python -m pytest -q -m notebook tests/notebooks $(ARGS)
 
@@ -44,13 +45,17 @@ lint: $(VENV)/.dev
 	$(BIN)/deptry workbench
 	$(BIN)/deptry --config tests/deptry.toml workbench tests training scripts
 
+docs: $(VENV)/.docs
+	$(BIN)/python scripts/docs.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 lock:
 	$(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/python $(INSTALL) -r requirements-dev.txt
+	$(VENV)-lock/bin/python $(INSTALL) -r requirements-dev.txt -r requirements-docs.txt
 	$(VENV)-lock/bin/python scripts/lock.py > requirements.lock
 	rm -rf $(VENV)-lock
 
@@ -74,4 +79,8 @@ $(VENV)/.app: $(VENV)/.made requirements.txt requirements.lock pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.app requirements-dev.txt
 	$(BIN)/python $(INSTALL) -r requirements-dev.txt -c requirements.lock
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.app requirements-docs.txt
+	$(BIN)/python $(INSTALL) -r requirements-docs.txt -c requirements.lock
 	@touch $@

@@ -17,7 +17,7 @@ WITH_CUDA = ("nvidia-", "cuda-")
 WITHOUT_CUDA = "nvidia-ml-py"  # reads a GPU's counters; a direct pin
 
 HEADER = """\
-# All packages that requirements.txt and requirements-dev.txt install, written by `make lock`.
+# All packages that requirements.txt, requirements-dev.txt and requirements-docs.txt install, written by `make lock`.
 # Change direct pins there, not here.
 """
 

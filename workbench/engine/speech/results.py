@@ -51,6 +51,7 @@ class ChunkResult:
 
     @property
     def audio_seconds(self) -> float:
+        """Length of the wave in seconds."""
         return self.n_samples / self.sample_rate
 
     @property
@@ -230,6 +231,7 @@ class Run:
 
     @property
     def audio_seconds(self) -> float:
+        """Length of the wave in seconds."""
         return self.n_samples / self.sample_rate
 
     @property
