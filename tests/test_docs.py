@@ -48,7 +48,17 @@ def parsed(words: list[str]) -> None:
 
 
 # long, online, without end, or about files of the reader: only their flags are checked
-NOT_RUN = ("app", "bench", "lab", "cache fetch", "cache import", "cache export", "runs resume", "synth --text-file")
+NOT_RUN = (
+    "app",
+    "bench",
+    "evaluate",
+    "lab",
+    "cache fetch",
+    "cache import",
+    "cache export",
+    "runs resume",
+    "synth --text-file",
+)
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda w: " ".join(w)[:60])

@@ -13,7 +13,7 @@ from workbench.cli.output import console, print_json, say, table
 from workbench.engine import evaluation
 from workbench.engine.errors import OutputError, SettingsError, WorkbenchError, reason_of, remedy_for
 from workbench.engine.evaluation.lists import BUNDLED, LAYOUTS
-from workbench.engine.evaluation.measuring import DEFAULT, unmeasured
+from workbench.engine.evaluation.measuring import DEFAULT
 from workbench.engine.evaluation.plan import evaluations_root
 from workbench.engine.evaluation.report import words, write_comparison
 from workbench.engine.evaluation.results import read_results
@@ -43,6 +43,7 @@ def evaluate(
     ] = "",
     root: Annotated[Path | None, typer.Option("--root", help="Folder of LibriSpeech's test set.")] = None,
     language: Annotated[str, typer.Option("--language", help="Language of the texts, such as en or zh.")] = "",
+    truth: Annotated[bool, typer.Option("--truth", help="Measure the true recordings of the list too.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the results. Default: evaluations/LIST MODEL.")
     ] = None,
@@ -95,16 +96,14 @@ def evaluate(
     asked = evaluation.How(model, place, random_weights, settings, load, voice)
     wanted = [name for name in names.split(",") if name.strip()]
     found = evaluation.open_evaluation(
-        test_set, asked, measures=wanted, out=out, layout=layout, root=root, language=language
+        test_set, asked, measures=wanted, out=out, layout=layout, root=root, language=language, truth=truth
     )
     _tell([f"line {s.line} is skipped: {s.why}" for s in found.plan.skipped], "lines are skipped")
     _tell([f"not measured: {line}" for line in found.wanted.lacking])
     n_missing, n_trials = len(found.missing()), len(found.batch.trials)
     if not as_json:
         say(f"{found.plan.name}: {n_missing} of {n_trials} utterances to speak.")
-    waiting = len(unmeasured(found.folder, found.batch.records().values(), found.wanted.sound))
-    steps = n_missing * (2 if found.wanted.sound else 1) + waiting
-    with output.bar(not as_json, steps) as advance:
+    with output.bar(not as_json, found.n_steps()) as advance:
         document = found.run(how, on_done=advance)
     if as_json:
         print_json(document | {"out": str(found.folder)})
@@ -124,7 +123,7 @@ def _tell(lines: list[str], what: str = "measures are missing") -> None:
 
 def _show(document: dict[str, Any], found: evaluation.Evaluation) -> None:
     title = f"{document['name']}: {document['n_spoken']} of {document['n_utterances']} utterances"
-    console().print(table(title, words.SUMMARY, words.summary_rows(document), right=words.SUMMARY[1:6]))
+    console().print(table(title, words.SUMMARY, words.summary_rows(document), right=words.SUMMARY[1:7]))
     say(f"{words.POOLED} {words.INTERVALS}")
     failed = [f"{row['id']} failed: {row['error']}" for row in document["utterances"] if row["error"]]
     _tell(failed, "utterances failed")

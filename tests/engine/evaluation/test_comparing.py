@@ -21,9 +21,10 @@ def results(folder: Path, values: dict[str, dict[str, float]], **more: Any) -> P
     words = more.pop("words", {})
     rows = [{"id": key, "text": f"text of {key}", "values": row, "run": "", "reference_words": words.get(key, 10),
              "reference_characters": 50} for key, row in values.items()]  # fmt: skip
-    measured = dict.fromkeys(m for row in values.values() for m in row)
+    measured = dict.fromkeys(name for row in values.values() for name in row)
     document = {"version": 1, "name": folder.name, "model": "tiny", "settings": {"nfe_step": 1}, "load": {},
-                "recognisers": ["whisper-base"], "measures": measured, "n_failed": 0, "utterances": rows} | more  # fmt: skip
+                "recognisers": ["whisper-base"], "measures": measured, "n_failed": 0, "utterances": rows}  # fmt: skip
+    document |= more
     folder.mkdir()
     (folder / "evaluation.json").write_text("{}")
     (folder / "results.json").write_text(json.dumps(document))

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas
 import pytest
@@ -23,6 +24,7 @@ from workbench.engine.evaluation.plan import read_plan
 from workbench.engine.evaluation.results import read_results
 from workbench.engine.measures import registry
 from workbench.engine.runs.store import delete_run, list_runs
+from workbench.engine.settings import SynthesisSettings
 from workbench.engine.sweeps.records import alone_in
 
 Open = Callable[..., Evaluation]
@@ -192,6 +194,37 @@ def test_a_recording_is_the_voice_of_its_line(tiny_home: Path, tmp_path: Path) -
     assert [(s["line"], s["id"]) for s in document["skipped"]] == [(3, "c")]
     assert len(list_runs()) == 2 and list_evaluations() == ["meta tiny"]
     assert read_results(folder_of("meta tiny"))["n_skipped"] == 1
+
+
+def test_true_recordings_are_measured_once_and_stand_beside_the_speech(
+    tiny_home: Path, tmp_path: Path, counted: list[str]
+) -> None:
+    write_recording(tmp_path / "a.wav")
+    write_recording(tmp_path / "true.wav", 200)
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    lines = ["a|Words of mine.|a.wav|Hello.|true.wav", "b|Words of mine.|a.wav|Hello you.|broken.wav",
+             "c|Words of mine.|a.wav|Hello me."]  # fmt: skip
+    (tmp_path / "meta.lst").write_text("\n".join(lines))
+    how = How("tiny", settings=SynthesisSettings(nfe_step=1))
+
+    def run(*names: str, truth: bool = True) -> dict[str, Any]:
+        opened = open_evaluation(tmp_path / "meta.lst", how, measures=names, truth=truth)
+        done: list[int] = []
+        n_steps = opened.n_steps()
+        document = opened.run(on_done=lambda: done.append(1))
+        assert len(done) == n_steps
+        return document
+
+    assert run("n_letters", "median_f0_hz", truth=False)["measures"]["n_letters"]["truth"] is None
+    document = run("n_letters", "median_f0_hz")
+    assert document["measures"]["n_letters"]["truth"]["n"] == 1 and document["measures"]["n_letters"]["n"] == 3
+    assert document["utterances"][0]["true_values"]["median_f0_hz"] == pytest.approx(200, rel=0.05)
+    assert "median F0: no utterance has a value" in document["lacking"], "the tiny model has no voice"
+    assert [line for line in document["lacking"] if "true recording of b" in line]
+    table = pandas.read_parquet(folder_of("meta tiny") / "results.parquet")
+    assert table.true_n_letters.tolist()[0] == 6 and table.true_n_letters.isna().tolist() == [False, True, True]
+    run("n_letters", "median_f0_hz")
+    assert sorted(counted) == ["Hello me.", "Hello you.", "Hello.", "Hello."]
 
 
 def test_another_setting_needs_another_folder(opened: Open) -> None:

@@ -78,6 +78,10 @@ class Plan:
     trials: Mapping[str, Trial]
     voices: Mapping[str, Voice]
 
+    def voice_of(self, utterance: Utterance) -> Voice:
+        """Return the voice that speaks ``utterance``."""
+        return self.voices[self.trials[utterance.id].request.voice.id]
+
     def as_dict(self) -> dict[str, Any]:
         """Return the content of evaluation.json."""
         said = [asdict(u) | {"trial": self.trials[u.id].id} for u in self.utterances]

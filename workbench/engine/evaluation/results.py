@@ -10,10 +10,10 @@ from typing import Any
 
 from workbench.engine import measures
 from workbench.engine.errors import RunError
-from workbench.engine.evaluation import measuring
+from workbench.engine.evaluation import measuring, truths
 from workbench.engine.evaluation.measuring import Wanted
 from workbench.engine.evaluation.plan import read_plan
-from workbench.engine.evaluation.statistics import summarise
+from workbench.engine.evaluation.statistics import Summary, summarise
 from workbench.engine.sweeps.records import read_record
 
 RESULTS_FILE = "results.json"
@@ -22,17 +22,21 @@ _ALWAYS = ("rtf",)  # measures of times that every report shows
 _WEIGHTS = {"wer_percent": "reference_words", "cer_percent": "reference_characters"}  # their columns
 
 
-def document(folder: Path, wanted: Wanted, failed: Mapping[str, str] = {}) -> dict[str, Any]:
+def document(
+    folder: Path, wanted: Wanted, failed: Mapping[str, str] = {}, not_measured: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return the results in ``folder``.
 
     Args:
         folder: of the evaluation.
         wanted: measures to summarise.
         failed: trials that could not be measured, with the reason.
+        not_measured: what else could not be measured, one line each.
 
     Returns:
         name, list, layout, model, folder, settings, load, skipped as in evaluation.json; n_utterances, n_spoken,
-        n_failed, n_skipped; lacking; recognisers; measures: name to label, unit, better, digits and its summary;
+        n_failed, n_skipped; lacking; recognisers; measures: name to label, unit, better, digits and its summary,
+        and ``truth``, that of the true recordings;
         utterances: one row each.
 
     Raises:
@@ -42,11 +46,14 @@ def document(folder: Path, wanted: Wanted, failed: Mapping[str, str] = {}) -> di
     rows = [_row(folder, utterance, failed) for utterance in plan["utterances"]]
     names = [*wanted.sound, *wanted.times, *(name for name in _ALWAYS if name not in wanted.times)]
     unmeasured = [row for row in rows if row["not_measured"]]
-    lacking = [*wanted.lacking]
+    lacking = [*wanted.lacking, *not_measured]
     if unmeasured:
         first = unmeasured[0]
         lacking.append(f"{len(unmeasured)} utterances could not be measured; the first is {first['id']}: "
                        f"{first['not_measured']}")  # fmt: skip
+    found = {name: summary for name in names if (summary := _summary(name, rows))}
+    if any(row["run"] and not row["not_measured"] for row in rows):
+        lacking += [f"{measures.get(name).label}: no utterance has a value" for name in names if name not in found]
     kept = ("name", "list", "layout", "model", "folder", "random_weights", "voice", "settings", "load", "skipped")
     return {
         "version": VERSION,
@@ -58,7 +65,7 @@ def document(folder: Path, wanted: Wanted, failed: Mapping[str, str] = {}) -> di
         "n_skipped": len(plan["skipped"]),
         "lacking": lacking,
         "recognisers": sorted({row["recogniser"] for row in rows if row["recogniser"]}),
-        "measures": {name: found for name in names if (found := _summary(name, rows))},
+        "measures": found,
         "utterances": rows,
     }
 
@@ -76,23 +83,30 @@ def _row(folder: Path, utterance: Mapping[str, Any], failed: Mapping[str, str]) 
         "not_measured": failed.get(trial, ""), "heard": measuring.heard_of(found) if found else "",
         "recogniser": found.recogniser if found else "", "truth": utterance["truth"],
         **{column: weights.get(name) for name, column in _WEIGHTS.items()},
+        "true_values": truths.read(folder, utterance) if utterance["truth"] else {},
         "values": {**(record.measures if done and record else {}), **(found.run if found else {})},
     }  # fmt: skip
 
 
 def _summary(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    values, weights = values_of(rows, name)
-    summary = summarise(list(values.values()), [weights[key] for key in values] if weights else None)
-    if summary is None:
+    spoken, true = (_summary_of(rows, name, group) for group in ("values", "true_values"))
+    if spoken is None:
         return None
     m = measures.get(name)
     return {"label": m.label, "unit": m.unit, "better": m.better, "digits": m.digits, "about": m.help,
-            **summary.as_dict()}  # fmt: skip
+            **spoken.as_dict(), "truth": true and true.as_dict()}  # fmt: skip
 
 
-def values_of(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[dict[str, float], dict[str, float]]:
+def _summary_of(rows: Sequence[Mapping[str, Any]], name: str, group: str) -> Summary | None:
+    values, weights = values_of(rows, name, group)
+    return summarise(list(values.values()), [weights[key] for key in values] if weights else None)
+
+
+def values_of(
+    rows: Sequence[Mapping[str, Any]], name: str, group: str = "values"
+) -> tuple[dict[str, float], dict[str, float]]:
     """Return id to value of the measure ``name`` where there is one, and id to its weight; empty if it has none."""
-    values = {row["id"]: row["values"][name] for row in rows if row["values"].get(name) is not None}
+    values = {row["id"]: row[group][name] for row in rows if row[group].get(name) is not None}
     column = _WEIGHTS.get(name, "")
     weights = {row["id"]: row[column] for row in rows if column and row["id"] in values and row[column]}
     if not weights:
@@ -102,9 +116,11 @@ def values_of(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[dict[str, f
 
 def flat(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return ``rows`` as a table: a column for each measure. Every row has every column."""
-    names = measuring.names_of(row["values"] for row in rows)
+    groups = {"values": "", "true_values": "true_"}
+    names = {group: measuring.names_of(row[group] for row in rows) for group in groups}
     return [
-        {**{key: value for key, value in row.items() if key != "values"}, **{n: row["values"].get(n) for n in names}}
+        {key: value for key, value in row.items() if key not in groups}
+        | {f"{start}{name}": row[group].get(name) for group, start in groups.items() for name in names[group]}
         for row in rows
     ]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import OutputError
-from workbench.engine.evaluation import measuring, results
+from workbench.engine.evaluation import measuring, results, truths
 from workbench.engine.evaluation.lists import Utterance, read_list
 from workbench.engine.evaluation.measuring import DEFAULT, Wanted
 from workbench.engine.evaluation.plan import How, Plan, check_same, make_plan, place_of, write_plan
@@ -30,11 +30,15 @@ class Evaluation:
         plan: utterances and how they are spoken.
         folder: of the results.
         wanted: measures.
+        language: of the texts, where an utterance names none; "" if unknown.
+        truth: whether the true recordings of the list are measured too.
     """
 
     plan: Plan
     folder: Path
     wanted: Wanted
+    language: str = ""
+    truth: bool = False
 
     @cached_property
     def batch(self) -> Batch:
@@ -45,6 +49,15 @@ class Evaluation:
     def missing(self) -> list[Trial]:
         """Return the trials that are still to be spoken."""
         return self.batch.missing()
+
+    def n_steps(self) -> int:
+        """Return how many times ``run`` will call ``on_done``."""
+        sound, missing = self.wanted.sound, len(self.missing())
+        waiting = measuring.unmeasured(self.folder, self.batch.records().values(), sound)
+        return missing * (2 if sound else 1) + len(waiting) + len(self._unmeasured_truths())
+
+    def _unmeasured_truths(self) -> list[Utterance]:
+        return truths.unmeasured(self.folder, self.plan.utterances, self.wanted.sound) if self.truth else []
 
     def run(
         self,
@@ -60,7 +73,7 @@ class Evaluation:
         Args:
             how: executor that speaks; by default one worker in this process. This process measures.
             check: called regularly. Raise from it to stop.
-            on_done: called after each utterance is spoken, and after each is measured.
+            on_done: called after each utterance is spoken, and after each sound is measured.
 
         Raises:
             SettingsError: another process runs this evaluation, or the folder holds another one.
@@ -74,10 +87,12 @@ class Evaluation:
                     records.forget_record(self.folder, trial)
                 self.batch.speak(how or executor(), check, lambda record: self._spoken(record, on_done))
                 waiting = measuring.unmeasured(self.folder, self.batch.records().values(), self.wanted.sound)
-                failed = measuring.measure(
-                    self.folder, waiting, self.wanted.sound, check, lambda record: on_done()
+                failed = measuring.measure(self.folder, waiting, self.wanted.sound, check, lambda record: on_done())
+                lacking = truths.measure(
+                    self.folder, self._unmeasured_truths(), self.plan.voice_of, self.language, self.wanted.sound, check,
+                    on_done,
                 )  # fmt: skip
-                document = results.document(self.folder, self.wanted, failed)
+                document = results.document(self.folder, self.wanted, failed, lacking)
                 write_report(self.folder, document)
         except OSError as error:
             raise OutputError(
@@ -100,6 +115,7 @@ def open_evaluation(
     layout: str = "",
     root: Path | None = None,
     language: str = "",
+    truth: bool = False,
 ) -> Evaluation:
     """Read and check a test set, and prepare its voices, without speaking or writing.
 
@@ -110,6 +126,7 @@ def open_evaluation(
         out: folder of the results; by default ``evaluations/NAME`` with the names of list and model.
         layout, root: as in ``read_list``.
         language: ISO 639-1 code of the texts where the list names none.
+        truth: measure the true recordings of the list too, as the score of a person.
 
     Raises:
         SettingsError: the list, a measure or the layout is unknown or invalid, or the folder holds another evaluation.
@@ -120,10 +137,11 @@ def open_evaluation(
     name, folder = place_of(test_set, how, out)
     if language:
         test_set = replace(test_set, utterances=tuple(_speaking(u, language) for u in test_set.utterances))
-    chosen = measuring.wanted(measures, language or (spoken[0] if len(spoken) == 1 else ""))
+    language = language or (spoken[0] if len(spoken) == 1 else "")
+    chosen = measuring.wanted(measures, language)
     plan = make_plan(test_set, how, name)
     check_same(plan, folder)
-    return Evaluation(plan, folder, chosen)
+    return Evaluation(plan, folder, chosen, language, truth)
 
 
 def _speaking(utterance: Utterance, language: str) -> Utterance:
@@ -142,6 +160,7 @@ def evaluate(
     root: str | Path | None = None,
     layout: str = "",
     language: str = "",
+    truth: bool = False,
     folder: str = "",
     workers: int = 1,
     how: str = "",
@@ -153,7 +172,7 @@ def evaluate(
         named: file of the list (Seed-TTS, LibriSpeech-PC or CSV), or "demo" for the bundled one.
         model, settings, load, folder: as in ``SpeechRequest``.
         voice: of utterances that name none; by default the default voice.
-        measures, layout, language: as in ``open_evaluation``.
+        measures, layout, language, truth: as in ``open_evaluation``.
         out: folder of the results; by default ``evaluations/NAME``.
         root: folder of LibriSpeech's recordings.
         workers: number of workers.
@@ -168,6 +187,6 @@ def evaluate(
     """
     opened = open_evaluation(
         named, How(model, folder, settings=settings, load=load, voice=voice), measures=measures, layout=layout,
-        out=Path(out) if out else None, root=Path(root) if root else None, language=language,
+        out=Path(out) if out else None, root=Path(root) if root else None, language=language, truth=truth,
     )  # fmt: skip
     return opened.run(executor(how or ("process" if workers > 1 else "local"), workers, address=address))

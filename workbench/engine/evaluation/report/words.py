@@ -7,7 +7,7 @@ from typing import Any
 
 POOLED = "WER and CER: sum of errors over sum of words (or characters); other measures: mean over utterances."
 INTERVALS = "Intervals: 95 %, bootstrap over utterances (BCa for means, percentile for medians)."
-SUMMARY = ("measure", "mean", "95 % interval", "median", "95 % interval", "n", "better")
+SUMMARY = ("measure", "mean", "95 % interval", "median", "95 % interval", "n", "recordings", "better")
 COMPARED = ("measure", "A", "B", "B - A", "95 % interval", "n", "result")
 
 
@@ -31,7 +31,8 @@ def summary_rows(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return [
         (
             title(m), number(m["mean"], (d := m["digits"] + 1)), span(m["interval"], d), number(m["median"], d),
-            span(m["median_interval"], d), str(m["n"]), m["better"] or "-",
+            span(m["median_interval"], d), str(m["n"]), number(m["truth"] and m["truth"]["mean"], d),
+            m["better"] or "-",
         )
         for m in document["measures"].values()
     ]  # fmt: skip
