@@ -49,6 +49,9 @@ def parsed(words: list[str]) -> None:
 
 # long, online, without end, or about files of the reader: only their flags are checked
 NOT_RUN = (
+    *("app", "bench", "evaluate", "lab", "cache fetch", "cache import", "cache export"),
+    *("runs resume", "synth --text-file"),
+)
     "app",
     "bench",
     "evaluate",
