@@ -52,16 +52,6 @@ NOT_RUN = (
     *("app", "bench", "evaluate", "lab", "cache fetch", "cache import", "cache export"),
     *("runs resume", "synth --text-file"),
 )
-    "app",
-    "bench",
-    "evaluate",
-    "lab",
-    "cache fetch",
-    "cache import",
-    "cache export",
-    "runs resume",
-    "synth --text-file",
-)
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda w: " ".join(w)[:60])
