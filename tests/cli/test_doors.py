@@ -38,7 +38,7 @@ def test_markup_in_a_text_is_text(call, monkeypatch):
 
 def test_markup_in_names_is_text(call, tmp_path, voice, monkeypatch):
 
-    from workbench.engine.speech import bundled
+    from workbench.engine.speech.recordings import bundled
 
     soundfile.write(tmp_path / "[red]x[].wav", voice.audio, 24_000)
     assert "[red]x[]" in call("plan", "Hello.", "--ref-audio", "[red]x[].wav", "--ref-text", "Some call me nature.")[1]

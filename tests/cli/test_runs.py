@@ -15,7 +15,7 @@ import soundfile
 
 from tests import many_runs
 from tests.cli.helpers import last_json
-from workbench.cli import output
+from workbench.cli.parts import output
 from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
 

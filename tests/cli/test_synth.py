@@ -159,7 +159,7 @@ def test_synth_names_what_is_in_the_way_before_a_model_is_loaded(call, monkeypat
 
 def test_words_that_nobody_wrote_are_filled_in_and_kept(call, speech, monkeypatch):
     from workbench.engine.asr.recogniser import Heard
-    from workbench.engine.speech import dictation
+    from workbench.engine.speech.recordings import dictation
 
     class Ears:
         def hear(self, wave, rate, **options):

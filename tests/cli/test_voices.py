@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.helpers import last_json
 from workbench.engine.signal.audio import to_bytes
-from workbench.engine.speech import library
+from workbench.engine.speech.recordings import library
 
 WORDS = "Some words are said in it."
 

@@ -13,7 +13,7 @@ from tests.ui.helpers import html_of, until
 from workbench.engine.ids import new_id
 from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings, describe
-from workbench.engine.speech.bundled import list_voices
+from workbench.engine.speech.recordings.bundled import list_voices
 from workbench.engine.speech.voices import load_voice
 from workbench.ui.runs import sweep
 from workbench.ui.runs.sweep import SIZES

@@ -13,7 +13,7 @@ from workbench.engine import measures
 from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.signal.audio import to_bytes
-from workbench.engine.speech.bundled import list_voices
+from workbench.engine.speech.recordings.bundled import list_voices
 from workbench.engine.speech.voices import load_voice
 
 TEXT = "One two three, four five. Six seven eight. Nine ten."

@@ -11,7 +11,7 @@ from tests.ui.helpers import html_of
 from workbench.engine.listening import answers, design, grouping, records
 from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech.bundled import list_voices
+from workbench.engine.speech.recordings.bundled import list_voices
 from workbench.engine.speech.voices import load_voice
 
 SYSTEMS = ("nfe_step 2", "nfe_step 3")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from workbench.engine.signal.audio import to_bytes
-from workbench.engine.speech import library
+from workbench.engine.speech.recordings import library
 from workbench.engine.speech.voices import load_voice
 from workbench.ui.uploads import Upload, Uploads
 

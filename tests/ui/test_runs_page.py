@@ -14,7 +14,7 @@ from tests.ui.helpers import html_of
 from workbench.engine import measures
 from workbench.engine.runs import index, store
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech.bundled import list_voices
+from workbench.engine.speech.recordings.bundled import list_voices
 from workbench.engine.speech.voices import load_voice
 
 WHOLE = ("audio", "total", "first audio")  # columns in seconds that are no stages

@@ -256,7 +256,7 @@ def test_the_words_of_an_upload_are_filled_in_and_kept_with_the_run(
     open_page: Any, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from workbench.engine.asr.recogniser import Heard
-    from workbench.engine.speech import dictation
+    from workbench.engine.speech.recordings import dictation
 
     at = open_page()
     at.segmented_control(key="voice_source").set_value("Upload").run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from workbench.cli import streams
+from workbench.cli.parts import streams
 from workbench.engine.errors import Cancelled, WorkbenchError
 from workbench.engine.visible import shorten, visible
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from workbench.cli import output, show, speaking
-from workbench.cli.options import settings_flags
-from workbench.cli.reading import read_text
+from workbench.cli.parts import output, show, speaking
+from workbench.cli.parts.options import settings_flags
+from workbench.cli.parts.reading import read_text
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import VoiceError
 from workbench.engine.files import outputs
@@ -18,7 +18,7 @@ from workbench.engine.ids import new_id
 from workbench.engine.rules import WINDOW_FRAMES
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech import text
-from workbench.engine.speech.reading import told_of_unread, vocabulary_of
+from workbench.engine.speech.recordings.reading import told_of_unread, vocabulary_of
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, load_voice, make_voice
 from workbench.engine.text.normalise import summary

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.cli.options import settings_flags
-from workbench.cli.output import log_to_stderr, print_json, say
+from workbench.cli.parts.options import settings_flags
+from workbench.cli.parts.output import log_to_stderr, print_json, say
 from workbench.engine.errors import SettingsError
 from workbench.engine.files import outputs
 from workbench.engine.settings import BenchLoadSettings, LoadSettings

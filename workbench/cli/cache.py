@@ -12,7 +12,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from workbench.cli.info import random_model
-from workbench.cli.output import confirm, console, print_json, say, table
+from workbench.cli.parts.output import confirm, console, print_json, say, table
 from workbench.engine import cache
 from workbench.engine.cache.paths import cache_root
 from workbench.engine.errors import CacheError

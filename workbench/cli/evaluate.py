@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from workbench.cli import output
-from workbench.cli.options import settings_flags
-from workbench.cli.output import console, print_json, say, table
+from workbench.cli.parts import output
+from workbench.cli.parts.options import settings_flags
+from workbench.cli.parts.output import console, print_json, say, table
 from workbench.engine import evaluation
 from workbench.engine.errors import OutputError, SettingsError, WorkbenchError, reason_of, remedy_for
 from workbench.engine.evaluation.lists import BUNDLED, LAYOUTS

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from workbench.cli.output import console, print_json, say, table
+from workbench.cli.parts.output import console, print_json, say, table
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from workbench.cli.options import settings_flags
-from workbench.cli.output import console, print_json, say, table
+from workbench.cli.parts.options import settings_flags
+from workbench.cli.parts.output import console, print_json, say, table
 from workbench.engine.errors import SettingsError
 from workbench.engine.settings import LoadSettings
 from workbench.lab import measuring

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from workbench.cli import output, show, speaking
-from workbench.cli.output import console, print_json, say, table
+from workbench.cli.parts import output, show, speaking
+from workbench.cli.parts.output import console, print_json, say, table
 from workbench.engine.errors import SettingsError, WorkbenchError
 from workbench.engine.files import outputs
 from workbench.engine.files.writing import human_bytes

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from workbench.cli import output, show
-from workbench.cli.output import console, print_json, say, table
+from workbench.cli.parts import output, show
+from workbench.cli.parts.output import console, print_json, say, table
 from workbench.engine import measures, sweeps
 from workbench.engine.errors import SettingsError, WorkbenchError
 from workbench.engine.sweeps import executors, records, tables

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from workbench.cli import output, speaking
-from workbench.cli.output import console, print_json, say, table
+from workbench.cli.parts import output, speaking
+from workbench.cli.parts.output import console, print_json, say, table
 from workbench.engine.errors import VoiceError, WorkbenchError
-from workbench.engine.speech import bundled, library
-from workbench.engine.speech.bundled import BundledVoice
+from workbench.engine.speech.recordings import bundled, library
+from workbench.engine.speech.recordings.bundled import BundledVoice
 
 voices_app = typer.Typer(help="List, add, show and delete voices.")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]

@@ -21,9 +21,9 @@ from workbench.engine.jobs.queue import JobManager
 from workbench.engine.logs import pairs
 from workbench.engine.runs.store import sweep_leftovers
 from workbench.engine.settings import LoadSettings, SynthesisSettings
-from workbench.engine.speech import library
-from workbench.engine.speech.bundled import BundledVoice
-from workbench.engine.speech.reading import vocabulary_of
+from workbench.engine.speech.recordings import library
+from workbench.engine.speech.recordings.bundled import BundledVoice
+from workbench.engine.speech.recordings.reading import vocabulary_of
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, load_voice
 from workbench.ui.kept import Kept

@@ -117,7 +117,7 @@ def test_nothing_is_on_an_empty_disk() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif("WORKBENCH_TEST_WHISPER" not in os.environ, reason="WORKBENCH_TEST_WHISPER names no real Whisper")
 def test_a_real_one_hears_the_bundled_voices() -> None:
-    from workbench.engine.speech.bundled import list_voices
+    from workbench.engine.speech.recordings.bundled import list_voices
     from workbench.engine.speech.voices import load_voice, make_voice
 
     pytest.importorskip("faster_whisper")

@@ -22,7 +22,7 @@ from tests.conftest import TINY_ARCH
 from tests.engine.cache.hub_server import COMMIT
 from workbench.engine.cache import import_model, inventory, plan_delete, read_checkpoint, read_header, resolve, verify
 from workbench.engine.cache.imports import archives
-from workbench.engine.cache.imports.architecture import contradictions, describe
+from workbench.engine.cache.imports.weights.architecture import contradictions, describe
 from workbench.engine.catalog import bundled_folder, get_model, imported_folder, list_models, packaged_vocab, template
 from workbench.engine.errors import CacheError, Cancelled, ImportRefused, ModelError, WeightsError
 

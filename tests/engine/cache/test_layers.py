@@ -19,7 +19,7 @@ from workbench.cli.app import app
 from workbench.engine.cache import import_model, inventory, resolve
 from workbench.engine.cache.headers import TensorInfo
 from workbench.engine.cache.imports.contents import read_contents
-from workbench.engine.cache.imports.layers import ACOUSTIC, EMA_SETTLED_UPDATES, sort_layers
+from workbench.engine.cache.imports.weights.layers import ACOUSTIC, EMA_SETTLED_UPDATES, sort_layers
 from workbench.engine.catalog import imported_folder
 from workbench.engine.errors import ImportRefused, SettingsError, WeightsError
 from workbench.engine.model.loading import load

@@ -11,7 +11,7 @@ import pytest
 from workbench.engine.asr.recogniser import Heard
 from workbench.engine.errors import RecogniserError, VoiceError
 from workbench.engine.signal.audio import to_bytes
-from workbench.engine.speech import dictation
+from workbench.engine.speech.recordings import dictation
 from workbench.engine.speech.requests import VoiceRef
 from workbench.engine.speech.voices import make_voice, restore_voice
 

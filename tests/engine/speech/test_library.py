@@ -16,8 +16,8 @@ from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.signal.audio import to_bytes
-from workbench.engine.speech import library
-from workbench.engine.speech.bundled import list_voices as bundled_voices
+from workbench.engine.speech.recordings import library
+from workbench.engine.speech.recordings.bundled import list_voices as bundled_voices
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, list_voices, load_voice, make_voice, restore_voice
 

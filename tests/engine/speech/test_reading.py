@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from workbench.cli.app import app
 from workbench.engine.catalog import get_model, packaged_vocab
 from workbench.engine.signal.audio import to_bytes
-from workbench.engine.speech.reading import told_of_unread, vocabulary_of
+from workbench.engine.speech.recordings.reading import told_of_unread, vocabulary_of
 
 CASES = {
     "Cyrillic": ("Привет, мир.", ["'П' (U+041F)", "'р' (U+0440)"]),

@@ -14,7 +14,7 @@ from workbench.engine.errors import AudioError
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.signal import containers
 from workbench.engine.signal.audio import read_recording
-from workbench.engine.speech.bundled import list_voices
+from workbench.engine.speech.recordings.bundled import list_voices
 from workbench.engine.speech.text import plan_chunks
 from workbench.engine.speech.voices import load_voice, make_voice
 

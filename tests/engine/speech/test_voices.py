@@ -10,7 +10,7 @@ import pytest
 
 from workbench.engine.errors import AudioError, VoiceError
 from workbench.engine.signal.audio import exact_bytes, read_exact, to_bytes
-from workbench.engine.speech.bundled import list_voices
+from workbench.engine.speech.recordings.bundled import list_voices
 from workbench.engine.speech.voices import load_voice, make_voice, restore_voice
 
 

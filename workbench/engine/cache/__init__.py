@@ -11,11 +11,11 @@ from workbench.engine.cache.fetch.fetching import FetchReport, fetch, plan_fetch
 from workbench.engine.cache.fetch.planning import FetchPlan
 from workbench.engine.cache.fetch.transfer import Caps
 from workbench.engine.cache.headers import Header, TensorInfo, file_problem, read_header
-from workbench.engine.cache.imports.architecture import contradictions
-from workbench.engine.cache.imports.checkpoints import read_checkpoint
 from workbench.engine.cache.imports.contents import Contents, read_contents
 from workbench.engine.cache.imports.importing import ImportReport, import_model
 from workbench.engine.cache.imports.vocab import Vocabulary, read_vocabulary
+from workbench.engine.cache.imports.weights.architecture import contradictions
+from workbench.engine.cache.imports.weights.checkpoints import read_checkpoint
 from workbench.engine.cache.inventory import Stock, Verification, inventory, verify
 from workbench.engine.cache.manifests import pinned_sha256, write_manifest
 from workbench.engine.cache.resolving import resolve, resolve_recogniser

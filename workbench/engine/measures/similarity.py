@@ -19,7 +19,7 @@ from workbench.engine.errors import RecogniserError, WorkbenchError
 from workbench.engine.measures.registry import SECONDS, SOUND, measure
 from workbench.engine.measures.subjects import Sound
 from workbench.engine.signal import audio
-from workbench.engine.speech.bundled import list_voices
+from workbench.engine.speech.recordings.bundled import list_voices
 from workbench.engine.speech.voices import load_voice
 
 _RATE, _N_MELS, _WIDTH = 16_000, 40, 256

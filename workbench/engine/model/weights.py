@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from workbench.engine import upstream
 from workbench.engine.cache.headers import is_safetensors, read_header
-from workbench.engine.cache.imports.checkpoints import read_storages
 from workbench.engine.cache.imports.contents import read_contents
-from workbench.engine.cache.imports.fitting import misfit, wrong_vocabulary
-from workbench.engine.cache.imports.layers import VOCODER, Layer
 from workbench.engine.cache.imports.vocab import read_vocabulary
+from workbench.engine.cache.imports.weights.checkpoints import read_storages
+from workbench.engine.cache.imports.weights.fitting import misfit, wrong_vocabulary
+from workbench.engine.cache.imports.weights.layers import VOCODER, Layer
 from workbench.engine.catalog import ModelSpec, VocoderConfig
 from workbench.engine.catalog.plain import first_line
 from workbench.engine.errors import ImportRefused, WeightsError

@@ -20,9 +20,9 @@ from workbench.engine.signal import audio as sound
 from workbench.engine.signal import quality
 from workbench.engine.signal.decoding import Source
 from workbench.engine.signal.mel import mel_spectrogram
-from workbench.engine.speech.dictation import heard_words, told_of
-from workbench.engine.speech.library import SavedVoice, list_voices, recording_of, refuse_damaged, same_name
-from workbench.engine.speech.references import read_reference, reference_warnings
+from workbench.engine.speech.recordings.dictation import heard_words, told_of
+from workbench.engine.speech.recordings.library import SavedVoice, list_voices, recording_of, refuse_damaged, same_name
+from workbench.engine.speech.recordings.references import read_reference, reference_warnings
 from workbench.engine.speech.requests import VoiceRef
 from workbench.engine.speech.text import Chunk, is_unicode, n_bytes, plan_chunks
 from workbench.engine.text.preparing import Prepared

@@ -13,9 +13,9 @@ import streamlit as st
 
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.signal.audio import to_bytes
-from workbench.engine.speech import library
-from workbench.engine.speech.reading import told_of_unread
-from workbench.engine.speech.references import Reference, read_reference
+from workbench.engine.speech.recordings import library
+from workbench.engine.speech.recordings.reading import told_of_unread
+from workbench.engine.speech.recordings.references import Reference, read_reference
 from workbench.engine.speech.voices import Voice, make_voice
 from workbench.ui import resources
 from workbench.ui.uploads import Upload

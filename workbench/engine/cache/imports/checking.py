@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.cache.headers import file_problem
-from workbench.engine.cache.imports.architecture import refuse_foreign, vocoder_contradictions
 from workbench.engine.cache.imports.contents import Contents, read_contents
-from workbench.engine.cache.imports.fitting import Refusal, misfit, wrong_vocabulary
 from workbench.engine.cache.imports.folders import FolderFiles, find_in_folder, find_vocoder_in
-from workbench.engine.cache.imports.layers import VOCODER, Layers
 from workbench.engine.cache.imports.vocab import Vocabulary, read_vocabulary, refuse_unusable
+from workbench.engine.cache.imports.weights.architecture import refuse_foreign, vocoder_contradictions
+from workbench.engine.cache.imports.weights.fitting import Refusal, misfit, wrong_vocabulary
+from workbench.engine.cache.imports.weights.layers import VOCODER, Layers
 from workbench.engine.cache.links import followed
 from workbench.engine.cache.paths import repo_folder, why_picked
 from workbench.engine.catalog import (

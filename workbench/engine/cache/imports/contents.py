@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from workbench.engine.cache.headers import Header, is_safetensors, read_header
-from workbench.engine.cache.imports.checkpoints import read_checkpoint
-from workbench.engine.cache.imports.layers import ACOUSTIC, Layer, Layers, Shape, is_counter, sort_layers
+from workbench.engine.cache.imports.weights.checkpoints import read_checkpoint
+from workbench.engine.cache.imports.weights.layers import ACOUSTIC, Layer, Layers, Shape, is_counter, sort_layers
 from workbench.engine.cache.links import followed
 from workbench.engine.errors import WeightsError
 

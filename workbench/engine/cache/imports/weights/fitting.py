@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.cache.headers import Header
-from workbench.engine.cache.imports.architecture import contradictions, describe
-from workbench.engine.cache.imports.layers import Layer
 from workbench.engine.cache.imports.vocab import read_vocabulary
+from workbench.engine.cache.imports.weights.architecture import contradictions, describe
+from workbench.engine.cache.imports.weights.layers import Layer
 from workbench.engine.cache.links import followed
 from workbench.engine.cache.paths import hub_root, snapshots, user_hub_root
 from workbench.engine.catalog import list_models, packaged_vocab, template, templates

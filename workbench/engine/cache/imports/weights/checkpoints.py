@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from workbench.engine.cache.headers import ITEM_BYTES, Header, file_problem
-from workbench.engine.cache.imports.layers import TABLE, is_counter
-from workbench.engine.cache.imports.pickles import Foreign, NotPlain, Storage, StoredTensor, read_pickle
+from workbench.engine.cache.imports.weights.layers import TABLE, is_counter
+from workbench.engine.cache.imports.weights.pickles import Foreign, NotPlain, Storage, StoredTensor, read_pickle
 from workbench.engine.errors import ImportRefused, WeightsError
 
 PICKLE_MAX_BYTES = 8_000_000  # names and shapes only; the largest training checkpoint known here has 0.3 MB

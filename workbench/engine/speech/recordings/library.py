@@ -23,8 +23,8 @@ from workbench.engine.files.writing import sha256_of, write_json
 from workbench.engine.logs import pairs
 from workbench.engine.rules import REFERENCE_MAX_SECONDS, SENTENCE_MAX_BYTES
 from workbench.engine.signal.audio import exact_bytes, read_exact
-from workbench.engine.speech import bundled
-from workbench.engine.speech.bundled import BundledVoice
+from workbench.engine.speech.recordings import bundled
+from workbench.engine.speech.recordings.bundled import BundledVoice
 from workbench.engine.speech.requests import VoiceRef
 from workbench.engine.visible import quoted
 

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from workbench.cli import output, show
+from workbench.cli.parts import output, show
 from workbench.engine.errors import Cancelled, WorkbenchError
 from workbench.engine.files import outputs
 from workbench.engine.runs.exports import pieces

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from workbench.cli.output import console, say, table
+from workbench.cli.parts.output import console, say, table
 from workbench.engine import measures
 from workbench.engine.runs.measured.files import Measured, flagged
 from workbench.engine.settings import LoadSettings
