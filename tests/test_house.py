@@ -92,7 +92,7 @@ def test_both_commands_install_from_the_lock() -> None:
     installs = [
         line for line in (ROOT / "Makefile").read_text("utf-8").splitlines() if "$(BIN)" in line and " -r " in line
     ]
-    assert len(installs) == 3 and all(line.endswith("-c requirements.lock") for line in installs)
+    assert len(installs) >= 2 and all(line.endswith("-c requirements.lock") for line in installs)
 
 
 def strings_of(node: ast.AST) -> Iterator[str]:

@@ -35,5 +35,8 @@ def planning_seconds(text: str) -> float:
 def test_planning_takes_time_in_proportion_to_the_text(kind: str) -> None:
     paragraph = KINDS[kind] * 12 + "\n\n"
     planning_seconds(paragraph)
-    short, long = planning_seconds(paragraph * 10), planning_seconds(paragraph * 80)
-    assert long < 20 * max(short, 0.02), (short, long)  # 8 times the text; what is quadratic takes 64 times as long
+    short = max(planning_seconds(paragraph * 10), 0.02)
+    long = [planning_seconds(paragraph * 80)]
+    if long[0] >= 20 * short:  # once more: a busy machine slows one of them
+        long.append(planning_seconds(paragraph * 80))
+    assert min(long) < 20 * short, (short, long)  # 8 times the text; what is quadratic takes 64 times as long

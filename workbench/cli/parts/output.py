@@ -169,6 +169,8 @@ def bar(shown: bool, total: int | None) -> Iterator[Callable[..., None]]:
         task = bars.add_task("", total=total)
 
         def advance(steps: int = 1, total: int | None = None) -> None:
-            bars.update(task, advance=steps, **({} if total is None else {"total": total}))
+            if total is not None:
+                bars.update(task, total=total)
+            bars.advance(task, steps)
 
         yield advance

@@ -39,8 +39,8 @@ def opened(file: BinaryIO, found: Container, title: str) -> Iterator[tuple[int, 
             blocks = _blocks(media)
             rate, first = next(blocks, (0, np.zeros((0, 1), np.float32)))
             # FFmpeg only guesses the length of streams without a header
-            known = found.format not in ("aac", "amr") and media.duration and media.duration > 0
-            claimed = int(media.duration / 1e6 * rate) if known else 0
+            duration = (media.duration or 0) if found.format not in ("aac", "amr") else 0
+            claimed = int(max(duration, 0) / 1e6 * rate)
             yield rate, first.shape[1], claimed, _chained(first, blocks)
     except (av.error.FFmpegError, EOFError, ValueError, OSError) as error:
         why = found.missing or str(getattr(error, "strerror", "") or error).rstrip(".")
