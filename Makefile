@@ -27,7 +27,7 @@ test-fast: $(VENV)/.dev
 
 test-cluster: $(VENV)/.dev
 	$(BIN)/python $(INSTALL) -r requirements-cluster.txt -c requirements.lock
-	$(BIN)/python -m pytest -q -m cluster tests/engine/sweeps $(ARGS)
+	$(BIN)/python -m pytest -q -m cluster tests/engine/sweeps tests/engine/evaluation $(ARGS)
 
 test-notebooks: $(VENV)/.dev
 	bash scripts/system_packages.sh
