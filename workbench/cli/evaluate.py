@@ -125,6 +125,8 @@ def _show(document: dict[str, Any], found: evaluation.Evaluation) -> None:
     title = f"{document['name']}: {document['n_spoken']} of {document['n_utterances']} utterances"
     console().print(table(title, words.SUMMARY, words.summary_rows(document), right=words.SUMMARY[1:7]))
     say(f"{words.POOLED} {words.INTERVALS}")
+    if len(document["weights"]) > 1:
+        _tell(["the weights have changed between the runs; evaluate again with another --out"])
     failed = [f"{row['id']} failed: {row['error']}" for row in document["utterances"] if row["error"]]
     _tell(failed, "utterances failed")
     _tell([f"not measured: {line}" for line in document["lacking"] if line not in found.wanted.lacking])

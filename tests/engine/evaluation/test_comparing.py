@@ -23,7 +23,8 @@ def results(folder: Path, values: dict[str, dict[str, float]], **more: Any) -> P
              "reference_characters": 50} for key, row in values.items()]  # fmt: skip
     measured = dict.fromkeys(name for row in values.values() for name in row)
     document = {"version": 1, "name": folder.name, "model": "tiny", "settings": {"nfe_step": 1}, "load": {},
-                "recognisers": ["whisper-base"], "measures": measured, "n_failed": 0, "utterances": rows}  # fmt: skip
+                "recognisers": ["whisper-base"], "measures": measured, "n_failed": 0, "utterances": rows,
+                "weights": [], "devices": []}  # fmt: skip
     document |= more
     folder.mkdir()
     (folder / "evaluation.json").write_text("{}")

@@ -23,7 +23,7 @@ from workbench.engine.evaluation import Evaluation, How, folder_of, list_evaluat
 from workbench.engine.evaluation.plan import read_plan
 from workbench.engine.evaluation.results import read_results
 from workbench.engine.measures import registry
-from workbench.engine.runs.store import delete_run, list_runs
+from workbench.engine.runs.store import delete_run, list_runs, run_folder
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.sweeps.records import alone_in
 
@@ -225,6 +225,18 @@ def test_true_recordings_are_measured_once_and_stand_beside_the_speech(
     assert table.true_n_letters.tolist()[0] == 6 and table.true_n_letters.isna().tolist() == [False, True, True]
     run("n_letters", "median_f0_hz")
     assert sorted(counted) == ["Hello me.", "Hello you.", "Hello.", "Hello."]
+
+
+def test_other_weights_under_the_same_name_are_noticed(opened: Open) -> None:
+    document = opened().run()
+    assert len(document["weights"]) == 1 and document["devices"] == ["cpu fp32"]
+    path = run_folder(document["utterances"][0]["run"]) / "run.json"
+    told = json.loads(path.read_bytes())
+    told["weights"]["acoustic"] = "ab" * 32
+    path.write_text(json.dumps(told))
+    document = opened().run()
+    assert len(document["weights"]) == 2 and any(name.startswith("abab") for name in document["weights"])
+    assert "weights have changed" in (opened().folder / "report.md").read_text()
 
 
 def test_another_setting_needs_another_folder(opened: Open) -> None:

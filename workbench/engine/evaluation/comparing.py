@@ -81,6 +81,8 @@ def _differs(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, list[A
     for group in ("settings", "load"):
         names = dict.fromkeys([*one[group], *two[group]])
         pairs |= {name: [one[group].get(name), two[group].get(name)] for name in names}
+    for group, name in (("weights", "weights of the runs"), ("devices", "device")):
+        pairs[name] = [", ".join(document[group]) for document in (one, two)]
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 

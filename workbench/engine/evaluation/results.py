@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from workbench.engine import measures
-from workbench.engine.errors import RunError
+from workbench.engine.errors import RunError, WorkbenchError
 from workbench.engine.evaluation import measuring, truths
 from workbench.engine.evaluation.measuring import Wanted
 from workbench.engine.evaluation.plan import read_plan
 from workbench.engine.evaluation.statistics import Summary, summarise
+from workbench.engine.runs.store import read_document
 from workbench.engine.sweeps.records import read_record
 
 RESULTS_FILE = "results.json"
@@ -35,9 +36,8 @@ def document(
 
     Returns:
         name, list, layout, model, folder, settings, load, skipped as in evaluation.json; n_utterances, n_spoken,
-        n_failed, n_skipped; lacking; recognisers; measures: name to label, unit, better, digits and its summary,
-        and ``truth``, that of the true recordings;
-        utterances: one row each.
+        n_failed, n_skipped; lacking; weights, devices and recognisers of the runs; utterances: one row each; measures:
+        name to label, unit, better, digits and its summary, and ``truth``, that of the true recordings.
 
     Raises:
         RunError: as ``read_plan``.
@@ -64,10 +64,25 @@ def document(
         "n_failed": sum(bool(row["error"]) for row in rows),
         "n_skipped": len(plan["skipped"]),
         "lacking": lacking,
+        **_made_with({row["run"] for row in rows if row["run"]}),
         "recognisers": sorted({row["recogniser"] for row in rows if row["recogniser"]}),
         "measures": found,
         "utterances": rows,
     }
+
+
+def _made_with(runs: Iterable[str]) -> dict[str, list[str]]:
+    """Return the weights and the devices with number formats of the runs that still exist, each once."""
+    weights, devices = set(), set()
+    for run_id in runs:
+        try:
+            found = read_document(run_id)
+        except WorkbenchError:  # deleted since
+            continue
+        layer = found["weights"].get("layer") or ""
+        weights.add(f"{str(found['weights'].get('acoustic') or 'random')[:12]} {layer}".strip())
+        devices.add(f"{found['device']} {found['dtype']}")
+    return {"weights": sorted(weights), "devices": sorted(devices)}
 
 
 def _row(folder: Path, utterance: Mapping[str, Any], failed: Mapping[str, str]) -> dict[str, Any]:
@@ -143,7 +158,7 @@ def read_results(folder: Path) -> dict[str, Any]:
                     raise ValueError(f"{value!r} is no number")
             if not isinstance(row["id"], str) or not isinstance(row["text"], str):
                 raise ValueError("an id or a text is missing")
-        for key in ("name", "model", "settings", "load", "measures", "recognisers"):
+        for key in ("name", "model", "settings", "load", "measures", "recognisers", "weights", "devices"):
             found[key]
     except OSError as error:
         raise RunError(

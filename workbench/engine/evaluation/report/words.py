@@ -60,6 +60,8 @@ def facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("list", f"{document['list']} ({document['layout']})"),
         ("utterances", ", ".join(counts)),
         ("settings", ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)),
+        ("weights", ", ".join(document["weights"]) or "unknown"),
+        ("device", ", ".join(document["devices"]) or "unknown"),
         ("recogniser", ", ".join(document["recognisers"]) or "none"),
         ("made at", document["made_at"]),
     ]
@@ -69,6 +71,8 @@ def facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
 def problems(document: Mapping[str, Any]) -> list[str]:
     """Return what is missing from the numbers, one line each."""
     lines = [f"Not measured: {line}" for line in document["lacking"]]
+    if len(document["weights"]) > 1:
+        lines.append("The weights have changed between the runs: evaluate again in another folder (--out).")
     lines += [f"Line {s['line']}{' (' + s['id'] + ')' if s['id'] else ''} was skipped: {s['why']}"
               for s in document["skipped"]]  # fmt: skip
     lines += [f"{row['id']} failed: {row['error']}" for row in document["utterances"] if row["error"]]
