@@ -17,6 +17,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1.5rem; }
 th, td { text-align: left; vertical-align: top; padding: 0.3rem 0.6rem; border-bottom: 1px solid var(--line); }
 td { overflow-wrap: anywhere; }
+td:first-child { overflow-wrap: break-word; }
 figure { display: inline-block; margin: 0 1rem 1rem 0; }
 figcaption { font-size: 0.85rem; }
 audio { width: 15rem; height: 2rem; }
