@@ -6,6 +6,7 @@ A guard against a broken export on four short sentences; the evaluation listens 
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -74,5 +75,23 @@ def test_what_is_said_of_it_was_measured_on_all_sentences():
     assert parts["voice_7"]["wer"] <= 0.03 and parts["unseen_7"]["wer"] <= 0.05 and parts["brief_7"]["wer"] <= 0.10
     assert max(parts[f"chunks_{size}"]["wer"] for size in (40, 100, 200, 300)) <= 0.05
     assert parts["voice_7"]["own"] >= 0.82 and parts["voice_7"]["own"] - parts["voice_7"]["others"] >= 0.15
+
+
+def test_every_row_of_the_cards_table_is_what_was_measured():
+    parts = json.loads((bundled_folder() / "evaluation.json").read_text(encoding="utf-8"))["parts"]
     card = (bundled_folder() / "README.md").read_text(encoding="utf-8")
-    assert f"**{100 * parts['voice_7']['wer']:.1f} %**" in card and f"**{parts['voice_7']['overall']:.2f}**" in card
+    rows = [
+        line.replace("*", "").split("|")[1:-1] for line in card.splitlines() if line.startswith("| ") and "`" in line
+    ]
+    told = {re.search(r"`(\w+)`", cells[0])[1]: [cell.strip() for cell in cells[1:]] for cells in rows}
+    assert {"teacher", "copy", "voice_7", "voice_32", "unseen_7", "brief_7"} <= set(told)
+    for part, cells in told.items():
+        found = parts[part]
+        assert cells == [
+            str(found["readings"]),
+            f"{100 * found['wer']:.1f} %",
+            f"{found['overall']:.2f}",
+            f"{found['own']:.2f} / {found['others']:.2f}",
+            f"{100 * found['voiced']:.0f} %",
+            f"{found['pitch_spread']:.1f}",
+        ], f"the card's row of {part}"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import numpy as np
+import pytest
 import torch
 
 from tests.training.toy import SMALL, acoustic_plan, padded, training_of
 from training.demo_voice.acoustic import network, training
 from training.demo_voice.corpus import rows
 from training.demo_voice.corpus.corpus import Corpus
+from training.demo_voice.errors import CorpusError
 from training.demo_voice.texts import characters
 
 
@@ -24,6 +27,16 @@ def test_training_resumes_where_it_stopped(trained):
     assert after["step"] == 6 and after["seconds"] >= before["seconds"]
     changed = [k for k in before["learner"] if not torch.equal(before["learner"][k], after["learner"][k])]
     assert len(changed) > len(before["learner"]) / 2
+
+
+def test_a_small_corpus_trains_on_the_rows_that_it_can_fill(planned, caplog):
+    composer = rows.Composer(Corpus.load(planned))
+    plan = dataclasses.replace(acoustic_plan(2), lengths=((160, 0.2), (50_000, 0.8)))
+    with caplog.at_level("INFO", logger="training.demo_voice"):
+        drawn = iter(training.Rows(composer, plan, 0))
+    assert {next(drawn)["index"].shape[1] for _ in range(4)} == {160} and "50000" in caplog.text
+    with pytest.raises(CorpusError, match="too small"):
+        training.Rows(composer, dataclasses.replace(plan, lengths=((50_000, 1.0),)), 0)
 
 
 def test_training_learns(planned, tmp_path):

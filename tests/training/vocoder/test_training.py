@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import pytest
 import torch
 
 from tests.training.toy import NARROW, small_vocoder_plan
 from training.demo_voice.corpus.corpus import Corpus
+from training.demo_voice.errors import CorpusError
+from training.demo_voice.vocoder.retrace import retrace
 from training.demo_voice.vocoder.training import VocoderTraining, clips_of
+
+
+def test_a_corpus_that_is_too_small_to_be_said_again_is_an_error_that_says_what_to_do(trained):
+    small = Corpus.load(trained)
+    few = dataclasses.replace(
+        small, **{k: getattr(small, k)[:2] for k in ("first", "frames", "start", "end", "speaker", "ids")}
+    )
+    with pytest.raises(CorpusError, match="--retraced 0"):
+        retrace(None, few, torch.from_numpy(few.mel), 1, 512, 1)
 
 
 def test_the_vocoder_resumes_with_its_discriminators(trained):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 import random
 import time
@@ -22,8 +23,10 @@ from training.demo_voice.acoustic.harmonics import Adversary
 from training.demo_voice.acoustic.optim import make_optimizers, set_rates, update_average
 from training.demo_voice.corpus.corpus import Corpus
 from training.demo_voice.corpus.rows import Composer, batch
+from training.demo_voice.errors import CorpusError
 from training.demo_voice.records import Curve, save_state
 
+log = logging.getLogger("training.demo_voice")
 _SHOWN = ("flow", "flow_near_0", "phone", "accuracy", "harmonics", "adversary")
 COLUMNS = ("step", "seconds", "million_frames", "rate", *_SHOWN, "frames_per_second", "seconds_left")
 
@@ -68,15 +71,25 @@ def rate_scale(plan: AcousticPlan, step: int) -> float:
 
 
 class Rows(IterableDataset):
-    """Endless batches of rows, each of one length; every worker draws others."""
+    """Endless batches of rows, each of one length; every worker draws others.
+
+    Raises:
+        CorpusError: no length of the plan can be filled. Those that cannot are left out, which is logged.
+    """
 
     def __init__(self, composer: Composer, plan: AcousticPlan, first: int) -> None:
         self.composer, self.plan, self.first = composer, plan, first
+        self.lengths = [pair for pair in plan.lengths if composer.fits(pair[0])]
+        left_out = [n for n, _ in plan.lengths if n not in dict(self.lengths)]
+        if not self.lengths:
+            raise CorpusError("The corpus is too small for rows.", remedy="Have the teacher speak more shards.")
+        if left_out:
+            log.info("the corpus is too small for rows of %s frames", ", ".join(map(str, left_out)))
 
     def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
         info = get_worker_info()
         rng = random.Random(f"{self.plan.seed} {self.first} {info.id if info else 0}")
-        lengths, shares = zip(*self.plan.lengths, strict=True)
+        lengths, shares = zip(*self.lengths, strict=True)
         while True:
             n = rng.choices(lengths, shares)[0]
             yield batch(self.composer, max(1, self.plan.frames // n), n, rng)

@@ -94,6 +94,13 @@ class Composer:
                 return found
         raise CorpusError(f"No row of {n} frames can be put together.", remedy="Have the teacher speak more shards.")
 
+    def fits(self, n: int) -> bool:
+        """Whether rows of `n` frames can be put together: a small corpus has too little of each voice for long ones."""
+        try:
+            return bool(self.row(n, random.Random(n)))
+        except CorpusError:
+            return False
+
     def _drawn(self, n: int, rng: random.Random) -> Row | None:
         plan, draw, speaker = self.plan, rng.random(), rng.choices(self.speakers, self.weights)[0]
         drop = rng.random() < plan.drop

@@ -19,6 +19,7 @@ from training.demo_voice.acoustic import network
 from training.demo_voice.acoustic.flow import half_precision, masked_frames
 from training.demo_voice.corpus.corpus import Corpus
 from training.demo_voice.corpus.rows import Composer, RowPlan, batch
+from training.demo_voice.errors import CorpusError
 from workbench.engine.settings import SynthesisSettings
 
 FROM = (0.15, 0.5)  # of the way: before, the pitch is not the recording's; behind, no mistake is the model's
@@ -63,11 +64,15 @@ def retrace(
 
     Returns:
         Mels f16 end to end, and (first frame there, first frame in the corpus, frames) of each stretch i64 [k, 3].
+
+    Raises:
+        CorpusError: the corpus is too small for it.
     """
     composer = Composer(corpus, RowPlan(drop=0.0, free=0.0, span=0.0, brief=0.05, tiny=0.0))
+    lengths = [n for n in _LENGTHS if composer.fits(n)]
     rng, mels, table, at = random.Random(seed), [], [], 0
-    for _ in range(batches):
-        n = rng.choice(_LENGTHS)
+    for _ in range(batches if lengths else 0):
+        n = rng.choice(lengths)
         drawn = batch(composer, max(1, frames // n), n, rng)
         b = {k: torch.as_tensor(v).to(mel.device) for k, v in drawn.items()}
         start = FROM[0] + torch.rand(len(drawn["last"]), device=mel.device) * (FROM[1] - FROM[0])
@@ -78,4 +83,9 @@ def retrace(
                 mels.append(made[k, place : place + size])
                 table.append((at, int(corpus.first[i] + corpus.start[i]), size))
                 at += size
+    if not mels:
+        raise CorpusError(
+            "The corpus is too small for the acoustic model to say any of it again.",
+            remedy="Have the teacher speak more shards, or give --retraced 0.",
+        )
     return torch.cat(mels), np.array(table, np.int64)
