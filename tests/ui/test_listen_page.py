@@ -130,7 +130,7 @@ def test_the_keyboard_is_offered_and_every_press_plays(open_page: Any, runs: Non
 
 def test_scores_are_shown_with_their_differences(open_page: Any, runs: None) -> None:
     made = make(design.SCORE)
-    for _ in range(3):
+    for _ in range(6):
         key = records.new_key()
         for trial in made.trials(key):
             answers.answer(made, key, trial, 2 + trial.shown[0])

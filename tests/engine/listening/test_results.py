@@ -100,5 +100,8 @@ def test_scores_and_their_paired_differences() -> None:
     assert (a.mean, a.n, b.mean, b.n) == (2.5, 4, pytest.approx(21 / 5), 5)
     (change,) = results.differences(test, found)
     assert (change.name, change.mean, change.n) == ("b minus a", 1.5, 4)
-    assert change.bootstrap == (1.5, 1.5)  # both listeners changed by 1.5 in the mean
+    assert change.bootstrap == (1.5, 1.5) and not change.is_clear  # each 1.5 in the mean, but two listeners
+    more = [said(f"{k}", s, (name,)) for k in range(6) for name, s in (("a", 2), ("b", 3 + k % 2))]
+    (clear,) = results.differences(test, more)
+    assert clear.is_clear and clear.n_drawn == 6
     assert results.means(test, []) == [] and results.differences(test, []) == []

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from workbench.engine.evaluation import statistics
+from workbench.engine.evaluation.statistics import FEWEST, LEVEL, Interval
 from workbench.engine.listening.answers import Answer
 from workbench.engine.listening.design import ABX, SCORE
 from workbench.engine.listening.records import ListeningTest
 
-LEVEL = 0.95
 SIGNIFICANT = 0.05
-_RESAMPLES = 5_000
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -54,12 +53,33 @@ class Compared:
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean score of a system, or the mean difference of two, with its bootstrap interval over listeners."""
+    """The mean score of a system, or the mean difference of two.
+
+    Attributes:
+        name: of the system, or "B minus A".
+        n: answers, or pairs of answers.
+        n_drawn: listeners, or answers if there is one listener: what the interval is drawn from.
+        mean: of the scores, or of the differences.
+        bootstrap: interval of the mean; None for fewer than two to draw from.
+    """
 
     name: str
     n: int
+    n_drawn: int
     mean: float
     bootstrap: Interval | None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether a difference is seen: the interval excludes 0, and was drawn from at least ``FEWEST``."""
+        low, high = self.bootstrap or (0.0, 0.0)
+        return self.n_drawn >= FEWEST and not low <= 0 <= high
+
+
+def _mean_of(name: str, values: Sequence[float], listeners: Sequence[str]) -> Mean:
+    n_listeners = len(set(listeners))
+    n_drawn = n_listeners if n_listeners > 1 else len(values)
+    return Mean(name, len(values), n_drawn, float(np.mean(values)), interval(values, listeners))
 
 
 def compare(test: ListeningTest, answers: Sequence[Answer]) -> list[Compared]:
@@ -118,10 +138,7 @@ def means(test: ListeningTest, answers: Sequence[Answer]) -> list[Mean]:
     for name in test.systems:
         own = [one for one in answers if one.shown == (name,)]
         if own:
-            scores = [float(one.choice) for one in own]
-            found.append(
-                Mean(name, len(own), float(np.mean(scores)), interval(scores, [one.key for one in own]))
-            )  # fmt: skip
+            found.append(_mean_of(name, [float(one.choice) for one in own], [one.key for one in own]))
     return found
 
 
@@ -138,35 +155,25 @@ def differences(test: ListeningTest, answers: Sequence[Answer]) -> list[Mean]:
             if system == b and (key, item, a) in scores
         ]
         if both:
-            changes = [change for _, change in both]
-            found.append(
-                Mean(f"{b} minus {a}", len(both), float(np.mean(changes)), interval(changes, [key for key, _ in both]))
-            )
+            found.append(_mean_of(f"{b} minus {a}", [change for _, change in both], [key for key, _ in both]))
     return found
 
 
 def interval(values: Sequence[float], listeners: Iterable[Hashable]) -> Interval | None:
-    """Return the bootstrap interval of the mean of ``values``, resampled by listener.
+    """Return the bootstrap interval of the mean of ``values``, drawn by listener (``statistics.interval``).
 
     Answers of one listener depend on each other, so listeners are drawn, each with all answers. Of one listener the
-    answers are drawn. Percentiles of 5,000 draws, always the same ones. None for fewer than two to draw from.
+    answers are drawn. None for fewer than two to draw from.
     """
-    from scipy.stats import bootstrap
-
     groups: dict[Hashable, list[float]] = {}
     for value, listener in zip(values, listeners, strict=True):
         groups.setdefault(listener, []).append(value)
     drawn = list(groups.values()) if len(groups) > 1 else [[value] for value in values]
-    if len(drawn) < 2:
+    if not drawn:
         return None
-    sums, counts = np.array([sum(own) for own in drawn]), np.array([float(len(own)) for own in drawn])
-    found = bootstrap(
-        (sums, counts), _mean, paired=True, vectorized=True, confidence_level=LEVEL, n_resamples=_RESAMPLES,
-        method="percentile", rng=np.random.default_rng(0), batch=500,
-    ).confidence_interval  # fmt: skip
-    return float(found.low), float(found.high)
+    return statistics.interval(_pooled_mean, [sum(own) for own in drawn], [len(own) for own in drawn])
 
 
-def _mean(sums: np.ndarray, counts: np.ndarray, axis: int = -1) -> np.ndarray:
-    found: np.ndarray = sums.sum(axis) / counts.sum(axis)
+def _pooled_mean(sums: np.ndarray, counts: np.ndarray, *, axis: int = -1) -> np.ndarray:
+    found: np.ndarray = np.sum(sums, axis=axis) / np.sum(counts, axis=axis)
     return found

@@ -53,7 +53,7 @@ def show(runs: Sequence[RunSummary]) -> None:
         if not found.is_long:
             st.audio(sources.sound(sources.of_run(found.id, None)), alt=f"The run {found.id}")
         st.text(sources.run_label(found))
-        st.page_link("views/runs.py", label=found.id, icon=":material/open_in_new:", query_params={"run": found.id})
+        st.page_link("views/synthesize.py", label="Open", icon=":material/open_in_new:", query_params={"run": found.id})
 
 
 def _index(names: Sequence[str], wanted: str, otherwise: int) -> int:

@@ -44,7 +44,8 @@ def show() -> None:
     kind = str(kind)
     st.caption(_ABOUT[kind])
     name_place, repeats_place, seed_place = st.columns([3, 1, 1])
-    name = name_place.text_input("Name", "My test", max_chars=80, key="listen_name").strip()
+    name = name_place.text_input("Name", "My test", max_chars=80, key="listen_name",
+                                 help="Listeners see it.").strip()  # fmt: skip
     repeats = int(repeats_place.number_input("Repeats", 1, records.REPEATS_MAX, 1, key="listen_repeats",
                                              help="How often each listener hears each comparison."))  # fmt: skip
     if "listen_seed" not in st.session_state:

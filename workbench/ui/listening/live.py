@@ -9,7 +9,7 @@ from workbench.engine.errors import WorkbenchError
 from workbench.engine.listening import answers, design, results
 from workbench.engine.listening.answers import Answer
 from workbench.engine.listening.records import ListeningTest
-from workbench.engine.listening.results import Compared, Interval
+from workbench.engine.listening.results import FEWEST, Compared, Interval, Mean
 from workbench.ui import style
 from workbench.ui.parts.theme import is_dark
 
@@ -52,9 +52,10 @@ def _live(test: ListeningTest) -> None:
 def _pairs(test: ListeningTest, found: list[Answer]) -> None:
     compared = results.compare(test, found)
     rows = [_pair(test.kind, one) for one in compared]
-    names = [f"{one.a} / {one.b}" for one in compared]
+    between = "/" if test.kind == design.ABX else "over"
+    names = [f"{one.a} {between} {one.b}" for one in compared]
     shares = [(name, one.share, one.exact) for name, one in zip(names, compared, strict=True) if one.share is not None]
-    title = "right answers" if test.kind == design.ABX else "share of the first"
+    title = "right answers" if test.kind == design.ABX else "share of the choices"
     if shares:
         st.plotly_chart(figures.intervals(shares, title, (0.0, 1.0), 0.5, dark=is_dark()), theme=None,
                         config=figures.CONFIG, key="listen_figure",
@@ -77,11 +78,10 @@ def _pair(kind: str, one: Compared) -> dict[str, object]:
         counts: dict[str, object] = {"right": one.n_a, "wrong": one.n_b}
     else:
         counts = {"for the first": one.n_a, "no difference": one.n_same, "for the second": one.n_b}
-    share = "-" if one.share is None else f"{one.share:.0%}"
     return head | counts | {
-        "right %" if kind == design.ABX else "first %": share, "95 % interval": _shown(one.exact),
-        "bootstrap": _shown(one.bootstrap), "p": "-" if one.p_value is None else f"{one.p_value:.4f}",
-        "listeners": one.n_listeners,
+        "right %" if kind == design.ABX else "first %": None if one.share is None else round(100 * one.share),
+        "95 % interval": _shown(one.exact), "bootstrap": _shown(one.bootstrap),
+        "p": None if one.p_value is None else round(one.p_value, 4), "listeners": one.n_listeners,
     }  # fmt: skip
 
 
@@ -123,12 +123,18 @@ def _scores(test: ListeningTest, found: list[Answer]) -> None:
     if changes:
         st.dataframe(
             [{"difference": one.name, "mean": f"{one.mean:+.2f}", "95 % interval": _shown(one.bootstrap, 2),
-              "seen": "yes" if one.bootstrap and not one.bootstrap[0] <= 0 <= one.bootstrap[1] else "no",
+              "seen": _seen(one),
               "pairs of answers": one.n} for one in changes],
             hide_index=True, alt="Mean differences of scores, paired by listener and text",
         )  # fmt: skip
     st.caption("Bootstrap intervals: listeners are drawn with all their answers (answers, while there is one). "
-               "Differences are paired by listener and text; one whose interval holds 0 is not seen.")  # fmt: skip
+               "Differences are paired by listener and text; one is seen if its interval excludes 0.")  # fmt: skip
+
+
+def _seen(one: Mean) -> str:
+    if one.n_drawn < FEWEST:
+        return f"fewer than {FEWEST} listeners"
+    return "yes" if one.is_clear else "no"
 
 
 def _plain(interval: Interval | None) -> str:

@@ -33,7 +33,7 @@ def one(test: ListeningTest) -> None:
     with st.container(border=True):
         head, buttons = st.columns([3, 2], vertical_alignment="center")
         head.markdown(f"**{style.plain(test.name)}** · {form.TITLES[test.kind]} · {test.n_trials} trials")
-        with buttons.container(horizontal=True, horizontal_alignment="right"):
+        with buttons.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
             st.page_link("views/listen.py", label="Listen", icon=":material/headphones:",
                          query_params={"test": test.name})  # fmt: skip
             st.page_link("views/listen.py", label="Results", icon=":material/bar_chart:",
