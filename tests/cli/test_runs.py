@@ -60,6 +60,19 @@ def test_ls_marks_a_remade_run(call, run, made, tiny_engine, voice):
     assert "chunk 2" in line
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [("seed=3", 1), ("seed=3 seed>3", 0), ('seed=3 voice!="nobody at all"', 1), ("seed=3 wer<0.1", 0)],
+)
+def test_ls_compares(call, run, asked, found):
+    assert last_json(call("runs", "ls", "--search", asked, "--json")[1])["n_found"] == found
+
+
+def test_a_search_that_cannot_be_read_is_one_line(call, run):
+    code, out, err = call("runs", "ls", "--search", "seed<some")
+    assert code == 2 and out == "" and "seed is a number" in err and err.strip().count("\n") == 0
+
+
 def test_ls_searches(call, run):
     found = last_json(call("runs", "ls", "--search", "SEED=3 nature", "--json")[1])
     assert [r["id"] for r in found["runs"]] == [many_runs.run_id(3)] and found["n_found"] == 1

@@ -39,6 +39,14 @@ def test_each_run_may_be_a_system_of_its_own(make_run: Any) -> None:
     assert set(layout.systems) == {a.id, b.id} and layout.items[0].runs == layout.systems
 
 
+def test_too_many_runs_are_refused_before_they_are_sorted(make_run: Any) -> None:
+    make_run()
+    many = store.list_runs() * (grouping.RUNS_MAX + 1)
+    for refuse in (grouping.choices, lambda runs: grouping.group(runs, "nfe_step")):
+        with pytest.raises(ListeningError, match="801 runs"):
+            refuse(many)
+
+
 def test_of_equal_runs_the_newest_is_taken(make_run: Any) -> None:
     make_run(nfe_step=2)
     newest, other = make_run(nfe_step=2), make_run(nfe_step=3)
@@ -84,14 +92,14 @@ def test_the_test_no_longer_needs_its_runs(make_test: Any) -> None:
         store.delete_run(run.id)
     assert records.open_test("steps") == made and records.list_tests() == ([made], [])
     assert (made.systems, len(made.texts), made.n_trials) == (("nfe_step 2", "nfe_step 3"), 2, 2)
-    assert len(sounds.of_trial(made, made.trials(records.new_key())[0], "n")) == 3
+    assert len(sounds.of_trial(made, made.trials(records.new_key())[0], "nnn")) == 3
 
 
 def test_sounds_do_not_show_which_they_are(make_test: Any) -> None:
     made = make_test()
     trial = made.trials(records.new_key())[0]
-    a, b, x = sounds.of_trial(made, trial, "one")
-    again = sounds.of_trial(made, trial, "two")
+    a, b, x = sounds.of_trial(made, trial, ["one"] * 3)
+    again = sounds.of_trial(made, trial, ["two"] * 3)
     assert len({a, b, x, *again}) == 6  # no bytes twice, though X is A or B
     assert len(a) == len(b) == len(x)
     waves = [soundfile.read(io.BytesIO(content))[0] for content in (a, b, x)]
@@ -147,7 +155,7 @@ def test_a_missing_sound_is_an_error_of_one_line(make_test: Any) -> None:
     trial = made.trials(records.new_key())[0]
     made.sound_path(trial.item, trial.shown[0]).write_bytes(b"RIFF")
     with pytest.raises(ListeningError, match="cannot be read"):
-        sounds.of_trial(made, trial, "n")
+        sounds.of_trial(made, trial, "nnn")
 
 
 def test_deleting_removes_everything(make_test: Any) -> None:

@@ -12,6 +12,7 @@ from workbench.engine.runs.summary import RunSummary
 
 RUN = "run"  # each run is a system of its own
 SYSTEMS_MAX, ITEMS_MAX = 8, 100
+RUNS_MAX = SYSTEMS_MAX * ITEMS_MAX
 ITEM_MAX_SECONDS = 120.0
 
 
@@ -39,7 +40,12 @@ class Layout:
 
 
 def choices(runs: Sequence[RunSummary]) -> list[str]:
-    """Return what ``runs`` can be compared by: settings that differ, and ``RUN`` if all speak one text."""
+    """Return what ``runs`` can be compared by: settings that differ, and ``RUN`` if all speak one text.
+
+    Raises:
+        ListeningError: there are too many runs.
+    """
+    _check_count(runs)
     if len(runs) < 2:
         return []
     names = [row["setting"] for row in comparison.differing(runs) if row["setting"] not in ("text", "seed")]
@@ -56,6 +62,7 @@ def group(runs: Sequence[RunSummary], by: str) -> Layout:
     Raises:
         ListeningError: there are fewer than two systems, too many systems or items, or no item.
     """
+    _check_count(runs)
     runs = [run for run in runs if run.seconds <= ITEM_MAX_SECONDS]
     systems = {run.id: run.id if by == RUN else _label(by, _asked(run).get(by)) for run in runs}
     names = tuple(dict.fromkeys(sorted(systems.values(), key=_natural)))
@@ -77,6 +84,11 @@ def group(runs: Sequence[RunSummary], by: str) -> Layout:
     if len(items) > ITEMS_MAX:
         raise ListeningError(f"There are {len(items)} texts.", remedy=f"Choose {ITEMS_MAX} at most.")
     return Layout(names, tuple(items), len(runs) - len(items) * len(names))
+
+
+def _check_count(runs: Sequence[RunSummary]) -> None:
+    if len(runs) > RUNS_MAX:
+        raise ListeningError(f"{len(runs):,} runs are chosen.", remedy=f"Choose {RUNS_MAX} at most.")
 
 
 def _items(

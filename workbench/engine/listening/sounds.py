@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,11 @@ from workbench.engine.signal.audio import to_bytes
 _MARK_BYTES = 16
 
 
-def of_trial(test: ListeningTest, trial: Trial, nonce: str) -> list[bytes]:
+def of_trial(test: ListeningTest, trial: Trial, nonces: Sequence[str]) -> list[bytes]:
     """Return a WAV file for each place of ``trial``, then for X if it has one. All last equally long.
 
-    Equal sounds have different bytes at every place and for every ``nonce``, so neither content nor address of a file
-    shows which one X is.
+    Equal sounds have different bytes at every place and for every nonce, one a place, so neither content nor address
+    of a file shows which one X is.
 
     Raises:
         ListeningError: a sound is missing or damaged.
@@ -30,7 +31,8 @@ def of_trial(test: ListeningTest, trial: Trial, nonce: str) -> list[bytes]:
     longest = max(len(wave) / rate for wave, rate in read)
     padded = [(np.pad(wave, (0, max(0, round(longest * rate) - len(wave)))), rate) for wave, rate in read]
     return [
-        marked(to_bytes(wave, rate), f"{nonce}:{trial.number}:{place}") for place, (wave, rate) in enumerate(padded)
+        marked(to_bytes(wave, rate), f"{nonces[place]}:{trial.number}:{place}")
+        for place, (wave, rate) in enumerate(padded)
     ]
 
 

@@ -24,9 +24,9 @@ def show(runs: Sequence[RunSummary]) -> None:
     names = list(known)
     x_place, y_place, by_place = st.columns(3)
     x = x_place.selectbox("To the right", names, _index(names, _FIRST[0], 0), key="scatter_x",
-                          format_func=titles.get, persist_state="session")  # fmt: skip
+                          format_func=titles.__getitem__, persist_state="session")  # fmt: skip
     y = y_place.selectbox("Upwards", names, _index(names, _FIRST[1], min(1, len(names) - 1)), key="scatter_y",
-                          format_func=titles.get, persist_state="session")  # fmt: skip
+                          format_func=titles.__getitem__, persist_state="session")  # fmt: skip
     by = by_place.selectbox("Colours", ["none", *_GROUPS], key="scatter_by", persist_state="session")
     group = columns.columns().get(by)
     points = [

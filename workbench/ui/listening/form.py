@@ -32,7 +32,11 @@ def show() -> None:
     runs = _choose_runs()
     if runs is None:
         return
-    options = grouping.choices(runs)
+    try:
+        options = grouping.choices(runs)
+    except WorkbenchError as error:
+        st.error(str(error))
+        return
     if not options:
         style.empty("Choose two or more runs that differ: in a setting, or of the same text.")
         return
@@ -40,7 +44,7 @@ def show() -> None:
     by = by_place.selectbox("Compare by", options, key="listen_by",
                             format_func=lambda name: _BY_RUN if name == grouping.RUN else name)  # fmt: skip
     kind = kind_place.segmented_control("Answers", list(TITLES), default=design.PREFERENCE, required=True,
-                                        format_func=TITLES.get, key="listen_kind")  # fmt: skip
+                                        format_func=TITLES.__getitem__, key="listen_kind")  # fmt: skip
     kind = str(kind)
     st.caption(_ABOUT[kind])
     name_place, repeats_place, seed_place = st.columns([3, 1, 1])

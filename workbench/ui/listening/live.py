@@ -6,10 +6,11 @@ import streamlit as st
 
 from workbench import figures
 from workbench.engine.errors import WorkbenchError
+from workbench.engine.evaluation.statistics import FEWEST, Interval
 from workbench.engine.listening import answers, design, results
 from workbench.engine.listening.answers import Answer
 from workbench.engine.listening.records import ListeningTest
-from workbench.engine.listening.results import FEWEST, Compared, Interval, Mean
+from workbench.engine.listening.results import Compared, Mean
 from workbench.ui import style
 from workbench.ui.parts.theme import is_dark
 

@@ -97,13 +97,14 @@ def _players(test: ListeningTest, trial: Trial, keyboard: bool) -> None:
                              icon=":material/play_arrow:"):  # fmt: skip
                     pressed = name
                     played[name] = played.get(name, 0) + 1
-    for index, (name, column) in enumerate(zip(names, st.columns(len(names)), strict=True)):
+    # another file for every press: a browser starts only a new one by itself
+    nonces = [f"{st.session_state.listen_nonce}:{played.get(name, 0)}" for name in names]
+    files = sounds.of_trial(test, trial, nonces)
+    for name, file, column in zip(names, files, st.columns(len(names)), strict=True):
         with column:
             if len(names) > 1:
                 st.markdown(f"**{name}**")
-            # another file for every press: a browser starts only a new one by itself
-            nonce = f"{st.session_state.listen_nonce}:{played.get(name, 0)}"
-            st.audio(sounds.of_trial(test, trial, nonce)[index], autoplay=pressed == name, alt=f"Sound {name}")
+            st.audio(file, autoplay=pressed == name, alt=f"Sound {name}")
 
 
 def _answer(test: ListeningTest, key: str, trial: Trial, choice: int) -> None:

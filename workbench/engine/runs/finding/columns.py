@@ -44,11 +44,16 @@ def _kind(annotation: object) -> str:
     return _KINDS.get(str(annotation).split(" | ")[0], TEXT)
 
 
+def _entry(holder: str, name: str) -> Callable[[RunSummary], Any]:
+    """Return what reads ``name`` of a run: a field, or an entry of the field ``holder``."""
+    return (lambda run: getattr(run, holder).get(name)) if holder else (lambda run: getattr(run, name))
+
+
 @cache
 def columns() -> dict[str, Column]:
     """Return every column by name: fields of a summary, settings, load settings, measures."""
     every = {m.name: m for cost in measures.COSTS for m in measures.every(cost=cost)}
-    found = {}
+    found: dict[str, Column] = {}
 
     def add(name: str, kind: str, value: Callable[[RunSummary], Any]) -> None:
         title = every[name].title if name in every else _TITLES.get(name, name)
@@ -56,12 +61,12 @@ def columns() -> dict[str, Column]:
 
     for f in dataclasses.fields(RunSummary):
         if not str(f.type).startswith(("dict", "tuple")):
-            add(f.name, _kind(f.type), lambda run, name=f.name: getattr(run, name))
+            add(f.name, _kind(f.type), _entry("", f.name))
     for owner, holder in ((SynthesisSettings, "settings"), (LoadSettings, "load")):
         for f in dataclasses.fields(owner):
-            add(f.name, _kind(f.type), lambda run, name=f.name, holder=holder: getattr(run, holder).get(name))
+            add(f.name, _kind(f.type), _entry(holder, f.name))
     for m in MEASURED:
-        add(m.name, NUMBER, lambda run, name=m.name: run.measured.get(name))
+        add(m.name, NUMBER, _entry("measured", m.name))
     return found
 
 
