@@ -87,6 +87,16 @@ def test_it_speaks_from_an_empty_folder(unpacked: Path, outside: dict[str, str],
     assert not (tmp_path / "network.txt").exists()
 
 
+def test_doctor_finds_nothing_wrong_and_no_network(unpacked: Path, outside: dict[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "workbench", "doctor", "--json"]
+    done = subprocess.run(command, cwd=tmp_path / "user", env=outside, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stdout
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert checks["a run will touch the network"]["state"] == "ok"
+    assert str(unpacked) in checks["model demo-voice"]["detail"]
+    assert not (tmp_path / "network.txt").exists()
+
+
 def test_it_serves_the_app_from_an_empty_folder(unpacked: Path, outside: dict[str, str], tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()

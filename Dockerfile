@@ -1,0 +1,27 @@
+# The workbench in a container, for the CPU; for CUDA: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130
+# It needs no network at run time. Its root may be read-only: it writes to /data and /tmp only.
+ARG PYTHON=3.11
+FROM python:${PYTHON}-slim AS build
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+WORKDIR /source
+RUN python -m venv /opt/workbench
+COPY requirements.txt requirements.lock ./
+RUN /opt/workbench/bin/pip install --no-cache-dir --extra-index-url ${TORCH_INDEX} -r requirements.txt -c requirements.lock
+COPY pyproject.toml setup.py MANIFEST.in README.md LICENSE SECURITY.md ./
+COPY cache cache
+COPY workbench workbench
+RUN /opt/workbench/bin/pip install --no-cache-dir --no-deps .
+
+FROM python:${PYTHON}-slim
+COPY --from=build /opt/workbench /opt/workbench
+RUN useradd --uid 10001 --no-create-home --home-dir /data workbench && install -d -o workbench -g workbench /data
+ENV PATH=/opt/workbench/bin:$PATH HOME=/data WORKBENCH_HOME=/data PYTHONDONTWRITEBYTECODE=1 \
+    NUMBA_CACHE_DIR=/tmp/numba MPLCONFIGDIR=/tmp/matplotlib
+USER 10001
+WORKDIR /data
+VOLUME ["/data", "/tmp"]
+EXPOSE 8501
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+ENTRYPOINT ["workbench"]
+CMD ["app", "--host", "0.0.0.0", "--port", "8501", "--allow-host", "localhost"]
