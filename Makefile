@@ -6,6 +6,7 @@
 #   make test-cluster     run sweeps and books over several workers, also on a Ray of this machine
 #   make lint       check style, layers of imports, types, and imports against requirements
 #   make docs       write the generated pages and build the documentation into site/; warnings are errors
+#   make lessons    run the notebooks, so that `make docs` shows their figures
 #   make lock       update requirements.lock from the direct pins, in a separate environment
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
@@ -13,7 +14,7 @@ BIN    := $(VENV)/bin
 PORT   ?= 8501
 INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: app test test-fast test-notebooks test-cluster notebooks docs lint format lock screenshots clean
+.PHONY: app test test-fast test-notebooks test-cluster notebooks lessons docs lint format lock screenshots clean
 
 app: $(VENV)/.app
 	$(BIN)/python -m workbench app --port $(PORT)
@@ -44,6 +45,9 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/deptry workbench
 	$(BIN)/deptry --config tests/deptry.toml workbench tests training scripts
+
+lessons: $(VENV)/.dev
+	$(BIN)/python scripts/docs_lessons.py
 
 docs: $(VENV)/.docs
 	$(BIN)/python scripts/docs.py

@@ -15,7 +15,7 @@ import yaml
 from typer.main import get_command
 
 import workbench
-from scripts import docs
+from scripts import docs, docs_lessons
 from workbench.cli import main
 from workbench.cli.app import app
 from workbench.engine import measures
@@ -89,7 +89,10 @@ def test_links_and_pictures_of_the_documents_exist():
     ]:
         for target in re.findall(r"\]\(([^)#\s`]+)", document.read_text(encoding="utf-8")):
             if "://" not in target:
-                assert (document.parent / target).exists(), f"{document.name} points to {target}"
+                place = (document.parent / target).resolve()
+                if place.parent == ROOT / "docs/lessons" and place.name != "index.md":  # made of the notebook of that name
+                    place = ROOT / "notebooks" / f"{place.stem}.ipynb"
+                assert place.exists(), f"{document.name} points to {target}"
 
 
 def test_the_import_rules_hold():
@@ -199,5 +202,22 @@ def test_the_citation_names_this_version() -> None:
 
 def test_every_page_is_in_the_menu() -> None:
     menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("nav:")[-1]
-    listed = set(re.findall(r": (\S+\.md)$", menu, flags=re.M))
-    assert listed == {page.relative_to(ROOT / "docs").as_posix() for page in PAGES}
+    listed = set(re.findall(r"[:-] (\S+\.md)$", menu, flags=re.M))
+    lessons = {f"lessons/{notebook.stem}.md" for notebook in docs_lessons.NOTEBOOKS}
+    assert len(lessons) == 9 and listed == {page.relative_to(ROOT / "docs").as_posix() for page in PAGES} | lessons
+
+
+def test_a_lesson_becomes_a_page_with_what_it_shows() -> None:
+    drawing = {"data": {"application/vnd.plotly.v1+json": {"data": [{"y": [1]}], "layout": {"title": "</script>"}}}}
+    widget = {"data": {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "IntSlider()"}}
+    picture, printed = {"data": {"image/png": "AAAA\n"}}, {"name": "stdout", "text": ["a <b>\n"]}
+    table, warned = {"data": {"text/html": ["<table>", "</table>"]}}, {"name": "stderr", "text": "no"}
+    outputs = [drawing, widget, picture, printed, table, warned]
+    cells = [{"cell_type": "markdown", "source": ["# 1 · Title"]},
+             {"cell_type": "code", "source": ["x = 1\n", "x"], "outputs": outputs}]  # fmt: skip
+    page = docs_lessons.page({"cells": cells}, "notebooks/01.ipynb")
+    assert page.startswith("# 1 · Title\n") and "```python\nx = 1\nx\n```" in page and docs_lessons.PLOTLY in page
+    assert "IntSlider" not in page and "<\\/script>" in page and page.count("</script>") == 2
+    assert "base64,AAAA" in page and "<pre>a &lt;b&gt;\n</pre>" in page and "<table></table>" in page
+    assert "no" not in re.sub(r"not", "", page.split("<table>")[1])
+    assert docs_lessons.PLOTLY not in docs_lessons.page({"cells": cells[:1]}, "")

@@ -37,6 +37,7 @@ class Source:
         model_title: title of this mel.
         borders: of chunks, as ``spectra.chunk_borders``.
         text: spoken words; empty if unknown.
+        joins, fade: as in ``measures.Sound``.
     """
 
     key: str
@@ -47,6 +48,8 @@ class Source:
     model_title: str = ""
     borders: tuple[tuple[float, float], ...] = ()
     text: str = ""
+    joins: tuple[int, ...] = ()
+    fade: int = 0
 
     @property
     def model(self) -> np.ndarray | None:
@@ -78,7 +81,10 @@ def of_run(run_id: str, chunk: int | None) -> Source:
         return Source(key, name, one.wave, run.mel_config, one.mel, made, text=one.chunk.text)
     lengths = [len(c.wave) for c in run.chunks]
     borders = tuple(spectra.chunk_borders(run.starts, lengths, run.sample_rate))
-    return Source(f"run:{run_id}", title, run.wave, run.mel_config, run.mel, made, borders, run.text)
+    whole = Sound.of_run(run)
+    return Source(
+        f"run:{run_id}", title, run.wave, run.mel_config, run.mel, made, borders, run.text, whole.joins, whole.fade
+    )
 
 
 def of_voice(name: str) -> Source:
@@ -111,7 +117,11 @@ def of_file(name: str, content: bytes) -> Source:
 
 def measurable(source: Source) -> Sound:
     """Return the source as a ``Sound`` for measures; it caches what they compute."""
-    return kept().get(("sound", source.key), lambda: Sound(source.wave, source.config, source.mel, source.text))
+    def make() -> Sound:
+        s = source
+        return Sound(s.wave, s.config, s.mel, s.text, joins=s.joins, fade=s.fade)
+
+    return kept().get(("sound", source.key), make)
 
 
 def heard_mel(source: Source) -> np.ndarray:
