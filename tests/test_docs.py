@@ -90,7 +90,7 @@ def test_links_and_pictures_of_the_documents_exist():
         for target in re.findall(r"\]\(([^)#\s`]+)", document.read_text(encoding="utf-8")):
             if "://" not in target:
                 place = (document.parent / target).resolve()
-                if place.parent == ROOT / "docs/lessons" and place.name != "index.md":  # made of the notebook of that name
+                if place.parent == ROOT / "docs/lessons" and place.stem != "index":  # made of that notebook
                     place = ROOT / "notebooks" / f"{place.stem}.ipynb"
                 assert place.exists(), f"{document.name} points to {target}"
 
