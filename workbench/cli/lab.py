@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from workbench.cli.parts.options import settings_flags
 from workbench.cli.parts.output import console, print_json, say, table
 from workbench.engine.errors import SettingsError
-from workbench.engine.settings import LoadSettings
+from workbench.engine.settings import LabLoadSettings
 from workbench.lab import measuring
 from workbench.lab.strategies import BUG, OURS, STRATEGIES
 from workbench.lab.text_169 import TEXT_169, TEXT_169_CHUNK_BYTES
@@ -34,7 +34,7 @@ Networks = Annotated[
 
 
 @lab_app.command("loading")
-@settings_flags(load=LoadSettings)
+@settings_flags(load=LabLoadSettings)
 def loading(
     *,
     strategy: Strategies = None,
@@ -54,7 +54,7 @@ def loading(
     log: Annotated[bool, typer.Option("--log", help="Print the log of each process on standard error.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="The same, as JSON lines.")] = False,
     as_json: Json = False,
-    load: LoadSettings,
+    load: LabLoadSettings,
 ) -> None:  # fmt: skip
     """Measure ways to load the models against states of the network, each in a new process.
 

@@ -239,6 +239,13 @@ class BenchLoadSettings(LoadSettings):
 
 
 @dataclass(frozen=True)
+class LabLoadSettings(LoadSettings):
+    """How the loading lab loads: by the one backend of all strategies, so that they differ in their loading only."""
+
+    backend: str = knob("eager", "How the model is evaluated: upstream's way, as in its own app.", choices=("eager",))
+
+
+@dataclass(frozen=True)
 class MelConfig:
     """The mel spectrogram of a model. Every model carries its own; no other code repeats these numbers."""
 

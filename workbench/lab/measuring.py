@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.errors import LabError, SettingsError
-from workbench.engine.settings import LoadSettings
+from workbench.engine.settings import LabLoadSettings
 from workbench.engine.speech.text import check_text
 from workbench.lab.strategies import BUG, OURS, STRATEGIES
 from workbench.lab.text_169 import TEXT_169, TEXT_169_CHUNK_BYTES
@@ -70,7 +70,7 @@ class LabPlan:
     runs: int = 1
     nfe_step: int = 5
     max_chunk_bytes: int = TEXT_169_CHUNK_BYTES
-    load: LoadSettings = LoadSettings()
+    load: LabLoadSettings = LabLoadSettings()
     limit_seconds: float = 900.0
     log_json: bool = False
 

@@ -117,6 +117,7 @@ def of_file(name: str, content: bytes) -> Source:
 
 def measurable(source: Source) -> Sound:
     """Return the source as a ``Sound`` for measures; it caches what they compute."""
+
     def make() -> Sound:
         s = source
         return Sound(s.wave, s.config, s.mel, s.text, joins=s.joins, fade=s.fade)
