@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from workbench.engine.errors import Cancelled, LabError, SettingsError, TextError
-from workbench.engine.settings import LoadSettings, SynthesisSettings
+from workbench.engine.settings import LabLoadSettings, SynthesisSettings
 from workbench.engine.signal.audio import to_bytes
 from workbench.engine.speech.text import chunk_text
 from workbench.engine.speech.voices import load_voice, make_voice
@@ -30,7 +30,7 @@ from workbench.lab.text_169 import TEXT_169, TEXT_169_CHUNK_BYTES
 
 KEYS = {"strategy", "network", "total_seconds", "loads", "requests", "timeouts", "network_wait_seconds", "load_seconds",
         "synthesis_seconds", "idle_share", "spans", "utilisation", "bytes_read"}  # fmt: skip
-QUICK: dict[str, Any] = {"timeout_seconds": 1, "nfe_step": 5, "load": LoadSettings(device="cpu"), "limit_seconds": 280}
+QUICK: dict[str, Any] = {"timeout_seconds": 1, "nfe_step": 5, "load": LabLoadSettings(device="cpu"), "limit_seconds": 280}
 
 
 @pytest.fixture(scope="module", autouse=True)
