@@ -69,7 +69,7 @@ def _zip(files: dict[str, bytes], method: int) -> bytes:
     return buffer.getvalue()
 
 
-def _odd_member(random: Random) -> tarfile.TarInfo:
+def odd_member(random: Random) -> tarfile.TarInfo:
     """A link, a device, a sparse file, or an ordinary one with a name that leads elsewhere."""
     member = tarfile.TarInfo(random.choice(_NAMES) if random.random() < 0.6 else "my-voice/x")
     member.type = random.choice(
@@ -152,7 +152,7 @@ class Archives(Kind):
         if how == "bomb":
             return *_bomb(source), False
         if how == "member":
-            members = tuple(_odd_member(random) for _ in range(random.choice((1, 1, 3))))
+            members = tuple(odd_member(random) for _ in range(random.choice((1, 1, 3))))
             suffix = random.choice(tuple(_PACKERS))
             source.note(f"members {[(m.name[:20], m.type, m.linkname) for m in members]}")
             kind = random.choice((tarfile.PAX_FORMAT, tarfile.GNU_FORMAT))

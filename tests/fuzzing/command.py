@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.fuzzing.archives import Archives
 from tests.fuzzing.audio import Audio
+from tests.fuzzing.bundles import Bundles
 from tests.fuzzing.drawing import Source
 from tests.fuzzing.driver import run_kind
 from tests.fuzzing.http import Http
@@ -18,7 +19,7 @@ from tests.fuzzing.models import Models
 from tests.fuzzing.runs import Runs
 from tests.fuzzing.texts import Texts
 
-KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (Texts, Audio, Runs, Models, Archives, Http)}
+KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (Texts, Audio, Runs, Models, Archives, Bundles, Http)}
 DEFAULT_SECONDS = 60.0
 # imported once, here: each case is a fork and finds them loaded
 _HEAVY = (
