@@ -7,7 +7,6 @@ from the catalogue, documents and tables from their types, and the public interf
 from __future__ import annotations
 
 import argparse
-import re
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
@@ -40,17 +39,22 @@ def code(value: object) -> str:
 # Command line --------------------------------------------------------------------------------------------------------
 
 
-def _walk(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+def walk(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield (words, command) of ``command`` and of all below it that are not hidden."""
     yield path, command
     for name, child in getattr(command, "commands", {}).items():
         if not child.hidden:
-            yield from _walk(child, (*path, name))
+            yield from walk(child, (*path, name))
+
+
+def plain(text: str) -> str:
+    """Return a help text without the escapes for the terminal."""
+    return text.replace("\\[", "[")
 
 
 def _help(command: Any) -> str:
-    """Return the help of a command as Markdown: indented lines become a code block."""
-    return re.sub(r"\n\s*\b\n", "\n\n", (command.help or "").strip()) + "\n"
+    """Return the help of a command as Markdown; indented lines become code."""
+    return plain(command.help or "").strip() + "\n"
 
 
 def _option(param: Any) -> tuple[str, str, str]:
@@ -62,7 +66,7 @@ def _option(param: Any) -> tuple[str, str, str]:
     shown = "" if default in (None, (), [], "") or isinstance(default, bool) else str(default)
     if isinstance(default, bool) and param.secondary_opts:
         shown = (param.opts if default else param.secondary_opts)[0]
-    return names, code(shown), getattr(param, "help", None) or ""
+    return names, code(shown), plain(getattr(param, "help", None) or "")
 
 
 def command_line() -> str:
@@ -74,7 +78,7 @@ def command_line() -> str:
     parts = ["# Command line\n", "`workbench` is the command of an installed package; `python -m workbench` is the "
              "same in a checkout. Errors that you can correct are one line on standard error, with exit code 2. "
              "Flags of settings also accept upstream's underscores (`--nfe_step`).\n"]  # fmt: skip
-    for words, command in _walk(get_command(app), ("workbench",)):
+    for words, command in walk(get_command(app), ("workbench",)):
         if getattr(command, "commands", None):
             if len(words) > 1:
                 parts += [f"## {' '.join(words)}\n", _help(command)]

@@ -146,6 +146,26 @@ def test_commands_of_the_pages_exist_with_their_flags(page: Path) -> None:
         parsed(words[: words.index("2>&1")] if "2>&1" in words else words)
 
 
+def helps(command) -> list[str]:
+    """The help of a command and of its options."""
+    return [command.help or "", *(getattr(param, "help", None) or "" for param in command.params)]
+
+
+@pytest.mark.parametrize(
+    "words", [words for words, command in docs.walk(get_command(app), ()) if words and "[" in "".join(helps(command))]
+)
+def test_the_help_shows_its_brackets(words, capsys, monkeypatch) -> None:
+    """Rich takes ``[word]`` for markup and leaves it out."""
+    monkeypatch.setenv("COLUMNS", "400")
+    with pytest.raises(SystemExit):
+        main([*words, "--help"])
+    shown = capsys.readouterr().out
+    told = [
+        word for text in helps(dict(docs.walk(get_command(app), ()))[words]) for word in re.findall(r"\[[^]]+]", text)
+    ]
+    assert told and [word for word in told if word not in shown] == []
+
+
 def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every block in its order, in one folder; only the server is not started, because it has no end."""
     monkeypatch.chdir(tmp_path)

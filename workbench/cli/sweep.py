@@ -45,16 +45,16 @@ def sweep(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log on standard error.")] = False,
 ) -> None:
-    """Speak every point of a grid of settings. Trials on disk are not spoken again.
+    r"""Speak every point of a grid of settings. Trials on disk are not spoken again.
 
     A grid is a TOML file. Every synthesis and load setting may be fixed or an axis, also text, text_file, voice, model
     and duration_factor:
 
         repeats = 3
         measures = ["voiced_percent"]
-        [fixed]
+        \[fixed]
         text = "One text for all."
-        [grid]
+        \[grid]
         nfe_step = [7, 16, 32]
         max_chunk_bytes = {from = 40, to = 300, values = 5}
         seed = [0, 1]

@@ -32,7 +32,7 @@ def _option(field: dataclasses.Field[Any]) -> inspect.Parameter:
     meta = field.metadata
     shown = "unset" if field.default is None else field.default
     span = f" [{number(meta['low'])} to {number(meta['high'])}]" if meta["low"] is not None else ""
-    choices = f" [{'|'.join(meta['choices'])}]" if meta["choices"] else ""
+    choices = f" \\[{'|'.join(meta['choices'])}]" if meta["choices"] else ""  # escaped: Rich would take it for markup
     kind = _TYPES[str(field.type).split(" | ")[0]]
     dashed = field.name.replace("_", "-")
     names = [f"--{dashed}/--no-{dashed}"] if kind is bool else [f"--{dashed}"]
