@@ -18,7 +18,7 @@ from workbench.engine.signal import spectra
 from workbench.engine.signal.mel import mel_spectrogram
 from workbench.engine.signal.pitch import pitch
 from workbench.engine.timing import Sample, Span
-from workbench.figures.theme import STAGE_COLOURS
+from workbench.figures.theme import CHUNK_COLOURS, STAGE_COLOURS
 
 CONFIG = MelConfig()
 RATE = CONFIG.target_sample_rate
@@ -199,3 +199,35 @@ def test_distance_speed_and_grids() -> None:
     fig = figures.time_grids({"uniform": np.linspace(0, 1, 5), "sway": times}, "sway")
     assert [len(t.x) for t in fig.data] == [5, 4]
     assert fig.data[1].marker.color == STAGE_COLOURS["ode"] != fig.data[0].marker.color
+
+
+def test_of_thousands_of_points_those_at_one_place_are_drawn_once() -> None:
+    points = [figures.Point(str(k), float(k % 40), 1.0, "ab"[k % 2]) for k in range(5000)]
+    drawn = [trace.customdata for trace in figures.scatter(points, "x", "y").data]
+    assert sorted(len(ids) for ids in drawn) == [20, 20] and "0" in drawn[0]
+    few = figures.scatter(points[:900], "x", "y").data
+    assert sum(len(trace.customdata) for trace in few) == 900
+
+
+def test_groups_beyond_the_colours_are_one() -> None:
+    points = [figures.Point(str(k), float(k), 1.0, f"voice {min(k, 8)}") for k in range(30)]
+    fig = figures.scatter(points, "x", "y")
+    assert len(fig.data) == len(CHUNK_COLOURS) and fig.data[0].name in ("voice 8", "4 others")
+    assert sum(len(trace.customdata) for trace in fig.data) == 30
+    assert len({trace.marker.color for trace in fig.data}) == len(CHUNK_COLOURS)
+
+
+def test_intervals_have_their_ends_and_the_line_of_chance() -> None:
+    fig = figures.intervals([("a", 0.7, (0.5, 0.9)), ("b", 0.4, None)], "share", (0.0, 1.0), 0.5)
+    (trace,) = fig.data
+    assert list(trace.x) == [0.7, 0.4] and fig.layout.shapes[0].x0 == 0.5
+    assert list(trace.error_x.array) == pytest.approx([0.2, 0]) and list(trace.error_x.arrayminus) == pytest.approx(
+        [0.2, 0]
+    )
+
+
+def test_a_second_pitch_is_drawn_over_the_first_in_another_colour(speech: np.ndarray) -> None:
+    first, second = pitch(speech, RATE), pitch(speech[:30_000], RATE)
+    fig = figures.stack([figures.PitchPanel("F0", first, over=second, names=("A", "B"))])
+    assert [trace.name for trace in fig.data] == ["A", "B"]
+    assert fig.data[0].marker.color != fig.data[1].marker.color and len(fig.data[1].x) < len(fig.data[0].x)

@@ -119,7 +119,7 @@ def test_the_keyboard_is_offered_and_every_press_plays(open_page: Any, runs: Non
     make(design.ABX)
     at = start(open_page, "")
     assert not any(b.proto.shortcut for b in at.button)
-    at.toggle(key="listen_keys").set_value(True).run()
+    at.button(key="listen_keyboard").click().run()
     assert {b.proto.shortcut.upper() for b in at.button if b.proto.shortcut} == {"A", "B", "X", "1", "2"}
     before = [sound.proto.url for sound in at.get("audio")]
     at.button(key="play_B_0").click().run()

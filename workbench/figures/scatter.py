@@ -12,6 +12,7 @@ from workbench.figures.base import dress
 from workbench.figures.theme import CHUNK_COLOURS, chunk_colour
 
 _SMALL_FROM = 1_000  # points from which markers are small
+_CELLS = (300, 150)  # of so many points, those within one cell are drawn once: browsers are slow with thousands
 _LABEL_CHARACTERS = 40
 
 
@@ -26,7 +27,12 @@ class Point:
 
 
 def scatter(points: Sequence[Point], x_title: str, y_title: str, *, dark: bool = False) -> go.Figure:
-    """A point a run, a colour a group; the last colour is for all further groups. Each point carries the run's id."""
+    """A point a run, a colour a group; the last colour is for all further groups. Each point carries the run's id.
+
+    Of more than 1,000 points, the first of each group within a few pixels is drawn.
+    """
+    n_points = len(points)
+    points = _apart(points) if n_points > _SMALL_FROM else points
     groups: dict[str, list[Point]] = {}
     for point in points:
         groups.setdefault(point.group, []).append(point)
@@ -46,7 +52,7 @@ def scatter(points: Sequence[Point], x_title: str, y_title: str, *, dark: bool =
                 x=np.array([point.x for point in own], np.float64),
                 y=np.array([point.y for point in own], np.float64),
                 customdata=[point.id for point in own],
-                marker={"color": chunk_colour(k), "size": 8 if len(points) < _SMALL_FROM else 4, "opacity": 0.7},
+                marker={"color": chunk_colour(k), "size": 8 if n_points <= _SMALL_FROM else 4, "opacity": 0.7},
                 hovertemplate="%{customdata}<br>%{x:.4g}, %{y:.4g}<extra></extra>",
             )
         )
@@ -54,3 +60,14 @@ def scatter(points: Sequence[Point], x_title: str, y_title: str, *, dark: bool =
     fig.update_xaxes(title_text=x_title)
     fig.update_yaxes(title_text=y_title)
     return fig.update_layout(margin={"l": 64, "r": 12, "t": 44, "b": 42})
+
+
+def _apart(points: Sequence[Point]) -> list[Point]:
+    """Return the first point of each group in each cell of the figure."""
+    places = np.array([(point.x, point.y) for point in points], np.float64)
+    low, span = places.min(axis=0), np.ptp(places, axis=0)
+    cells = np.floor((places - low) / np.where(span > 0, span, 1) * _CELLS).astype(int).tolist()
+    found: dict[tuple[int, int, str], Point] = {}
+    for point, (x, y) in zip(points, cells, strict=True):
+        found.setdefault((x, y, point.group), point)
+    return list(found.values())

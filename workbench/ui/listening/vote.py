@@ -78,8 +78,14 @@ def _trial(test: ListeningTest, key: str, trial: Trial) -> None:
                       on_click=_answer, args=(test, key, trial, choice))  # fmt: skip
     if "listen_error" in st.session_state:
         st.error(st.session_state.pop("listen_error"))
-    st.toggle("Keyboard", key="listen_keys", persist_state="session",
+    # a button, because shortcuts do nothing while a toggle has the focus
+    st.button("Answer by the buttons only" if keyboard else "Answer by keyboard", key="listen_keyboard",
+              icon=":material/keyboard:", type="tertiary", on_click=_turn_keyboard,
               help="Each button shows the key that presses it; the sounds get buttons of their own.")  # fmt: skip
+
+
+def _turn_keyboard() -> None:
+    st.session_state.listen_keys = not st.session_state.get("listen_keys", False)
 
 
 def _question(test: ListeningTest) -> str:

@@ -244,7 +244,7 @@ if every:
         plot = st.expander("Scatter", icon=":material/scatter_plot:", on_change="rerun", key="runs_scatter")
         if plot.open and shown:
             with plot:
-                scatter.show(shown)
+                st.fragment(scatter.show)(shown)
         if chosen:
             actions(chosen)
         if len(chosen) == 1:
