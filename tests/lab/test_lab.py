@@ -30,7 +30,8 @@ from workbench.lab.text_169 import TEXT_169, TEXT_169_CHUNK_BYTES
 
 KEYS = {"strategy", "network", "total_seconds", "loads", "requests", "timeouts", "network_wait_seconds", "load_seconds",
         "synthesis_seconds", "idle_share", "spans", "utilisation", "bytes_read"}  # fmt: skip
-QUICK: dict[str, Any] = {"timeout_seconds": 1, "nfe_step": 5, "load": LabLoadSettings(device="cpu"), "limit_seconds": 280}
+ON_CPU = LabLoadSettings(device="cpu")
+QUICK: dict[str, Any] = {"timeout_seconds": 1, "nfe_step": 5, "load": ON_CPU, "limit_seconds": 280}
 
 
 @pytest.fixture(scope="module", autouse=True)
