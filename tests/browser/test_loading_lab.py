@@ -18,7 +18,7 @@ def open_lab(server: Any, page: Any) -> None:
     page.goto(f"{server.url}/loading_lab")
     loaded(page)
     to_lowest(page, "lab_timeout", "0")
-    expect(page.get_by_text("About 6 s of it")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("About 6 s will be spent waiting")).to_be_visible(timeout=PATIENCE)
 
 
 def lab_processes(server: Any) -> list[str]:
