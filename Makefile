@@ -3,7 +3,7 @@
 #   make test       run lint and all tests, also in a real browser, except the notebooks
 #   make test-fast  run the fast tests: no browser, no servers, no training
 #   make test-notebooks   run every notebook, and JupyterLab in a real browser
-#   make test-cluster     run sweeps and books over several workers, also on a Ray of this machine
+#   make test-cluster     run sweeps and books over several workers, also on a Ray of this machine, and kill them
 #   make lint       check style, layers of imports, types, and imports against requirements
 #   make docs       write the generated pages and build the documentation into site/; warnings are errors
 #   make lessons    run the notebooks, so that `make docs` shows their figures
@@ -28,7 +28,7 @@ test-fast: $(VENV)/.dev
 
 test-cluster: $(VENV)/.dev
 	$(BIN)/python $(INSTALL) -r requirements-cluster.txt -c requirements.lock
-	$(BIN)/python -m pytest -q -m cluster tests/engine/sweeps tests/engine/evaluation $(ARGS)
+	$(BIN)/python -m pytest -q -m cluster tests $(ARGS)
 
 test-notebooks: $(VENV)/.dev
 	bash scripts/system_packages.sh

@@ -71,6 +71,7 @@ def begun(words: list[str], folder: Path, n_chunks: int) -> subprocess.Popen[str
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_a_book_that_was_killed_and_interrupted_is_the_same_in_the_end(tiny_model: None, tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text(book())
     voice = load_voice("nature-en")

@@ -95,6 +95,7 @@ def test_a_stop_anywhere_costs_only_what_is_missing(opened: Open, counted: list[
     assert sorted(counted) == sorted(TEXTS) and document["measures"]["n_letters"]["n"] == 3
 
 
+@pytest.mark.cluster
 def test_a_killed_process_goes_on(tiny_home: Path, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "set.csv", *(f"Words of the sentence {word}." for word in "abcdefghijkl"))
     words = f"--model tiny --nfe-step 8 --device cpu --measures voiced_percent --out {tmp_path / 'killed'} --json"

@@ -24,11 +24,11 @@ from workbench.engine.sweeps.executors.local import Local
 from workbench.engine.sweeps.executors.process import Processes
 from workbench.engine.sweeps.worker import Outcome, Task
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 SEEDS = {"seed": list(range(24))}
 
 
-@pytest.fixture(params=["process", pytest.param("ray", marks=pytest.mark.cluster)])
+@pytest.fixture(params=["process", "ray"])
 def two(request: pytest.FixtureRequest, tiny_home: Path) -> Any:
     """Two workers of one thread, in processes or on a Ray of this machine."""
     if request.param == "ray":
@@ -55,7 +55,6 @@ def kill_the_first(pids: set[int]) -> Callable[[Any], None]:
     return on_record
 
 
-@pytest.mark.cluster
 def test_two_workers_load_twice_and_speak_what_one_speaks(two: Any) -> None:
     rows = open_sweep(small(SEEDS)).run(two)
     loads = {row["worker_pid"]: row["worker_loads"] for row in rows}
@@ -78,7 +77,6 @@ def test_a_worker_that_is_killed_costs_its_task_alone(two: Any) -> None:
     assert len(pids) in (2, 3)  # the one that is left may be done before a third has come
 
 
-@pytest.mark.cluster
 def test_a_stop_ends_the_workers(two: Any) -> None:
     pids: set[int] = set()
 
