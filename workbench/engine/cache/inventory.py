@@ -18,14 +18,7 @@ from workbench.engine.cache.links import followed, is_blob_name
 from workbench.engine.cache.manifests import MANIFEST_NAME, PinnedRepo, pinned_repos, read_manifest
 from workbench.engine.cache.paths import snapshots, why_picked
 from workbench.engine.cache.resolving import folder_weights, hub_places
-from workbench.engine.catalog import (
-    VOCODER_FILES,
-    WHISPER_FILES,
-    Entry,
-    RecogniserSpec,
-    get_entry,
-    list_entries,
-)
+from workbench.engine.catalog import VOCODER_FILES, WHISPER_FILES, Entry, RecogniserSpec, get_entry, list_entries
 from workbench.engine.errors import CacheError, WeightsError
 from workbench.engine.files.writing import git_id_of, sha256_of
 from workbench.engine.logs import pairs
