@@ -96,7 +96,8 @@ def test_every_measure_of_a_chunk_is_a_column(run: Any) -> None:
     for row in csv.DictReader(io.StringIO(made("csv", run))):
         for one in measures.every(measures.CHUNK, measures.SOUND):
             assert one.needs or row[one.name] == "" or np.isfinite(float(row[one.name])), one.name
-        assert float(row["rtf"]) == pytest.approx(float(row["total_seconds"]) / float(row["audio_seconds"]), rel=1e-3)  # seconds are rounded
+        # seconds are rounded
+        assert float(row["rtf"]) == pytest.approx(float(row["total_seconds"]) / float(row["audio_seconds"]), rel=1e-3)
         assert float(row["peak_dbfs"]) < 1
 
 
