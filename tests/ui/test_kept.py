@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.engine.settings import MelConfig, SynthesisSettings
+from workbench.engine.settings import MelConfig
 from workbench.ui import resources
 from workbench.ui.kept import Kept, array_bytes
 from workbench.ui.runs import sources
@@ -25,8 +25,7 @@ class Big:
     def __init__(self, n: int) -> None:
         self.chunks = (SimpleNamespace(wave=np.zeros(n * MB, np.uint8), text="some words"),)
         self.mel_config, self.starts, self.sample_rate, self.text = MelConfig(), [0], 24_000, "some words"
-        self.settings, self.reference, self.voice = SynthesisSettings(), None, ""
-        self.request = SimpleNamespace(voice=SimpleNamespace(language=""))
+        self.fade_samples = 0
         self.n = n
 
     @property

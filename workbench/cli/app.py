@@ -11,6 +11,7 @@ import typer
 from workbench.cli.parts import output, show, speaking
 from workbench.cli.parts.options import settings_flags
 from workbench.cli.parts.reading import read_text
+from workbench.cli.parts.workers import Address, ExecutorName, WorkerCount
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import VoiceError
 from workbench.engine.files import outputs
@@ -111,14 +112,9 @@ def synth(
         Path | None,
         typer.Option("--profile", help="Write every operation to this trace (trace.json.gz), for ui.perfetto.dev."),
     ] = None,
-    executor: Annotated[
-        str,
-        typer.Option("--executor", help="Who makes the chunks: local (here), process (on this machine), ray."),
-    ] = "local",
-    workers: Annotated[
-        int | None, typer.Option("--workers", "-w", help="Number of workers. Default: 1 for local, else 2.")
-    ] = None,
-    address: Annotated[str, typer.Option("--address", help="Address of a Ray cluster. Default: start one here.")] = "",
+    executor: ExecutorName = "local",
+    workers: WorkerCount = None,
+    address: Address = "",
     as_json: Json = False,
     verbose: Verbose = False,
     settings: SynthesisSettings,

@@ -10,6 +10,7 @@ import typer
 from workbench.cli.parts import output
 from workbench.cli.parts.options import settings_flags
 from workbench.cli.parts.output import console, print_json, say, table
+from workbench.cli.parts.workers import Address, ExecutorName, Threads, WorkerCount, n_workers
 from workbench.engine import evaluation
 from workbench.engine.errors import OutputError, SettingsError, WorkbenchError, reason_of, remedy_for
 from workbench.engine.evaluation.lists import BUNDLED, LAYOUTS
@@ -47,18 +48,10 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the results. Default: evaluations/LIST MODEL.")
     ] = None,
-    executor: Annotated[
-        str, typer.Option("--executor", help="local (this process), process (other processes on this machine) or ray.")
-    ] = "local",
-    workers: Annotated[
-        int | None, typer.Option("--workers", "-w", help="Number of workers. Default: 1 for local, else 2.")
-    ] = None,
-    threads: Annotated[
-        int, typer.Option("--threads", help="Threads of torch in each worker. 0: divide the cores.")
-    ] = 0,
-    address: Annotated[
-        str, typer.Option("--address", help="Address of a Ray cluster. Default: start one on this machine.")
-    ] = "",
+    executor: ExecutorName = "local",
+    workers: WorkerCount = None,
+    threads: Threads = 0,
+    address: Address = "",
     random_weights: Annotated[bool, typer.Option("--random-weights", help="Use random weights.")] = False,
     compare: Annotated[
         tuple[str, str] | None,
@@ -88,10 +81,7 @@ def evaluate(
     if test_set is None:
         _list(as_json)
         return
-    how = executors.executor(
-        executor, workers if workers is not None else (1 if executor == "local" else 2), threads=threads,
-        address=address,
-    )  # fmt: skip
+    how = executors.executor(executor, n_workers(executor, workers), threads=threads, address=address)
     place = str(folder.absolute()) if folder else ""
     asked = evaluation.How(model, place, random_weights, settings, load, voice)
     wanted = [name for name in names.split(",") if name.strip()]

@@ -9,6 +9,7 @@ import typer
 
 from workbench.cli.parts import output, show
 from workbench.cli.parts.output import console, print_json, say, table
+from workbench.cli.parts.workers import Address, ExecutorName, Threads, WorkerCount, n_workers
 from workbench.engine import measures, sweeps
 from workbench.engine.errors import SettingsError, WorkbenchError
 from workbench.engine.sweeps import executors, records, tables
@@ -22,18 +23,10 @@ def sweep(
         str | None,
         typer.Argument(metavar="GRID", help="TOML file of a grid, or name of a sweep. Without it: list sweeps."),
     ] = None,
-    executor: Annotated[
-        str, typer.Option("--executor", help="local (this process), process (other processes on this machine) or ray.")
-    ] = "local",
-    workers: Annotated[
-        int | None, typer.Option("--workers", "-w", help="Number of workers. Default: 1 for local, else 2.")
-    ] = None,
-    threads: Annotated[
-        int, typer.Option("--threads", help="Threads of torch in each worker. 0: divide the cores.")
-    ] = 0,
-    address: Annotated[
-        str, typer.Option("--address", help="Address of a Ray cluster. Default: start one on this machine.")
-    ] = "",
+    executor: ExecutorName = "local",
+    workers: WorkerCount = None,
+    threads: Threads = 0,
+    address: Address = "",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the sweep. Default: sweeps/NAME.")] = None,
     by: Annotated[str, typer.Option("--by", help="Measure to show as median and IQR at each point.")] = "rtf",
     figure: Annotated[
@@ -66,13 +59,13 @@ def sweep(
     found = _opened(grid, out)
     missing = found.missing()
     seconds = predicted_seconds(missing, {voice.id: voice for voice in found.voices.values()})
-    n_workers = workers if workers is not None else (1 if executor == "local" else 2)
+    count = n_workers(executor, workers)
     if dry_run:
-        _show_plan(found, len(missing), seconds, n_workers, as_json)
+        _show_plan(found, len(missing), seconds, count, as_json)
         return
-    how = executors.executor(executor, n_workers, threads=threads, address=address)
+    how = executors.executor(executor, count, threads=threads, address=address)
     if not as_json:
-        about = f", about {seconds / n_workers:.0f} s" if seconds else ""
+        about = f", about {seconds / count:.0f} s" if seconds else ""
         say(f"{found.grid.name}: {len(missing)} of {len(found.trials)} trials to speak{about}.")
     with output.bar(not as_json, len(missing)) as advance:
         rows = found.run(how, on_record=lambda record: advance())

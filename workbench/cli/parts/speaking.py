@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.cli.parts import output, show
+from workbench.cli.parts.workers import n_workers
 from workbench.engine.errors import Cancelled, WorkbenchError
 from workbench.engine.files import outputs
 from workbench.engine.runs.exports import pieces
@@ -62,6 +63,11 @@ class Workers(NamedTuple):
     n: int | None = None
     address: str = ""
 
+    @property
+    def is_here(self) -> bool:
+        """Whether this process makes the chunks itself."""
+        return (self.executor, n_workers(self.executor, self.n), self.address) == ("local", 1, "")
+
     def speak(self, pool: EnginePool, request: SpeechRequest, run_id: str, bar: bool) -> Run:
         """Spread the chunks over the workers. Raises SettingsError where there are no such workers."""
         import torch
@@ -70,7 +76,9 @@ class Workers(NamedTuple):
         from workbench.engine.sweeps.spread import speak
 
         # as many threads as here: with another number the last bits differ
-        how = executor(self.executor, self.n or 2, threads=torch.get_num_threads(), address=self.address)
+        how = executor(
+            self.executor, n_workers(self.executor, self.n), threads=torch.get_num_threads(), address=self.address
+        )
         with output.bar(bar, None) as advance:
             return speak(pool, request, how, on_plan=lambda chunks: advance(0, len(chunks)),
                          on_chunk=lambda result: advance(), run_id=run_id)  # fmt: skip
@@ -81,7 +89,7 @@ def speak(
 ) -> Run:
     """Speak ``request``. Raises Cancelled where a long run is interrupted; the message says how it goes on."""
     try:
-        if spread != Workers() and spread != Workers("local", 1):
+        if not spread.is_here:
             return spread.speak(pool, request, run_id, bar)
         with output.step_bar(bar) as on_step:
             return pool.speak(request, on_step=on_step, run_id=run_id)

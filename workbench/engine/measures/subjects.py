@@ -96,10 +96,9 @@ class Sound:
     @classmethod
     def of_run(cls, run: Run) -> Sound:
         """Return the sound of the whole ``run``."""
-        fade = int(run.settings.cross_fade_duration * run.sample_rate)
         return cls(
             run.wave, run.mel_config, run.mel, run.text, run.request.voice.language, run.reference, run.voice,
-            tuple(run.starts[1:]), fade,
+            tuple(run.starts[1:]), run.fade_samples,
         )  # fmt: skip
 
     @classmethod

@@ -189,12 +189,13 @@ class Run:
         return [round(seconds * self.sample_rate) for seconds in pauses]
 
     @property
-    def _fade_samples(self) -> int:
+    def fade_samples(self) -> int:
+        """Samples of the cross-fade between two chunks."""
         return int(self.settings.cross_fade_duration * self.sample_rate)
 
     @cached_property
     def _places(self) -> tuple[list[int], int]:
-        return join_places([c.n_samples for c in self.chunks], self._fade_samples, self._silences)
+        return join_places([c.n_samples for c in self.chunks], self.fade_samples, self._silences)
 
     def blocks(self, first: int = 0, last: int | None = None) -> Iterator[np.ndarray]:
         """``wave`` piece by piece, each float32 [n_samples]: what a long run is read with.
@@ -206,7 +207,7 @@ class Run:
         end = len(self.chunks) if last is None else last + 1
         silences = self._silences[first : end + 1]
         silences[0] = silences[0] if first == 0 else 0
-        return join_blocks((c.wave for c in self.chunks[first:end]), self._fade_samples, silences)
+        return join_blocks((c.wave for c in self.chunks[first:end]), self.fade_samples, silences)
 
     @cached_property
     def wave(self) -> np.ndarray:

@@ -25,7 +25,7 @@ from workbench.engine.files.places import home
 from workbench.engine.files.writing import write_json, write_whole
 from workbench.engine.signal.audio import exact_bytes
 from workbench.engine.speech.requests import VoiceRef
-from workbench.engine.speech.voices import Voice, restore_voice
+from workbench.engine.speech.voices import Voice
 from workbench.engine.sweeps.grid import Grid, Trial
 
 log = logging.getLogger("workbench.sweeps")
@@ -124,11 +124,6 @@ def read_grid_of(folder: Path) -> tuple[Grid, dict[str, VoiceRef]]:
 def voice_key(value: Any, model: str) -> str:
     """Return the key for a value of the setting "voice" and a model."""
     return json.dumps([value, model], sort_keys=True, ensure_ascii=False)
-
-
-def kept_voice(ref: VoiceRef, mel_config: Any) -> Voice:
-    """Return the voice of ``ref`` from ``read_grid_of``. Raises VoiceError, AudioError."""
-    return restore_voice(ref, mel_config)
 
 
 def write_record(folder: Path, record: Record) -> None:

@@ -13,10 +13,9 @@ from workbench.engine import measures
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import OutputError, RunError, SettingsError
 from workbench.engine.files.writing import write_whole
-from workbench.engine.runs.store import run_folder
 from workbench.engine.speech.requests import VoiceRef
 from workbench.engine.speech.text import check_text
-from workbench.engine.speech.voices import Voice, load_voice, make_voice
+from workbench.engine.speech.voices import Voice, load_voice, make_voice, restore_voice
 from workbench.engine.sweeps import records, tables
 from workbench.engine.sweeps.batch import Batch, OnRecord
 from workbench.engine.sweeps.executors import Executor, executor
@@ -158,7 +157,7 @@ def _voice(value: Any, model: str, kept: VoiceRef | None) -> Voice:
             f"voice is {str(value)[:60]!r}.", remedy='Name a voice, or write {recording = "me.wav", words = "..."}.'
         )
     if kept is not None and not Path(value["recording"]).is_file():
-        return records.kept_voice(kept, mel)
+        return restore_voice(kept, mel)
     return make_voice(value["recording"], value["words"], mel_config=mel)
 
 
@@ -188,11 +187,3 @@ def sweep(
     wanted = grid if isinstance(grid, Grid) else Grid.from_dict(grid, "sweep")
     chosen = executor(how or ("process" if workers > 1 else "local"), workers, threads=threads, address=address)
     return open_sweep(wanted, Path(folder) if folder else None).run(chosen, on_record=on_record)
-
-
-def run_of(record: Record) -> Path | None:
-    """Return the folder of the trial's run; None if it was deleted."""
-    try:
-        return run_folder(record.run) if record.run else None
-    except RunError:
-        return None

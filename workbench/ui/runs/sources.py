@@ -81,9 +81,17 @@ def of_run(run_id: str, chunk: int | None) -> Source:
         return Source(key, name, one.wave, run.mel_config, one.mel, made, text=one.chunk.text)
     lengths = [len(c.wave) for c in run.chunks]
     borders = tuple(spectra.chunk_borders(run.starts, lengths, run.sample_rate))
-    whole = Sound.of_run(run)
     return Source(
-        f"run:{run_id}", title, run.wave, run.mel_config, run.mel, made, borders, run.text, whole.joins, whole.fade
+        f"run:{run_id}",
+        title,
+        run.wave,
+        run.mel_config,
+        run.mel,
+        made,
+        borders,
+        run.text,
+        tuple(run.starts[1:]),
+        run.fade_samples,
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Protocol
 
-from workbench.engine.errors import SettingsError
+from workbench.engine.errors import EngineError, SettingsError
 from workbench.engine.sweeps.worker import Outcome, Task
 from workbench.engine.visible import quoted
 
@@ -46,7 +46,14 @@ def executor(name: str = "local", workers: int = 1, *, threads: int = 0, address
     if name != "ray" and address:
         raise SettingsError("Only ray has an address.", remedy="Use --executor ray, or remove the address.")
     kind = getattr(import_module(f"{__name__}.{name}"), EXECUTORS[name])
-    made: Executor = kind(threads) if name == "local" else kind(workers, threads)
-    if name == "ray":
-        made = kind(workers, threads, address)
+    taken = {"local": (threads,), "process": (workers, threads), "ray": (workers, threads, address)}
+    made: Executor = kind(*taken[name])
     return made
+
+
+def given_up(key: str, log: str) -> Outcome:
+    """Return the outcome of the task ``key`` that cost ``ATTEMPTS`` workers; ``log`` says where more is known."""
+    lost = EngineError(
+        f"{ATTEMPTS} workers were lost during this task.", remedy=f"It may need too much memory; see {log}."
+    )
+    return Outcome(key, error=str(lost), attempts=ATTEMPTS)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from workbench.engine.errors import Cancelled, EngineError
-from workbench.engine.sweeps.executors import ATTEMPTS
+from workbench.engine.errors import Cancelled
+from workbench.engine.sweeps.executors import ATTEMPTS, given_up
 from workbench.engine.sweeps.worker import Outcome, Task, Worker
 
 log = logging.getLogger("workbench.sweeps")
@@ -70,7 +70,7 @@ class Processes:
                     if attempts[task.key] < ATTEMPTS:
                         waiting.appendleft(task)
                     else:
-                        yield Outcome(task.key, error=str(_lost()), attempts=attempts[task.key])
+                        yield given_up(task.key, "the log")
         finally:
             _dismiss(hands)
 
@@ -118,12 +118,6 @@ def _dismiss(hands: Sequence[_Hand]) -> None:
         if hand.process.is_alive():
             hand.process.kill()
             hand.process.join()
-
-
-def _lost() -> EngineError:
-    return EngineError(
-        f"{ATTEMPTS} workers were lost during this task.", remedy="It may need too much memory; see the log."
-    )
 
 
 def _serve(pipe: Connection, name: str, threads: int) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from workbench.engine.errors import EngineError, SettingsError
 from workbench.engine.files.places import home
-from workbench.engine.sweeps.executors import ATTEMPTS
+from workbench.engine.sweeps.executors import ATTEMPTS, given_up
 from workbench.engine.sweeps.worker import Outcome, Task, Worker
 
 log = logging.getLogger("workbench.sweeps")
@@ -82,7 +82,7 @@ class Ray:
                         if attempts[task.key] < ATTEMPTS:
                             waiting.appendleft(task)
                             continue
-                        outcome = Outcome(task.key, error=str(_lost()), attempts=attempts[task.key])
+                        outcome = given_up(task.key, "Ray's log")
                     except RayError as error:
                         idle.append((name, actor))
                         first = (str(error).splitlines() or [""])[-1][:200]
@@ -123,9 +123,3 @@ def _start(address: str, workers: int) -> None:
         first = (str(error).splitlines() or [""])[0][:200]
         where = f"at {address}" if address else "on this machine"
         raise EngineError(f"Ray cannot be reached {where}: {first}.", remedy="See `ray status`.") from error
-
-
-def _lost() -> EngineError:
-    return EngineError(
-        f"{ATTEMPTS} workers were lost during this task.", remedy="It may need too much memory; see Ray's log."
-    )
