@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from workbench.engine.checks.bench.sampling import synchronizer
+from workbench.engine.model.backends.lean.products import kinds
 from workbench.engine.model.loading import Loaded
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -18,18 +19,22 @@ _ROUNDS = 10
 
 
 def gemm_flops(device: str, dtype: str, side: int | None = None) -> float:
-    """Return the floating-point operations per second of the best of ten square products in ``dtype`` on ``device``."""
+    """Return the floating-point operations per second of the best of ten square products in ``dtype`` on ``device``.
+
+    Every kind of product that a backend may choose is tried, so that no backend is faster than its ceiling.
+    """
     side = side or _SIDE.get(device.split(":")[0], 2048)
-    a = torch.randn(side, side, device=device).to(_DTYPES[dtype])
-    b = torch.randn(side, side, device=device).to(_DTYPES[dtype])
+    x, weight = (torch.randn(side, side, device=device).to(_DTYPES[dtype]) for _ in range(2))
     wait, best = synchronizer(device), float("inf")
     with torch.inference_mode():
-        for _ in range(_ROUNDS):
-            wait()
-            began = time.perf_counter()
-            a @ b
-            wait()
-            best = min(best, time.perf_counter() - began)
+        for kind in kinds(weight):
+            multiply = kind(weight, None)
+            for _ in range(_ROUNDS):
+                wait()
+                began = time.perf_counter()
+                multiply(x)
+                wait()
+                best = min(best, time.perf_counter() - began)
     return 2 * side**3 / best
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol
 
@@ -69,10 +70,11 @@ def has_onednn(dtype: torch.dtype) -> bool:
         return False
 
 
+def kinds(weight: torch.Tensor) -> tuple[Callable[[torch.Tensor, torch.Tensor | None], Product], ...]:
+    """Return the kinds of product for the device and format of ``weight``, the fastest first."""
+    return (Packed, Plain) if weight.device.type == "cpu" and has_onednn(weight.dtype) else (Plain,)
+
+
 def product(weight: torch.Tensor, bias: torch.Tensor | None) -> Product:
     """Return the fastest product with ``weight`` [out, in] and ``bias`` [out] for their device."""
-    weight = weight.detach()
-    bias = None if bias is None else bias.detach()
-    if weight.device.type == "cpu" and has_onednn(weight.dtype):
-        return Packed(weight, bias)
-    return Plain(weight.contiguous(), bias)
+    return kinds(weight)[0](weight.detach().contiguous(), None if bias is None else bias.detach())
