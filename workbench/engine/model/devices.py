@@ -92,14 +92,20 @@ def choose_dtype(dtype: str, device: str) -> str:
 
 def environment() -> dict[str, str]:
     """Versions and machine, as a run records them."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {
+    return {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "system": platform.system(),
         "threads": str(torch.get_num_threads()),
-    }
+    } | _versions()
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, str]:
+    """Return the version of each package that decides the sound; they cannot change while they are imported."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
     for package in ("torch", "torchaudio", "f5-tts", "vocos"):
         try:
             found[package] = version(package)
