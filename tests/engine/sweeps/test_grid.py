@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from workbench.engine.errors import SettingsError, WorkbenchError
+from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, load_voice
 from workbench.engine.sweeps import Grid, open_sweep, read_grid
+from workbench.engine.sweeps.grid import trial_id
 
 TEXT = "A short text."
 
@@ -50,6 +53,16 @@ def test_a_trial_keeps_its_id_in_a_larger_grid_of_another_name() -> None:
     small = {t.id for t in open_sweep(grid({"seed": [0, 1]})).trials}
     large = {t.id for t in open_sweep(grid({"seed": [0, 1, 2], "nfe_step": [32, 7]}, name="two")).trials}
     assert small < large
+
+
+def test_a_field_of_a_later_release_leaves_the_ids_of_trials_as_they_are() -> None:
+    @dataclass(frozen=True)
+    class Later(SpeechRequest):
+        younger: int = 0
+
+    now = requests(grid({"seed": [4]}))[0]
+    same, other = (Later(**now.__dict__, younger=value) for value in (0, 1))
+    assert trial_id(same, 0) == trial_id(now, 0) != trial_id(other, 0)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,14 @@ SYNTHESIS = tuple(f.name for f in dataclasses.fields(SynthesisSettings))
 LOAD = tuple(f.name for f in dataclasses.fields(LoadSettings))
 PLACES = ("text", "text_file", "voice", "model", "folder", "random_weights", "duration_factor")
 KEYS = (*PLACES, *SYNTHESIS, *LOAD)
+_UNSAID = frozenset({"sweep", "recording"})  # of a request: where it belongs and where a file lies
+# fields of requests, voices and settings at the time of the first sweeps
+_FIRST_FIELDS = frozenset({
+    "text", "voice", "settings", "model", "folder", "random_weights", "load", "remake", "reuse", "profile", "id",
+    "name", "ref_text", "language", "heard_by", "nfe_step", "cfg_strength", "sway_sampling_coef", "ode_method",
+    "use_epss", "speed", "fix_duration", "cross_fade_duration", "target_rms", "max_chunk_bytes", "numbers",
+    "seed", "keep_trajectory", "device", "dtype", "backend", "weights"
+})  # fmt: skip
 _PARTS = ("name", "repeats", "order_seed", "measures", "fixed", "grid")
 
 
@@ -258,11 +266,24 @@ def shuffled(trials: list[Trial], seed: int) -> list[Trial]:
 
 
 def trial_id(request: SpeechRequest, repeat: int) -> str:
-    """Return the id of a trial: a hash of its request without sweep name and path of the recording, and its repeat."""
-    said = request.as_dict() | {"repeat": repeat}
-    said["voice"].pop("recording")
-    del said["sweep"]
+    """Return the id of a trial: a hash of its request without sweep name and path of the recording, and its repeat.
+
+    A field that is younger than the first sweeps counts only if it is not at its default, so that an update does not
+    make finished trials new.
+    """
+    said = _said(request, type(request)(request.text, request.voice)) | {"repeat": repeat}
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def _said(value: Any, default: Any) -> dict[str, Any]:
+    """Return the fields of ``value`` that count in an id, and those of the values in it."""
+    found: dict[str, Any] = {}
+    for name, said in value.as_dict().items():
+        if isinstance(said, dict) and hasattr(getattr(default, name), "as_dict"):
+            found[name] = _said(getattr(value, name), getattr(default, name))
+        elif name not in _UNSAID and (name in _FIRST_FIELDS or said != getattr(default, name)):
+            found[name] = said
+    return found
 
 
 def _unset(value: Any) -> Any:
