@@ -8,6 +8,7 @@ import os
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +28,28 @@ def test_the_same_sound_gives_the_same_words(whisper: str, speech: np.ndarray) -
     first, again = (ears.hear(speech, 24_000, language="de") for _ in range(2))
     assert first.text and (first.text, first.confidence) == (again.text, again.confidence)
     assert first.language == "de" and first.recogniser == whisper and 0 < first.confidence < 1
+
+
+def test_a_wave_is_heard_as_faster_whisper_hears_it_and_again_where_it_loses_itself(
+    whisper: str, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ears = load_recogniser(whisper)
+    asked: list[bool] = []
+    transcribe = ears._model.transcribe
+
+    def noted(sound: np.ndarray, **options: Any) -> Any:
+        asked.append(options.get("without_timestamps", False))
+        return transcribe(sound, **options)
+
+    monkeypatch.setattr(ears._model, "transcribe", noted)
+    for lost, passes in ((False, [False]), (True, [False, True])):
+        monkeypatch.setattr(recogniser, "_is_lost", lambda segment, lost=lost: lost)
+        asked.clear()
+        ears.hear(speech, 24_000, language="en")
+        assert asked == passes
+    asked.clear()
+    ears.hear(np.tile(speech, 1 + 31 * 24_000 // len(speech)), 24_000, language="en")
+    assert asked == [False]  # longer sound is cut by the times
 
 
 def test_a_language_that_is_not_known_is_detected(whisper: str, speech: np.ndarray) -> None:

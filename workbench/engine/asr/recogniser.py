@@ -28,6 +28,7 @@ log = logging.getLogger("workbench.asr")
 
 SAMPLE_RATE = 16_000  # Hz, of every Whisper
 BEAMS = 5
+_WINDOW_SECONDS = 30  # that Whisper hears at once; without times, longer sound would not be cut rightly
 DEFAULT = "whisper-base"  # what is offered where there is none
 INSTALL = "pip install faster-whisper"
 # Whisper writes Mandarin in either script and without marks; a first sentence in the wanted style decides that
@@ -54,6 +55,14 @@ class Heard:
     seconds: float
 
 
+def _is_lost(segment: Any) -> bool:
+    """Whether Whisper's own rule rejects ``segment``: it repeats itself, or its tokens are improbable.
+
+    faster-whisper then draws random words, which differ each time. Decoding without times most often ends a loop.
+    """
+    return bool(segment.compression_ratio > 2.4 or segment.avg_logprob < -1.0)
+
+
 class Recogniser:
     """A Whisper in memory. Threads may share it: one is served at a time."""
 
@@ -78,14 +87,16 @@ class Recogniser:
         with self._lock:
             options: dict[str, Any] = {
                 "beam_size": BEAMS, "temperature": 0.0, "condition_on_previous_text": False, "language": wanted,
-                "without_timestamps": len(sound) <= 30 * SAMPLE_RATE,  # longer ones are cut by them
                 "suppress_tokens": [-1, *(self._written() if spelled else ())],
             }  # fmt: skip
             segments, about = self._model.transcribe(sound, **options)
             if spelled and about.language in _STYLE:
-                style = {"language": about.language, "initial_prompt": _STYLE[about.language]}
-                segments, _ = self._model.transcribe(sound, **options | style)
+                options |= {"language": about.language, "initial_prompt": _STYLE[about.language]}
+                segments, _ = self._model.transcribe(sound, **options)
             found = list(segments)  # it listens while they are taken
+            if len(sound) <= _WINDOW_SECONDS * SAMPLE_RATE and any(_is_lost(segment) for segment in found):
+                segments, _ = self._model.transcribe(sound, without_timestamps=True, **options)
+                found = list(segments)
         text = " ".join("".join(segment.text for segment in found).split())
         weights = [max(1, len(segment.tokens)) for segment in found]
         mean = sum(s.avg_logprob * n for s, n in zip(found, weights, strict=True)) / max(1, sum(weights))
