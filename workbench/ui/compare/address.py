@@ -13,9 +13,10 @@ MAX_RUNS = len(LETTERS)
 
 
 def wanted() -> list[str]:
-    """Return the ids of the runs that the address names, in the order of its letters, or the one of ``run``."""
-    compared = [st.query_params[letter] for letter in LETTERS.lower() if letter in st.query_params]
-    return list(dict.fromkeys(compared)) or [run for run in [st.query_params.get("run")] if run]
+    """Return the ids of the runs that the address names, in the order of its letters; ``run`` is A of the session."""
+    first = "a" if "a" in st.query_params else "run"
+    named = [st.query_params[name] for name in (first, *LETTERS.lower()[1:]) if name in st.query_params]
+    return list(dict.fromkeys(named))
 
 
 def ordered(chosen: Sequence[RunSummary]) -> list[RunSummary]:

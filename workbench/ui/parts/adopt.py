@@ -1,22 +1,23 @@
-"""Fill the form from a run that a link opened, so that it can be spoken again or changed."""
+"""Fill the form from a run, so that it can be spoken again or changed."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import streamlit as st
 
 from workbench.engine.errors import RunError, WorkbenchError
+from workbench.engine.files.places import home
 from workbench.engine.runs.store import read_document
+from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech.requests import VoiceRef
 from workbench.ui import resources
 from workbench.ui.parts import forms
 from workbench.ui.parts.voice_picker import BUNDLED, OF_RUN
 
 
 def adopt(run_id: str) -> None:
-    """Put text, voice and settings of a saved run into the widgets. Call this before they are drawn.
+    """Put text, voice, settings and model of a saved run into the widgets. Call this before they are drawn.
 
-    Does nothing for a run that is not on disk. A value that a widget does not offer leaves the widget unchanged.
+    Does nothing for a run that is not on disk, as one that is being made: the form is what it was made from.
     """
     try:
         document = read_document(run_id)
@@ -29,7 +30,11 @@ def adopt(run_id: str) -> None:
         state["voice_source"], state["voice_name"] = BUNDLED, document["voice"]
     else:
         state["voice_source"] = OF_RUN
-    _knobs(state, document["settings"])
+    _adopt_model(document["model"], document.get("request", {}).get("load", {}).get("weights", "auto"))
+    known = {name: document["settings"][name] for name in forms.names() if name in document["settings"]}
+    forms.put({**SynthesisSettings().as_dict(), **known})
+    voice = document.get("request", {}).get("voice", {})
+    state["form_voice"] = VoiceRef(document["voice_id"], document["voice"], voice.get("ref_text", ""))
 
 
 def _is_bundled(name: str, voice_id: str) -> bool:
@@ -40,14 +45,9 @@ def _is_bundled(name: str, voice_id: str) -> bool:
         return False
 
 
-def _knobs(state: Any, settings: dict[str, Any]) -> None:
-    size = settings.get("max_chunk_bytes")
-    fits = size is not None and forms.CHUNK_BYTES_LOW <= size <= forms.CHUNK_BYTES_HIGH
-    state["own_chunk_size"] = fits
-    if fits:
-        state["knob_max_chunk_bytes"] = size
-    if settings.get("nfe_step") in forms.NFE_CHOICES:
-        state["knob_nfe_step"] = settings["nfe_step"]
-    for name in forms.names():
-        if name not in ("nfe_step", "max_chunk_bytes") and name in settings:
-            state[f"knob_{name}"] = settings[name]
+def _adopt_model(model: str, weights: str) -> None:
+    """Choose the model of a run if it can be used here."""
+    state = st.session_state
+    if model in {resources.default_model(), *resources.usable_models(str(home()))}:
+        state["model"] = model
+        state["weights"] = weights if weights in ("auto", *resources.weights_there(model)) else "auto"

@@ -23,3 +23,7 @@ EXAMPLES = {
         "so the byte budget has to part it between words, then: yes; no! ok?"
     ),
 }
+
+# The default of the text area. Session state is no substitute: it reaches the browser only with the script run that
+# sets it, and a busy server may start the next script run before sending it. The area would then stay empty.
+FIRST_TEXT = next(iter(EXAMPLES.values()))

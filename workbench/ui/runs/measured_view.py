@@ -15,9 +15,8 @@ from workbench.engine.jobs.speech import SPEECH_LANE
 from workbench.engine.measures.intelligibility import SAME, Step
 from workbench.engine.runs.measured.files import Measured, flagged, read_measured
 from workbench.engine.runs.store import run_folder
-from workbench.ui import resources
+from workbench.ui import document, resources
 from workbench.ui.parts import watch
-from workbench.ui.runs import run_live
 
 if TYPE_CHECKING:
     from workbench.engine.speech.results import Run
@@ -131,4 +130,4 @@ def _again(run: Run, bad: list[int]) -> None:
     if job.result.id == run.id:
         st.info("No other seed was better.")
     else:
-        run_live.show(job.result.id)
+        document.show(job.result.id)

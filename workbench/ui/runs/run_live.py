@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -11,9 +11,8 @@ from workbench.engine import rules
 from workbench.engine.jobs.queue import CANCELLED, DONE, FAILED, QUEUED
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.figures.theme import stage_colour
-from workbench.ui import resources
+from workbench.ui import document, resources
 from workbench.ui.parts import tables
-from workbench.ui.parts.adopt import adopt
 from workbench.ui.parts.player import chunk_player
 
 if TYPE_CHECKING:
@@ -23,34 +22,6 @@ POLL_SECONDS = 0.5
 PLAYED_CHUNKS = 200  # of a long run, in the player of chunks: the list goes to the browser at every poll
 _GREY = "#8b8b8b"
 _COLOURS = {"queued": "#d2a106", "running": stage_colour("ode"), "done": "#2a9d78", "failed": "#c0392b"}
-
-
-def current_id() -> str | None:
-    """Return the id of the run or job on this page: from the link, or the last one started here.
-
-    Keeps the id in the address. A new link also fills the form (see ``adopt``).
-    """
-    asked = st.query_params.get("run")
-    if asked and asked != st.session_state.get("run_in_address"):
-        st.session_state.run_id = asked
-        adopt(asked)
-    run_id = st.session_state.get("run_id")
-    if run_id:
-        st.query_params["run"] = st.session_state.run_in_address = run_id  # links between pages drop it
-    return run_id
-
-
-def current_job() -> SpeechJob | None:
-    """Return the job of this page; None if this server does not have it, as for a run of an earlier server."""
-    job = resources.job_manager().get(st.session_state.get("run_id"))
-    # not isinstance: the class may have been reloaded
-    return cast(SpeechJob, job) if hasattr(job, "chunks") else None
-
-
-def show(run_id: str) -> None:
-    """Make ``run_id`` the run of this page, and draw the page again."""
-    st.session_state.run_id = run_id
-    st.rerun()
 
 
 def status_line(text: str, colour: str) -> None:
@@ -95,7 +66,7 @@ def _strip(job: SpeechJob | None) -> None:
     active = job is not None and job.is_active  # read once: the worker may end the job while this is drawn
     status, button = st.columns([5, 1], vertical_alignment="center")
     with status:
-        idle = "from disk: its text and settings are in the form" if st.session_state.get("run_id") else "no run yet"
+        idle = "from disk" if document.current() else "no run yet"
         status_line(_status(job) if job else idle, _COLOURS.get(job.state if job else "", _GREY))
         st.progress(job.fraction if job and (active or job.state == DONE) else 0.0)
     with button:

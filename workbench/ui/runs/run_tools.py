@@ -11,8 +11,7 @@ from workbench.engine.errors import WorkbenchError
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs.store import profile_of
 from workbench.engine.speech.requests import Remake
-from workbench.ui import resources
-from workbench.ui.runs import run_live
+from workbench.ui import document, resources
 
 if TYPE_CHECKING:
     from workbench.engine.speech.results import Run
@@ -83,7 +82,7 @@ def remake(run: Run) -> None:
     old = run.chunks[index]
     seed = seed_box.number_input("Seed", 0, 2**31 - 1, (old.seed + 1) % 2**31, key=f"remake_seed_{run.id}_{index}")
     words = st.text_input("Words", old.chunk.text, key=f"remake_words_{run.id}_{index}")
-    job = run_live.current_job()
+    job = document.job()
     busy = job is not None and job.is_active
     if st.button(f"Make chunk {index + 1} again", key="remake", disabled=busy, icon=":material/refresh:"):
         changed = words if words.strip() != old.chunk.text else None
@@ -93,6 +92,6 @@ def remake(run: Run) -> None:
         except WorkbenchError as error:
             st.error(str(error))
             return
-        run_live.show(started.id)
+        document.show(started.id)
     if busy:
         st.caption("A job of this page is running; its progress is at the top.")

@@ -10,19 +10,15 @@ from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs.store import read_document
 from workbench.engine.settings import LoadSettings, SynthesisSettings, describe
 from workbench.engine.speech.voices import Voice
-from workbench.ui import resources
+from workbench.ui import document, resources
 from workbench.ui.parts import forms
-from workbench.ui.parts.examples import EXAMPLES
+from workbench.ui.parts.examples import EXAMPLES, FIRST_TEXT
 from workbench.ui.parts.live_text import live_text
 from workbench.ui.parts.plan_view import plan_if_any, show_plan, upstream_bytes
 from workbench.ui.parts.preload_view import preload_line
 from workbench.ui.parts.voice_picker import pick_voice
 from workbench.ui.runs import measured_view, run_live, run_tools, run_view
 from workbench.ui.style import empty
-
-# The default of the text area. Session state is no substitute: it reaches the browser only with the script run that
-# sets it, and a busy server may start the next script run before sending it. The area would then stay empty.
-FIRST_TEXT = next(iter(EXAMPLES.values()))
 
 
 def take_example() -> None:
@@ -98,7 +94,7 @@ def start(text: str, voice: Voice, settings: SynthesisSettings, model: str, load
         st.error(str(error))
         return
     st.session_state.started_here = job.id
-    run_live.show(job.id)
+    document.show(job.id)
 
 
 @st.fragment
@@ -126,7 +122,7 @@ def compose() -> None:
             persist_state="session",
         )
         live_text("text")
-        job = run_live.current_job()
+        job = document.job()
         busy = job is not None and job.is_active
         found = plan_if_any(text, voice, settings, model)
         pressed = st.button(
@@ -144,13 +140,13 @@ def compose() -> None:
 
 def result() -> None:
     """Draw the run of this page: live while it is synthesized, complete at the end."""
-    run_id = run_live.current_id()
+    run_id = document.current()
     if run_id is None:
         empty(
             "Press <b>Synthesize</b> or Ctrl+Enter. Chunks play as they are finished. Timings and spectrogram follow."
         )
         return
-    job = run_live.current_job()
+    job = document.job()
     if job is not None:
         if job.base is None:
             run_live.chunks(job)
@@ -180,7 +176,6 @@ def result() -> None:
     run_tools.remake(run)
 
 
-run_live.current_id()  # before the widgets: a link to a run fills them
 st.title("Synthesize")
 preload_line()
 compose()

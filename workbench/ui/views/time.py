@@ -1,0 +1,16 @@
+"""Page: where the time of the current run went."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from workbench.ui import document
+from workbench.ui.runs import run_view
+from workbench.ui.style import empty
+
+st.title("Time")
+run = document.run()
+if run is None:
+    empty("No run yet. Press <b>Synthesize</b> on the first page, or choose one on the page <b>Runs</b>.")
+else:
+    run_view.show_run(run)
