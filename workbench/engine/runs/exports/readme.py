@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from workbench.engine.settings import LoadSettings, SynthesisSettings
+from workbench.engine.speech import spelled
 from workbench.engine.speech.results import Run
 
 _ABOUT = {
@@ -26,28 +24,10 @@ def command(run: Run, *, own_reference: bool) -> list[str]:
         run: to repeat.
         own_reference: use reference.wav of the zip; otherwise name the voice.
     """
-    words = ["python", "-m", "workbench", "synth", "--text-file=text.txt", f"--model={run.model}"]
-    if own_reference:
-        words += ["--ref-audio=reference.wav", f"--ref-text={run.ref_text}"]
-    else:
-        words.append(f"--voice={run.voice}")
-    words += [f"--folder={run.request.folder}"] if run.request.folder else []
-    words += ["--random-weights"] if run.request.random_weights else []
-    for field in dataclasses.fields(LoadSettings):
-        words += _flag(field, run.load[field.name]) if run.load[field.name] != field.default else []
-    for field in dataclasses.fields(SynthesisSettings):
-        words += _flag(field, getattr(run.settings, field.name))
-    return [*words, "--out=again.wav"]
-
-
-def _flag(field: dataclasses.Field[Any], value: Any) -> list[str]:
-    """Return one setting as a flag; none for a setting that is unset by default."""
-    name = field.name.replace("_", "-")
-    if value is None:  # sway_sampling_coef is the only knob with a default that can be unset; unset equals 0
-        return [] if field.default is None else [f"--{name}=0"]
-    if isinstance(value, bool):
-        return [f"--{name}" if value else f"--no-{name}"]
-    return [f"--{name}={value}"]
+    recording = "reference.wav" if own_reference else ""
+    return spelled.words(
+        run.request, load=run.load, recording=recording, text_file="text.txt", out="again.wav", complete=True
+    )
 
 
 def changed_chunks(run: Run) -> list[int]:
