@@ -108,3 +108,37 @@ def test_a_scan_counts_what_the_engine_will_make(tiny_engine: Any, voice: Voice)
     assert option.prediction.total_seconds == sum(chunk.duration_frames for chunk in planned)
     slow = plan_chunks(text, speaker.ref_text, len(speaker.audio), settings)
     assert sum(c.duration_frames for c in slow) != option.prediction.total_seconds  # the test is one
+
+
+def test_several_numbers_of_passes_are_one_law() -> None:
+    """Two scales of it, not two laws: a fit at 4 steps and one at 16 agree on what does not grow with the steps."""
+
+    def seconds(frames: int, n_passes: int) -> float:
+        return 0.2 + 1e-4 * frames + n_passes * (2e-3 + 4e-5 * frames + 3e-9 * frames**2)
+
+    points = [Point(n, n // 2, seconds(n, k), k, f"{k}") for k in (8, 14, 64) for n in (200, 500, 900, 1600)]
+    for n_passes in (8, 14, 32, 64):
+        found = costs.fit(points, n_passes)
+        assert found is not None and found.n_points == len(points)
+        for frames in (300, 1000):
+            assert found.seconds(frames) == pytest.approx(seconds(frames, n_passes), rel=0.02)
+        assert found.error < 0.02 * seconds(1600, n_passes)
+
+
+def test_the_expected_time_has_an_error_that_covers_what_is_measured() -> None:
+    rng = np.random.default_rng(0)
+    plan = plan_chunks(WORDS, REFERENCE, 24_000 * 5, SynthesisSettings(max_chunk_bytes=80))
+    cost = CostModel(0.1, 2e-3, 1e-7)
+    points = [
+        Point(int(n), 100, cost.seconds(float(n)) * busy * rng.normal(1, 0.05), 14, f"run {k}")
+        for k, busy in enumerate(rng.normal(1, 0.2, 12))
+        for n in rng.integers(300, 1500, 6)
+    ]
+    found = costs.expect(plan, points, 14)
+    true = sum(cost.seconds(chunk.duration_frames) for chunk in plan)
+    assert found is not None and found.n_points == len(points)
+    assert 0.1 * true < found.error < 0.4 * true and abs(found.seconds - true) < 2 * found.error
+    assert costs.expect(plan, [], 14) is None
+    alike = [Point(500, 200, 1.0, 14, "one")]
+    rough = costs.expect(plan, alike, 28)
+    assert rough is not None and rough.seconds == pytest.approx(sum(c.duration_frames for c in plan) / 250)

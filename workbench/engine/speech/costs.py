@@ -8,7 +8,7 @@ chunks of one model, device and number of evaluations: seconds = fixed + linear 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from workbench.engine.speech.text import Chunk
 from workbench.engine.timing import REUSED
 
 MIN_POINTS = 3  # number of unknowns
+MIN_POINTS_JOINT = 6  # one more than its unknowns
 MIN_SIZES = 2  # points of one length do not predict other lengths
 
 
@@ -110,23 +111,98 @@ def points_of(documents: Iterable[Mapping[str, Any]], model: str, device: str, d
 def fit(points: Sequence[Point], n_passes: int) -> CostModel | None:
     """Fit a cost model by non-negative least squares; None if there are too few points or only one length.
 
-    If there are too few points with this number of passes, all points are used, scaled to it: nearly all of the time is
-    spent in the solver, and is proportional to the passes.
+    Points with several numbers of passes are fitted by one law: a part of the time of a chunk grows with the passes, the
+    rest (text, vocoder) does not. Points with one number of passes are scaled to ``n_passes``: nearly all of the time
+    is spent in the solver.
     """
-    from scipy.optimize import nnls
-
-    own = [p for p in points if p.n_passes == n_passes]
-    used = own if _suffice(own) else list(points)
+    used = list(points)
     if not _suffice(used):
         return None
+    if len({p.n_passes for p in used}) > 1 and len(used) >= MIN_POINTS_JOINT:
+        return _fit_jointly(used, n_passes)
     frames = np.array([p.frames for p in used], float)
     seconds = np.array([p.seconds * n_passes / max(p.n_passes, 1) for p in used])
-    unit = frames.max()  # gives the columns similar magnitudes, which the solver needs
+    unit = float(frames.max())  # gives the columns similar magnitudes, which the solver needs
     columns = np.stack([np.ones_like(frames), frames / unit, np.square(frames / unit)], axis=1)
-    solution, _ = nnls(columns, seconds)
-    error = float(np.sqrt(np.mean(np.square(columns @ solution - seconds))))
-    fixed, linear, quadratic = (float(v) for v in solution / np.array([1.0, unit, unit * unit]))
-    return CostModel(fixed, linear, quadratic, error, len(used))
+    fixed, linear, quadratic = _solved(columns, seconds)
+    return _with_error(CostModel(fixed, linear / unit, quadratic / unit**2, n_points=len(used)), used, n_passes)
+
+
+def _fit_jointly(points: Sequence[Point], n_passes: int) -> CostModel:
+    """Fit seconds = a + b frames + passes * (c + d frames + e frames²), by relative errors; return it at ``n_passes``."""
+    frames = np.array([p.frames for p in points], float)
+    times = np.array([p.n_passes for p in points], float)
+    seconds = np.array([p.seconds for p in points])
+    unit, most = frames.max(), times.max()
+    f, t, one = frames / unit, times / most, np.ones_like(frames)
+    weight = 1 / np.maximum(seconds, seconds.max() * 1e-3)
+    columns = np.stack([one, f, t, t * f, t * f * f], axis=1) * weight[:, None]
+    a, b, c, d, e = solution = _solved(columns, seconds * weight)
+    share, size = float(n_passes / most), float(unit)
+    cost = CostModel(a + c * share, (b + d * share) / size, e * share / size**2, n_points=len(points))
+    wrong = np.sqrt(np.mean(np.square(columns @ np.array(solution) - seconds * weight)))  # relative
+    return replace(cost, error=float(wrong * np.mean([cost.seconds(p.frames) for p in points])))
+
+
+def _solved(columns: np.ndarray, values: np.ndarray) -> list[float]:
+    from scipy.optimize import nnls
+
+    return [float(v) for v in nnls(columns, values)[0]]
+
+
+def _with_error(cost: CostModel, points: Sequence[Point], n_passes: int) -> CostModel:
+    wrong = [cost.seconds(p.frames) - p.seconds * n_passes / max(p.n_passes, 1) for p in points]
+    return replace(cost, error=float(np.sqrt(np.mean(np.square(wrong)))))
+
+
+def roughly(points: Sequence[Point], n_passes: int) -> CostModel | None:
+    """Return ``fit``, or a cost that grows with frames and passes alone where the points are too alike for it.
+
+    None without any point.
+    """
+    work = sum(p.frames * p.n_passes for p in points)
+    if not work:
+        return None
+    plain = CostModel(0.0, sum(p.seconds for p in points) / work * n_passes, 0.0, n_points=len(points))
+    return fit(points, n_passes) or _with_error(plain, points, n_passes)
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """The expected time of a text.
+
+    Attributes:
+        seconds: of all chunks, without loading.
+        error: one standard deviation of ``seconds``.
+        n_points: number of measured chunks it rests on.
+    """
+
+    seconds: float
+    error: float
+    n_points: int
+
+
+def expect(chunks: Sequence[Chunk], points: Sequence[Point], n_passes: int) -> Expectation | None:
+    """Return the expected time of ``chunks``, from ``points`` of this machine; None without any point.
+
+    The error has two parts: of single chunks, which partly cancel each other, and of whole runs against each other, as
+    when other programs were busy. With one run the second part is unknown; the first is then counted in full.
+    """
+    cost = roughly(points, n_passes)
+    if cost is None:
+        return None
+    seconds = sum(cost.seconds(c.duration_frames) for c in chunks)
+    runs: dict[str, list[float]] = {}
+    costs = {k: roughly(points, k) or cost for k in {p.n_passes for p in points}}
+    for p in points:
+        taken = runs.setdefault(p.run_id, [0.0, 0.0])
+        taken[0] += p.seconds
+        taken[1] += costs[p.n_passes].seconds(p.frames)
+    ratios = [measured / predicted - 1 for measured, predicted in runs.values() if predicted]
+    if len(ratios) < 2:
+        return Expectation(seconds, cost.error * len(chunks), cost.n_points)
+    between = float(np.sqrt(np.mean(np.square(ratios))))
+    return Expectation(seconds, float(np.hypot(cost.error * len(chunks) ** 0.5, between * seconds)), cost.n_points)
 
 
 def _suffice(points: Sequence[Point]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from workbench.engine.catalog import get_model
@@ -10,7 +11,8 @@ from workbench.engine.rules import WINDOW_FRAMES
 from workbench.engine.runs.index import chunk_rows
 from workbench.engine.runs.store import list_runs
 from workbench.engine.speech import costs
-from workbench.engine.speech.text import number_languages
+from workbench.engine.speech.requests import SpeechRequest
+from workbench.engine.speech.text import Chunk, number_languages
 from workbench.engine.speech.voices import Voice
 from workbench.engine.sweeps.grid import Trial
 from workbench.engine.text.preparing import prepare
@@ -37,40 +39,38 @@ def measured_points(model: str, device: str = "", dtype: str = "") -> list[costs
 def predicted_seconds(trials: Iterable[Trial], voices: dict[str, Voice]) -> float | None:
     """Return the seconds that one worker needs for ``trials``, without loading; None if too few chunks were measured.
 
+    Trials that differ only in seed and repeat share one plan.
+
     Args:
         trials: the missing trials.
         voices: id to voice.
     """
+    counts = Counter(
+        trial.request.replace(settings=trial.request.settings.replace(seed=0), sweep="") for trial in trials
+    )
     points: dict[str, list[costs.Point]] = {}
     models: dict[tuple[str, int], costs.CostModel | None] = {}
     total = 0.0
-    for trial in trials:
-        request = trial.request
+    for request, n in counts.items():
         if request.model not in points:
             points[request.model] = measured_points(request.model)
         key = request.model, costs.passes(request.settings)
         if key not in models:
-            models[key] = costs.fit(points[request.model], key[1]) or _proportional(points[request.model], key[1])
+            models[key] = costs.roughly(points[request.model], key[1])
         cost = models[key]
         if cost is None:
             return None
-        total += _seconds(trial, voices[request.voice.id], cost)
+        chunks = planned(request, voices[request.voice.id])
+        total += n * sum(cost.seconds(chunk.duration_frames) for chunk in chunks)
     return total
 
 
-def _proportional(points: list[costs.Point], n_passes: int) -> costs.CostModel | None:
-    """A cost that grows with frames and passes alone, where the chunks are too alike for a fit; None without any."""
-    work = sum(p.frames * p.n_passes for p in points)
-    return costs.CostModel(0.0, sum(p.seconds for p in points) / work * n_passes, 0.0) if work else None
-
-
-def _seconds(trial: Trial, voice: Voice, cost: costs.CostModel) -> float:
-    request = trial.request
+def planned(request: SpeechRequest, voice: Voice) -> list[Chunk]:
+    """Return the chunks of ``request`` without loading a model; none for a text that cannot be spoken."""
     spec = get_model(request.model)
     languages = number_languages(spec.languages, voice.language, request.settings)
     try:
         prepared = prepare(request.text, None, languages)
-        chunks = voice.plan(prepared, request.settings, WINDOW_FRAMES[spec.backbone])
-    except WorkbenchError:  # a trial that cannot be spoken fails at once
-        return 0.0
-    return costs.predict(chunks, cost, spec.mel.frames_per_second).total_seconds
+        return voice.plan(prepared, request.settings, WINDOW_FRAMES[spec.backbone])
+    except WorkbenchError:  # it fails at once
+        return []
