@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from workbench.ui import current_line, document, style
+from workbench.ui import current_line, dock, document, style
 
 VIEWS = Path(__file__).with_name("views")
 PAGES = (
@@ -36,4 +36,5 @@ document.sync()  # before any widget
 st.set_page_config(page_title=current_line.tab_title(page.title))
 style.apply()
 current_line.show()
+dock.place()
 page.run()

@@ -1,10 +1,11 @@
-"""Serve sound of jobs and runs over HTTP, by id and read-only, for the player and the tables."""
+"""Serve sounds over HTTP, by id and read-only, and the scripts of the player."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from workbench.engine.signal.audio import to_bytes
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _GONE = "There is no such sound.\n"
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _INDEX = re.compile(r"[0-9]{1,6}", re.ASCII)  # of a chunk; Starlette's own converter takes 5,000 digits and fails
 
 
@@ -79,9 +81,29 @@ async def audio_of_run(request: Request) -> Response:
     return FileResponse(path, media_type="audio/wav", headers=_HEADERS) if path else _missing()
 
 
+async def kept_sound(request: Request) -> Response:
+    """Serve a sound that is in memory, by the hash of its bytes."""
+    from workbench.ui.dock.store import sounds
+
+    digest = request.path_params["digest"]
+    content = sounds().get(digest) if _DIGEST.fullmatch(digest) else None
+    return Response(content, media_type="audio/wav", headers=_HEADERS) if content else _missing()
+
+
+class Scripts(StaticFiles):
+    """Files that a browser keeps but asks about each time: after an update it never runs older scripts."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
 ROUTES = [
     Route("/api/runs/{id}/audio.wav", audio_of_run),
     Route("/api/jobs/{id}/{index}.wav", chunk_of_job),
     Route("/api/runs/{id}/{index}.wav", chunk_of_run),
+    Route("/api/sounds/{digest}.wav", kept_sound),
+    Mount("/dock", Scripts(directory=Path(__file__).with_name("static"))),
     Mount("/fonts", StaticFiles(directory=Path(__file__).with_name("fonts"))),
 ]

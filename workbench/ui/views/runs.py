@@ -26,12 +26,12 @@ from workbench.engine.runs.store import (
     scan,
 )
 from workbench.engine.runs.summary import MEASURED
-from workbench.ui import resources, style
+from workbench.ui import dock, resources, style
 from workbench.ui.compare import address, scatter
 from workbench.ui.compare import view as compare_view
 from workbench.ui.parts import tables
 from workbench.ui.parts.theme import is_dark
-from workbench.ui.runs import run_tools, run_view, sources, unfinished_view
+from workbench.ui.runs import run_tools, run_view, unfinished_view
 
 TABLE_ROWS = 500  # the whole table goes to the browser, and a row with its waveform has 1 KB
 
@@ -139,10 +139,7 @@ def one(run: RunSummary) -> None:
     st.subheader(f"Run {run.id}")
     with st.container(height=150 if len(run.text) > 600 else "content", border=False):
         st.text(run.text)
-    if run.is_long:
-        run_view.long_sound(run.id)
-    else:
-        st.audio(sources.sound(sources.of_run(run.id, None)), alt="The run's speech")
+    dock.button(dock.of_run(resources.saved_run(run.id)), key="play_run")
     if run.remade_chunk is not None:
         st.caption(f"{run.remade.capitalize()} was remade; the times are those of all chunks.")
     facts = {"audio": f"{run.seconds:.2f} s", "total": f"{run.total_seconds:.2f} s"}

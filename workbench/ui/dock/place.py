@@ -1,0 +1,89 @@
+"""Put the player on a page, say what it holds, and draw buttons that play."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+from streamlit.components.v2 import component
+
+from workbench.figures.theme import CHUNK_COLOURS
+from workbench.ui.dock.sounds import Sound
+
+# The scripts are modules of this server. They keep one player for the whole visit, outside of the page's elements.
+_JS = """
+const ready = import(new URL("/dock/dock.js", location.href).href)
+export default function ({ data, parentElement }) {
+  ready.then(({ dock }) => dock.receive(data, parentElement))
+}
+"""
+_dock = component("dock", html="<span></span>", js=_JS)
+_CSS = (Path(__file__).parents[1] / "static" / "dock-page.css").read_text("utf-8")
+
+
+def place() -> None:
+    """Put the player at the foot of the page, once a page, before anything else is drawn."""
+    with st.container(key="dock_place"):
+        st.html(f"<style>{_CSS}</style>")
+        _dock(key="dock", data={"colours": list(CHUNK_COLOURS)})
+
+
+def show(sound: Sound, second: Sound | None = None, *, active: bool = False, autoplay: bool = False) -> None:
+    """Make ``sound`` what the player holds, if it was not the one last shown: it takes no space on the page.
+
+    A sound that a visitor chose by a button stays until another one is shown.
+
+    Args:
+        sound: slot A. More parts of it may come with later calls.
+        second: slot B, for comparison.
+        active: whether more parts will come.
+        autoplay: play it as soon as its first part is there, once.
+    """
+    key = f"dock_show_{sound.key}"
+    with st.container(key=key):
+        _dock(
+            key=f"{key}_held",
+            data={
+                "show": sound.as_dict(),
+                "second": second.as_dict() if second else None,
+                "active": active,
+                "autoplay": autoplay,
+            },
+        )
+
+
+def html_button(sound: Sound, label: str = "Play", *, second: bool = False, is_small: bool = False) -> str:
+    """Return a button that plays ``sound``, as HTML for ``st.html``: for tables with many of them.
+
+    Args:
+        sound: what it plays.
+        label: its words; with the title of the sound they are its name for screen readers.
+        second: fill slot B instead, and switch to it.
+        is_small: show the symbol only.
+    """
+    name = escape(f"{label}: {sound.title}", quote=True)
+    held = escape(json.dumps(sound.as_dict(), ensure_ascii=False, separators=(",", ":")), quote=True)
+    words = "" if is_small else f"<span>{escape(label)}</span>"
+    return (
+        f'<button type="button" class="wb-play" aria-label="{name}" title="{name}" '
+        f'data-dock-key="{escape(sound.key, quote=True)}" data-dock-slot="{"B" if second else "A"}" '
+        f'data-dock="{held}"><i aria-hidden="true"></i>{words}</button>'
+    )
+
+
+def button(sound: Sound, label: str = "Play", *, key: str, second: bool = False, help: str = "") -> None:
+    """Draw a small button that loads ``sound`` into the player and plays it, or pauses it. It runs no script.
+
+    Args:
+        sound: what it plays.
+        label: its words.
+        key: unique on the page.
+        second: fill slot B instead, and switch to it.
+        help: one sentence below it.
+    """
+    with st.container(key=key, width="content"):
+        st.html(html_button(sound, label, second=second), width="content")
+        if help:
+            st.caption(help)
