@@ -6,7 +6,13 @@ ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 WORKDIR /source
 RUN python -m venv /opt/workbench
 COPY requirements.txt requirements.lock ./
-RUN /opt/workbench/bin/pip install --no-cache-dir --extra-index-url ${TORCH_INDEX} -r requirements.txt -c requirements.lock
+COPY scripts/lock.py scripts/lock.py
+# torch is the build of its index; every other package must have a sha256 of the lock
+RUN case "${TORCH_INDEX}" in */cpu) part=--cpu ;; *) part= ;; esac \
+ && python scripts/lock.py --only requirements.txt ${part} > app.lock \
+ && python scripts/lock.py --only requirements.txt --versions > versions.txt \
+ && /opt/workbench/bin/pip install --no-cache-dir --no-deps --index-url "${TORCH_INDEX}" "$(grep ^torch== versions.txt)" \
+ && /opt/workbench/bin/pip install --no-cache-dir --require-hashes -r app.lock
 COPY pyproject.toml setup.py MANIFEST.in README.md LICENSE SECURITY.md ./
 COPY cache cache
 COPY workbench workbench

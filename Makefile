@@ -7,12 +7,16 @@
 #   make lint       check style, layers of imports, types, and imports against requirements
 #   make docs       write the generated pages and build the documentation into site/; warnings are errors
 #   make lessons    run the notebooks, so that `make docs` shows their figures
-#   make lock       update requirements.lock from the direct pins, in a separate environment
+#   make lock       renew requirements.lock from the direct pins; ARGS="--upgrade numpy" takes the newest numpy
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PORT   ?= 8501
 INSTALL = -m pip install --quiet --disable-pip-version-check
+# the versions of requirements.lock without its hashes, so that every build of torch can be used
+VERSIONS = $(VENV)/versions.txt
+# where other builds of torch are, whose hashes `make lock` adds: indexes, or folders with wheels
+BUILDS ?= https://download.pytorch.org/whl/cpu
 
 .PHONY: app test test-fast test-notebooks test-cluster notebooks lessons docs lint format lock screenshots clean
 
@@ -27,7 +31,7 @@ test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not browser and not notebook and not cluster and not slow" $(ARGS)
 
 test-cluster: $(VENV)/.dev
-	$(BIN)/python $(INSTALL) -r requirements-cluster.txt -c requirements.lock
+	$(BIN)/python $(INSTALL) -r requirements-cluster.txt -c $(VERSIONS)
 	$(BIN)/python -m pytest -q -m cluster tests $(ARGS)
 
 test-notebooks: $(VENV)/.dev
@@ -59,8 +63,8 @@ format: $(VENV)/.dev
 
 lock:
 	$(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/python $(INSTALL) -r requirements-dev.txt -r requirements-docs.txt
-	$(VENV)-lock/bin/python scripts/lock.py > requirements.lock
+	$(VENV)-lock/bin/python $(INSTALL) uv==0.13.9
+	$(VENV)-lock/bin/python scripts/lock.py --renew --builds $(BUILDS) $(ARGS)
 	rm -rf $(VENV)-lock
 
 screenshots: $(VENV)/.dev
@@ -76,15 +80,18 @@ $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.app: $(VENV)/.made requirements.txt requirements.lock pyproject.toml
-	$(BIN)/python $(INSTALL) -r requirements.txt -c requirements.lock
+$(VERSIONS): $(VENV)/.made requirements.lock scripts/lock.py
+	$(BIN)/python scripts/lock.py --versions > $@
+
+$(VENV)/.app: $(VERSIONS) requirements.txt pyproject.toml
+	$(BIN)/python $(INSTALL) -r requirements.txt -c $(VERSIONS)
 	$(BIN)/python $(INSTALL) --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.app requirements-dev.txt
-	$(BIN)/python $(INSTALL) -r requirements-dev.txt -c requirements.lock
+	$(BIN)/python $(INSTALL) -r requirements-dev.txt -c $(VERSIONS)
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.app requirements-docs.txt
-	$(BIN)/python $(INSTALL) -r requirements-docs.txt -c requirements.lock
+	$(BIN)/python $(INSTALL) -r requirements-docs.txt -c $(VERSIONS)
 	@touch $@
