@@ -19,6 +19,7 @@ from workbench.cli.app import app
 from workbench.engine.cache import import_model, inventory, resolve, sweep_drafts, verify
 from workbench.engine.cache.paths import cache_root, hub_root, user_hub_root
 from workbench.engine.catalog import bundled_folder, get_model
+from workbench.engine.checks.doctor import examine
 
 # of PEP 578: name of the event to the places of the paths among its arguments
 _WRITES = {
@@ -97,6 +98,12 @@ def test_lists_checks_and_paths(read_only: list[str]) -> None:
 )  # fmt: skip
 def test_commands_that_read(read_only: list[str], words: list[str]) -> None:
     assert CliRunner().invoke(app, words).exit_code == 0
+
+
+def test_the_doctor_writes_no_probe(read_only: list[str]) -> None:
+    _watched.append(str(cache_root()))
+    assert {check.name for check in examine(run=False)} >= {"folder cache", "folder runs", "model tiny"}
+    _watched.pop()
 
 
 @pytest.mark.parametrize("model", ["tiny", "demo-voice"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import shutil
 import socket
 import sys
@@ -62,9 +63,9 @@ BROKEN = {
     "torch": ("PyTorch", "does not load"),
     "torchaudio": ("torchaudio loads", "no ("),
     "psutil": ("memory", "cannot be checked"),
-    "EACCES": ("folder cache", "nothing can be written"),
+    "EACCES": ("folder runs", "nothing can be written"),
     "EROFS": ("folder runs", "nothing can be written"),
-    "ENOSPC": ("folder cache", "the disk is full"),
+    "ENOSPC": ("folder runs", "the disk is full"),
     "room": ("folder runs", "the disk is full"),
 }
 
@@ -76,3 +77,18 @@ def test_what_is_broken_is_named_and_the_rest_is_looked_at(what, monkeypatch):
     name, told = BROKEN[what]
     assert checks[name].state == "bad" and told in checks[name].detail
     assert checks["model demo-voice"].state == "ok" and checks["Python"].state == "ok"
+
+
+def test_a_read_only_cache_is_fine_and_said(monkeypatch):
+    cache, real = home() / "cache", os.access
+    cache.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: (path != cache or not mode & os.W_OK) and real(path, mode))
+    checks = {c.name: c for c in examine(run=False)}
+    assert checks["folder cache"].state == "ok" and "read-only" in checks["folder cache"].detail
+    assert checks["folder runs"].state in ("ok", "warn")
+
+
+def test_the_full_disk_of_a_cache_is_named(monkeypatch):
+    broken("room", monkeypatch)
+    checks = {c.name: c for c in examine(run=False)}
+    assert checks["folder cache"].state == "bad" and "the disk is full" in checks["folder cache"].detail

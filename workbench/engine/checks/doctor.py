@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from workbench.engine.catalog.plain import first_line
 from workbench.engine.checks import licences
@@ -74,27 +75,36 @@ def _licences() -> Iterator[Check]:
 
 
 def _files() -> Iterator[Check]:
-    """Check that models and runs can be written and that the disk has space."""
+    """Check that runs can be written, and the space on the disk. Nothing is written to the cache: it may be read-only."""
     from workbench.engine.files.places import home
-    from workbench.engine.files.writing import human_bytes
 
     place = home()
     yield Check("models and runs", "ok", f"in {place}")
-    for name in ("cache", "runs"):
-        folder = next(p for p in (place / name, place, *place.parents) if p.is_dir())
-        try:
-            with tempfile.TemporaryFile(dir=folder) as file:
-                file.write(bytes(4096))
-                file.flush()
-        except OSError as error:
-            why = "the disk is full" if error.errno == errno.ENOSPC else reason_of(error)
-            remedy = "free some space, correct its permissions, or set WORKBENCH_HOME to a folder of your own"
-            yield Check(f"folder {name}", "bad", f"nothing can be written in {folder}: {why}; {remedy}")
-            continue
-        free = shutil.disk_usage(folder).free
-        state = "bad" if free < _DISK_FULL else "warn" if free < _DISK_LOW else "ok"
-        told = {"bad": ": the disk is full; free some space", "warn": ": too little for a model", "ok": ""}[state]
-        yield Check(f"folder {name}", state, f"{human_bytes(free)} free in {folder}{told}")
+    cache, runs = (next(p for p in (place / name, place, *place.parents) if p.is_dir()) for name in ("cache", "runs"))
+    if os.access(cache, os.W_OK | os.X_OK):
+        yield _space("folder cache", cache)
+    else:
+        yield Check("folder cache", "ok", f"{cache} is read-only: its models can be used; none can be added")
+    try:
+        with tempfile.TemporaryFile(dir=runs) as file:
+            file.write(bytes(4096))
+            file.flush()
+    except OSError as error:
+        why = "the disk is full" if error.errno == errno.ENOSPC else reason_of(error)
+        remedy = "free some space, correct its permissions, or set WORKBENCH_HOME to a folder of your own"
+        yield Check("folder runs", "bad", f"nothing can be written in {runs}: {why}; {remedy}")
+        return
+    yield _space("folder runs", runs)
+
+
+def _space(name: str, folder: Path) -> Check:
+    """How much space the disk of ``folder`` has."""
+    from workbench.engine.files.writing import human_bytes
+
+    free = shutil.disk_usage(folder).free
+    state = "bad" if free < _DISK_FULL else "warn" if free < _DISK_LOW else "ok"
+    told = {"bad": ": the disk is full; free some space", "warn": ": too little for a model", "ok": ""}[state]
+    return Check(name, state, f"{human_bytes(free)} free in {folder}{told}")
 
 
 def _torch() -> Iterator[Check]:
