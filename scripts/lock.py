@@ -89,11 +89,17 @@ def for_cpu(packages: dict[str, str], known: Iterable[tuple[str, str, str]]) -> 
     return kept
 
 
-def part(packages: dict[str, str], sources: Sequence[str] = ()) -> dict[str, str]:
-    """Return the packages that the files ``sources`` bring, directly or not; all without ``sources``."""
+def canonical(requirement: str) -> str:
+    """Return the name of a requirement as the lock writes it."""
+    found = re.match(r"[A-Za-z0-9._-]+", requirement.strip())
+    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else ""
+
+
+def part(packages: dict[str, str], sources: Sequence[str] = (), names: Iterable[str] = ()) -> dict[str, str]:
+    """Return the packages that the files ``sources`` and the packages ``names`` bring; all without ``sources``."""
     if not sources:
         return packages
-    members = {f"-r {source}" for source in sources}
+    members = {f"-r {source}" for source in sources} | set(names)
     while new := {name for name, entry in packages.items() if name not in members and asked_by(entry) & members}:
         members |= new
     return {name: entry for name, entry in packages.items() if name in members}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.engine.cache.bundles.exporting import export_bundle
-from workbench.engine.cache.bundles.importing import import_bundle
+from workbench.engine.cache.bundles.importing import import_bundle, list_bundle
 from workbench.engine.cache.bundles.layout import BundleReport, is_bundle
 from workbench.engine.cache.deletion import DeletePlan, plan_delete
 from workbench.engine.cache.drafts import sweep_drafts
@@ -41,6 +41,7 @@ __all__ = [
     "import_model",
     "inventory",
     "is_bundle",
+    "list_bundle",
     "pinned_sha256",
     "plan_delete",
     "plan_fetch",

@@ -75,7 +75,7 @@ def _licences() -> Iterator[Check]:
 
 
 def _files() -> Iterator[Check]:
-    """Check that runs can be written, and the space on the disk. Nothing is written to the cache: it may be read-only."""
+    """Check that runs can be written, and the space on the disk. The cache, which may be read-only, is not written."""
     from workbench.engine.files.places import home
 
     place = home()

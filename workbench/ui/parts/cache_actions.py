@@ -23,14 +23,15 @@ LANE = "files"  # for jobs that read or write the cache; synthesis runs beside t
 BY_LAYOUT = "from the files beside the weights"
 
 
-def _start(key: str, title: str, work: Callable[[Job], Any]) -> None:
+def start(key: str, title: str, work: Callable[[Job], Any]) -> None:
+    """Run ``work`` beside the pages and remember it under ``key``; a refusal is shown."""
     try:
         watch.remember(key, resources.job_manager().start(title, work, lane=LANE))
     except WorkbenchError as error:
         st.error(str(error))
 
 
-def _reporter(job: Job, verb: str) -> Callable[[str, int, int], None]:
+def reporter(job: Job, verb: str) -> Callable[[str, int, int], None]:
     """Return a progress callback that reports to the job and raises Cancelled if the job was cancelled."""
 
     def report(name: str, done: int, total: int) -> None:
@@ -43,8 +44,8 @@ def verify(stock: Stock) -> None:
     """Draw the button that starts a verification."""
     key = f"verify_{stock.model}"
     if st.button("Verify", icon=":material/verified:", key=key, help="Reads every byte and compares sha256. Offline."):
-        _start(key + "_job", f"Verify {stock.model}",
-               lambda job: cache.verify(stock.model, on_progress=_reporter(job, "reading")))  # fmt: skip
+        start(key + "_job", f"Verify {stock.model}",
+               lambda job: cache.verify(stock.model, on_progress=reporter(job, "reading")))  # fmt: skip
 
 
 def verified(stock: Stock) -> None:
@@ -112,7 +113,7 @@ def fetch(stock: Stock, spec: Entry) -> None:
     about = f"about {human_bytes(spec.fetch_bytes)}" if spec.fetch_bytes else "size not known yet"
     st.markdown(f"Download: **{about}** from **{host}**. The button below asks {host} only for the list of files.")
     if st.button(f"Ask {host} for the exact size", icon=":material/cloud:", key=f"{key}_button"):
-        _start(key, f"Plan of {stock.model}", lambda job: cache.plan_fetch(stock.model))
+        start(key, f"Plan of {stock.model}", lambda job: cache.plan_fetch(stock.model))
     job = watch.watch(key)
     if job is None or job.state != DONE:
         return
@@ -123,14 +124,14 @@ def fetch(stock: Stock, spec: Entry) -> None:
     st.dataframe(rows, hide_index=True, alt="Files of the download")
     label = f"Download {human_bytes(plan.download_bytes)} from {plan.host}"
     if st.button(label, type="primary", icon=":material/download:", key=f"{key}_download"):
-        _start(f"fetch_{stock.model}", f"Download of {stock.model}",
-               lambda job: cache.fetch(stock.model, on_progress=_reporter(job, "fetching")))  # fmt: skip
+        start(f"fetch_{stock.model}", f"Download of {stock.model}",
+               lambda job: cache.fetch(stock.model, on_progress=reporter(job, "fetching")))  # fmt: skip
     download = watch.watch(f"fetch_{stock.model}")
     if download is not None and download.state == DONE:
-        _finished(f"fetch_{stock.model}", f"{stock.model} was downloaded and checked.")
+        finished(f"fetch_{stock.model}", f"{stock.model} was downloaded and checked.")
 
 
-def _finished(key: str, said: str) -> None:
+def finished(key: str, said: str) -> None:
     """Show ``said`` once at the top of the page, and read the list of models again."""
     watch.forget(key)
     resources.files_changed()
@@ -156,11 +157,11 @@ def import_form() -> None:
     if go and not path.strip():
         st.error("Give the path of the model.")
     elif go:
-        _start("import", "Import", lambda job: cache.import_model(
+        start("import", "Import", lambda job: cache.import_model(
             path.strip(), name=name.strip() or None, weights=weights, license=license_.strip() or None,
-            config=None if config == BY_LAYOUT else config, on_progress=_reporter(job, "copying")))  # fmt: skip
+            config=None if config == BY_LAYOUT else config, on_progress=reporter(job, "copying")))  # fmt: skip
     job = watch.watch("import")
     if job is not None and job.state == DONE:
         for note in job.result.notes:
             st.toast(note)
-        _finished("import", f"{job.result.spec.name} was imported, {human_bytes(job.result.bytes)}.")
+        finished("import", f"{job.result.spec.name} was imported, {human_bytes(job.result.bytes)}.")

@@ -22,6 +22,7 @@ from workbench.engine.jobs.queue import Job
 from workbench.engine.settings import SynthesisSettings
 from workbench.ui import resources, style
 from workbench.ui.parts import cache_actions, watch
+from workbench.ui.parts.bundle_import import bundle_form
 from workbench.ui.parts.preload_view import preload_line
 from workbench.ui.parts.theme import is_dark
 
@@ -197,6 +198,8 @@ try:
     on_disk()
     with st.expander("Import a model from this machine", icon=":material/upload_file:"):
         cache_actions.import_form()
+    with st.expander("Bring in models of another machine", icon=":material/move_to_inbox:"):
+        bundle_form()
     environment()
 except WorkbenchError as error:
     st.error(str(error))

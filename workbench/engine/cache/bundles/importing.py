@@ -10,6 +10,7 @@ import tarfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -30,7 +31,7 @@ from workbench.engine.cache.links import followed
 from workbench.engine.cache.manifests import MANIFEST_NAME
 from workbench.engine.cache.paths import cache_root
 from workbench.engine.catalog import imported_folder
-from workbench.engine.errors import CacheError
+from workbench.engine.errors import CacheError, reason_of
 from workbench.engine.files.leftovers import claim
 from workbench.engine.files.writing import READ_BYTES, human_bytes, sha256_of
 from workbench.engine.logs import pairs
@@ -39,10 +40,21 @@ log = logging.getLogger("workbench.cache")
 _AGAIN = "Copy it again, or make it again on the machine with the models."
 
 
-def import_bundle(path: Path, *, on_progress: Progress | None = None) -> BundleReport:
-    """Bring the models of the bundle at ``path`` into ``cache/``. Every checksum is compared before a file is placed.
+def list_bundle(bundle: Path | BinaryIO) -> Listed:
+    """Return what a bundle, or a stream of one, says it holds; only its first member is read. Raises CacheError."""
+    path = _path_of(bundle)
+    try:
+        with _opened(bundle) as file:
+            return _read_list(path, file)
+    except (OSError, ValueError) as error:  # a NUL in a path is a ValueError
+        raise CacheError(f"{path} cannot be read: {reason_of(error)}.", remedy="Give the path of a bundle.") from error
 
-    A model that is here unchanged is kept. Nothing is left of a refused bundle.
+
+def import_bundle(bundle: Path | BinaryIO, *, on_progress: Progress | None = None) -> BundleReport:
+    """Bring the models of a bundle, or of a stream of one, into ``cache/``.
+
+    Every checksum is compared before a file is placed. A model that is here unchanged is kept. Nothing is left of a
+    refused bundle.
 
     Args:
         on_progress: called with (file, bytes done, bytes in all).
@@ -51,11 +63,11 @@ def import_bundle(path: Path, *, on_progress: Progress | None = None) -> BundleR
         CacheError: the bundle is damaged or of another format, the disk is full, or the name of an import is taken.
     """
     began = time.perf_counter()
-    root = cache_root()
+    path, root = _path_of(bundle), cache_root()
     try:
         root.mkdir(parents=True, exist_ok=True)
         sweep_drafts()
-        with one_at_a_time(), path.open("rb") as file, claim(root / f".bundle-{uuid.uuid4().hex}.part") as draft:
+        with one_at_a_time(), _opened(bundle) as file, claim(root / f".bundle-{uuid.uuid4().hex}.part") as draft:
             listed = _read_list(path, file)
             total = sum(entry.size for entry in listed.files.values())
             if total > shutil.disk_usage(root).free:
@@ -69,6 +81,21 @@ def import_bundle(path: Path, *, on_progress: Progress | None = None) -> BundleR
     seconds = time.perf_counter() - began
     log.info("bundle imported", extra=pairs(models=len(listed.models), bytes=total, took=seconds))
     return BundleReport({m.name: m.license for m in listed.models}, total, seconds, kept)
+
+
+def _path_of(bundle: Path | BinaryIO) -> Path:
+    """The path of a bundle, or the name of its stream, for messages."""
+    return bundle if isinstance(bundle, Path) else Path(str(getattr(bundle, "name", "bundle.tar")))
+
+
+@contextmanager
+def _opened(bundle: Path | BinaryIO) -> Iterator[BinaryIO]:
+    if isinstance(bundle, Path):
+        with bundle.open("rb") as file:
+            yield file
+    else:
+        bundle.seek(0)
+        yield bundle
 
 
 def _damaged(path: Path, why: str) -> CacheError:
