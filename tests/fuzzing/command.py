@@ -15,11 +15,14 @@ from tests.fuzzing.drawing import Source
 from tests.fuzzing.driver import run_kind
 from tests.fuzzing.http import Http
 from tests.fuzzing.kind import Kind
+from tests.fuzzing.long import Long
 from tests.fuzzing.models import Models
 from tests.fuzzing.runs import Runs
 from tests.fuzzing.texts import Texts
+from tests.fuzzing.voices import Voices
 
-KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (Texts, Audio, Runs, Models, Archives, Bundles, Http)}
+_ALL: tuple[type[Kind], ...] = (Texts, Audio, Runs, Long, Voices, Models, Archives, Bundles, Http)
+KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in _ALL}
 DEFAULT_SECONDS = 60.0
 # imported once, here: each case is a fork and finds them loaded
 _HEAVY = (

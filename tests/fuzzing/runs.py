@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.fuzzing import damage, seeds
+from tests.fuzzing import damage, places, seeds
 from tests.fuzzing.drawing import Source
 from tests.fuzzing.kind import Kind, demand, no_leftovers, one_line, refusable
 from workbench.engine.runs import store
@@ -28,9 +28,7 @@ def _damage_json(source: Source, folder: Path) -> None:
 
 
 def _damage_bytes(source: Source, folder: Path) -> None:
-    path = source.random.choice(sorted(folder.iterdir()))
-    source.note(f"{path.name}: bytes")
-    path.write_bytes(damage.in_bytes(source.random, path.read_bytes()))
+    places.spoil_bytes(source, source.random.choice(sorted(folder.iterdir())))
 
 
 def _damage_array(source: Source, folder: Path) -> None:
@@ -77,24 +75,13 @@ def _damage_header(source: Source, folder: Path) -> None:
 
 
 def _damage_place(source: Source, folder: Path) -> None:
-    """A file that is missing, a folder, a link to nowhere or to itself, or not readable."""
-    path = source.random.choice(sorted(folder.iterdir()))
-    how = source.random.choice(("missing", "folder", "broken link", "circle", "unreadable", "pipe", "all missing"))
-    source.note(f"{path.name}: {how}")
-    path.unlink()
-    if how == "folder":
-        path.mkdir()
-        (path / "x").write_text("x")
-    elif how in ("broken link", "circle"):
-        path.symlink_to(path if how == "circle" else folder / "nowhere")
-    elif how == "unreadable":
-        path.write_text("x")
-        path.chmod(0)
-    elif how == "pipe":
-        os.mkfifo(path)
-    elif how == "all missing":
+    """A file that became something else, or a folder without any."""
+    if source.random.random() < 0.15:
+        source.note("all missing")
         shutil.rmtree(folder)
         folder.mkdir()
+    else:
+        places.spoil(source, source.random.choice(sorted(folder.iterdir())))
 
 
 _DAMAGES = (_damage_json, _damage_json, _damage_json, _damage_bytes, _damage_array, _damage_header, _damage_place)

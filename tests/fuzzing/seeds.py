@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,11 @@ def engine() -> Any:
     return Engine(load(TINY_SPEC, LoadSettings(device="cpu", dtype="fp32"), folder=model(".safetensors")))
 
 
+def engine_of_case() -> Any:
+    """The same engine, loaded anew: one that was loaded before a fork refuses to run after it."""
+    return engine.__wrapped__()
+
+
 @cache
 def voice() -> Any:
     """The English recording of the f5-tts package."""
@@ -81,8 +86,57 @@ def run() -> Path:
     return folder
 
 
+LONG_TEXT = "One boat is here. Two boats are there. Three more came. Four went away."
+
+
+def long_settings() -> Any:
+    """Settings that cut ``LONG_TEXT`` into four chunks."""
+    from workbench.engine.settings import SynthesisSettings
+
+    return SynthesisSettings(nfe_step=2, max_chunk_bytes=20)
+
+
+@cache
+def long_runs() -> tuple[Path, Path, Any]:
+    """Folder of a saved run whose chunks are in parts, folder of the same run stopped half-way, and its samples."""
+    from workbench.engine import rules
+    from workbench.engine.errors import Cancelled
+    from workbench.engine.runs import store
+    from workbench.engine.runs.parts import making, unfinished
+
+    speaker, usual = engine(), rules.LONG_RUN_CHUNKS
+
+    def stop(progress: Any) -> None:
+        if progress.chunk_index == 2:
+            raise Cancelled
+
+    with at_home(home()):
+        rules.LONG_RUN_CHUNKS = 3  # type: ignore[misc]
+        try:
+            request = speaker.request(LONG_TEXT, voice(), long_settings())
+            made = speaker.fulfil(request, voice(), begin_long=making.begin)
+            folder = store.save_run(made)
+            unfinished.settled(made.id, made.chunks, folder)
+            wave = store.load_run(made.id).wave
+            with suppress(Cancelled):
+                speaker.fulfil(request, voice(), begin_long=making.begin, on_step=stop)
+            (half,) = unfinished.folders()
+        finally:
+            rules.LONG_RUN_CHUNKS = usual  # type: ignore[misc]
+    return folder, half, wave
+
+
+@cache
+def saved_voice() -> Path:
+    """Folder of the voice Anna in the library."""
+    from workbench.engine.speech.recordings import library
+
+    with at_home(home()):
+        return library.keep_voice(voice(), "Anna").path.parent
+
+
 def copy_home(place: Path) -> Path:
-    """``place/home`` as a copy of ``home()`` and its run, if one was made."""
+    """``place/home`` as a copy of ``home()`` and of all that was made in it."""
     return Path(shutil.copytree(home(), place / "home", dirs_exist_ok=True))
 
 

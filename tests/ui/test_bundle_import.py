@@ -26,7 +26,7 @@ def models() -> list[str]:
 
 
 def offered(at: Any) -> list[str]:
-    return [name for table in at.dataframe if "here" in table.value for name in table.value["model"]]
+    return [name for table in at.dataframe if "already here" in table.value for name in table.value["model"]]
 
 
 def test_a_bundle_is_shown_then_brought_in_from_a_path(open_page: Any, bundle: Path) -> None:

@@ -69,9 +69,9 @@ def _given() -> Path | BinaryIO | None:
 
 def _offer(listed: Listed, given: Path | BinaryIO) -> None:
     """Show what the bundle lists and the button that brings it in."""
-    here = {stock.model: stock.state for stock in cache.inventory()}
+    here = {stock.model for stock in cache.inventory() if stock.state == "complete"}
     rows = [
-        {"model": model.name, "licence": model.license, "here": "✓" if here.get(model.name) == "complete" else ""}
+        {"model": model.name, "licence": model.license, "already here": "✓" if model.name in here else ""}
         for model in listed.models
     ]
     st.dataframe(rows, hide_index=True, alt="Models that the bundle lists")
