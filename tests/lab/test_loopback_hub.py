@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from workbench.engine.model.random_weights import add_to_hub_cache
+from workbench.lab.files import prepare
 from workbench.lab.loopback_hub import LoopbackHub
 
 REPO, FILE = "charactr/vocos-mel-24khz", "config.yaml"
@@ -31,6 +35,33 @@ def hub(tmp_path: Path) -> Path:
     file.write_text("some: content\n")
     add_to_hub_cache(tmp_path / "hub", REPO, {FILE: file})
     return tmp_path / "hub"
+
+
+@pytest.fixture
+def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk, or a Windows, without symbolic links."""
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise OSError(1314, "A required privilege is not held by the client")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+
+
+def test_a_disk_without_links_holds_and_serves_the_files_themselves(without_links: None, hub: Path) -> None:
+    (file,) = (hub / f"models--{REPO.replace('/', '--')}" / "snapshots").rglob(Path(FILE).name)
+    assert not file.is_symlink()
+    with LoopbackHub(hub, "answering") as server:
+        request = urllib.request.Request(f"{server.endpoint}/{REPO}/resolve/main/{FILE}", method="HEAD")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.headers["ETag"].strip('"') == hashlib.sha256(b"some: content\n").hexdigest()
+        for outside in ("../../../file", "/etc/passwd"):
+            with pytest.raises(urllib.error.HTTPError):
+                urllib.request.urlopen(f"{server.endpoint}/{REPO}/resolve/main/{outside}", timeout=10)
+
+
+def test_the_lab_copies_a_model_where_there_are_no_links(without_links: None, tmp_path: Path) -> None:
+    made = prepare("demo-voice", tmp_path / "hub")
+    assert made["random_weights"] is False and list((tmp_path / "hub").rglob("*.safetensors"))
 
 
 def ask(hub: Path, endpoint: str, **more: str) -> dict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,11 @@ def prepare(model: str, hub: Path) -> dict[str, Any]:
 
 
 def _link(path: Path, to: Path) -> Path:
-    to.symlink_to(path.resolve())
+    """Make ``to`` a link to ``path``, or a copy on a disk without links."""
+    try:
+        to.symlink_to(path.resolve())
+    except (OSError, NotImplementedError):
+        shutil.copyfile(path, to)
     return to
 
 

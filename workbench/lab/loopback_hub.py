@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
+from workbench.engine.files.writing import sha256_of
+
 BEHAVIOURS = ("answering", "slow", "refusing", "blackhole")
 
 
@@ -31,6 +33,11 @@ class Request:
     def as_dict(self) -> dict[str, float | str]:
         """Ready for JSON."""
         return asdict(self)
+
+
+def _digest(file: Path) -> str:
+    """The name of the blob that a link of a snapshot points to; the sha256 of a file on a disk without links."""
+    return Path(os.readlink(file)).name if file.is_symlink() else sha256_of(file)
 
 
 class LoopbackHub:
@@ -129,7 +136,8 @@ class LoopbackHub:
         except OSError:
             return None
         file = root / "snapshots" / commit / name
-        known = ".." not in Path(name).parts and revision in ("main", commit) and file.is_symlink() and file.is_file()
+        inside = ".." not in Path(name).parts and not Path(name).is_absolute()
+        known = inside and revision in ("main", commit) and file.is_file()
         return (commit, file) if known else None
 
     def _answer(self, request: BaseHTTPRequestHandler, found: tuple[str, Path] | None, body: bool) -> None:
@@ -144,7 +152,7 @@ class LoopbackHub:
         # the name of the blob that a snapshot's link points to is its etag, as in every Hugging Face cache
         for name, value in (
             ("X-Repo-Commit", commit),
-            ("ETag", f'"{Path(os.readlink(file)).name}"'),
+            ("ETag", f'"{_digest(file)}"'),
             ("Content-Length", str(file.stat().st_size)),
         ):
             request.send_header(name, value)

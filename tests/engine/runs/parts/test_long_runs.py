@@ -359,3 +359,29 @@ def test_a_long_run_in_memory_is_saved_in_the_same_way(engine: Any, voice: Any, 
     assert len(list((folder / "parts").iterdir())) == N_CHUNKS
     assert_same(store.load_run(whole.id), whole)
     assert io.BytesIO((folder / "audio.wav").read_bytes()).read(4) == b"RIFF"
+
+
+def test_a_system_that_renames_no_folder_with_open_files_is_no_obstacle(
+    engine: Any, voice: Any, whole: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Windows does: whether the lock in the folder is open is seen in the table of open files."""
+    usual = Path.rename
+
+    def is_open(folder: Path) -> bool:
+        held = Path(f"/proc/{os.getpid()}/fd")
+        return any(os.path.realpath(each).startswith(f"{folder}{os.sep}") for each in held.iterdir())
+
+    def rename(path: Path, target: Path) -> Path:
+        if is_open(path):
+            raise PermissionError(13, "The process cannot access the file")
+        return usual(path, target)
+
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("needs /proc")
+    monkeypatch.setattr(Path, "rename", rename)
+    stopped(engine, voice, 2)
+    run, made = made_anew(engine, voice)
+    assert made == set(range(2, N_CHUNKS)) and unfinished.every() == []
+    assert_same(store.load_run(run.id), whole)
+    folder = stopped(engine, voice, 1)
+    assert unfinished.drop(folder.name.removesuffix(unfinished.SUFFIX)) > 0 and not folder.exists()

@@ -26,7 +26,7 @@ from workbench.engine.files.leftovers import claim
 from workbench.engine.files.writing import sha256_of, write_json
 from workbench.engine.runs.document import MAX_BYTES, Plan, Row
 from workbench.engine.runs.parts.stored import FOLDER, Parts, StoredChunk, row_of, stored
-from workbench.engine.runs.parts.unfinished import REQUEST, SUFFIX, folder_of, folders, hold, read
+from workbench.engine.runs.parts.unfinished import REQUEST, SUFFIX, folder_of, folders, hold, move, read
 from workbench.engine.runs.paths import checked_id, runs_root
 from workbench.engine.signal.audio import exact_bytes
 from workbench.engine.speech.requests import SpeechRequest
@@ -160,7 +160,10 @@ def begin(
             lock = hold(folder)
             if lock is None:
                 continue
-            folder = folder if folder == target else folder.rename(target)
+            if folder != target:
+                lock, folder = move(folder, target, lock), target
+                if lock is None:
+                    continue
             before = read(folder)["environment"]
             differs = [f"{name} {before[name]}, now {now}" for name, now in environment.items()
                        if before.get(name, now) != now]  # fmt: skip
@@ -175,8 +178,9 @@ def begin(
             write_json(draft / REQUEST, known | {
                 "digest": digest, "request": request.replace(voice=voice.ref).as_dict(), "n_chunks": len(chunks),
                 "environment": environment, "created_at": datetime.now(UTC).isoformat(timespec="seconds")})  # fmt: skip
-            lock = hold(draft)
-            draft.rename(target)
+            lock = move(draft, target, hold(draft))
+            if lock is None:
+                raise _not_ours(target, known)
     except OSError as error:
         raise OutputError(
             f"The run {run_id} cannot be begun in {runs_root()}: {reason_of(error)}.", remedy=remedy_for(error)

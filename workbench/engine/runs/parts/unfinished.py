@@ -72,6 +72,20 @@ def hold(folder: Path) -> Any | None:
     return lock
 
 
+def move(folder: Path, target: Path, lock: Any) -> Any | None:
+    """Rename the folder whose ``lock`` is held; return its lock, or None if another process was quicker.
+
+    Windows renames no folder that holds an open file, so there the lock is released and taken again.
+    """
+    try:
+        folder.rename(target)
+        return lock
+    except PermissionError:
+        lock.release()
+        folder.rename(target)
+        return hold(target)
+
+
 def read(folder: Path) -> dict[str, Any]:
     """request.json of ``folder``, checked. Raises RunError."""
     run_id = folder.name.removesuffix(SUFFIX)
@@ -145,8 +159,9 @@ def drop(run_id: str) -> int:
         lock = hold(folder)
         if lock is None:
             raise RunError(f"The run {run_id} is being made.", remedy="Cancel it first.")
-        doomed = folder.rename(folder.with_name(f".{run_id}{SUFFIX}.deleted"))
-        lock.release()
+        doomed = folder.with_name(f".{run_id}{SUFFIX}.deleted")
+        if (lock := move(folder, doomed, lock)) is not None:
+            lock.release()
         shutil.rmtree(doomed)
     except OSError as error:
         raise OutputError(
