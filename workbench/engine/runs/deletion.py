@@ -22,6 +22,57 @@ def is_link(run_id: str) -> bool:
     return (runs_root() / checked_id(run_id)).is_symlink()
 
 
+def set_aside(run_id: str) -> Path:
+    """Take a run out of all lists and return the hidden folder that it lies in; ``put_back`` undoes this.
+
+    An hour later, or at the next start, the folder is removed.
+
+    Raises:
+        RunError: ``run_id`` is not an id, or there is no such run.
+        OutputError: its folder cannot be renamed.
+    """
+    folder = runs_root() / checked_id(run_id)
+    if not folder.is_symlink() and not folder.is_dir():
+        raise RunError(f"There is no run {run_id}.", remedy="It may have been deleted already.")
+    try:
+        return _hidden(folder)
+    except OSError as error:
+        raise _undeletable(run_id, error) from error
+
+
+def put_back(hidden: Path) -> str:
+    """List a run again that was set aside, and return its id.
+
+    Raises:
+        RunError: its hour is over, or another run has its id.
+    """
+    run_id = hidden.name.split(".")[1]
+    folder = hidden.with_name(run_id)
+    if os.path.lexists(folder) or not os.path.lexists(hidden):
+        raise RunError(f"The run {run_id} cannot be brought back.", remedy="It was removed for good, or is there.")
+    hidden.rename(folder)
+    log.info("run put back", extra=pairs(id=run_id))
+    return run_id
+
+
+def remove_aside(hidden: Path) -> int:
+    """Remove a run that was set aside for good; return the freed bytes: 0 for a link, whose target stays.
+
+    Raises:
+        OutputError: it cannot be removed.
+    """
+    try:
+        if hidden.is_symlink():
+            hidden.unlink()
+            return 0
+        n_bytes = folder_bytes(hidden)
+        if hidden.is_dir():
+            _remove(hidden)
+    except OSError as error:
+        raise _undeletable(hidden.name.split(".")[1], error) from error
+    return n_bytes
+
+
 def delete_run(run_id: str) -> int:
     """Delete a run, also a damaged or an unfinished one, and return the freed bytes.
 
@@ -42,17 +93,25 @@ def delete_run(run_id: str) -> int:
             log.info("link to a run deleted", extra=pairs(id=run_id))
             return 0
         n_bytes = folder_bytes(folder)
-        # rename first, so that no half-deleted run is ever listed
-        doomed = folder.with_name(f".{run_id}.{secrets.token_hex(4)}.deleted")
-        folder.rename(doomed)
-        _remove(doomed)
+        _remove(_hidden(folder))
     except OSError as error:
-        raise OutputError(
-            f"The run {run_id} cannot be deleted: {error.strerror}.",
-            remedy="Check its owner and permissions.",
-        ) from error
+        raise _undeletable(run_id, error) from error
     log.info("run deleted", extra=pairs(id=run_id, bytes=n_bytes))
     return n_bytes
+
+
+def _hidden(folder: Path) -> Path:
+    """Give the folder of a run a hidden name, so that no half-deleted run is ever listed; return its new path."""
+    doomed = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.deleted")
+    folder.rename(doomed)
+    os.utime(doomed, follow_symlinks=False)  # the hour until leftovers are swept begins now
+    return doomed
+
+
+def _undeletable(run_id: str, error: OSError) -> OutputError:
+    return OutputError(
+        f"The run {run_id} cannot be deleted: {error.strerror}.", remedy="Check its owner and permissions."
+    )
 
 
 def _remove(folder: Path) -> None:

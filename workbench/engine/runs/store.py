@@ -17,7 +17,7 @@ from workbench.engine.errors import OutputError, RunError
 from workbench.engine.files.leftovers import claim
 from workbench.engine.logs import pairs
 from workbench.engine.runs import index
-from workbench.engine.runs.deletion import delete_run, is_link, sweep_leftovers
+from workbench.engine.runs.deletion import delete_run, is_link, put_back, remove_aside, set_aside, sweep_leftovers
 from workbench.engine.runs.document import RunDocument, read_document_of
 from workbench.engine.runs.files import read_run, read_wave, write_files
 from workbench.engine.runs.notes import MAX_CHARACTERS, write_notes
@@ -45,11 +45,14 @@ __all__ = [
     "load_run",
     "load_wave",
     "profile_of",
+    "put_back",
     "read_document",
+    "remove_aside",
     "run_folder",
     "runs_root",
     "save_run",
     "scan",
+    "set_aside",
     "summarise",
     "sweep_leftovers",
     "version_of",

@@ -1,4 +1,4 @@
-"""Address of a comparison: ``?a=ID&b=ID`` and so on, one letter a run. It opens the same comparison elsewhere."""
+"""Address of the chosen runs: ``?runs=ID,ID``, in the order in which they are compared. It opens them elsewhere."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from workbench.engine.runs.store import RunSummary
 
 LETTERS = "ABCDEF"
 MAX_RUNS = len(LETTERS)
+_SHOWN = 40  # characters of an id in a message
 
 
 def wanted() -> list[str]:
-    """Return the ids of the runs that the address names, in the order of its letters; ``run`` is A of the session."""
-    first = "a" if "a" in st.query_params else "run"
-    named = [st.query_params[name] for name in (first, *LETTERS.lower()[1:]) if name in st.query_params]
-    return list(dict.fromkeys(named))
+    """Return the ids of the runs that the address names, in its order; else those of the session, ``run`` and ``b``.
+
+    Links of earlier versions, ``?a=ID&b=ID``, are read too.
+    """
+    named = [run_id.strip() for run_id in st.query_params.get("runs", "").split(",")]
+    if not any(named):
+        first = "a" if "a" in st.query_params else "run"
+        named = [st.query_params.get(name, "") for name in (first, *LETTERS.lower()[1:])]
+    return list(dict.fromkeys(run_id for run_id in named if run_id))
 
 
 def ordered(chosen: Sequence[RunSummary]) -> list[RunSummary]:
@@ -26,20 +32,19 @@ def ordered(chosen: Sequence[RunSummary]) -> list[RunSummary]:
 
 
 def write(chosen: Sequence[RunSummary]) -> None:
-    """Put the compared runs into the address; remove them if fewer than two are chosen."""
-    named = {letter: run.id for letter, run in zip(LETTERS.lower(), chosen, strict=False)} if len(chosen) > 1 else {}
-    for letter in LETTERS.lower():
-        if letter in named and st.query_params.get(letter) != named[letter]:
-            st.query_params[letter] = named[letter]
-        elif letter not in named and letter in st.query_params:
-            del st.query_params[letter]
-    if named and "run" in st.query_params:
-        del st.query_params["run"]
+    """Put the chosen runs into the address, or remove them."""
+    for letter in "acdef":  # of an earlier version; b is the session's
+        st.query_params.pop(letter, None)
+    named = ",".join(run.id for run in chosen)
+    if named and st.query_params.get("runs") != named:
+        st.query_params["runs"] = named
+    elif not named:
+        st.query_params.pop("runs", None)
 
 
 def warn_of_missing(known: Collection[str]) -> None:
     """Say which runs of the address are not among ``known``."""
     missing = [run_id for run_id in wanted() if run_id not in known]
     if missing:
-        few = ", ".join(run_id[:40] for run_id in missing)
+        few = ", ".join(run_id[:_SHOWN] for run_id in missing[:MAX_RUNS])
         st.warning(f"No run {few}: it may have been deleted.", icon=":material/search_off:")

@@ -9,6 +9,7 @@ import streamlit as st
 from workbench import figures
 from workbench.engine.runs.finding import columns
 from workbench.engine.runs.store import RunSummary
+from workbench.ui import dock, resources
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import sources
 from workbench.ui.style import empty
@@ -50,9 +51,8 @@ def show(runs: Sequence[RunSummary]) -> None:
     clicked = [str(point["customdata"]) for point in (event.selection.points if event else [])]
     found = next((run for run in runs if clicked and run.id == clicked[0]), None)
     if found is not None:
-        if not found.is_long:
-            st.audio(sources.sound(sources.of_run(found.id, None)), alt=f"The run {found.id}")
         st.text(sources.run_label(found))
+        dock.button(dock.of_run(resources.saved_run(found.id)), key="play_point")
         st.page_link("views/synthesize.py", label="Open", icon=":material/open_in_new:", query_params={"run": found.id})
 
 

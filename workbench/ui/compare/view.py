@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from workbench.engine.runs.document import RunDocument
 from workbench.engine.runs.measured.files import read_measured
 from workbench.engine.runs.store import RunSummary, read_document, run_folder, version_of
 from workbench.engine.signal import spectra
-from workbench.ui import resources
+from workbench.ui import dock, resources
 from workbench.ui.compare import words
 from workbench.ui.compare.address import LETTERS, MAX_RUNS
 from workbench.ui.parts import tables
@@ -56,7 +57,6 @@ def compare(runs: Sequence[RunSummary]) -> None:
     if len(runs) > MAX_RUNS:
         st.warning(f"Only the first {MAX_RUNS} of {len(runs)} ticked runs are compared.", icon=":material/rule:")
         runs = runs[:MAX_RUNS]
-    st.caption("The address of this page opens this comparison.")
     _settings(runs)
     names = dict(zip(LETTERS, runs, strict=False))
     words.show(
@@ -87,17 +87,28 @@ def _shown(value: Any) -> str:
     return "unset" if value is None else str(value)
 
 
+def sound_of(letter: str, run: RunSummary, runs: Sequence[RunSummary]) -> dock.Sound:
+    """Return ``run`` for the player, with a title that says how it differs from the other ``runs``."""
+    rows = comparison.differing(runs)
+    what = ", ".join(f"{row['setting']} {_shown(row[run.id])}" for row in rows if row["setting"] != "text")
+    sound = dock.of_run(resources.saved_run(run.id))
+    return dataclasses.replace(sound, title=f"{letter} · {dock.shortened(what) if what else sound.title}")
+
+
 def _players(runs: Sequence[RunSummary]) -> None:
     st.subheader("Side by side, at true loudness")
-    for letter, run, column in zip(
-        LETTERS, runs, st.columns(min(len(runs), 3) if len(runs) != 4 else 2) * 3, strict=False
-    ):
-        with column:
-            source = sources.of_run(run.id, None)
-            st.markdown(f"**{letter}** · {source.seconds:.2f} s")
-            st.audio(sources.sound(source), alt=f"Run {letter}")
-            st.text(sources.run_label(run))
-            st.caption(_heard(source))
+    st.caption("X switches between A and the other one at the same instant; = dB brings both to one level.")
+    width = 2 if len(runs) == 4 else min(len(runs), 3)
+    for first in range(0, len(runs), width):
+        for place, k in zip(st.columns(width), range(first, min(first + width, len(runs))), strict=False):
+            letter, run = LETTERS[k], runs[k]
+            with place:
+                source = sources.of_run(run.id, None)
+                with st.container(horizontal=True, vertical_alignment="center"):
+                    st.markdown(f"**{letter}** · {source.seconds:.2f} s", width="content")
+                    dock.button(sound_of(letter, run, runs), f"Play {letter}", key=f"play_{letter}", second=k > 0)
+                st.text(sources.run_label(run))
+                st.caption(_heard(source))
 
 
 def _heard(source: sources.Source) -> str:
@@ -126,6 +137,7 @@ def _timings(runs: Sequence[RunSummary]) -> None:
 def _mels(runs: Sequence[RunSummary]) -> None:
     st.subheader("Mels and pitch")
     names = {run.id: f"{LETTERS[k]}" for k, run in enumerate(runs)}
+    by_id = {run.id: run for run in runs}
     first, second = runs[0].id, runs[1].id
     if len(runs) > 2:
         one, two = st.columns(2)
@@ -152,7 +164,8 @@ def _mels(runs: Sequence[RunSummary]) -> None:
         how += " Their texts differ, so the distortion says little about the voice."
     distances = [(m.label, m.shown(found.measured[m.name])) for m in measures.every(measures.PAIR)]
     st.markdown(" · ".join(f"{label[:1].upper()}{label[1:]} **{value}**" for label, value in distances) + f". {how}")
+    figure = dock.bind(figures.stack(panels, dark=is_dark(), panel_pixels=150), sound_of(a, by_id[first], runs))
     st.plotly_chart(
-        figures.stack(panels, dark=is_dark(), panel_pixels=150), theme=None, key="compare_mels", config=figures.CONFIG,
+        figure, theme=None, key="compare_mels", config=figures.CONFIG,
         alt=f"Pitch and mels of run {a} and run {b}, and the difference of the mels",
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """The player at the foot of every page: the only thing that sounds. Pages say what it holds and draw its buttons."""
 
 from workbench.ui.dock.figures import bind
-from workbench.ui.dock.place import button, html_button, place, show
-from workbench.ui.dock.sounds import Sound, of_bytes, of_chunk, of_job, of_run, of_voice
+from workbench.ui.dock.place import button, html_button, place, play, show
+from workbench.ui.dock.sounds import Sound, of_bytes, of_chunk, of_job, of_run, of_voice, shortened
 
 __all__ = [
     "Sound",
@@ -15,5 +15,7 @@ __all__ = [
     "of_run",
     "of_voice",
     "place",
+    "play",
+    "shortened",
     "show",
 ]

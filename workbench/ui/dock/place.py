@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from html import escape
 from pathlib import Path
 
@@ -51,6 +52,21 @@ def show(sound: Sound, second: Sound | None = None, *, active: bool = False, aut
                 "active": active,
                 "autoplay": autoplay,
             },
+        )
+
+
+def play(sound: Sound, *, second: bool = False) -> None:
+    """Play ``sound`` now, once: for a script run that answers a click, or that has just made the sound.
+
+    Args:
+        sound: what to play.
+        second: in slot B.
+    """
+    order = secrets.token_hex(8)
+    with st.container(key=f"dock_order_{order}"):
+        _dock(
+            key=f"dock_play_{order}",
+            data={"play": sound.as_dict(), "order": order, "slot": "B" if second else "A"},
         )
 
 

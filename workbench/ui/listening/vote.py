@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import time
 from html import escape
@@ -13,7 +14,7 @@ from workbench.engine.listening import answers, design, records, sounds
 from workbench.engine.listening.answers import NO_DIFFERENCE
 from workbench.engine.listening.design import Trial
 from workbench.engine.listening.records import ListeningTest
-from workbench.ui import style
+from workbench.ui import dock, style
 
 _QUESTIONS = {
     design.ABX: "X is one of A and B. Which?",
@@ -66,7 +67,6 @@ def _trial(test: ListeningTest, key: str, trial: Trial) -> None:
     place = f"{test.name}:{key}:{trial.number}"
     if st.session_state.get("listen_place") != place:
         st.session_state.listen_place, st.session_state.listen_since = place, time.monotonic()
-        st.session_state.listen_played = {}
         st.session_state.setdefault("listen_nonce", secrets.token_hex(16))
     st.progress(trial.number / test.n_trials, text=f"Trial {trial.number + 1} of {test.n_trials}")
     st.subheader(_question(test))
@@ -93,24 +93,17 @@ def _question(test: ListeningTest) -> str:
 
 
 def _players(test: ListeningTest, trial: Trial, keyboard: bool) -> None:
-    played = st.session_state.listen_played
     names = _PLACES[test.kind]
-    pressed = None
-    if keyboard:
-        with st.container(horizontal=True):
-            for name in names:
-                if st.button(f"Play {name}", key=f"play_{name}_{trial.number}", shortcut=_PLAY_KEYS[name],
-                             icon=":material/play_arrow:"):  # fmt: skip
-                    pressed = name
-                    played[name] = played.get(name, 0) + 1
-    # another file for every press: a browser starts only a new one by itself
-    nonces = [f"{st.session_state.listen_nonce}:{played.get(name, 0)}" for name in names]
-    files = sounds.of_trial(test, trial, nonces)
-    for name, file, column in zip(names, files, st.columns(len(names)), strict=True):
-        with column:
-            if len(names) > 1:
-                st.markdown(f"**{name}**")
-            st.audio(file, autoplay=pressed == name, alt=f"Sound {name}")
+    files = sounds.of_trial(test, trial, [st.session_state.listen_nonce] * len(names))
+    with st.container(horizontal=True, key="listen_sounds"):
+        for name, file in zip(names, files, strict=True):
+            title = f"Sound {name}" if len(names) > 1 else "The sound"
+            sound = dataclasses.replace(dock.of_bytes(file, title), is_blind=True)
+            key = f"play_{name}_{trial.number}"
+            if not keyboard:
+                dock.button(sound, f"Play {name}", key=key)
+            elif st.button(f"Play {name}", key=key, shortcut=_PLAY_KEYS[name], icon=":material/play_arrow:"):
+                dock.play(sound)
 
 
 def _answer(test: ListeningTest, key: str, trial: Trial, choice: int) -> None:

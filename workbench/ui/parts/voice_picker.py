@@ -17,7 +17,7 @@ from workbench.engine.speech.recordings import library
 from workbench.engine.speech.recordings.reading import told_of_unread
 from workbench.engine.speech.recordings.references import Reference, read_reference
 from workbench.engine.speech.voices import Voice, make_voice
-from workbench.ui import resources
+from workbench.ui import dock, resources
 from workbench.ui.uploads import Upload
 
 BUNDLED, UPLOAD, RECORD, OF_RUN = "Bundled", "Upload", "Record", "Voice of this run"
@@ -173,8 +173,9 @@ def _checked(digest: str, name: str, _data: bytes) -> Reference:
 def _show_recording(found: Reference, name: str) -> None:
     """Draw a recording the words of which are not known yet."""
     seconds = len(found.wave) / found.rate
-    st.audio(to_bytes(found.wave, found.rate), alt=f"Recording {name}, {seconds:.1f} seconds")
-    st.caption(f"{seconds:.2f} s")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        dock.button(dock.of_bytes(to_bytes(found.wave, found.rate), f"Recording {name}"), key="play_recording")
+        st.caption(f"{seconds:.2f} s")
     for warning in found.warnings():
         st.caption(f":orange[⚠ {_plain(warning)}]")
 
@@ -211,13 +212,8 @@ def shown_name(name: Any) -> str:
     return PurePath(clean).stem[:60] or "recording"
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
-def _sound(voice_id: str, _voice: Voice) -> bytes:
-    return to_bytes(_voice.audio, _voice.mel_config.target_sample_rate)
-
-
 def _show(voice: Voice, model: str) -> None:
-    st.audio(_sound(voice.id, voice), alt=f"Reference recording of {voice.name}, {voice.seconds:.1f} seconds")
+    dock.button(dock.of_voice(voice), "Reference", key="play_reference")
     st.caption(f"{voice.seconds:.2f} s · {voice.frames} frames · “{_plain(voice.ref_text)}”")
     unread = told_of_unread(voice.ref_text, model, resources.vocabulary(model))
     for warning in (*voice.warnings, *unread):

@@ -77,6 +77,7 @@ export class Figures {
         marks.push({ x: slot.position + shift, dim: !slot.isActive })
         if (slot.isActive && slot.loop) marks.push({ x: slot.loop.from + shift, to: slot.loop.to + shift })
       }
+      if (!marks.some((mark) => mark.to === undefined && !mark.dim)) for (const mark of marks) mark.dim = false
       let used = 0
       for (const { xaxis, yaxis } of this.plots(graph)) {
         for (const mark of marks) {

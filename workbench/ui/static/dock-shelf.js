@@ -5,8 +5,9 @@ const PEAKS_A_SECOND = 50
 const nameOf = (url) => url.replace(/^\/api\/(jobs|runs)\//, "") // a run's parts are those of the job that made it
 
 export class Shelf {
-  constructor(context) {
+  constructor(context, arrived) {
     this.context = context // a function: the first sound makes the context
+    this.arrived = arrived
     this.buffers = new Map() // oldest first
     this.peaks = new Map()
     this.coming = new Map()
@@ -39,6 +40,7 @@ export class Shelf {
       const buffer = await this.context().decodeAudioData(await response.arrayBuffer())
       this.failed.delete(name)
       this.keep(name, buffer)
+      this.arrived()
       return buffer
     } catch (error) {
       this.failed.set(name, { at: performance.now(), why: String(error.message ?? error) })

@@ -14,14 +14,14 @@ class Dock {
     this.A = this.B = null
     this.slot = "A"
     this.announced = { sound: null, second: null, active: false }
-    this.started = new Set() // keys that played by themselves
+    this.started = new Set() // what played by itself: keys of runs, and orders of pages
     this.gains = { A: 0, B: 0 } // dB, when levels are matched
     this.colours = ["#2f72c4"]
     this.peak = 0
     this.said = ""
     this.problem = ""
     this.ui = build()
-    this.shelf = new Shelf(() => this.context())
+    this.shelf = new Shelf(() => this.context(), () => this.changed())
     this.transport = new Transport(() => this.context(), this.shelf, () => this.nodes[this.slot], () => this.changed())
     this.figures = new Figures(this)
     this.wire()
@@ -72,6 +72,13 @@ class Dock {
       this.follow(parent)
     }
     if (data.show) this.announce(data)
+    if (data.play && !this.started.has(data.order)) {
+      this.started.add(data.order)
+      this.put(data.slot, whole(data.play), false) // also if it is held already: play it from its beginning
+      this.slot = data.slot
+      this.transport.hold(this.held, this.isActive(this.held))
+      this.play(0)
+    }
   }
 
   announce({ show, second, active, autoplay }) {
@@ -91,7 +98,7 @@ class Dock {
       this.transport.hold(this.A, active)
       this.play(0)
     }
-    this.transport.prepare(sound, 0, 20).then(() => this.changed())
+    this.transport.prepare(sound, 0, 20)
     this.changed()
   }
 
@@ -158,7 +165,7 @@ class Dock {
     const { loop } = this.transport
     if (loop && loop.to > this[name].length) this.transport.loop = null
     this.transport.swap(this[name], this.isActive(this[name]), at)
-    this.say(`${name}: ${this[name].title}`)
+    this.say(`${name}: ${this[name].title}`, true)
   }
 
   closeB() {
@@ -335,9 +342,11 @@ class Dock {
     bar.addEventListener("pointercancel", done)
   }
 
-  say(what) {
-    this.said = what
+  // Tell screen readers, and unless ``isQuiet`` also the eye for a while.
+  say(what, isQuiet = false) {
     this.ui.status.textContent = what
+    if (isQuiet) return
+    this.said = what
     clearTimeout(this.unsay)
     this.unsay = setTimeout(() => { this.said = ""; this.changed() }, 4000)
   }
