@@ -27,3 +27,6 @@ REFERENCE_RMS = 0.1  # upstream's level of a reference, -20 dBFS
 PACE_RANGE = (0.35, 1.7)  # times the usual pace of its script; outside, a reference and its text rarely match
 TRAJECTORY_MAX_BYTES = 256 * 2**20  # for a whole run
 LONG_RUN_CHUNKS = 64  # a run with more is kept chunk by chunk: some ten minutes of speech, 80 MB of wave and mel
+SCRIPT_MAX_GAP_SECONDS = 600.0  # silence between two passages that have times
+SCRIPT_IN_MEMORY_SECONDS = 3_600.0  # of a script that is not a long run, whose wave is in memory: 350 MB
+SCRIPT_MAX_SECONDS = 86_400.0  # of a script; a WAV file holds little more

@@ -116,6 +116,11 @@ class EnginePool:
             found = self._voices.get((wanted.id, mel_config))
         return found or self.remember(restore_voice(wanted, mel_config))
 
+    def cast(self, request: SpeechRequest, mel_config: MelConfig = MelConfig()) -> dict[str, Voice]:
+        """Return name to voice of the speakers of a script; {} for a request without one. Raises as ``voice``."""
+        speakers = request.script.speakers if request.script else ()
+        return {one.name: self.voice(one.voice, mel_config) for one in speakers}
+
     def speak(
         self,
         request: SpeechRequest,
@@ -142,10 +147,10 @@ class EnginePool:
             WorkbenchError: model, voice or run were not found, or the text cannot be spoken.
         """
         engine = self.engine_for(request)
-        voice = self.voice(request.voice, engine.loaded.spec.mel)
+        voice, voices = self.voice(request.voice, engine.loaded.spec.mel), self.cast(request, engine.loaded.spec.mel)
         if request.remake is not None and base is None:
             base = load_run(request.remake.run, trajectories=request.settings.keep_trajectory)
-        chunks = engine.planned(request, voice, base)
+        chunks = engine.planned(request, voice, base, voices)
         if on_plan is not None:
             on_plan(chunks)
 
@@ -154,7 +159,7 @@ class EnginePool:
             with Monitor(engine.loaded.device) as monitor:
                 run = engine.fulfil(
                     request, voice, base=base, chunks=chunks, on_step=on_step, on_chunk=on_chunk, run_id=run_id,
-                    begin_long=begin, timeline=timeline, made=made,
+                    begin_long=begin, timeline=timeline, made=made, voices=voices,
                 )  # fmt: skip
             return dataclasses.replace(run, utilisation=_shifted_to_chunk(run, monitor.samples)), timeline.began
 

@@ -95,8 +95,9 @@ def rerun(
     voice = pool.voice(request.voice, engine.loaded.spec.mel)
     long = _Compared(run.chunks)
     again = engine.fulfil(
-        request, voice, chunks=[c.chunk for c in run.chunks], on_step=on_step, begin_long=lambda *_: long
-    )
+        request, voice, chunks=[c.chunk for c in run.chunks], on_step=on_step, begin_long=lambda *_: long,
+        voices=pool.cast(request, engine.loaded.spec.mel),
+    )  # fmt: skip
     chunks = tuple(long.rows or (_compared(then, now) for then, now in zip(run.chunks, again.chunks, strict=True)))
     unknown = tuple(name for group in run.unknown_settings.values() for name in group)
     recorded = _recorded(run, again)

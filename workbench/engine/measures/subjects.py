@@ -104,7 +104,10 @@ class Sound:
     @classmethod
     def of_chunk(cls, result: ChunkResult, config: MelConfig, run: Run | None = None) -> Sound:
         """Return the sound of one chunk of ``run``, whose mel has ``config``."""
-        known = (run.request.voice.language, run.reference, run.voice) if run else ("", None, "")
+        known: tuple[str, np.ndarray | None, str] = ("", None, "")
+        if run:
+            voice = run.voice_of(result.chunk.index)
+            known = voice.language, run.reference_of(result.chunk.index), voice.name
         return cls(result.wave, config, result.mel, result.chunk.text, *known)
 
     @property

@@ -91,6 +91,7 @@ class Plan(TypedDict):
     end: NotRequired[Place]
     pause_seconds: NotRequired[Seconds]
     lead_seconds: NotRequired[Seconds]
+    passage: NotRequired[Count]
 
 
 class Row(TypedDict):
@@ -224,9 +225,12 @@ def _check_rows(document: RunDocument) -> None:
     plans, rows = document["plans"], document["chunks"]
     if len(plans) != len(rows):
         raise ValueError(f"it has {len(plans)} planned chunks but {len(rows)} chunks")
+    n_passages = len((document["request"].get("script") or {"passages": [None]})["passages"])
     for index, plan in enumerate(plans):
         if plan["index"] != index:
             raise ValueError(f"plans.{index}: index is {plan['index']}")
+        if plan.get("passage", 0) >= n_passages:
+            raise ValueError(f"plans.{index}: passage is {plan['passage']}, which does not exist")
     if any((span["chunk_index"] or 0) >= len(rows) for span in document["spans"]):
         raise ValueError("a span belongs to a chunk that does not exist")
     if (document["remade_chunk"] or 0) >= len(rows):

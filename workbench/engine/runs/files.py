@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,9 @@ from workbench.engine.runs.parts.stored import FOLDER, Parts, StoredChunk, part_
 from workbench.engine.settings import MelConfig
 from workbench.engine.signal.audio import exact_bytes, read_exact
 from workbench.engine.signal.joining import write_sound
-from workbench.engine.speech.requests import SpeechRequest
-from workbench.engine.speech.results import PROFILE_FILE, REFERENCE_FILE, ChunkResult, Run, end_to_end, note_pauses
+from workbench.engine.speech.axis import end_to_end, note_pauses
+from workbench.engine.speech.requests import REFERENCE_FILE, SpeechRequest, VoiceRef, reference_file
+from workbench.engine.speech.results import PROFILE_FILE, ChunkResult, Run
 from workbench.engine.speech.text import Chunk
 from workbench.engine.speech.voices import prepared_voice
 from workbench.engine.timing import ChunkTiming, Sample, Span
@@ -58,8 +59,10 @@ def write_files(folder: Path, run: Run) -> None:
     else:
         _write_arrays(folder, run)
     write_sound(folder / "audio.wav", run.blocks(), run.n_samples, run.sample_rate)
-    if run.reference is not None:
-        (folder / REFERENCE_FILE).write_bytes(exact_bytes(run.reference, run.sample_rate))
+    kept = {REFERENCE_FILE: run.reference} | {reference_file(name): wave for name, wave in run.references.items()}
+    for name, wave in kept.items():
+        if wave is not None:
+            (folder / name).write_bytes(exact_bytes(wave, run.sample_rate))
     if run.profile is not None:
         (folder / PROFILE_FILE).write_bytes(run.profile)
     (folder / "run.json").write_bytes(document)
@@ -80,11 +83,12 @@ def read_run(folder: Path, *, trajectories: bool = True) -> Run:
         raise damaged(folder.name, error.strerror or str(error)) from error
     except ValueError as error:
         raise damaged(folder.name, str(error)) from error
-    request, reference = _read_request(folder, document)
+    request, recordings = _read_request(folder, document)
     return Run(
         **{key: document[key] for key in _PLAIN},  # type: ignore[literal-required]
         request=request,
-        reference=reference,
+        reference=recordings.pop(request.voice.id, None),
+        references=recordings,
         chunks=chunks,
         spans=_spans(document, chunks),
         mel_config=MelConfig(**document["mel_config"]),
@@ -92,17 +96,24 @@ def read_run(folder: Path, *, trajectories: bool = True) -> Run:
     )
 
 
-def _read_request(folder: Path, document: RunDocument) -> tuple[SpeechRequest, np.ndarray | None]:
-    """Return the request and the reference recording of the run, float32 [n_samples].
+def _read_request(folder: Path, document: RunDocument) -> tuple[SpeechRequest, dict[str, np.ndarray]]:
+    """Return the request, and id to reference recording, float32 [n_samples], of each of its voices.
 
-    The recording is None if it is missing, damaged or belongs to another voice. The run can still be heard then.
+    A recording that is missing, damaged or of another voice is left out. The run can still be heard then.
     """
+    config, found = MelConfig(**document["mel_config"]), {}
     request = SpeechRequest.from_dict(document["request"])
-    path, config = folder / REFERENCE_FILE, MelConfig(**document["mel_config"])
-    wave = read_exact(path, config.target_sample_rate, REFERENCE_MAX_SECONDS + 1)
-    if wave is None or prepared_voice(wave, request.voice, config) is None:
-        return request.replace(voice=request.voice.replace(recording="")), None
-    return request.replace(voice=request.voice.replace(recording=str(path))), wave
+    request = request.stored([voice.id for voice in request.voices])
+
+    def placed(voice: VoiceRef) -> VoiceRef:
+        return voice.replace(recording=str(folder / voice.recording) if voice.id in found else "")
+
+    for voice in request.voices:
+        path = folder / voice.recording
+        wave = read_exact(path, config.target_sample_rate, REFERENCE_MAX_SECONDS + 1)
+        if wave is not None and prepared_voice(wave, voice, config) is not None:
+            found[voice.id] = wave
+    return request.with_voices(placed), found
 
 
 def read_wave(folder: Path, index: int) -> tuple[np.ndarray, int]:
@@ -241,7 +252,7 @@ def _read_flows(folder: Path, document: RunDocument) -> list[Trajectory | None]:
     from workbench.engine.signal.trajectory import Trajectory
 
     n_chunks = len(document["chunks"])
-    n_steps = cast(int, document["settings"]["nfe_step"])  # checked when the document was read
+    request = SpeechRequest.from_dict(document["request"])
     n_mels = document["mel_config"]["n_mel_channels"]
     found: list[Trajectory | None] = []
     with Arrays(folder / "trajectories.npz", 3 * n_chunks) as arrays:
@@ -251,6 +262,7 @@ def _read_flows(folder: Path, document: RunDocument) -> list[Trajectory | None]:
                 continue
             states = arrays.read(f"states_{i}", np.float16, (None, None, n_mels))
             times = arrays.read(f"times_{i}", np.float32, (len(states),))
+            n_steps = request.settings_of(document["plans"][i].get("passage", 0)).nfe_step
             found.append(Trajectory(times, states, arrays.read(f"distances_{i}", np.float32, (n_steps,))))
     if not any(found):
         raise ValueError("trajectories.npz holds no states")

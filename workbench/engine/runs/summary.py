@@ -112,7 +112,7 @@ def _summary(folder: Path, document: RunDocument, measured: Measured | None) -> 
         id=folder.name,
         created_at=document["created_at"],
         model=document["model"],
-        voice=document["voice"],
+        voice=_voices(document),
         text=document["text"],
         seconds=document["audio_seconds"],
         total_seconds=document["total_seconds"],
@@ -141,6 +141,12 @@ def _summary(folder: Path, document: RunDocument, measured: Measured | None) -> 
         n_reused=sum(row.get("made") == REUSED for row in document["chunks"]),
         measured={name: value for name, value in measured.run.items() if value is not None} if measured else {},
     )
+
+
+def _voices(document: RunDocument) -> str:
+    """Name of the voice; of a script, those of all speakers."""
+    script = document["request"].get("script")
+    return ", ".join(one["name"] for one in script["speakers"]) if script else document["voice"]
 
 
 MEASURED = [m for cost in measures.COSTS for m in measures.every(measures.SOUND, cost=cost)]

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from workbench.engine.model.loading import Loaded
+from workbench.engine.speech.axis import end_to_end, note_pauses
 from workbench.engine.speech.requests import SpeechRequest
-from workbench.engine.speech.results import ChunkResult, Run, end_to_end, note_pauses
+from workbench.engine.speech.results import ChunkResult, Run
 from workbench.engine.speech.voices import Voice
 from workbench.engine.timing import Span, Timeline
 
@@ -24,6 +25,7 @@ def assemble(
     run_id: str,
     loads: dict[str, int],
     environment: dict[str, str],
+    others: Sequence[Voice] = (),
 ) -> Run:
     """Join ``results`` into a run. Joining is timed too; unless the run is long, the joined wave is kept in it."""
     load_seconds = sum(span.seconds for span in loaded.spans)
@@ -32,6 +34,7 @@ def assemble(
         device=loaded.device, dtype=loaded.dtype, weights=loaded.weights, environment=environment, loads=loads,
         chunks=tuple(results), spans=(), load_seconds=load_seconds, total_seconds=0.0,
         time_to_first_audio_seconds=first_audio_seconds, mel_config=loaded.spec.mel, reference=voice.audio,
+        references={one.id: one.audio for one in others},
     )  # fmt: skip
     if draft.is_long:  # several processes may have made its chunks
         draft = dataclasses.replace(draft, time_to_first_audio_seconds=results[0].timing.total_seconds)

@@ -3,107 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import typing
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
-from workbench.engine.errors import SettingsError
 from workbench.engine.settings import LoadSettings, SynthesisSettings
-from workbench.engine.visible import quoted
+from workbench.engine.speech.passages.script import Script
+from workbench.engine.speech.passages.values import Value, VoiceRef
 
-_KINDS = {str: "a text", int: "a whole number", bool: "true or false"}
+__all__ = ["REFERENCE_FILE", "Remake", "SpeechRequest", "VoiceRef", "load_as_made", "reference_file"]
 
-
-_kept_hints = lru_cache(typing.get_type_hints)
-
-
-def _hints(owner: Any) -> dict[str, Any]:
-    """Return the type of each field by name."""
-    return _kept_hints(owner)
-
-
-class _Value:
-    """Base of frozen, JSON-able dataclasses that check the types of their fields."""
-
-    def __post_init__(self) -> None:
-        for name, hint in _hints(type(self)).items():
-            value = getattr(self, name)
-            if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-                wanted = _KINDS.get(hint, "what it must be")
-                raise SettingsError(
-                    f"{name} is {quoted(value)}, not {wanted}.", remedy=f"Correct {type(self).__name__}.{name}."
-                )
-
-    def replace(self, **changes: Any) -> Self:
-        """Return a copy with ``changes``."""
-        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return name to value, ready for JSON."""
-        values = ((name, getattr(self, name)) for name in _hints(type(self)))
-        return {name: value.as_dict() if hasattr(value, "as_dict") else value for name, value in values}
-
-    @classmethod
-    def from_dict(cls, given: Any) -> Self:
-        """Return the value of a dict from ``as_dict``; missing fields get their defaults.
-
-        Raises:
-            SettingsError: a field is unknown, missing without default, of a wrong type, or out of range.
-        """
-        if not isinstance(given, Mapping):
-            raise SettingsError(f"{cls.__name__} is {quoted(given)}, not an object.", remedy="Give its fields by name.")
-        hints = _hints(cls)
-        unknown = [name for name in given if name not in hints]
-        if unknown:
-            raise SettingsError(
-                f"{cls.__name__} has no field {quoted(unknown[0])}.", remedy=f"Known: {', '.join(hints)}."
-            )
-        needed = [f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING]  # type: ignore[arg-type]
-        missing = [name for name in needed if name not in given]
-        if missing:
-            raise SettingsError(f"{cls.__name__}.{missing[0]} is missing.", remedy="Give it a value.")
-        return cls(**{name: _built(hints[name], value) for name, value in given.items()})
-
-
-def _built(hint: Any, value: Any) -> Any:
-    """Return ``value`` as the dataclass in ``hint``; unchanged if there is none."""
-    kind, optional = _kind(hint)
-    return value if kind is None or (value is None and optional) else kind.from_dict(value)
-
-
-@lru_cache
-def _kind(hint: Any) -> tuple[Any, bool]:
-    """The dataclass that ``hint`` names, or None; and whether None will do for it."""
-    kinds: tuple[Any, ...] = typing.get_args(hint) or (hint,)
-    return next((k for k in kinds if dataclasses.is_dataclass(k)), None), type(None) in kinds
+REFERENCE_FILE = "reference.wav"  # in the folder of a run: the recording of its voice
 
 
 @dataclass(frozen=True)
-class VoiceRef(_Value):
-    """A voice without its samples.
-
-    Attributes:
-        id: as ``Voice.id``; a restored voice must have it.
-        name: shown to users.
-        ref_text: words of the recording.
-        language: such as "en", or "".
-        recording: file of the recording, original or prepared (as in a run); "" for a bundled voice, or for one
-            that the speaking process has in memory.
-        heard_by: recogniser that filled in ``ref_text``; "" if a person wrote it.
-    """
-
-    id: str
-    name: str
-    ref_text: str
-    language: str = ""
-    recording: str = ""
-    heard_by: str = ""
-
-
-@dataclass(frozen=True)
-class Remake(_Value):
+class Remake(Value):
     """One chunk of a saved run to make again; the others stay unchanged.
 
     Attributes:
@@ -120,12 +35,12 @@ class Remake(_Value):
 
 
 @dataclass(frozen=True)
-class SpeechRequest(_Value):
+class SpeechRequest(Value):
     """A complete request for speech. Another process can speak it from its JSON alone.
 
     Attributes:
-        text: text to speak; of the whole run if one chunk is made again.
-        voice: the voice.
+        text: text to speak, or a script with its tags; of the whole run if one chunk is made again.
+        voice: the voice; of a script, that of its first passage.
         settings: knobs of synthesis.
         model: name in the catalogue.
         folder: searched for the model's files before the caches, or "".
@@ -136,6 +51,7 @@ class SpeechRequest(_Value):
         reuse: take chunks from the chunk store if they were made before. Their samples are the same, but not their
             time: turn it off to measure.
         profile: trace every operation of the device, which slows the run. No chunk is reused then.
+        script: who speaks which part of ``text``; None: ``voice`` speaks all of it.
     """
 
     text: str
@@ -149,6 +65,52 @@ class SpeechRequest(_Value):
     sweep: str = ""
     reuse: bool = False
     profile: bool = False
+    script: Script | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return name to value, ready for JSON; without ``script`` if there is none, as before there were any."""
+        return {name: value for name, value in super().as_dict().items() if name != "script" or value is not None}
+
+    def settings_of(self, passage: int) -> SynthesisSettings:
+        """Return the settings of a passage of the script; those of the request without one."""
+        own = self.script.passages[passage].settings if self.script else {}
+        return self.settings.replace(**own) if own else self.settings
+
+    def voice_of(self, passage: int) -> VoiceRef:
+        """Return the voice of a passage of the script; that of the request without one."""
+        return self.script.speaker(passage).voice if self.script else self.voice
+
+    @property
+    def voices(self) -> tuple[VoiceRef, ...]:
+        """Every voice once: ``voice``, then the others of the script."""
+        speakers = self.script.speakers if self.script else ()
+        return tuple({voice.id: voice for voice in (self.voice, *(one.voice for one in speakers))}.values())
+
+    def fades(self, passages: Sequence[int], sample_rate: int) -> list[int]:
+        """Return the samples of the cross-fade before each chunk of these passages: none where one begins."""
+        own = {index: int(self.settings_of(index).cross_fade_duration * sample_rate) for index in set(passages)}
+        return [own[now] if k and passages[k - 1] == now else 0 for k, now in enumerate(passages)]
+
+    def with_voices(self, change: Callable[[VoiceRef], VoiceRef]) -> SpeechRequest:
+        """Return a copy in which every voice is ``change`` of it."""
+        script = self.script and self.script.replace(
+            speakers=tuple(one.replace(voice=change(one.voice)) for one in self.script.speakers)
+        )
+        return self.replace(voice=change(self.voice), script=script)
+
+    def stored(self, kept: Collection[str]) -> SpeechRequest:
+        """Return a copy as it is stored with a run: the recordings of the voices ``kept`` are files beside it."""
+
+        def beside(voice: VoiceRef) -> VoiceRef:
+            name = REFERENCE_FILE if voice.id == self.voice.id else reference_file(voice.id)
+            return voice.replace(recording=name if voice.id in kept else "")
+
+        return self.with_voices(beside)
+
+
+def reference_file(voice_id: str) -> str:
+    """Name, in the folder of a run, of the recording of a voice of a script that is not the run's first one."""
+    return f"reference-{re.sub('[^0-9a-f]', '', voice_id)[:16]}.wav"
 
 
 def load_as_made(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,12 +14,11 @@ from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.signal.joining import join_blocks, join_places
 from workbench.engine.signal.mel import align_mels
 from workbench.engine.signal.trajectory import Trajectory
-from workbench.engine.speech.requests import SpeechRequest, load_as_made
+from workbench.engine.speech.requests import SpeechRequest, VoiceRef, load_as_made
 from workbench.engine.speech.text import Chunk
-from workbench.engine.timing import REUSED, ChunkTiming, Span, Timeline, note_chunk, rtf, rtf_of_made
+from workbench.engine.timing import REUSED, ChunkTiming, Span, rtf, rtf_of_made
 
-REFERENCE_FILE = "reference.wav"  # in the folder of a run
-PROFILE_FILE = "profile.json.gz"
+PROFILE_FILE = "profile.json.gz"  # in the folder of a run
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +83,7 @@ class ChunkResult:
             "step_seconds": list(t.step_seconds),
             "n_evaluations": t.n_evaluations,
             "made": t.made,
+            "passage": self.chunk.passage,
             "rtf": self.rtf,
             "warnings": list(self.chunk.warnings),
         }
@@ -110,6 +110,7 @@ class Run:
             "raw"; of a model from the Hub also "revision", and "picked": why this one, if neither a manifest nor
             refs/main names it.
         reference: the reference recording, float32 [n_samples]; None if it was not kept.
+        references: id of each other voice of a script to its recording, where it was kept.
         profile: trace of all operations, gzipped JSON; None if none was asked for, or the run was read from disk.
         unknown_settings: settings of a newer program that this one does not know.
     """
@@ -130,6 +131,7 @@ class Run:
     utilisation: tuple[Any, ...] = ()
     weights: dict[str, str] = field(default_factory=dict)
     reference: np.ndarray | None = None
+    references: Mapping[str, np.ndarray] = field(default_factory=dict)
     unknown_settings: dict[str, Any] = field(default_factory=dict)
     profile: bytes | None = None
 
@@ -163,6 +165,15 @@ class Run:
         """Settings of the request."""
         return self.request.settings
 
+    def voice_of(self, index: int) -> VoiceRef:
+        """Voice of chunk ``index``: of its passage, if the run is a script."""
+        return self.request.voice_of(self.chunks[index].chunk.passage)
+
+    def reference_of(self, index: int) -> np.ndarray | None:
+        """Reference recording of chunk ``index``, float32 [n_samples]; None if it was not kept."""
+        voice = self.voice_of(index)
+        return self.reference if voice.id == self.voice_id else self.references.get(voice.id)
+
     @property
     def load(self) -> dict[str, Any]:
         """Name to value of each load setting: as it was asked for, or as it became where that is recorded."""
@@ -194,8 +205,12 @@ class Run:
         return int(self.settings.cross_fade_duration * self.sample_rate)
 
     @cached_property
+    def _fades(self) -> list[int]:
+        return self.request.fades([c.chunk.passage for c in self.chunks], self.sample_rate)
+
+    @cached_property
     def _places(self) -> tuple[list[int], int]:
-        return join_places([c.n_samples for c in self.chunks], self.fade_samples, self._silences)
+        return join_places([c.n_samples for c in self.chunks], self._fades, self._silences)
 
     def blocks(self, first: int = 0, last: int | None = None) -> Iterator[np.ndarray]:
         """``wave`` piece by piece, each float32 [n_samples]: what a long run is read with.
@@ -207,7 +222,7 @@ class Run:
         end = len(self.chunks) if last is None else last + 1
         silences = self._silences[first : end + 1]
         silences[0] = silences[0] if first == 0 else 0
-        return join_blocks((c.wave for c in self.chunks[first:end]), self.fade_samples, silences)
+        return join_blocks((c.wave for c in self.chunks[first:end]), self._fades[first:end], silences)
 
     @cached_property
     def wave(self) -> np.ndarray:
@@ -274,24 +289,9 @@ class Run:
         }
 
     def _request_as_dict(self) -> dict[str, Any]:
-        """Return the request as stored with a run: the recording of its voice is ``REFERENCE_FILE`` beside it."""
-        found = self.request.as_dict()
+        """Return the request as stored with a run."""
+        kept = [*self.references, *([self.voice_id] if self.reference is not None else [])]
+        found = self.request.stored(kept).as_dict()
         found["settings"] |= self.unknown_settings.get("settings", {})
         found["load"] |= self.unknown_settings.get("load", {})
-        found["voice"]["recording"] = REFERENCE_FILE if self.reference is not None else ""
         return found
-
-
-def end_to_end(results: Sequence[ChunkResult]) -> tuple[Timeline, float]:
-    """Return a timeline with the chunks of several runs one after the other, and the end in seconds."""
-    timeline, end = Timeline(), 0.0
-    for result in results:
-        end = note_chunk(timeline, result.chunk.index, end, result.timing)
-    return timeline, end
-
-
-def note_pauses(timeline: Timeline, results: Sequence[ChunkResult], at: float) -> None:
-    """Note the pauses beside chunks: they take no time, but have their place."""
-    for result in results:
-        if result.chunk.lead_seconds or result.chunk.pause_seconds:
-            timeline.add("pause", at, 0.0, result.chunk.index)

@@ -29,6 +29,7 @@ log = logging.getLogger("workbench.synthesis")
 _REFERENCES_KEPT = 8
 
 OnStep = Callable[[Progress], None]
+Part = Callable[[Chunk], tuple[Voice, SynthesisSettings]]
 
 
 class Shelf(Protocol):
@@ -66,7 +67,7 @@ class BeginLongRun(Protocol):
 
     def __call__(
         self, run_id: str, request: SpeechRequest, voice: Voice, loaded: Loaded, chunks: Sequence[Chunk],
-        environment: dict[str, str], /,
+        environment: dict[str, str], others: Sequence[Voice], /,
     ) -> AbstractContextManager[LongRun]: ...  # fmt: skip
 
 
@@ -113,6 +114,7 @@ class Speaker:
         timeline: Timeline | None = None,
         shelf: Shelf | None = None,
         find: Callable[[Chunk], ChunkResult | None] | None = None,
+        part: Part | None = None,
     ) -> Iterator[ChunkResult]:
         """Speak ``text``, one chunk at a time, in order.
 
@@ -126,6 +128,7 @@ class Speaker:
             shelf: chunk store; chunks made before are read from it, new ones are kept in it. Nothing is read if the
                 trajectory is wanted, which is not kept.
             find: returns the result of a chunk that a part of this run made before; it is yielded as it is.
+            part: returns voice and settings of a chunk, if ``chunks`` are of a script.
 
         Yields:
             ChunkResult: wave and mel depend only on chunk, voice, settings and seed, not on the other chunks. They are
@@ -138,11 +141,13 @@ class Speaker:
         """
         if chunks is None:
             chunks = self.plan(text, voice, settings)
-        if voice.mel_config != self.loaded.spec.mel:
-            raise VoiceError(
-                f"The voice {voice.name!r} was prepared for another mel than {self.loaded.spec.name}'s.",
-                remedy="Prepare it with the model's mel configuration.",
-            )
+        part = part or (lambda _: (voice, settings))
+        for speaker in {one.id: one for one in (voice, *(part(chunk)[0] for chunk in chunks))}.values():
+            if speaker.mel_config != self.loaded.spec.mel:
+                raise VoiceError(
+                    f"The voice {speaker.name!r} was prepared for another mel than {self.loaded.spec.name}'s.",
+                    remedy="Prepare it with the model's mel configuration.",
+                )
         timeline = timeline or Timeline(self.loaded.synchronize)
         keep_bytes = rules.TRAJECTORY_MAX_BYTES // max(len(chunks), 1) if settings.keep_trajectory else 0
         for position, chunk in enumerate(chunks):
@@ -150,6 +155,7 @@ class Speaker:
                 yield made
                 continue
             report = _stepper(on_step, position, len(chunks))
+            voice, settings = part(chunk)
             taken = self._taken(shelf, chunk, voice, settings, timeline) if shelf else None
             if taken is not None:
                 log.info("chunk reused", extra=pairs(index=chunk.index, audio=taken.audio_seconds))

@@ -10,11 +10,12 @@ import dataclasses
 import logging
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from workbench.engine import rules
@@ -29,7 +30,8 @@ from workbench.engine.model.loading import load as read_models
 from workbench.engine.model.random_weights import build as build_random
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech.assembling import assemble
-from workbench.engine.speech.requests import Remake, SpeechRequest
+from workbench.engine.speech.passages.planning import plan_script, spliced
+from workbench.engine.speech.requests import Remake, SpeechRequest, VoiceRef
 from workbench.engine.speech.results import ChunkResult, Run
 from workbench.engine.speech.speaker import BeginLongRun, LongRun, OnStep, Shelf, Speaker
 from workbench.engine.speech.text import Chunk, text_of
@@ -40,6 +42,7 @@ from workbench.engine.timing import Timeline, note_chunk
 log = logging.getLogger("workbench.synthesis")
 
 OnChunk = Callable[[ChunkResult], None]
+NOBODY: Mapping[str, Voice] = MappingProxyType({})
 
 
 class Engine(Speaker):
@@ -121,17 +124,21 @@ class Engine(Speaker):
         model, random = self.loaded.spec.name, self.loaded.files is None
         return SpeechRequest(text, voice.ref, settings, model, self.loaded.folder, random, self.loaded.chosen)
 
-    def planned(self, request: SpeechRequest, voice: Voice, base: Run | None = None) -> list[Chunk]:
+    def planned(
+        self, request: SpeechRequest, voice: Voice, base: Run | None = None, voices: Mapping[str, Voice] = NOBODY
+    ) -> list[Chunk]:
         """Return the chunks that ``fulfil`` makes: those of the text, or the one to make again in ``base``.
 
         Raises:
             TextError, SettingsError, VoiceError: the request cannot be spoken, or does not fit ``base``.
         """
+        if request.remake is None and request.script is not None:
+            return plan_script(request, voices, self.prepare, self.loaded.window_frames)
         if request.remake is None:
             return self.plan(request.text, voice, request.settings)
         if base is None:
             raise SettingsError(f"The run {request.remake.run} is not available.", remedy="Choose another run.")
-        return [self._remade(request.remake, voice, base)]
+        return [self._remade(request.remake, voice, base, voices)]
 
     def fulfil(
         self,
@@ -146,6 +153,7 @@ class Engine(Speaker):
         begin_long: BeginLongRun | None = None,
         timeline: Timeline | None = None,
         made: Callable[[Chunk], ChunkResult] | None = None,
+        voices: Mapping[str, Voice] = NOBODY,
     ) -> Run:
         """Speak ``request`` and return the run without saving it. ``run``, ``remake`` and all jobs use this.
 
@@ -159,19 +167,27 @@ class Engine(Speaker):
             begin_long: keeps the chunks of a run with more than ``rules.LONG_RUN_CHUNKS`` on disk.
             timeline: takes the spans, for a caller who needs to know when it began.
             made: returns the result of a chunk that others make, instead of making it here.
+            voices: name of each speaker of a script to the voice.
         """
-        chunks = self.planned(request, voice, base) if chunks is None else chunks
+        chunks = self.planned(request, voice, base, voices) if chunks is None else chunks
+        others = [*{one.id: one for one in voices.values() if one.id != voice.id}.values()]
+        request = request.with_voices(_refs_of(voice, *others))
         timeline, on_step = timeline or Timeline(self.loaded.synchronize), on_step or self.default_on_step()
         run_id = run_id or new_id()
         here = environment() | {"backend": self._backend_of(base if request.remake else None)}
         if request.remake is not None or len(chunks) <= rules.LONG_RUN_CHUNKS:
             begin_long = None
         results, first_audio = [], 0.0
-        with begin_long(run_id, request, voice, self.loaded, chunks, here) if begin_long else nullcontext() as parts:
+        with (
+            begin_long(run_id, request, voice, self.loaded, chunks, here, others)
+            if begin_long
+            else nullcontext() as parts
+        ):
             for result in self.synthesize(
                 request.text, voice, request.settings, chunks=chunks, on_step=on_step, timeline=timeline,
                 shelf=self.shelf if request.reuse and not request.profile else None,
                 find=_finder(parts, made, timeline),
+                part=request.script and partial(_part, request, voices),
             ):  # fmt: skip
                 first_audio = first_audio or timeline.now()
                 result = parts.keep(result) if parts else result
@@ -183,10 +199,10 @@ class Engine(Speaker):
             results = [new if i == new.chunk.index else kept for i, kept in enumerate(base.chunks)]
             first_audio = results[0].timing.total_seconds
             changed = request.remake.words is not None
-            request = request.replace(text=text_of([r.chunk for r in results]) if changed else base.text)
+            request = _rewritten(request, base, results, new.chunk) if changed else request.replace(text=base.text)
         run = assemble(
-            request.replace(voice=voice.ref), voice, self.loaded, results, timeline, first_audio,
-            run_id=run_id, loads=load_counts(self.loaded.spec.name), environment=here,
+            request, voice, self.loaded, results, timeline, first_audio,
+            run_id=run_id, loads=load_counts(self.loaded.spec.name), environment=here, others=others,
         )  # fmt: skip
         self.n_runs += 1
         log.info(
@@ -211,22 +227,43 @@ class Engine(Speaker):
                 warnings.warn(f"The run is in memory only. {error}", stacklevel=3)
         return run
 
-    def _remade(self, wanted: Remake, voice: Voice, base: Run) -> Chunk:
+    def _remade(self, wanted: Remake, voice: Voice, base: Run, voices: Mapping[str, Voice]) -> Chunk:
         """Return the plan of the chunk to make again."""
         if not 0 <= wanted.chunk < len(base.chunks):
             raise SettingsError(f"There is no chunk {wanted.chunk}.", remedy=f"Choose 0 to {len(base.chunks) - 1}.")
         if voice.id != base.voice_id:
             raise VoiceError(f"The run was spoken by {base.voice!r}.", remedy="Remake its chunks with the same voice.")
         old = base.chunks[wanted.chunk].chunk
+        speaker, settings = _part(base.request, voices, old) if base.request.script else (voice, base.settings)
         words = wanted.words.strip() if wanted.words is not None else old.text
-        chosen = base.settings.replace(
-            max_chunk_bytes=None, fix_duration=None if wanted.words is not None else base.settings.fix_duration
+        chosen = settings.replace(
+            max_chunk_bytes=None, fix_duration=None if wanted.words is not None else settings.fix_duration
         )
-        new = old if words == old.text else self._as_one_chunk(words, voice, chosen, old)
+        new = old if words == old.text else self._as_one_chunk(words, speaker, chosen, old)
         seed = old.seed if wanted.seed is None else wanted.seed
         return dataclasses.replace(
-            new, index=wanted.chunk, seed=seed, pause_seconds=old.pause_seconds, lead_seconds=old.lead_seconds
-        )
+            new, index=wanted.chunk, seed=seed, pause_seconds=old.pause_seconds, lead_seconds=old.lead_seconds,
+            passage=old.passage,
+        )  # fmt: skip
+
+
+def _part(request: SpeechRequest, voices: Mapping[str, Voice], chunk: Chunk) -> tuple[Voice, SynthesisSettings]:
+    """Voice and settings of a chunk of a script."""
+    assert request.script is not None
+    return voices[request.script.speaker(chunk.passage).name], request.settings_of(chunk.passage)
+
+
+def _refs_of(*voices: Voice) -> Callable[[VoiceRef], VoiceRef]:
+    refs = {voice.id: voice.ref for voice in voices}
+    return lambda ref: refs.get(ref.id, ref)
+
+
+def _rewritten(request: SpeechRequest, base: Run, results: Sequence[ChunkResult], new: Chunk) -> SpeechRequest:
+    """``request`` with the text of a run in which the chunk ``new`` has other words."""
+    if base.request.script is None:
+        return request.replace(text=text_of([r.chunk for r in results]))
+    old = base.chunks[new.index].chunk
+    return request.replace(**spliced(base.request, old.start, old.end, new.written or new.text))
 
 
 def _finder(

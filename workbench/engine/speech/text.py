@@ -34,6 +34,7 @@ class Chunk:
         start, end: its place in the typed text.
         pause_seconds: silence after it, which is not part of its wave.
         lead_seconds: silence before it; only for the first chunk.
+        passage: of the script that it belongs to, from 0.
     """
 
     index: int
@@ -49,6 +50,7 @@ class Chunk:
     end: int = 0
     pause_seconds: float = 0.0
     lead_seconds: float = 0.0
+    passage: int = 0
 
 
 def n_bytes(text: str) -> int:

@@ -271,6 +271,7 @@ def trial_id(request: SpeechRequest, repeat: int) -> str:
     A field that is younger than the first sweeps counts only if it is not at its default, so that an update does not
     make finished trials new.
     """
+    request = request.with_voices(lambda voice: voice.replace(recording=""))  # of a script, in a list of speakers
     said = _said(request, type(request)(request.text, request.voice)) | {"repeat": repeat}
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from workbench.engine.errors import EngineError
@@ -45,7 +45,8 @@ def speak(
         WorkbenchError: as ``EnginePool.speak``; or a worker cannot make a chunk.
     """
     engine = pool.engine_for(request)
-    spread = _Spread(how, request, pool.voice(request.voice, engine.loaded.spec.mel), check)
+    mel = engine.loaded.spec.mel
+    spread = _Spread(how, request, pool.voice(request.voice, mel), check, pool.cast(request, mel))
 
     def plan(chunks: list[Chunk]) -> None:
         spread.chunks = chunks
@@ -60,9 +61,10 @@ def speak(
 class _Spread:
     """Chunks in order from workers that finish them in any order."""
 
-    def __init__(self, how: Executor, request: SpeechRequest, voice: Voice, check: Callable[[], None]) -> None:
+    def __init__(self, how: Executor, request: SpeechRequest, voice: Voice, check: Callable[[], None],
+                 voices: Mapping[str, Voice]) -> None:  # fmt: skip
         self.chunks: list[Chunk] = []
-        self._how, self._request, self._voice, self._check = how, request, voice, check
+        self._how, self._request, self._voice, self._check, self._voices = how, request, voice, check, voices
         self._outcomes: Iterator[Outcome] | None = None
         self._early: dict[str, ChunkResult] = {}
 
@@ -74,7 +76,7 @@ class _Spread:
         """
         if self._outcomes is None:
             left = [c for c in self.chunks if c.index >= chunk.index]
-            tasks = [Task(str(c.index), self._request, self._voice, chunk=c) for c in left]
+            tasks = [Task(str(c.index), *self._part(c), chunk=c) for c in left]
             self._outcomes = self._how.run(tasks, self._check)
         while str(chunk.index) not in self._early:
             outcome = next(self._outcomes)
@@ -85,6 +87,12 @@ class _Spread:
                 )
             self._early[outcome.key] = outcome.result
         return self._early.pop(str(chunk.index))
+
+    def _part(self, chunk: Chunk) -> tuple[SpeechRequest, Voice]:
+        """What a worker needs to know of the request to make ``chunk``: of a script, its passage alone."""
+        script, settings = self._request.script, self._request.settings_of(chunk.passage)
+        voice = self._voices[script.speaker(chunk.passage).name] if script else self._voice
+        return self._request.replace(settings=settings, script=None), voice
 
     def close(self) -> None:
         """End the workers."""

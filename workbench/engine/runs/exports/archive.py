@@ -15,7 +15,8 @@ import numpy as np
 from workbench.engine.runs.exports.readme import readme
 from workbench.engine.runs.exports.registry import every, export
 from workbench.engine.signal.audio import exact_bytes, to_bytes
-from workbench.engine.speech.results import REFERENCE_FILE, Run
+from workbench.engine.speech.requests import REFERENCE_FILE
+from workbench.engine.speech.results import Run
 
 
 def _write(run: Run, path: Path) -> None:

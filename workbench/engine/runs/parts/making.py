@@ -29,8 +29,8 @@ from workbench.engine.runs.parts.stored import FOLDER, Parts, StoredChunk, row_o
 from workbench.engine.runs.parts.unfinished import REQUEST, SUFFIX, folder_of, folders, hold, move, read
 from workbench.engine.runs.paths import checked_id, runs_root
 from workbench.engine.signal.audio import exact_bytes
-from workbench.engine.speech.requests import SpeechRequest
-from workbench.engine.speech.results import REFERENCE_FILE, ChunkResult
+from workbench.engine.speech.requests import REFERENCE_FILE, SpeechRequest, reference_file
+from workbench.engine.speech.results import ChunkResult
 from workbench.engine.speech.text import Chunk, n_bytes
 
 if TYPE_CHECKING:  # both import torch
@@ -139,6 +139,7 @@ def begin(
     loaded: Loaded,
     chunks: Sequence[Chunk],
     environment: dict[str, str],
+    others: Sequence[Voice] = (),
 ) -> Making:
     """The folder in which the run ``run_id`` is made: that of the same request, if one was not finished, or a new one.
 
@@ -175,6 +176,8 @@ def begin(
         with claim(target.with_name(f".{run_id}.part")) as draft:
             (draft / FOLDER).mkdir()
             (draft / REFERENCE_FILE).write_bytes(exact_bytes(voice.audio, mel.target_sample_rate))
+            for other in others:
+                (draft / reference_file(other.id)).write_bytes(exact_bytes(other.audio, mel.target_sample_rate))
             write_json(draft / REQUEST, known | {
                 "digest": digest, "request": request.replace(voice=voice.ref).as_dict(), "n_chunks": len(chunks),
                 "environment": environment, "created_at": datetime.now(UTC).isoformat(timespec="seconds")})  # fmt: skip
@@ -213,9 +216,8 @@ def _check_size(chunks: Sequence[Chunk], n_steps: int) -> None:
 
 def _digest(request: SpeechRequest, known: Mapping[str, Any]) -> str:
     """Equal for requests that make the same chunks."""
-    plain = request.replace(
-        voice=request.voice.replace(recording="", name=""), sweep="", reuse=False, profile=False
-    ).as_dict()
+    unplaced = request.with_voices(lambda voice: voice.replace(recording="", name=""))
+    plain = unplaced.replace(sweep="", reuse=False, profile=False).as_dict()
     return hashlib.sha256(json.dumps([plain, known], sort_keys=True).encode()).hexdigest()
 
 

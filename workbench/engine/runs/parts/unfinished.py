@@ -16,7 +16,7 @@ from workbench.engine.runs.document import ID, MAX_BYTES
 from workbench.engine.runs.parts.stored import FOLDER, StoredChunk
 from workbench.engine.runs.paths import checked_id, folder_bytes, runs_root
 from workbench.engine.speech.requests import SpeechRequest
-from workbench.engine.speech.results import REFERENCE_FILE, ChunkResult
+from workbench.engine.speech.results import ChunkResult
 
 SUFFIX = ".partial"
 REQUEST = "request.json"
@@ -97,8 +97,8 @@ def read(folder: Path) -> dict[str, Any]:
         request = SpeechRequest.from_dict(found["request"])
         known = {name: str(found[name]) for name in ("digest", "created_at")}
         environment = {str(name): str(value) for name, value in found["environment"].items()}
-        recording = str(folder / REFERENCE_FILE)
-        request = request.replace(voice=request.voice.replace(recording=recording))
+        request = request.stored([voice.id for voice in request.voices])
+        request = request.with_voices(lambda voice: voice.replace(recording=str(folder / voice.recording)))
         loaded = {name: str(found[name]) for name in ("device", "dtype", "backend")}
         weights = {str(name): str(value) for name, value in found["weights"].items()}
         return known | {"request": request, "environment": environment, "n_chunks": int(found["n_chunks"]),
