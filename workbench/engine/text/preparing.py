@@ -128,9 +128,11 @@ def prepare(
         )
     pauses = tags.pauses(text)
     silences = [Change("pause", p.start, text[p.start : p.end], " ") for p in pauses]
-    made = _outside(normalise.changes(text, vocabulary), silences)
-    offers = _outside(normalise.offers(text, vocabulary), silences)
-    edits = sorted([*silences, *made], key=lambda change: change.start)
+    literal = [Change("escape", start, f"\\{sign}", sign) for start, sign in tags.escapes(text)]
+    taken = sorted([*silences, *literal], key=lambda change: change.start)
+    made = _outside(normalise.changes(text, vocabulary), taken)
+    offers = _outside(normalise.offers(text, vocabulary), taken)
+    edits = sorted([*taken, *made], key=lambda change: change.start)
     whole = Prepared(text, normalise.applied(text, edits), tuple(made), tuple(offers), _edits=tuple(edits))
     starts = dict(zip((edit.start for edit in edits), whole._starts, strict=True))
     spoken = numbers.spoken(whole.text, languages) if languages else []

@@ -11,18 +11,20 @@ from workbench.engine.visible import quoted
 
 PAUSE_MAX_SECONDS = 60.0
 _PAUSE = regex.compile(
-    r"<\s*break\b(?P<attributes>[^<>]*)>(?:\s*</\s*break\s*>)?|\[\s*(?:pause|break|silence)\b(?P<length>[^\[\]\n]*)\]",
+    r"<\s*break\b(?P<attributes>[^<>]*)>(?:\s*</\s*break\s*>)?|(?<!\\)\[\s*(?:pause|break|silence)\b(?P<length>[^\[\]\n]*)\]",
     regex.IGNORECASE,
 )
 _TIME = regex.compile(r"""\btime\s*=\s*(["'])\s*(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>ms|s)\s*\1""", regex.I)
 _LENGTH = regex.compile(r"[\s:=]*(?P<number>\d+(?:[.,]\d+)?|[.,]\d+)\s*(?P<unit>ms|s|secs?|seconds?)\s*/?", regex.I)
-_OTHER = regex.compile(r"</?[A-Za-z][\w:\-]*(?:\s[^<>]*)?/?>|\[/?[\p{L}][^\[\]\n]{0,40}\](?!\()")
+_OTHER = regex.compile(r"</?[A-Za-z][\w:\-]*(?:\s[^<>]*)?/?>|(?<!\\)\[/?[\p{L}][^\[\]\n]{0,40}\](?!\()")
 # tags that other engines turn into a sound or a voice; other words in brackets are words
 _SOUNDS = regex.compile(
     r"(?i)\[/?(?:laugh\w*|chuckl\w*|giggl\w*|sigh\w*|cough\w*|sniff\w*|gasp\w*|groan\w*|yawn\w*|breath\w*|inhal\w*|"
     r"exhal\w*|whisper\w*|shout\w*|sing\w*|music|noise|applause|clears throat|happy|sad|angry|surprised|excited|"
     r"[\w ]+[:=][^\]]*)\]"
 )
+
+_ESCAPE = regex.compile(r"\\[\[\]{}]")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,21 @@ def pauses(text: str) -> list[Pause]:
             )
         found.append(Pause(*tag.span(), seconds))
     return found
+
+
+def is_pause(tag: str) -> bool:
+    """Whether ``tag`` is that of a pause, with a valid length or without."""
+    return _PAUSE.fullmatch(tag) is not None
+
+
+def is_sound(tag: str) -> bool:
+    """Whether ``tag`` is one that other engines turn into a sound, such as [laughs]."""
+    return _SOUNDS.fullmatch(tag) is not None
+
+
+def escapes(text: str) -> list[tuple[int, str]]:
+    """Return (start, character) of every bracket or brace with a backslash before it, which begins or ends no tag."""
+    return [(found.start(), found.group()[1]) for found in _ESCAPE.finditer(text)]
 
 
 def others(text: str) -> list[tuple[int, int, str]]:
