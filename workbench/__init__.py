@@ -25,6 +25,7 @@ _HOMES = {
     "load_voice": "speech.voices",
     "make_voice": "speech.voices",
     "save_run": "runs.store",
+    "speak_script": "scripts.speaking",
     "sweep": "sweeps.running",
 }
 __all__ = list(_HOMES)

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from workbench.cli.parts import output, show, speaking
 from workbench.cli.parts.options import settings_flags
-from workbench.cli.parts.reading import read_text
+from workbench.cli.parts.scripts import (
+    DEFAULT_LIMITS,
+    CastNames,
+    Gap,
+    Limits,
+    ScriptFile,
+    Speech,
+    merged,
+    planned_document,
+    sheet_of,
+)
 from workbench.cli.parts.workers import Address, ExecutorName, WorkerCount
-from workbench.engine.catalog import get_model
+from workbench.engine.catalog import DEMO_VOICE, get_model
 from workbench.engine.errors import VoiceError
 from workbench.engine.files import outputs
 from workbench.engine.ids import new_id
-from workbench.engine.rules import WINDOW_FRAMES
+from workbench.engine.runs.exports.pieces import KINDS
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech import text
-from workbench.engine.speech.recordings.reading import told_of_unread, vocabulary_of
-from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, load_voice, make_voice
-from workbench.engine.text.normalise import summary
-from workbench.engine.text.preparing import Prepared, prepare
 
 app = typer.Typer(
     name="workbench",
@@ -40,7 +45,12 @@ app = typer.Typer(
 
 TextArgument = Annotated[str | None, typer.Argument(metavar="[TEXT]", help="Text to speak; - reads standard input.")]
 TextFile = Annotated[Path | None, typer.Option("--text-file", help="Read the text from a UTF-8 file.")]
-ModelName = Annotated[str, typer.Option("--model", "-m", help="Model of the catalogue, see `workbench models`.")]
+ModelOrScripts = Annotated[
+    str | None,
+    typer.Option(
+        "--model", "-m", help="Model of the catalogue, see `workbench models`. Default: the script's, else demo-voice."
+    ),
+]
 VoiceName = Annotated[str | None, typer.Option("--voice", "-v", help="Bundled or saved voice, see `workbench voices`.")]
 RefAudio = Annotated[Path | None, typer.Option("--ref-audio", help="Reference recording (WAV, FLAC, OGG, MP3, m4a).")]
 RefText = Annotated[str | None, typer.Option("--ref-text", help="The words of --ref-audio; default: a recogniser's.")]
@@ -55,17 +65,15 @@ Clean = Annotated[
 ]
 Files = Annotated[
     str,
-    typer.Option(
-        "--files", metavar="chapter|chunk", help="A file for each chapter (or chunk), in a folder named as --out."
-    ),
+    typer.Option("--files", metavar="|".join(KINDS), help="A file for each of these, in a folder named as --out."),
 ]
 Folder = Annotated[Path | None, typer.Option("--folder", help="Look for the model's files here first.")]
 
 
 def choose_voice(
     name: str | None, ref_audio: Path | None, ref_text: str | None, model: str, shorten_pauses: bool = False
-) -> Voice:
-    """Return the voice of the options: a bundled or saved one, or one made from a recording and its words.
+) -> Voice | None:
+    """Return the voice of the options, bundled, saved or made from a recording; None if they name none.
 
     Raises:
         VoiceError: the options exclude each other, or the voice is unknown or unusable.
@@ -74,7 +82,7 @@ def choose_voice(
     if ref_audio is None:
         if ref_text is not None:
             raise VoiceError("--ref-text needs --ref-audio.", remedy="Name the recording it belongs to.")
-        return load_voice(name, mel)
+        return None if name is None else load_voice(name, mel)
     if name is not None:
         raise VoiceError("--voice and --ref-audio exclude each other.", remedy="Give one of them.")
     return make_voice(ref_audio, ref_text, mel_config=mel, shorten_pauses=shorten_pauses)
@@ -86,7 +94,11 @@ def synth(
     *,
     words: TextArgument = None,
     text_file: TextFile = None,
-    model: ModelName = "demo-voice",
+    script: ScriptFile = None,
+    cast: CastNames = None,
+    gap: Gap = None,
+    fit: Limits = DEFAULT_LIMITS,
+    model: ModelOrScripts = None,
     folder: Folder = None,
     voice: VoiceName = None,
     ref_audio: RefAudio = None,
@@ -122,29 +134,29 @@ def synth(
 ) -> None:
     """Speak a text into a sound file, save the run, and show the time of each stage."""
     output.log_to_stderr(verbose)
-    wanted = read_text(words, text_file)
-    text.check_text(wanted)
+    sheet = sheet_of(words, text_file, script, cast)
+    text.check_text(sheet.text)
     target = speaking.Target(out, files)
     if profile is not None:
         outputs.check_place(profile)
-    speaker = choose_voice(voice, ref_audio, ref_text, model, shorten_pauses)
-    speaking.warn(speaker.warnings, f"voice {speaker.name}")
-    prepared = _prepared(model, wanted, speaker, settings, folder)
-    if clean:
-        wanted = prepared.cleaned
-        prepared = _prepared(model, wanted, speaker, settings, folder)
-    prepared.check()  # before the model is loaded
-    speaking.warn(_remarks(prepared), "text")
-    speaking.warn(_unread(speaker, model, folder), f"voice {speaker.name}")
-    speaker.plan(prepared, settings, _window(model))
+    model = model or sheet.model or DEMO_VOICE
+    speech = Speech(
+        sheet, choose_voice(voice, ref_audio, ref_text, model, shorten_pauses), merged(settings, sheet), model=model,
+        folder=folder, cast=cast, gap=gap, limits=fit, clean=clean, random_weights=random_weights, load=load,
+        reuse=reuse, profile=profile is not None,
+    )  # fmt: skip
+    speaking.warn(sheet.remarks, sheet.name)
+    for name, speaker in speech.speakers.items():
+        speaking.warn((*speaker.warnings, *speech.unread(speaker)), f"voice {name}")
+    speaking.warn(speech.remarks, "text")
+    rows = speech.rows(speech.plan())  # checked before the model is loaded
 
     from workbench.engine.jobs.pool import EnginePool
 
-    pool = EnginePool()
-    pool.remember(speaker)
-    place = str(folder.absolute()) if folder else ""
-    request = SpeechRequest(wanted, speaker.ref, settings, model, place, random_weights, load, reuse=reuse)
-    request = request.replace(profile=profile is not None)
+    pool, request = EnginePool(), speech.request
+    for speaker in speech.speakers.values():
+        pool.remember(speaker)
+    speaking.warn(show.misfits(rows), "times")
     pool.engine_for(request)  # load before the progress bar starts
     spread = speaking.Workers(executor, workers, address)
     run = speaking.speak(pool, request, new_id(), target, bar=not as_json, spread=spread)
@@ -157,7 +169,11 @@ def plan(
     *,
     words: TextArgument = None,
     text_file: TextFile = None,
-    model: ModelName = "demo-voice",
+    script: ScriptFile = None,
+    cast: CastNames = None,
+    gap: Gap = None,
+    fit: Limits = DEFAULT_LIMITS,
+    model: ModelOrScripts = None,
     voice: VoiceName = None,
     ref_audio: RefAudio = None,
     ref_text: RefText = None,
@@ -168,76 +184,31 @@ def plan(
 ) -> None:
     """Show the chunks of a text, their bytes, predicted seconds and warnings, without loading a model."""
     output.log_to_stderr(False)
-    wanted = read_text(words, text_file)
-    text.check_text(wanted)
-    speaker = choose_voice(voice, ref_audio, ref_text, model, shorten_pauses)
-    mel = get_model(model).mel
-    prepared = _prepared(model, wanted, speaker, settings)
-    if clean:
-        prepared = _prepared(model, prepared.cleaned, speaker, settings)
-    chunks = speaker.plan(prepared, settings, _window(model))
-    rows: list[dict[str, Any]] = [
-        {"index": c.index, "text": c.text, "written": c.written or c.text, "n_bytes": c.n_bytes,
-         "planned_seconds": c.planned_seconds,
-         "duration_frames": c.duration_frames, "seed": c.seed, "warnings": list(c.warnings), "start": c.start,
-         "end": c.end, "lead_seconds": c.lead_seconds, "pause_seconds": c.pause_seconds}
-        for c in chunks
-    ]  # fmt: skip
-    places = [change.start for change in prepared.lacking]
-    for row in rows:
-        inside = prepared.lacking[bisect_left(places, row["start"]) : bisect_left(places, row["end"])]
-        found = dict.fromkeys(change.before for change in inside)
-        row["warnings"] += [f"the vocabulary lacks {', '.join(map(repr, found))}"] if found else []
-    pace = speaker.pace_samples / mel.target_sample_rate
-    budget = text.byte_budget(speaker.ref_text, speaker.seconds, settings, pace)
-    document = {"voice": speaker.name, "budget_bytes": budget,
-                "voice_warnings": [*speaker.warnings, *_unread(speaker, model)],
-                "reference_seconds": speaker.seconds, "chunks": rows, "remarks": list(_remarks(prepared)),
-                "changes": [c.as_dict() for c in prepared.changes],
-                "offers": [c.as_dict() for c in prepared.offers]}  # fmt: skip
+    sheet = sheet_of(words, text_file, script, cast)
+    text.check_text(sheet.text)
+    model = model or sheet.model or DEMO_VOICE
+    speech = Speech(
+        sheet, choose_voice(voice, ref_audio, ref_text, model, shorten_pauses), merged(settings, sheet), model=model,
+        cast=cast, gap=gap, limits=fit, clean=clean,
+    )  # fmt: skip
+    chunks = speech.plan(check=False)
+    document = planned_document(speech, chunks, sheet.remarks)
     if as_json:
         output.print_json(document)
     else:
         show.plan(document)
 
 
-def _window(model: str) -> int:
-    return WINDOW_FRAMES[get_model(model).backbone]
-
-
-def _prepared(
-    model: str, words: str, speaker: Voice, settings: SynthesisSettings, folder: Path | None = None
-) -> Prepared:
-    """Prepare ``words`` for ``model``, with its vocabulary if that is on this machine."""
-    spec = get_model(model)
-    vocabulary = vocabulary_of(spec, folder)
-    return prepare(words, vocabulary, text.number_languages(spec.languages, speaker.language, settings))
-
-
-def _unread(speaker: Voice, model: str, folder: Path | None = None) -> tuple[str, ...]:
-    """A warning if ``model`` cannot read all words of the voice."""
-    return told_of_unread(speaker.ref_text, model, vocabulary_of(get_model(model), folder))
-
-
-def _remarks(prepared: Prepared) -> tuple[str, ...]:
-    """Return one line with the changes made and one with the changes offered."""
-    changed, offered = summary(prepared.changes), summary(prepared.offers)
-    return tuple(
-        line
-        for line in (f"changed: {changed}" if changed else "", f"offered by --clean: {offered}" if offered else "")
-        if line
-    )
-
-
 def _mount() -> None:
     """Add the commands of the neighbouring modules."""
-    from workbench.cli import bench, cache, evaluate, info, lab, runs, serve, sweep, voices
+    from workbench.cli import batch, bench, cache, evaluate, info, lab, runs, serve, sweep, voices
 
     for command in (info.models, info.licences, info.doctor):
         app.command(command.__name__)(command)
     app.command("app")(serve.serve)
     app.command("sweep")(sweep.sweep)
     app.command("evaluate")(evaluate.evaluate)
+    app.command("batch")(batch.batch)
     app.add_typer(runs.runs_app, name="runs")
     app.add_typer(voices.voices_app, name="voices")
     app.add_typer(cache.cache_app, name="cache")

@@ -17,6 +17,7 @@ from workbench.engine.errors import SettingsError, WorkbenchError
 from workbench.engine.files import outputs
 from workbench.engine.files.writing import human_bytes
 from workbench.engine.runs import index, store, tables
+from workbench.engine.runs.exports.pieces import KINDS
 from workbench.engine.runs.finding import query
 from workbench.engine.runs.parts import unfinished
 from workbench.engine.signal import joining
@@ -120,7 +121,7 @@ def export(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File. Default: named after the run.")] = None,
     files: Annotated[
         str,
-        typer.Option("--files", metavar="chapter|chunk", help="Of sound: a file for each, in a folder."),
+        typer.Option("--files", metavar="|".join(KINDS), help="Of sound: a file for each, in a folder."),
     ] = "",
     as_json: Json = False,
 ) -> None:
@@ -156,7 +157,7 @@ def resume(
         Path | None, typer.Option("--out", "-o", help="WAV, FLAC or OGG. Default: speech.wav, speech-2.wav, ...")
     ] = None,
     files: Annotated[
-        str, typer.Option("--files", metavar="chapter|chunk", help="A file for each, in a folder named as --out.")
+        str, typer.Option("--files", metavar="|".join(KINDS), help="A file for each, in a folder named as --out.")
     ] = "",
     as_json: Json = False,
 ) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from workbench.cli.parts.output import console, say, table
 from workbench.engine import measures
 from workbench.engine.runs.measured.files import Measured, flagged
+from workbench.engine.scripts import Row
 from workbench.engine.settings import LoadSettings
 
 
@@ -24,9 +26,12 @@ def run(document: dict[str, Any]) -> None:
     settings = document["settings"]
     weights = document["weights"]
     layer = f", {weights['layer']} weights" if weights.get("layer") else ""
-    title = (f"{document['model']}{layer} as {document['voice']}, {document['device']} {document['dtype']}, "
+    script = document["request"].get("script")
+    voices = ", ".join(one["name"] for one in script["speakers"]) if script else document["voice"]
+    title = (f"{document['model']}{layer} as {voices}, {document['device']} {document['dtype']}, "
              f"NFE {settings['nfe_step']}, seed {settings['seed']}")  # fmt: skip
     console().print(table(title, columns, rows, right=[c for c in columns if c not in ("text", "made")]))
+    passage_times(document.get("passages", ()))
     for chunk in document["chunks"]:
         for warning in chunk["warnings"]:
             say(f"chunk {chunk['index']}: {warning}")
@@ -66,24 +71,78 @@ def _measured(chunk: dict[str, Any], wanted: list[measures.Measure]) -> list[str
 
 
 def plan(document: dict[str, Any]) -> None:
-    """Print one row per planned chunk."""
-    columns = ("chunk", "text", "bytes", "predicted s", "warnings")
+    """Print one row per planned chunk, and one per passage of a script."""
+    passages = document["passages"]
+    names = {row["passage"]: row["speaker"] for row in passages}
+    columns = ("chunk", *(("voice",) if names else ()), "text", "bytes", "predicted s", "warnings")
     rows: list[tuple[Any, ...]] = []
     for c in document["chunks"]:
-        rows += [("", "(pause)", "", c["lead_seconds"], "")] if c["lead_seconds"] else []
+        who = (names[c["passage"]],) if names else ()
+        none = ("",) if names else ()
+        rows += [("", *none, "(pause)", "", c["lead_seconds"], "")] if c["lead_seconds"] else []
         spoken = c["text"] if c["written"] == c["text"] else f"{c['written']}\n= {c['text']}"
-        rows += [(c["index"], spoken, c["n_bytes"], c["planned_seconds"], "; ".join(c["warnings"]))]
-        rows += [("", "(pause)", "", c["pause_seconds"], "")] if c["pause_seconds"] else []
+        rows += [(c["index"], *who, spoken, c["n_bytes"], c["planned_seconds"], "; ".join(c["warnings"]))]
+        rows += [("", *none, "(pause)", "", c["pause_seconds"], "")] if c["pause_seconds"] else []
     n_chunks = len(document["chunks"])
-    counted = f"{n_chunks} {'chunk' if n_chunks == 1 else 'chunks'} of at most {document['budget_bytes']} bytes"
-    title = f"{counted}, voice {document['voice']} ({document['reference_seconds']:.2f} s)"
+    counted = f"{n_chunks} {'chunk' if n_chunks == 1 else 'chunks'}"
+    if names:
+        title = f"{counted} in {len(passages)} passages of {', '.join(dict.fromkeys(names.values()))}"
+    else:
+        counted += f" of at most {document['budget_bytes']} bytes"
+        title = f"{counted}, voice {document['voice']} ({document['reference_seconds']:.2f} s)"
     console().print(table(title, columns, rows, right=("chunk", "bytes", "predicted s")))
+    passage_times(passages)
     say("")
     say(f"{sum(c['planned_seconds'] for c in document['chunks']):.2f} s of speech before cross-fading")
+    if passages:
+        say(f"{max(row['end'] for row in passages):.2f} s with all pauses")
     for remark in document["remarks"]:
         say(f"text: {remark}")
-    for warning in document["voice_warnings"]:
-        say(f"voice {document['voice']}: {warning}")
+    said = document["speakers"] or [{"name": document["voice"], "warnings": document["voice_warnings"]}]
+    for speaker in said:
+        for warning in speaker["warnings"]:
+            say(f"voice {speaker['name']}: {warning}")
+
+
+def passage_times(passages: Sequence[dict[str, Any]]) -> None:
+    """Print what was wanted of passages with times and what they get; nothing if none has one."""
+    if not any(row["wanted_start"] is not None for row in passages):
+        return
+    columns = ("passage", "voice", "text", "wanted s", "got s", "speed", "late s", "over s")
+    rows = [
+        (row["passage"] + 1, row["speaker"], short(row["text"]), _span(row["wanted_start"], row["wanted_end"]),
+         _span(row["start"], row["end"]), f"{row['speed']:.2f}", row["late_seconds"] or None,
+         row["over_seconds"] or None)
+        for row in passages
+    ]  # fmt: skip
+    say("")
+    console().print(table("Times", columns, rows, right=("passage", *columns[3:])))
+
+
+def _span(start: float | None, end: float | None) -> str:
+    return " – ".join("" if value is None else f"{value:.2f}" for value in (start, end)).strip()
+
+
+def misfits(rows: Sequence[Row]) -> tuple[str, ...]:
+    """One line on the passages that begin or end later than wanted; () if all fit."""
+    off = [row for row in rows if row.is_off]
+    if not off:
+        return ()
+    worst = max(off, key=lambda row: max(row.late_seconds, row.over_seconds))
+    return (
+        f"{len(off)} of {len(rows)} passages do not fit; passage {worst.passage + 1} begins "
+        f"{worst.late_seconds:.2f} s and ends {worst.over_seconds:.2f} s too late",
+    )
+
+
+def batch(rows: Sequence[dict[str, Any]], folder: str) -> None:
+    """Print one row per row of a batch."""
+    columns = ("id", "status", "voice", "audio s", "total s", "RTF", "file", "error")
+    cells = [(r["id"], r["status"], r["voice"], r["seconds"], r["total_seconds"], r["rtf"], r["file"], r["error"])
+             for r in rows]  # fmt: skip
+    failed = sum(r["status"] != "done" for r in rows)
+    title = f"{len(rows) - failed} of {len(rows)} rows spoken into {folder}"
+    console().print(table(title, columns, cells, right=columns[3:6], whole=("id",)))
 
 
 def rerun(document: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from workbench.engine.files import outputs
 from workbench.engine.runs.exports import pieces
 from workbench.engine.runs.parts import unfinished
 from workbench.engine.runs.store import save_run
+from workbench.engine.scripts import rows_of_run
 from workbench.engine.signal import audio
 from workbench.engine.speech.requests import SpeechRequest
 
@@ -26,10 +27,10 @@ class Target:
 
     Args:
         out: the file that was named, or None: speech.wav, speech-2.wav, ...
-        files: "chapter" or "chunk": a file for each, in a folder called as the file would be; "" writes one file.
+        files: one of ``pieces.KINDS``: a file for each, in a folder called as the file would be; "" writes one file.
 
     Raises:
-        OutputError: it cannot be written there, or ``files`` is neither.
+        OutputError: it cannot be written there, or ``files`` is none of these.
     """
 
     def __init__(self, out: Path | None, files: str) -> None:
@@ -112,6 +113,8 @@ def finish(run: Run, target: Target, *, save: bool, as_json: bool, profile: Path
     if target.out and not target.files and written != target.path:
         warn((f"something else was written there in the meantime; this speech is in {written}",), str(target.path))
     document: dict[str, Any] = run.as_dict() | {"out": str(written), "saved": str(kept or "")}
+    if run.request.script is not None:
+        document["passages"] = [row.as_dict() for row in rows_of_run(run)]
     if profile is not None and run.profile is not None:
         document["profile"] = str(outputs.write_over(profile, run.profile))
     if as_json:

@@ -106,7 +106,8 @@ def compose(
         own = {**cast.settings_of(tag.name), **tag.settings}
         passages.append(Passage(start, end, name, own, tag.at_seconds, tag.until_seconds))
     cast_list = tuple(Speaker(name, voice.ref) for name, voice in voices.items())
-    script = Script(cast_list, tuple(passages), gap_seconds)
+    main = next((p.speaker for p, (_, _, tag) in zip(passages, parts, strict=True) if tag.name == MAIN), "")
+    script = Script(cast_list, tuple(passages), gap_seconds, main)
     return SpeechRequest(text, cast_list[0].voice, settings, script=script, **rest), voices
 
 

@@ -132,7 +132,7 @@ class _Length:
     def __init__(
         self, prepared: Prepared, voice: Voice, chosen: SynthesisSettings, window_frames: int, rate: int
     ) -> None:
-        self.plan = lambda speed: voice.plan(prepared.check(), chosen.replace(speed=speed), window_frames)
+        self.plan = lambda speed: voice.plan(prepared, chosen.replace(speed=speed), window_frames)
         self.chosen, self.rate = chosen, rate
         self.is_silent = not any(map(str.isalnum, prepared.text))
         self.pauses = sum(seconds for _, seconds in prepared.pauses)

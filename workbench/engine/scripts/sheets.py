@@ -78,10 +78,13 @@ class Sheet:
 
 
 def _made(name: str, declared: Declared, mel_config: MelConfig) -> Voice:
-    assert declared.recording is not None
-    return make_voice(
-        declared.recording, declared.ref_text, name=name, language=declared.language, mel_config=mel_config
-    )
+    """Prepare a declared recording; the words of one that came with the project, as upstream's examples, are known."""
+    source, words = declared.recording, declared.ref_text
+    assert source is not None
+    if words is None and isinstance(source, Path):
+        own = (voice for voice in list_voices() if voice.path.exists() and source.samefile(voice.path))
+        words = next((voice.ref_text for voice in own), None)
+    return make_voice(source, words, name=name, language=declared.language, mel_config=mel_config)
 
 
 def read_sheet(path: Path, names: tuple[str, ...] = ()) -> Sheet:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.engine.settings import LoadSettings, SynthesisSettings
-from workbench.engine.speech.requests import SpeechRequest
+from workbench.engine.speech.requests import SpeechRequest, VoiceRef
 
 PROGRAM = ("python", "-m", "workbench")
 DEFAULT_MODEL = "demo-voice"  # of command line and ``load_engine``
@@ -20,6 +20,7 @@ def words(
     load: Mapping[str, Any] | None = None,
     recording: str = "",
     text_file: str = "",
+    script_file: str = "",
     out: str = "",
     complete: bool = False,
 ) -> list[str]:
@@ -32,22 +33,32 @@ def words(
         load: name to value of each load setting instead of those of the request, as ``Run.load``.
         recording: file of the reference; "" names the voice, which is then bundled or saved.
         text_file: file with the text; "" gives the text itself.
+        script_file: file with the script, its voices and the speeds that were fitted; it replaces the text file.
         out: sound file to write; "" leaves it to the command.
         complete: give every setting, so that later versions with other defaults make the same.
     """
     said = [*PROGRAM, "synth"]
-    said += [f"--text-file={text_file}"] if text_file else []
+    if script_file:
+        said += [f"--script={script_file}", "--fit=off"]
+    elif text_file:
+        said.append(f"--text-file={text_file}")
     said += [f"--model={request.model}"] if complete or request.model != DEFAULT_MODEL else []
-    if recording:
+    if script_file:
+        pass  # it names the voices
+    elif recording:
         said += [f"--ref-audio={recording}", f"--ref-text={request.voice.ref_text}"]
     else:
-        said.append(f"--voice={request.voice.name}")
+        said.append(f"--voice={_main(request).name}")
+    if request.script is not None and not script_file:
+        own = [one for one in request.script.speakers if one.name != one.voice.name and one.name != request.script.main]
+        said += [f"--cast={one.name}={one.voice.name}" for one in own]
+        said += [f"--gap={request.script.gap_seconds:g}"] if request.script.gap_seconds else []
     said += [f"--folder={request.folder}"] if request.folder else []
     said += ["--random-weights"] if request.random_weights else []
     said += _flags(LoadSettings, request.load.as_dict() if load is None else load, complete=False)
     said += _flags(SynthesisSettings, request.settings.as_dict(), complete=complete)
     said += [f"--out={out}"] if out else []
-    if text_file:
+    if text_file or script_file:
         return said
     return [*said, *(["--"] if request.text.startswith("-") else []), request.text]
 
@@ -55,6 +66,13 @@ def words(
 def command(request: SpeechRequest, **how: Any) -> str:
     """Return ``words`` as one line for a POSIX shell. Arguments as there."""
     return shlex.join(words(request, **how))
+
+
+def _main(request: SpeechRequest) -> VoiceRef:
+    """Voice of what no tag names."""
+    script = request.script
+    speakers = script.speakers if script else ()
+    return next((one.voice for one in speakers if script and one.name == script.main), request.voice)
 
 
 def _flags(owner: type, values: Mapping[str, Any], *, complete: bool) -> list[str]:
@@ -81,10 +99,13 @@ def python(request: SpeechRequest, *, load: Mapping[str, Any] | None = None, rec
     chosen += [f"folder={request.folder!r}"] if request.folder else []
     chosen += ["random_weights=True"] if request.random_weights else []
     if recording:
-        voice = f"make_voice({recording!r}, {request.voice.ref_text!r})"
+        voice = f"make_voice({recording!r}, {_main(request).ref_text!r})"
     else:
-        voice = f"load_voice({request.voice.name!r})"
+        voice = f"load_voice({_main(request).name!r})"
     settings = _arguments(SynthesisSettings, request.settings.as_dict())
+    spoken = "engine.run(text, voice, settings)"
+    if request.script is not None:
+        spoken = "workbench.speak_script(engine, text, voice, settings)"
     return "\n".join([
         "import workbench",
         "",
@@ -92,7 +113,7 @@ def python(request: SpeechRequest, *, load: Mapping[str, Any] | None = None, rec
         f"voice = workbench.{voice}",
         f"settings = workbench.SynthesisSettings({', '.join(settings)})",
         f"text = {request.text!r}",
-        "run = engine.run(text, voice, settings)  # saved in runs/",
+        f"run = {spoken}  # saved in runs/",
         'print(run.id, f"{run.audio_seconds:.2f} s")  # run.wave: the samples, float32',
         "",
     ])  # fmt: skip

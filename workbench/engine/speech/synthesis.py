@@ -30,11 +30,11 @@ from workbench.engine.model.loading import load as read_models
 from workbench.engine.model.random_weights import build as build_random
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech.assembling import assemble
-from workbench.engine.speech.passages.planning import plan_script, spliced
-from workbench.engine.speech.requests import Remake, SpeechRequest, VoiceRef
+from workbench.engine.speech.passages.planning import part_of, plan_script, rewritten, with_refs
+from workbench.engine.speech.requests import Remake, SpeechRequest
 from workbench.engine.speech.results import ChunkResult, Run
 from workbench.engine.speech.speaker import BeginLongRun, LongRun, OnStep, Shelf, Speaker
-from workbench.engine.speech.text import Chunk, text_of
+from workbench.engine.speech.text import Chunk
 from workbench.engine.speech.turns import refuse_after_fork
 from workbench.engine.speech.voices import Voice
 from workbench.engine.timing import Timeline, note_chunk
@@ -98,6 +98,21 @@ class Engine(Speaker):
         request = self.request(text, voice, settings).replace(reuse=reuse)
         begin = self.begin_long if save else None
         return self._kept(self.fulfil(request, voice, on_step=on_step, on_chunk=on_chunk, begin_long=begin), save)
+
+    def run_script(
+        self,
+        request: SpeechRequest,
+        voices: Mapping[str, Voice],
+        *,
+        on_step: OnStep | None = None,
+        on_chunk: OnChunk | None = None,
+        save: bool = True,
+    ) -> Run:
+        """Speak a request with a script; ``voices`` has the voice of each speaker. The rest is as in ``run``."""
+        main = next(voice for voice in voices.values() if voice.id == request.voice.id)
+        begin = self.begin_long if save else None
+        run = self.fulfil(request, main, on_step=on_step, on_chunk=on_chunk, begin_long=begin, voices=voices)
+        return self._kept(run, save)
 
     def remake(
         self,
@@ -171,7 +186,7 @@ class Engine(Speaker):
         """
         chunks = self.planned(request, voice, base, voices) if chunks is None else chunks
         others = [*{one.id: one for one in voices.values() if one.id != voice.id}.values()]
-        request = request.with_voices(_refs_of(voice, *others))
+        request = with_refs(request, [voice, *others])
         timeline, on_step = timeline or Timeline(self.loaded.synchronize), on_step or self.default_on_step()
         run_id = run_id or new_id()
         here = environment() | {"backend": self._backend_of(base if request.remake else None)}
@@ -187,7 +202,7 @@ class Engine(Speaker):
                 request.text, voice, request.settings, chunks=chunks, on_step=on_step, timeline=timeline,
                 shelf=self.shelf if request.reuse and not request.profile else None,
                 find=_finder(parts, made, timeline),
-                part=request.script and partial(_part, request, voices),
+                part=request.script and partial(part_of, request, voices),
             ):  # fmt: skip
                 first_audio = first_audio or timeline.now()
                 result = parts.keep(result) if parts else result
@@ -199,7 +214,9 @@ class Engine(Speaker):
             results = [new if i == new.chunk.index else kept for i, kept in enumerate(base.chunks)]
             first_audio = results[0].timing.total_seconds
             changed = request.remake.words is not None
-            request = _rewritten(request, base, results, new.chunk) if changed else request.replace(text=base.text)
+            old = base.chunks[new.chunk.index].chunk
+            chunks = [result.chunk for result in results] if changed else []
+            request = rewritten(request, base.request, old, new.chunk, chunks)
         run = assemble(
             request, voice, self.loaded, results, timeline, first_audio,
             run_id=run_id, loads=load_counts(self.loaded.spec.name), environment=here, others=others,
@@ -234,7 +251,7 @@ class Engine(Speaker):
         if voice.id != base.voice_id:
             raise VoiceError(f"The run was spoken by {base.voice!r}.", remedy="Remake its chunks with the same voice.")
         old = base.chunks[wanted.chunk].chunk
-        speaker, settings = _part(base.request, voices, old) if base.request.script else (voice, base.settings)
+        speaker, settings = part_of(base.request, voices, old) if base.request.script else (voice, base.settings)
         words = wanted.words.strip() if wanted.words is not None else old.text
         chosen = settings.replace(
             max_chunk_bytes=None, fix_duration=None if wanted.words is not None else settings.fix_duration
@@ -245,25 +262,6 @@ class Engine(Speaker):
             new, index=wanted.chunk, seed=seed, pause_seconds=old.pause_seconds, lead_seconds=old.lead_seconds,
             passage=old.passage,
         )  # fmt: skip
-
-
-def _part(request: SpeechRequest, voices: Mapping[str, Voice], chunk: Chunk) -> tuple[Voice, SynthesisSettings]:
-    """Voice and settings of a chunk of a script."""
-    assert request.script is not None
-    return voices[request.script.speaker(chunk.passage).name], request.settings_of(chunk.passage)
-
-
-def _refs_of(*voices: Voice) -> Callable[[VoiceRef], VoiceRef]:
-    refs = {voice.id: voice.ref for voice in voices}
-    return lambda ref: refs.get(ref.id, ref)
-
-
-def _rewritten(request: SpeechRequest, base: Run, results: Sequence[ChunkResult], new: Chunk) -> SpeechRequest:
-    """``request`` with the text of a run in which the chunk ``new`` has other words."""
-    if base.request.script is None:
-        return request.replace(text=text_of([r.chunk for r in results]))
-    old = base.chunks[new.index].chunk
-    return request.replace(**spliced(base.request, old.start, old.end, new.written or new.text))
 
 
 def _finder(

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from workbench.engine.runs.exports import script
 from workbench.engine.runs.exports.readme import readme
 from workbench.engine.runs.exports.registry import every, export
 from workbench.engine.signal.audio import exact_bytes, to_bytes
-from workbench.engine.speech.requests import REFERENCE_FILE
+from workbench.engine.speech.requests import REFERENCE_FILE, reference_file
 from workbench.engine.speech.results import Run
 
 
@@ -43,6 +44,10 @@ def _write(run: Run, path: Path) -> None:
             if run.reference is not None:
                 add(REFERENCE_FILE, exact_bytes(run.reference, run.sample_rate))
                 add("reference.txt", run.ref_text.encode("utf-8", "replace"))
+            if run.request.script is not None:
+                add(script.FILE, script.script_toml(run).encode("utf-8", "replace"))
+                for voice_id, wave in run.references.items():
+                    add(reference_file(voice_id), exact_bytes(wave, run.sample_rate))
             for result in run.chunks:
                 add(f"chunks/{result.chunk.index + 1:03d}.wav", to_bytes(result.wave, result.sample_rate))
             about = {found.member: found.about for found in every()}

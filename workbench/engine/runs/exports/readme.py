@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
+from workbench.engine.runs.exports.script import FILE
 from workbench.engine.speech import spelled
+from workbench.engine.speech.requests import reference_file
 from workbench.engine.speech.results import Run
 
 _ABOUT = {
@@ -14,6 +16,7 @@ _ABOUT = {
     "mel.npy": "The mel of the run, float32 [frames, mel channels], natural logarithm",
     "reference.wav": "The reference recording as given to the model",
     "reference.txt": "The words of the reference recording",
+    FILE: "The script: who speaks what, with which settings",
 }
 
 
@@ -25,14 +28,32 @@ def command(run: Run, *, own_reference: bool) -> list[str]:
         own_reference: use reference.wav of the zip; otherwise name the voice.
     """
     recording = "reference.wav" if own_reference else ""
+    script = FILE if run.request.script is not None else ""
     return spelled.words(
-        run.request, load=run.load, recording=recording, text_file="text.txt", out="again.wav", complete=True
-    )
+        run.request, load=run.load, recording=recording, text_file="text.txt", script_file=script, out="again.wav",
+        complete=True,
+    )  # fmt: skip
 
 
 def changed_chunks(run: Run) -> list[int]:
-    """Return the indices of chunks that were made again: their seed is not the run's seed + index."""
-    return [c.chunk.index for c in run.chunks if c.seed != run.settings.seed + c.chunk.index]
+    """Return the indices of chunks that were made again: their seed is not that of the first one + index.
+
+    In a script, each passage counts from its own seed.
+    """
+    firsts: dict[int, int] = {}
+    return [
+        c.chunk.index
+        for c in run.chunks
+        if c.seed
+        != run.request.settings_of(c.chunk.passage).seed
+        + c.chunk.index
+        - firsts.setdefault(c.chunk.passage, c.chunk.index)
+    ]
+
+
+def _voices(run: Run) -> str:
+    script = run.request.script
+    return f"voice {run.voice}" if script is None else f"voices {', '.join(one.name for one in script.speakers)}"
 
 
 def readme(run: Run, files: Sequence[str], about: Mapping[str, str]) -> str:
@@ -46,10 +67,11 @@ def readme(run: Run, files: Sequence[str], about: Mapping[str, str]) -> str:
     known = _ABOUT | dict(about)
     width = max(len(name) for name in files) + 2
     own = "reference.wav" in files
+    known |= {reference_file(v.id): f"The recording of {v.name}" for v in run.request.voices[1:]}
     listed = [f"{name:<{width}}{known[name]}" for name in files if name in known]
     lines = [
         f"Speech made with the F5-TTS workbench: run {run.id}, {run.created_at}.",
-        f"Model {run.model}, voice {run.voice}, {run.device} {run.dtype}, {len(run.chunks)} chunks.",
+        f"Model {run.model}, {_voices(run)}, {run.device} {run.dtype}, {len(run.chunks)} chunks.",
         "",
         *listed,
         f"{'chunks/':<{width}}Each chunk alone, before the cross-fade",

@@ -1,12 +1,17 @@
-"""Export the chunks as a TextGrid for Praat."""
+"""Export chunks, passages and speakers as a TextGrid for Praat."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from workbench.engine.runs.exports.pieces import pieces
 from workbench.engine.runs.exports.registry import export
 from workbench.engine.speech.results import Run
 
+Interval = tuple[float, float, str]
 
-def chunk_intervals(run: Run) -> list[tuple[float, float, str]]:
+
+def chunk_intervals(run: Run) -> list[Interval]:
     """Return (start, end, text) of each chunk and pause, in seconds and without gaps.
 
     The border of two chunks is in the middle of their cross-fade. A pause has no text.
@@ -24,19 +29,45 @@ def chunk_intervals(run: Run) -> list[tuple[float, float, str]]:
     return [*intervals, (end / rate, total / rate, "")] if end < total else intervals
 
 
-@export(
-    "textgrid", ".TextGrid", "text/plain", "TextGrid", "The chunks as intervals, for Praat", member="chunks.TextGrid"
-)
+def passage_intervals(run: Run) -> list[Interval]:
+    """Return (start, end, number from 1) of each passage of a script and of each pause between two; without gaps."""
+    rate, total, intervals, end = run.sample_rate, run.n_samples, [], 0
+    for piece in pieces(run, "passage"):
+        low, high = run.starts[piece.first], run.starts[piece.last] + run.chunks[piece.last].n_samples
+        if low > end:
+            intervals.append((end / rate, low / rate, ""))
+        intervals.append((low / rate, high / rate, str(run.chunks[piece.first].chunk.passage + 1)))
+        end = high
+    return [*intervals, (end / rate, total / rate, "")] if end < total else intervals
+
+
+def tiers(run: Run) -> list[tuple[str, list[Interval]]]:
+    """Return (name, intervals) of each tier: the chunks, and of a script also its speakers and passages."""
+    found = [("chunks", chunk_intervals(run))]
+    if (script := run.request.script) is not None:
+        passages = passage_intervals(run)
+        named = [(low, high, script.speaker(int(n) - 1).name if n else "") for low, high, n in passages]
+        found += [("speakers", named), ("passages", passages)]
+    return found
+
+
+@export("textgrid", ".TextGrid", "text/plain", "TextGrid", "Chunks, passages and speakers as tiers, for Praat",
+        member="chunks.TextGrid")  # fmt: skip
 def text_grid(run: Run) -> str:
-    """Return the chunks as one interval tier in Praat's long text format. Praat opens it together with the WAV."""
-    intervals = chunk_intervals(run)
-    end = f"{run.audio_seconds:.6f}"
+    """Return the interval tiers in Praat's long text format. Praat opens it together with the WAV."""
+    end, found = f"{run.audio_seconds:.6f}", tiers(run)
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {end}"]
-    lines += ["tiers? <exists>", "size = 1", "item []:", "    item [1]:", '        class = "IntervalTier"']
-    lines += ['        name = "chunks"', "        xmin = 0", f"        xmax = {end}"]
-    lines += [f"        intervals: size = {len(intervals)}"]
+    lines += ["tiers? <exists>", f"size = {len(found)}", "item []:"]
+    for number, (name, intervals) in enumerate(found, 1):
+        lines += [f"    item [{number}]:", '        class = "IntervalTier"', f'        name = "{name}"']
+        lines += ["        xmin = 0", f"        xmax = {end}", *_intervals(intervals)]
+    return "\n".join(lines) + "\n"
+
+
+def _intervals(intervals: Sequence[Interval]) -> list[str]:
+    lines = [f"        intervals: size = {len(intervals)}"]
     for i, (low, high, text) in enumerate(intervals, 1):
         shown = " ".join(text.split()).replace('"', '""')  # Praat doubles quotes inside a string
         lines += [f"        intervals [{i}]:", f"            xmin = {low:.6f}", f"            xmax = {high:.6f}"]
         lines += [f'            text = "{shown}"']
-    return "\n".join(lines) + "\n"
+    return lines

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workbench.engine import rules
 from workbench.engine.errors import SettingsError, TextError, WorkbenchError
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.signal.joining import join_places
-from workbench.engine.speech.text import Chunk
+from workbench.engine.speech.text import Chunk, text_of
 from workbench.engine.text.preparing import Prepared, check_form
 
 if TYPE_CHECKING:  # voices import requests, which import scripts
@@ -21,7 +21,12 @@ Prepare = Callable[[str, "Voice", SynthesisSettings], Prepared]
 
 
 def plan_script(
-    request: SpeechRequest, voices: Mapping[str, Voice], prepare: Prepare, window_frames: int = 8192
+    request: SpeechRequest,
+    voices: Mapping[str, Voice],
+    prepare: Prepare,
+    window_frames: int = 8192,
+    *,
+    check: bool = True,
 ) -> list[Chunk]:
     """Return the chunks of all passages of ``request.script``.
 
@@ -33,13 +38,15 @@ def plan_script(
         voices: name of each speaker to the voice.
         prepare: prepares a text for the model.
         window_frames: as in ``plan_chunks``.
+        check: refuse what the model cannot speak.
 
     Raises:
         TextError, SettingsError: a passage cannot be spoken; the message names it.
     """
     script = request.script
     assert script is not None, "a request with a script"
-    check_form(request.text)
+    if check:
+        check_form(request.text)
     planned: list[tuple[int, list[Chunk], float]] = []  # passage, its chunks, seconds of pauses before it
     carried = 0.0
     for index, passage in enumerate(script.passages):
@@ -49,7 +56,7 @@ def plan_script(
             if not any(map(str.isalnum, prepared.text)):  # nothing but pauses
                 carried += sum(seconds for _, seconds in prepared.pauses)
                 continue
-            chunks = voice.plan(prepared.check(), chosen, window_frames)
+            chunks = voice.plan(prepared.check() if check else prepared, chosen, window_frames)
         except (TextError, SettingsError) as error:
             raise _of_passage(error, index, passage.speaker) from error
         lead, chunks[0] = carried + chunks[0].lead_seconds, dataclasses.replace(chunks[0], lead_seconds=0.0)
@@ -102,15 +109,42 @@ def length_of(chunks: Sequence[Chunk], chosen: SynthesisSettings, rate: int) -> 
     return join_places(lengths, int(chosen.cross_fade_duration * rate), pauses)[1]
 
 
-def spliced(request: SpeechRequest, start: int, end: int, words: str) -> dict[str, Any]:
-    """Return "text" and "script" of ``request`` with ``words`` at ``start`` to ``end`` of its text."""
-    script, by = request.script, len(words) - (end - start)
-    assert script is not None
+def part_of(request: SpeechRequest, voices: Mapping[str, Voice], chunk: Chunk) -> tuple[Voice, SynthesisSettings]:
+    """Return voice and settings of a chunk of a script."""
+    assert request.script is not None
+    return voices[request.script.speaker(chunk.passage).name], request.settings_of(chunk.passage)
+
+
+def with_refs(request: SpeechRequest, voices: Sequence[Voice]) -> SpeechRequest:
+    """Return ``request`` with its voices as they were loaded."""
+    refs = {voice.id: voice.ref for voice in voices}
+    return request.with_voices(lambda ref: refs.get(ref.id, ref))
+
+
+def rewritten(
+    request: SpeechRequest, before: SpeechRequest, old: Chunk, new: Chunk, chunks: Sequence[Chunk]
+) -> SpeechRequest:
+    """Return ``request`` with the text of a run in which the chunk ``old`` became ``new``.
+
+    Args:
+        request: of the new run.
+        before: of the run before.
+        old, new: the chunk in both.
+        chunks: all chunks of the new run; () where the words are the same.
+    """
+    script = before.script
+    if not chunks:
+        return request.replace(text=before.text)
+    if script is None:
+        return request.replace(text=text_of(chunks))
+    words = new.written or new.text
+    by = len(words) - (old.end - old.start)
     passages = [
-        p.replace(start=p.start + by * (p.start >= end), end=p.end + by * (p.end >= end)) for p in script.passages
+        p.replace(start=p.start + by * (p.start >= old.end), end=p.end + by * (p.end >= old.end))
+        for p in script.passages
     ]
-    text = request.text[:start] + words + request.text[end:]
-    return {"text": text, "script": script.replace(passages=tuple(passages))}
+    text = before.text[: old.start] + words + before.text[old.end :]
+    return request.replace(text=text, script=request.script and request.script.replace(passages=tuple(passages)))
 
 
 def _check_gap(seconds: float, index: int) -> None:

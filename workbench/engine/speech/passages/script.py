@@ -71,11 +71,13 @@ class Script(Value):
         speakers: in order of their first passage; each has a name of its own.
         passages: in order.
         gap_seconds: silence between two passages where neither a pause nor a time is given.
+        main: name of the speaker of what no tag names; "" if a tag names all.
     """
 
     speakers: tuple[Speaker, ...]
     passages: tuple[Passage, ...]
     gap_seconds: float = 0.0
+    main: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
