@@ -12,6 +12,8 @@ import plotly.colors
 import plotly.graph_objects as go
 from PIL import Image
 
+from workbench.figures.theme import margins, points
+
 COLOUR_MAPS = ("magma", "viridis", "cividis", "inferno", "gray")
 FONT = "Inter, system-ui, sans-serif"  # Inter on the pages, the system's font elsewhere
 # no upload button, no logo; a click outside of a span zooms back
@@ -100,18 +102,18 @@ def dress(fig: go.Figure, dark: bool, height: int, **layout: Any) -> go.Figure:
     colours = ink(dark)
     fig.update_layout(
         template="none",
-        height=height,
+        height=points(height),
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": colours.text, "size": 12, "family": FONT},
-        margin={"l": 56, "r": 12, "t": 28, "b": 40},
+        font={"color": colours.text, "size": points(12), "family": FONT},
+        margin=margins(l=56, r=12, t=28, b=40),
         hoverlabel={"bgcolor": colours.paper, "font": {"color": colours.text}, "bordercolor": colours.muted},
         legend={
             "orientation": "h",
             "yanchor": "bottom",
             "y": 1.01,
             "x": 0,
-            "font": {"size": 11},
+            "font": {"size": points(12)},
             "traceorder": "normal",
         },
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": colours.muted, "activecolor": colours.border},
@@ -121,8 +123,8 @@ def dress(fig: go.Figure, dark: bool, height: int, **layout: Any) -> go.Figure:
         "gridcolor": colours.grid,
         "linecolor": colours.grid,
         "zerolinecolor": colours.grid,
-        "tickfont": {"size": 11, "color": colours.muted},
-        "title": {"font": {"size": 12, "color": colours.muted}, "standoff": 6},
+        "tickfont": {"size": points(12), "color": colours.muted},
+        "title": {"font": {"size": points(12), "color": colours.muted}, "standoff": 6},
         "automargin": False,
     }
     fig.update_xaxes(**axis)

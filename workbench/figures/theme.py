@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 # Distinct on white and on black, and for readers who cannot distinguish red and green (after Okabe & Ito, Color
 # Universal Design, 2008). Loading is grey, since a run should not contain it.
 STAGE_COLOURS = {
@@ -56,3 +58,27 @@ def chunk_colour(index: int) -> str:
 def stage_colour(name: str) -> str:
     """Colour of the stage ``name``; grey if unknown."""
     return STAGE_COLOURS.get(name, "#8b8b8b")
+
+
+# Size of type ---------------------------------------------------------------------------------------------------------
+
+_scale: Callable[[], float] = lambda: 1.0
+
+
+def scale_with(source: Callable[[], float]) -> None:
+    """Ask ``source`` from now on by how much the type of figures is larger than normal; 1 until this is called.
+
+    The pages set it once: their figures follow the visitor's size of type, and notebooks stay as they are.
+    """
+    global _scale
+    _scale = source
+
+
+def points(size: float) -> float:
+    """Return ``size``, of type or of space around it in pixels, as large as the visitor wants it."""
+    return round(size * _scale(), 1)
+
+
+def margins(**pixels: float) -> dict[str, float]:
+    """Return the margins of a figure, "l", "r", "t" and "b" in pixels, with room for the visitor's size of type."""
+    return {side: points(space) for side, space in pixels.items()}
