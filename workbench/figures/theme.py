@@ -62,7 +62,11 @@ def stage_colour(name: str) -> str:
 
 # Size of type ---------------------------------------------------------------------------------------------------------
 
-_scale: Callable[[], float] = lambda: 1.0
+def _normal() -> float:
+    return 1.0
+
+
+_scale: Callable[[], float] = _normal
 
 
 def scale_with(source: Callable[[], float]) -> None:
