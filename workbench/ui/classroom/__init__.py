@@ -1,0 +1,1 @@
+"""The guided path for a class: eight stops over the pages, predict, then see."""
