@@ -75,8 +75,11 @@ def predict(here: Stop, question: Question) -> None:
 
 def shown(value: float, question: Question) -> str:
     """Return a value with its unit, as exact as the question."""
-    digits = 0 if float(question.step).is_integer() else 2
-    return f"{value:.{digits}f} {question.unit}".strip()
+    return f"{_digits(value, question)} {question.unit}".strip()
+
+
+def _digits(value: float, question: Question) -> str:
+    return f"{value:.{0 if float(question.step).is_integer() else 2}f}"
 
 
 def verdict(said: float, question: Question, found: Measured) -> str:
@@ -84,13 +87,13 @@ def verdict(said: float, question: Question, found: Measured) -> str:
     off = said - found.value
     if abs(off) <= question.near:
         return "You saw it coming."
-    far = shown(abs(off), question)
-    return f"{far} too {'much' if off > 0 else 'little'}."
+    unit = question.unit if question.unit in ("s", "%") else ""  # a count needs none, and one "chunks" would be wrong
+    return f"Too {'high' if off > 0 else 'low'}, by {_digits(abs(off), question)} {unit}".strip() + "."
 
 
 def compare(here: Stop, question: Question, said: float, found: Measured) -> None:
     """Draw prediction and measurement side by side."""
-    one, two, three = st.columns([1, 1, 2], vertical_alignment="bottom")
+    one, two, three = st.columns([1, 1, 3], vertical_alignment="bottom")
     one.metric("You said", shown(said, question))
     two.metric("Measured here", shown(found.value, question))
     with three.container(horizontal=True, vertical_alignment="center"):
@@ -182,6 +185,7 @@ def offer_run() -> None:
     if st.button(label, type="primary", icon=":material/graphic_eq:", key="class_speak",
                  help="Three sentences in small chunks, with the states of the ODE kept."):  # fmt: skip
         measured.speak()
+        st.rerun()  # the job is drawn above
 
 
 def _plain(text: str) -> str:

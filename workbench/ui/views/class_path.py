@@ -7,7 +7,7 @@ import streamlit as st
 from workbench.classroom.stops import STOPS
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.speech.results import Run
-from workbench.ui import document, resources, style
+from workbench.ui import dock, document, resources, style
 from workbench.ui.classroom import measured, progress, view
 
 
@@ -40,6 +40,7 @@ try:
         style.empty("The path looks at a run. Speak on the page <b>Synthesize</b>, or let the class make its own.")
         view.offer_run()
     else:
+        dock.show(dock.of_run(run))
         view.stop(progress.at(), run)
         view.onwards(progress.at())
         view.summary(run)
