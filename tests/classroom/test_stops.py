@@ -44,7 +44,7 @@ def test_the_numbers_are_those_of_the_run(class_run: Any, tiny_engine: Any) -> N
     assert values["bytes"] == one.audio_seconds
     assert values["text"] > len(one.chunk.text)
     assert values["noise"] == likeness(one.trajectory.states[0], one.trajectory.states[-1])
-    assert 0 < values["flow"] <= class_run.settings.nfe_step
+    assert 0 <= values["flow"] <= class_run.settings.nfe_step
     spent = sum(total(class_run.spans, name) for name in ("text", "ode", "vocoder"))
     assert values["time"] == pytest.approx(100 * total(class_run.spans, "ode") / spent)
 
@@ -60,7 +60,7 @@ def test_another_run_gives_other_numbers(class_run: Any, tiny_engine: Any, voice
 def test_a_run_that_cannot_be_measured_says_why(class_run: Any, _own_home: Any) -> None:
     assert unfit(class_run, needs_states=True) == ""
     save_run(class_run)
-    bare = load_run(class_run.id)  # without its states
+    bare = load_run(class_run.id, trajectories=False)
     assert "states" in unfit(bare, needs_states=True) and unfit(bare) == ""
     timing = dataclasses.replace(class_run.chunks[0].timing, made=REUSED)
     chunk = dataclasses.replace(class_run.chunks[0], timing=timing)

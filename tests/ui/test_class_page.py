@@ -33,7 +33,7 @@ def test_the_class_makes_its_run_and_asks_before_it_shows(open_page: Any) -> Non
     assert _metrics(at)["You said"] == "42 signs" and _metrics(at)["Measured here"] != "42 signs"
     assert "words of the reference" in html_of(at)
     assert "conditioning_text" in at.code[0].value
-    assert at.query_params["said"] == ["42"] and at.query_params["run"]
+    assert at.query_params["said"] == "42" and at.query_params["run"]
 
 
 def test_all_stops_are_walked_and_summed_up(open_page: Any) -> None:
@@ -44,7 +44,7 @@ def test_all_stops_are_walked_and_summed_up(open_page: Any) -> None:
         assert not at.exception and not at.error
         if k + 1 < len(STOPS):
             at.button(key="class_next").click().run()
-    assert at.query_params["said"] == ["_".join("5" * len(STOPS))]
+    assert at.query_params["said"] == "_".join("5" * len(STOPS))
     table = at.dataframe[0].value
     assert len(table) == len(STOPS) and "not yet" not in set(table["measured"])
     at.button(key="class_again_loading").click().run()
@@ -52,7 +52,7 @@ def test_all_stops_are_walked_and_summed_up(open_page: Any) -> None:
 
 
 def test_the_address_restores_stop_and_predictions(open_page: Any) -> None:
-    made = _with_run(open_page).query_params["run"][0]
+    made = _with_run(open_page).query_params["run"]
     at = open_page("class_path", run=made, stop="3", said="60__4")
     assert any("3 · Chunks" in h.value for h in at.header)
     assert _metrics(at)["You said"] == "4 chunks"

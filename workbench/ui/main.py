@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from workbench.ui import current_line, dock, document, style
+from workbench.ui.classroom import bar
 
 VIEWS = Path(__file__).with_name("views")
 PAGES = (
@@ -36,5 +37,6 @@ document.sync()  # before any widget
 st.set_page_config(page_title=current_line.tab_title(page.title))
 style.apply()
 current_line.show()
+bar.show(page.title)
 dock.place()
 page.run()
