@@ -9,7 +9,7 @@ import workbench
 
 NAMES = {
     "Engine", "LoadSettings", "Run", "SynthesisSettings", "Voice", "evaluate", "list_runs", "list_voices",
-    "load_engine", "load_run", "load_voice", "make_voice", "save_run", "sweep",
+    "load_engine", "load_run", "load_voice", "make_voice", "save_run", "speak_script", "sweep",
 }  # fmt: skip
 
 

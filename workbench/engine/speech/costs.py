@@ -111,8 +111,8 @@ def points_of(documents: Iterable[Mapping[str, Any]], model: str, device: str, d
 def fit(points: Sequence[Point], n_passes: int) -> CostModel | None:
     """Fit a cost model by non-negative least squares; None if there are too few points or only one length.
 
-    Points with several numbers of passes are fitted by one law: a part of the time of a chunk grows with the passes, the
-    rest (text, vocoder) does not. Points with one number of passes are scaled to ``n_passes``: nearly all of the time
+    Points with several numbers of passes are fitted by one law: a part of the time of a chunk grows with the passes,
+    the rest (text, vocoder) does not. Points with one number of passes are scaled to ``n_passes``: nearly all of the time
     is spent in the solver.
     """
     used = list(points)
@@ -129,7 +129,7 @@ def fit(points: Sequence[Point], n_passes: int) -> CostModel | None:
 
 
 def _fit_jointly(points: Sequence[Point], n_passes: int) -> CostModel:
-    """Fit seconds = a + b frames + passes * (c + d frames + e frames²), by relative errors; return it at ``n_passes``."""
+    """Fit seconds = a + b frames + passes * (c + d frames + e frames²), by relative errors, for ``n_passes``."""
     frames = np.array([p.frames for p in points], float)
     times = np.array([p.n_passes for p in points], float)
     seconds = np.array([p.seconds for p in points])
