@@ -112,8 +112,8 @@ def fit(points: Sequence[Point], n_passes: int) -> CostModel | None:
     """Fit a cost model by non-negative least squares; None if there are too few points or only one length.
 
     Points with several numbers of passes are fitted by one law: a part of the time of a chunk grows with the passes,
-    the rest (text, vocoder) does not. Points with one number of passes are scaled to ``n_passes``: nearly all of the time
-    is spent in the solver.
+    the rest (text, vocoder) does not. Points with one number of passes are scaled to ``n_passes``: nearly all of the
+    time is spent in the solver.
     """
     used = list(points)
     if not _suffice(used):
