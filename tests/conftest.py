@@ -53,6 +53,7 @@ SLOW = (
         "ui/test_class_page.py",
     ),
     "engine/runs/test_index_processes.py",
+    "engine/runs/takes/test_processes.py",
     "cli/test_doors.py::test_the_interpreter_complains_about_no_stream_at_its_end",
     "cli/test_synth.py::test_a_run_is_spoken_again_from_its_folder",
     "engine/cache/test_archive_limits.py::test_a_bomb_takes_no_memory",

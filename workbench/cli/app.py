@@ -201,7 +201,7 @@ def plan(
 
 def _mount() -> None:
     """Add the commands of the neighbouring modules."""
-    from workbench.cli import batch, bench, cache, evaluate, info, lab, runs, serve, sweep, voices
+    from workbench.cli import batch, bench, cache, evaluate, info, lab, runs, serve, sweep, takes, voices
 
     for command in (info.models, info.licences, info.doctor):
         app.command(command.__name__)(command)
@@ -209,6 +209,7 @@ def _mount() -> None:
     app.command("sweep")(sweep.sweep)
     app.command("evaluate")(evaluate.evaluate)
     app.command("batch")(batch.batch)
+    takes.add_to(runs.runs_app)
     app.add_typer(runs.runs_app, name="runs")
     app.add_typer(voices.voices_app, name="voices")
     app.add_typer(cache.cache_app, name="cache")

@@ -46,6 +46,17 @@ class WorkbenchError(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
+def told(error: BaseException) -> str:
+    """Return one line about any error, for those who asked for the work."""
+    if isinstance(error, WorkbenchError):
+        return str(error)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "There is not enough memory. Make the chunks smaller, or free the device."
+    first = (str(error).splitlines() or [""])[0][:200]
+    said = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    return f"This failed: {said}. The log has the details."
+
+
 # Requests and results ------------------------------------------------------------------------------------------------
 
 

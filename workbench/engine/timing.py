@@ -78,7 +78,8 @@ class Timeline:
             return tuple(sorted(self._spans, key=lambda s: (s.start_seconds, -s.seconds)))
 
 
-FIRST_RUN, NEW_LENGTH, WARM, REUSED = MADE = ("first run", "new length", "warm", "reused")
+FIRST_RUN, NEW_LENGTH, WARM, REUSED, FAILED = MADE = ("first run", "new length", "warm", "reused", "failed")
+UNMADE = (REUSED, FAILED)  # nothing was computed, so their time says nothing of the model
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ class ChunkTiming:
 
     ``made`` is one of ``MADE``. FIRST_RUN: the first chunk since the model was loaded. NEW_LENGTH: the first one with
     this number of frames, which may be compiled, captured or planned for. WARM: any other. REUSED: read from the chunk
-    store in ``total_seconds``; nothing was computed. "" where an older program did not say.
+    store in ``total_seconds``; nothing was computed. FAILED: silence is in its place. "" where an older program did
+    not say.
     """
 
     text_seconds: float
@@ -102,10 +104,11 @@ class ChunkTiming:
 def note_chunk(timeline: Timeline, index: int, began: float, timing: ChunkTiming) -> float:
     """Note when a chunk's text, ODE, each of its steps, and vocoder ran, from when it ``began``. Returns its end.
 
-    Of a reused chunk there is nothing but the reading.
+    Of a reused chunk there is nothing but the reading, of a failed one nothing but the time until it failed.
     """
-    if timing.made == REUSED:
-        return timeline.add("reuse", began, timing.total_seconds, index).end_seconds
+    if timing.made in UNMADE:
+        name = "reuse" if timing.made == REUSED else "failed"
+        return timeline.add(name, began, timing.total_seconds, index).end_seconds
     embedded = began + timing.text_seconds
     solved = embedded + timing.ode_seconds
     timeline.add("text", began, timing.text_seconds, index)
@@ -136,20 +139,20 @@ def rtf(processing_seconds: float, audio_seconds: float) -> float:
 def rtf_of_made(
     total_seconds: float, audio_seconds: float, chunks: Iterable[tuple[float, float, bool]]
 ) -> float | None:
-    """Real-time factor of a run: of the chunks that were made in it; None if all were reused.
+    """Real-time factor of a run: of the chunks that were made in it; None if there is none.
 
     Args:
         total_seconds: of the run.
         audio_seconds: of the run, its chunks joined.
-        chunks: (seconds, seconds of audio, was it reused) of each.
+        chunks: (seconds, seconds of audio, was it not made: reused or failed) of each.
     """
     known = list(chunks)
-    if not any(reused for *_, reused in known):
+    if not any(unmade for *_, unmade in known):
         return rtf(total_seconds, audio_seconds)
-    if all(reused for *_, reused in known):
+    if all(unmade for *_, unmade in known):
         return None
-    reading = sum(seconds for seconds, _, reused in known if reused)
-    return rtf(total_seconds - reading, sum(audio for _, audio, reused in known if not reused))
+    reading = sum(seconds for seconds, _, unmade in known if unmade)
+    return rtf(total_seconds - reading, sum(audio for _, audio, unmade in known if not unmade))
 
 
 def total(spans: Iterable[Span], name: str, chunk_index: int | None = None) -> float:

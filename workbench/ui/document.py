@@ -158,11 +158,13 @@ def close() -> NoReturn:
 
 
 def run() -> Run | None:
-    """Return the finished current run, from its job or from disk; None while there is none or it cannot be read."""
-    made = job()
-    if made is not None:
+    """Return the current run, from its job or from disk; None while there is none or it cannot be read.
+
+    With the takes that are chosen now; of a run that was stopped, the chunks that are made.
+    """
+    made, run_id = job(), current()
+    if made is not None and (made.is_active or made.is_unsaved):
         return made.run or made.base
-    run_id = current()
     try:
         return resources.saved_run(run_id) if run_id else None
     except RunError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,18 @@ def _run_chunk(run_id: str, index: int) -> bytes:
     return to_bytes(*load_wave(run_id, index))
 
 
+def _run_take(run_id: str, index: int, *, take: int) -> bytes:
+    from workbench.engine.runs.takes.choosing import read_take
+
+    found = read_take(run_id, index, take)
+    return to_bytes(found.wave, found.sample_rate)
+
+
 def _run_file(run_id: str) -> Path | None:
     """Return the path of a run's audio.wav; None if it is missing or no WAV file."""
-    from workbench.engine.runs.store import run_folder
+    from workbench.engine.runs.takes.choosing import audio_file
 
-    path = run_folder(run_id) / "audio.wav"
+    path = audio_file(run_id)
     if not path.is_file():
         return None
     with path.open("rb") as file:
@@ -59,6 +67,14 @@ async def chunk_of_job(request: Request) -> Response:
 async def chunk_of_run(request: Request) -> Response:
     """Serve one chunk of a saved run as WAV."""
     return await _wav(_run_chunk, request)
+
+
+async def take_of_run(request: Request) -> Response:
+    """Serve one take of a chunk of a saved run as WAV, chosen or not."""
+    take = request.path_params["take"]
+    if not _INDEX.fullmatch(take):
+        return _missing()
+    return await _wav(partial(_run_take, take=int(take)), request)
 
 
 async def _wav(make: Callable[[str, int], bytes | None], request: Request) -> Response:
@@ -103,6 +119,7 @@ ROUTES = [
     Route("/api/runs/{id}/audio.wav", audio_of_run),
     Route("/api/jobs/{id}/{index}.wav", chunk_of_job),
     Route("/api/runs/{id}/{index}.wav", chunk_of_run),
+    Route("/api/runs/{id}/{index}/takes/{take}.wav", take_of_run),
     Route("/api/sounds/{digest}.wav", kept_sound),
     Mount("/dock", Scripts(directory=Path(__file__).with_name("static"))),
     Mount("/fonts", StaticFiles(directory=Path(__file__).with_name("fonts"))),

@@ -1,4 +1,4 @@
-"""A chunk made again with other seeds: the best is kept, by a measure; nothing is saved where none is better."""
+"""A chunk made again with other seeds: all are takes, the best is chosen, by a measure; none where none is better."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from workbench.engine.jobs.best import best_of, other_seeds, repair
 from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.measures.registry import INSTANT, SOUND, Measure
 from workbench.engine.runs import store
+from workbench.engine.runs.takes import choosing
 from workbench.engine.settings import SynthesisSettings
 
 TEXT = "The first sentence is here. The second one follows it."
@@ -41,28 +42,32 @@ def judged(monkeypatch: pytest.MonkeyPatch, values: dict[int, float | None], bet
         asked.append(sound)
         return values[sound]
 
-    monkeypatch.setattr(best_module, "chunk_sound", lambda run, chunk: run.chunks[chunk].seed)
+    monkeypatch.setattr(best_module, "sound_of", lambda run, result: result.seed)
     one = Measure("x", "", "About.", (SOUND,), "x", better, 2, (), INSTANT, "never.", None, judge)
     monkeypatch.setattr(best_module, "named", lambda names: [one])
     return asked
 
 
-def test_the_best_seed_is_kept_and_the_others_chunks_stay(pool: Any, saved: Any, monkeypatch: Any) -> None:
+def test_the_best_seed_is_chosen_and_the_others_are_kept(pool: Any, saved: Any, monkeypatch: Any) -> None:
     present = saved.chunks[1].seed
     judged(monkeypatch, {present: 30.0, 5: 20.0, 6: 10.0, 7: 10.0})
     found = best_of(pool, saved.id, 1, [5, 6, 7])
-    assert found.seed == 6 and found.values == {present: 30.0, 5: 20.0, 6: 10.0, 7: 10.0}
-    again = store.load_run(found.run.id)
-    assert [c.seed for c in again.chunks] == [saved.chunks[0].seed, 6] and again.request.remake.run == saved.id
+    assert (found.seed, found.take, found.is_better) == (6, 3, True)
+    assert found.values == {present: 30.0, 5: 20.0, 6: 10.0, 7: 10.0}
+    takes = choosing.takes_of(saved.id).of(1)
+    assert [take.measured.get("x") for take in takes] == [None, 20.0, 10.0, 10.0] and takes[2].is_chosen
+    again = store.load_run(saved.id)
+    assert [c.seed for c in again.chunks] == [saved.chunks[0].seed, 6]
     assert (again.chunks[0].wave == saved.chunks[0].wave).all()
-    assert len(store.list_runs()) == 2
+    assert len(store.list_runs()) == 1
 
 
-def test_nothing_is_saved_where_none_is_better(pool: Any, saved: Any, monkeypatch: Any) -> None:
+def test_nothing_is_chosen_where_none_is_better(pool: Any, saved: Any, monkeypatch: Any) -> None:
     present = saved.chunks[0].seed
     judged(monkeypatch, {present: 10.0, 5: 10.0, 6: None, 7: 11.0})
     found = best_of(pool, saved.id, 0, [5, 6, 7])
-    assert found.run.id == saved.id and found.seed == present and len(store.list_runs()) == 1
+    assert (found.take, found.seed, found.is_better) == (1, present, False)
+    assert store.load_run(saved.id).takes == () and choosing.takes_of(saved.id).count(0) == 4
 
 
 def test_higher_can_be_better(pool: Any, saved: Any, monkeypatch: Any) -> None:
@@ -80,21 +85,26 @@ def test_several_chunks_end_in_one_run(pool: Any, saved: Any, monkeypatch: Any) 
     wanted = dict.fromkeys(other_seeds(first, 2) + other_seeds(second, 2), 5.0) | {first: 9.0, second: 9.0}
     judged(monkeypatch, wanted)
     told: list[tuple[int, int]] = []
-    run = repair(pool, saved.id, [0, 1], n_seeds=2, on_try=lambda done, whole: told.append((done, whole)))
-    assert [c.seed for c in run.chunks] == [other_seeds(first, 2)[0], other_seeds(second, 2)[0]]
+    found = repair(pool, saved.id, [0, 1], n_seeds=2, on_try=lambda done, whole: told.append((done, whole)))
+    assert [one.seed for one in found] == [other_seeds(first, 2)[0], other_seeds(second, 2)[0]]
     assert told == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    assert store.load_run(saved.id).takes == (2, 2)
+    choosing.undo(saved.id)  # all of them are one step
+    assert store.load_run(saved.id).takes == ()
 
 
-def test_a_cancelled_search_saves_nothing(pool: Any, saved: Any, monkeypatch: Any) -> None:
-    judged(monkeypatch, {saved.chunks[0].seed: 10.0, 5: 1.0, 6: 2.0})
+def test_a_cancelled_search_keeps_what_was_made(pool: Any, saved: Any, monkeypatch: Any) -> None:
+    first, second = (c.seed for c in saved.chunks)
+    judged(monkeypatch, dict.fromkeys(other_seeds(first) + other_seeds(second), 1.0) | {first: 10.0, second: 10.0})
 
-    def stop(index: int, count: int) -> None:
-        if index:
+    def stop(done: int, whole: int) -> None:
+        if done == 6:
             raise Cancelled()
 
     with pytest.raises(Cancelled):
-        best_of(pool, saved.id, 0, [5, 6], on_seed=stop)
-    assert len(store.list_runs()) == 1
+        repair(pool, saved.id, [0, 1], on_try=stop)
+    takes = choosing.takes_of(saved.id)
+    assert (takes.count(0), takes.count(1), dict(takes.ledger.chosen)) == (5, 3, {0: 2})
 
 
 def test_what_cannot_be_is_refused(pool: Any, saved: Any) -> None:

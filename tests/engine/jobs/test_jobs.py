@@ -163,8 +163,8 @@ def test_the_time_left_is_that_of_the_steps_to_come_and_of_what_lies_beside_them
     for step in (2, 3, 4):
         now[0] += 1
         pace.step(step, 100)
-    times = SimpleNamespace(total_seconds=4.5, ode_seconds=4.0)
-    pace.chunk(SimpleNamespace(timing=times, chunk=plan[0], is_reused=False))
+    times = SimpleNamespace(total_seconds=4.5, ode_seconds=4.0, made="warm")
+    pace.chunk(SimpleNamespace(timing=times, chunk=plan[0]))
     now[0] += 50  # between two chunks: no step
     pace.step(0, 300)
     assert pace.seconds_left(plan, 1, 0, 4) == pytest.approx(12 + 1.5)
@@ -172,7 +172,7 @@ def test_the_time_left_is_that_of_the_steps_to_come_and_of_what_lies_beside_them
     pace.step(1, 300)
     assert pace.seconds_left(plan, 1, 1, 4) == pytest.approx(9 + 1.5)
     pace.step(4, 300)  # a reused chunk: it has no steps, and its time says nothing of the others
-    pace.chunk(SimpleNamespace(timing=SimpleNamespace(total_seconds=0.1, ode_seconds=0.0), is_reused=True))
+    pace.chunk(SimpleNamespace(timing=SimpleNamespace(total_seconds=0.1, ode_seconds=0.0, made="reused")))
     assert pace.seconds_left(plan, 1, 0, 4) == pytest.approx(12 + 1.5)
     assert pace.seconds_left(plan, 2, 0, 4) == 0
 

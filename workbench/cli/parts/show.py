@@ -19,7 +19,7 @@ def run(document: dict[str, Any]) -> None:
     columns = ("chunk", "text", "bytes", "planned s", "real s", *(f"{m.label} {m.unit}".strip() for m in measured),
                "made")  # fmt: skip
     rows = [
-        (c["index"], short(c["text"]), c["n_bytes"], c["planned_seconds"], c["audio_seconds"],
+        (c["index"] + 1, short(c["text"]), c["n_bytes"], c["planned_seconds"], c["audio_seconds"],
          *_measured(c, measured), c["made"])
         for c in document["chunks"]
     ]  # fmt: skip
@@ -34,7 +34,7 @@ def run(document: dict[str, Any]) -> None:
     passage_times(document.get("passages", ()))
     for chunk in document["chunks"]:
         for warning in chunk["warnings"]:
-            say(f"chunk {chunk['index']}: {warning}")
+            say(f"chunk {chunk['index'] + 1}: {warning}")
     loads = document["loads"]
     say("")
     load = document["request"]["load"]
@@ -51,6 +51,9 @@ def run(document: dict[str, Any]) -> None:
     times = measures.Times.of_run(document)
     found = [(m, m.value(times)) for m in measures.every(measures.RUN)]
     say("  ".join(f"{m.label} {m.shown(value)}" for m, value in found if value is not None))
+    if document.get("takes"):
+        again = [f"{k + 1}: take {take}" for k, take in enumerate(document["takes"]) if take > 1]
+        say(f"made again and chosen: chunk {', '.join(again)}; the times are those of all chunks")
     if weights.get("picked"):
         say(f"revision picked: {weights['picked']}")
     if "profile" in document:
@@ -81,7 +84,7 @@ def plan(document: dict[str, Any]) -> None:
         none = ("",) if names else ()
         rows += [("", *none, "(pause)", "", c["lead_seconds"], "")] if c["lead_seconds"] else []
         spoken = c["text"] if c["written"] == c["text"] else f"{c['written']}\n= {c['text']}"
-        rows += [(c["index"], *who, spoken, c["n_bytes"], c["planned_seconds"], "; ".join(c["warnings"]))]
+        rows += [(c["index"] + 1, *who, spoken, c["n_bytes"], c["planned_seconds"], "; ".join(c["warnings"]))]
         rows += [("", *none, "(pause)", "", c["pause_seconds"], "")] if c["pause_seconds"] else []
     n_chunks = len(document["chunks"])
     counted = f"{n_chunks} {'chunk' if n_chunks == 1 else 'chunks'}"
@@ -150,7 +153,7 @@ def rerun(document: dict[str, Any]) -> None:
     if document["same"]:
         say(f"{document['id']}: exactly the same wave ({len(document['chunks'])} chunks)")
     else:
-        rows = [(c["index"], "yes" if c["same"] else "no", c["largest_difference"]) for c in document["chunks"]]
+        rows = [(c["index"] + 1, "yes" if c["same"] else "no", c["largest_difference"]) for c in document["chunks"]]
         say(f"{document['id']}: a different wave")
         console().print(table("Chunks", ("chunk", "same", "largest difference"), rows, right=("chunk",)))
         say("")

@@ -86,14 +86,21 @@ class Workers(NamedTuple):
 
 
 def speak(
-    pool: EnginePool, request: SpeechRequest, run_id: str, target: Target, *, bar: bool, spread: Workers = Workers()
+    pool: EnginePool,
+    request: SpeechRequest,
+    run_id: str,
+    target: Target,
+    *,
+    bar: bool,
+    spread: Workers = Workers(),
+    skip_failed: bool = False,
 ) -> Run:
     """Speak ``request``. Raises Cancelled where a long run is interrupted; the message says how it goes on."""
     try:
         if not spread.is_here:
             return spread.speak(pool, request, run_id, bar)
         with output.step_bar(bar) as on_step:
-            return pool.speak(request, on_step=on_step, run_id=run_id)
+            return pool.speak(request, on_step=on_step, run_id=run_id, keep_all=True, skip_failed=skip_failed)
     except KeyboardInterrupt:
         left = next((found for found in unfinished.every() if found.id == run_id), None)
         if left is None:

@@ -1,39 +1,40 @@
-"""Make a chunk again with other seeds and keep the best, by a measure."""
+"""Make chunks again with other seeds, as takes of their run, and choose the best of each, by a measure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from workbench.engine.errors import RunError, SettingsError
 from workbench.engine.jobs.pool import EnginePool
+from workbench.engine.jobs.takes import make_take
 from workbench.engine.measures import Measure
-from workbench.engine.runs.measured.making import chunk_sound, named
-from workbench.engine.runs.store import load_run, save_run
-from workbench.engine.speech.requests import Remake
+from workbench.engine.runs.measured.making import named, sound_of
+from workbench.engine.runs.store import load_run
+from workbench.engine.runs.takes import choosing
 from workbench.engine.timing import Progress
 from workbench.engine.visible import quoted
-
-if TYPE_CHECKING:  # it imports torch
-    from workbench.engine.speech.results import Run
 
 N_SEEDS = 4
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Best:
-    """What came of other seeds.
+    """What came of other seeds for one chunk.
 
     Attributes:
-        run: with the best chunk; the run itself where none was better.
-        values: seed to value of the measure; that of the present chunk first, None where there was nothing to measure.
-        seed: of the best chunk.
+        chunk: index of the chunk.
+        take: number of the best take; that of the one before if none was better.
+        seed: of the best take.
+        values: seed to value of the measure; that of the take before first, None where there was nothing to measure.
+        is_better: whether it is another take than before.
     """
 
-    run: Run
-    values: dict[int, float | None]
+    chunk: int
+    take: int
     seed: int
+    values: dict[int, float | None]
+    is_better: bool
 
 
 def other_seeds(seed: int, count: int = N_SEEDS) -> list[int]:
@@ -48,19 +49,23 @@ def best_of(
     seeds: Sequence[int] = (),
     measure: str = "wer_percent",
     *,
+    choose: bool = True,
     on_seed: Callable[[int, int], None] | None = None,
     on_step: Callable[[Progress], None] | None = None,
 ) -> Best:
-    """Speak chunk ``chunk`` of a saved run with each of ``seeds`` and save the run with the best one.
+    """Speak chunk ``chunk`` of a saved run with each of ``seeds``, keep each as a take, and choose the best one.
 
-    A seed that is only as good as the present one changes nothing; of equal ones the first is taken. Nothing is saved
+    A seed that is only as good as the present one changes nothing; of equal ones the first is taken. Nothing is chosen
     where none is better.
 
     Args:
         pool: engines and voices.
+        run_id: of a saved run.
+        chunk: index of the chunk.
         seeds: () for ``other_seeds``.
         measure: by which the best is told; one that has a better way.
-        on_seed: called with (index, number of seeds) before each; may raise Cancelled, and nothing is saved then.
+        choose: let the run sound with the best one.
+        on_seed: called with (index, number of seeds) before each; may raise Cancelled. The takes so far are kept.
         on_step: as in ``Engine.fulfil``.
 
     Raises:
@@ -68,7 +73,7 @@ def best_of(
         RecogniserError: the measure listens, and nothing can.
         RunError: there is no such run or chunk.
         VoiceError, WeightsError: the run cannot be spoken again here.
-        OutputError: the better run cannot be saved.
+        OutputError: a take cannot be kept.
     """
     (by,) = named([measure])[:1]
     if not by.better:
@@ -76,22 +81,26 @@ def best_of(
     run = load_run(run_id, trajectories=False)
     if not 0 <= chunk < len(run.chunks):
         raise RunError(f"{run_id} has no chunk {chunk}.", remedy=f"It has {len(run.chunks)}, counted from 0.")
+    before = run.takes[chunk] if run.takes else 1
     present = run.chunks[chunk].seed
-    values, best = {present: by.value(chunk_sound(run, chunk))}, run
+    values: dict[int, float | None] = {present: by.value(sound_of(run, run.chunks[chunk]))}
+    best, seed = before, present
     tried = list(dict.fromkeys(seeds or other_seeds(present)))
-    for index, seed in enumerate(tried):
+    for index, other in enumerate(tried):
         if on_seed is not None:
             on_seed(index, len(tried))
-        request = run.request.replace(remake=Remake(run.id, chunk, seed), sweep="")
-        made = pool.speak(request, base=run, on_step=on_step)
-        values[seed] = by.value(chunk_sound(made, chunk))
-        if _is_better(by, values[seed], values[best.chunks[chunk].seed]):
-            best = made
-        if by.better == "lower" and values[seed] == 0.0:
+        take = make_take(
+            run_id, chunk, pool=pool, seed=other, parent=before, on_step=on_step,
+            on_made=lambda made: {by.name: by.value(sound_of(run, made))},
+        )  # fmt: skip
+        values[other] = take.measured[by.name]
+        if _is_better(by, values[other], values[seed]):
+            best, seed = take.number, other
+        if by.better == "lower" and values[other] == 0.0:
             break  # there is no better one
-    if best is not run:
-        save_run(best)
-    return Best(best, values, best.chunks[chunk].seed)
+    if choose and best != before:
+        choosing.choose(run_id, {chunk: best})
+    return Best(chunk, best, seed, values, best != before)
 
 
 def _is_better(by: Measure, value: float | None, than: float | None) -> bool:
@@ -109,23 +118,35 @@ def repair(
     n_seeds: int = N_SEEDS,
     on_try: Callable[[int, int], None] | None = None,
     on_step: Callable[[Progress], None] | None = None,
-) -> Run:
-    """``best_of`` for each of ``chunks`` in turn, each on the run that the one before saved. Returns the last run.
+) -> list[Best]:
+    """``best_of`` for each of ``chunks``; the better ones are chosen together, as one step that can be undone.
 
     Args:
-        on_try: called with (tries so far, tries at most); may raise Cancelled, and what is saved stays.
+        pool: engines and voices.
+        run_id: of a saved run.
+        chunks: indices of the chunks.
+        measure: as in ``best_of``.
+        n_seeds: other seeds for each.
+        on_try: called with (tries so far, tries at most); may raise Cancelled. The better takes of the chunks that
+            are finished are chosen then.
+        on_step: as in ``Engine.fulfil``.
 
     Raises:
         WorkbenchError: as ``best_of``.
     """
-    run, whole = load_run(run_id, trajectories=False), len(chunks) * n_seeds
-    for done, chunk in enumerate(chunks):
-        first = done * n_seeds
+    takes, whole = choosing.takes_of(run_id), len(chunks) * n_seeds
+    found: list[Best] = []
+    try:
+        for done, chunk in enumerate(chunks):
+            first = done * n_seeds
 
-        def tell(index: int, n_tries: int, first: int = first) -> None:
-            if on_try is not None:
-                on_try(first + index, whole)
+            def tell(index: int, n_tries: int, first: int = first) -> None:
+                if on_try is not None:
+                    on_try(first + index, whole)
 
-        seeds = other_seeds(run.chunks[chunk].seed, n_seeds)
-        run = best_of(pool, run.id, chunk, seeds, measure, on_seed=tell, on_step=on_step).run
-    return run
+            seeds = other_seeds(takes.of(chunk)[takes.ledger.number(chunk) - 1].seed, n_seeds)
+            found.append(best_of(pool, run_id, chunk, seeds, measure, choose=False, on_seed=tell, on_step=on_step))
+    finally:
+        if better := {one.chunk: one.take for one in found if one.is_better}:
+            choosing.choose(run_id, better)
+    return found

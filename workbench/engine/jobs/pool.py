@@ -131,6 +131,8 @@ class EnginePool:
         on_chunk: Callable[[ChunkResult], None] | None = None,
         run_id: str | None = None,
         made: Callable[[Chunk], ChunkResult] | None = None,
+        skip_failed: bool = False,
+        keep_all: bool = False,
     ) -> Run:
         """Speak ``request``, sample the use of the machine, and return the run without saving it.
 
@@ -141,7 +143,7 @@ class EnginePool:
             request: what to speak; it is complete.
             base: the run whose chunk is made again; read from disk if not given.
             on_plan: called with the chunks before synthesis.
-            on_step, on_chunk, run_id, made: as in ``Engine.fulfil``.
+            on_step, on_chunk, run_id, made, skip_failed, keep_all: as in ``Engine.fulfil``.
 
         Raises:
             WorkbenchError: model, voice or run were not found, or the text cannot be spoken.
@@ -159,7 +161,8 @@ class EnginePool:
             with Monitor(engine.loaded.device) as monitor:
                 run = engine.fulfil(
                     request, voice, base=base, chunks=chunks, on_step=on_step, on_chunk=on_chunk, run_id=run_id,
-                    begin_long=begin, timeline=timeline, made=made, voices=voices,
+                    begin_long=begin, timeline=timeline, made=made, voices=voices, skip_failed=skip_failed,
+                    keep_all=keep_all,
                 )  # fmt: skip
             return dataclasses.replace(run, utilisation=_shifted_to_chunk(run, monitor.samples)), timeline.began
 

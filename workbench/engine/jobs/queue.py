@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from workbench.engine.errors import Cancelled, JobError, WorkbenchError
+from workbench.engine.errors import Cancelled, JobError, WorkbenchError, told
 from workbench.engine.ids import new_id
 from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.logs import pairs
@@ -138,13 +138,8 @@ class Job:
 
 def _unforeseen(error: BaseException) -> str:
     """Return one line about an unexpected error; write its traceback to the log."""
-    first = (str(error).splitlines() or [""])[0][:200]
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        log.error("out of memory: %s", first)
-        return str(JobError("There is not enough memory.", remedy="Make the chunks smaller, or free the device."))
     log.exception("a job failed")
-    said = f"{type(error).__name__}: {first}" if first else type(error).__name__
-    return str(JobError(f"This failed: {said}.", remedy="The server's log has the details."))
+    return told(error)
 
 
 AnyJob = TypeVar("AnyJob", bound=Job)
@@ -180,6 +175,10 @@ class JobManager:
                     f"{UNSAVED_MAX} finished runs could not be saved and are in memory only.",
                     remedy="Free some space and save them again, or discard them.",
                 )
+            before = self._jobs.get(job.id)
+            if before is not None and before.is_active:
+                raise JobError(f"{before.title}: it is still running.", remedy="Wait until it has ended.")
+            self._jobs.pop(job.id, None)  # an unfinished run goes on under its id
             self._jobs[job.id] = job
             self._forget_oldest()
             self._worker_of(job.lane)

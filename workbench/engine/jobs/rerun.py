@@ -117,6 +117,7 @@ class _Compared:
     def __init__(self, before: Sequence[ChunkResult]) -> None:
         self._before = before
         self.rows: list[dict[str, Any]] = []
+        self.n_found = 0
 
     def __enter__(self) -> _Compared:
         return self

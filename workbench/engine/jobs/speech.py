@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -9,10 +10,12 @@ from typing import TYPE_CHECKING
 from workbench.engine.errors import JobError, WorkbenchError
 from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.jobs.queue import DONE, Job, JobManager
+from workbench.engine.runs.parts import unfinished
 from workbench.engine.runs.store import load_run, save_run
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.text import Chunk
+from workbench.engine.timing import UNMADE
 
 if TYPE_CHECKING:
     from workbench.engine.speech.results import ChunkResult, Run
@@ -25,12 +28,16 @@ SPEECH_LANE = "auto"  # lane of all jobs that use the models
 class SpeechJob(Job):
     """Speak a request and save the run.
 
+    Its chunks are on disk as soon as they are finished: a job that was cancelled, failed or killed is an unfinished
+    run, which can be heard and goes on. A chunk that cannot be made is left out, with silence in its place.
+
     A run that cannot be saved is not lost: the job is done, ``run`` holds the run, ``save_error`` says why, and
     ``save_again`` tries again.
 
     Args:
         request: what to speak.
         title: description for users.
+        run_id: of an unfinished run that goes on; by default a new one.
 
     Attributes:
         base: the run whose chunk is made again; None if the whole text is spoken.
@@ -40,8 +47,9 @@ class SpeechJob(Job):
         save_error: why the finished run is not on disk, or "".
     """
 
-    def __init__(self, request: SpeechRequest, title: str = "") -> None:
+    def __init__(self, request: SpeechRequest, title: str = "", *, run_id: str = "") -> None:
         super().__init__(title or _title(request), SPEECH_LANE)
+        self.id = run_id or self.id
         self.request = request
         self.base: Run | None = None
         self.plan: tuple[Chunk, ...] = ()
@@ -96,7 +104,7 @@ class SpeechJob(Job):
         self.report(0.0, "planning")
         run = pool.speak(
             self.request, base=self.base, on_plan=self._on_plan, on_step=self._on_step, on_chunk=self._on_chunk,
-            run_id=self.id,
+            run_id=self.id, skip_failed=True, keep_all=True,
         )  # fmt: skip
         self.doing = "saving"
         self._save(run)
@@ -131,6 +139,8 @@ class SpeechJob(Job):
         """Give up an unsaved run, so that the manager may drop the job."""
         with self.lock:
             self.save_error = ""
+        with contextlib.suppress(WorkbenchError):
+            unfinished.drop(self.id)
 
     def _on_plan(self, chunks: list[Chunk]) -> None:
         self.plan, self.doing = tuple(chunks), "speaking"
@@ -169,7 +179,7 @@ class _Pace:
         self._last, self._at = now, step
 
     def chunk(self, result: ChunkResult) -> None:
-        if result.is_reused:
+        if result.timing.made in UNMADE:
             return
         self._other_seconds += result.timing.total_seconds - result.timing.ode_seconds
         self._other_frames += result.chunk.duration_frames

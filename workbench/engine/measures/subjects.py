@@ -13,7 +13,7 @@ from workbench.engine.settings import MelConfig
 from workbench.engine.signal import spectra
 from workbench.engine.signal.alignment import Alignment, align
 from workbench.engine.signal.pitch import Pitch, pitch
-from workbench.engine.timing import REUSED, rtf, rtf_of_made
+from workbench.engine.timing import UNMADE, rtf, rtf_of_made
 
 if TYPE_CHECKING:
     from workbench.engine.asr.recogniser import Heard
@@ -53,14 +53,14 @@ class Times:
         total = document["total_seconds"]
         ordered = {name: stages[name] for name in STAGES if name in stages}
         ordered["other"] = max(0.0, total - sum(stages.values()))
-        chunks = [(r["total_seconds"], r["audio_seconds"], r.get("made") == REUSED) for r in document["chunks"]]
+        chunks = [(r["total_seconds"], r["audio_seconds"], r.get("made") in UNMADE) for r in document["chunks"]]
         factor = rtf_of_made(total, document["audio_seconds"], chunks)
         return cls(document["audio_seconds"], total, document["time_to_first_audio_seconds"], ordered, rtf=factor)
 
     @classmethod
     def of_chunk(cls, row: Mapping[str, Any]) -> Times:
         """Return the times of a chunk from its row in such a document (``ChunkResult.as_dict``)."""
-        if row.get("made") == REUSED:
+        if row.get("made") in UNMADE:
             return cls(row["audio_seconds"], row["total_seconds"])
         stages = {name: row[f"{name}_seconds"] for name in CHUNK_STAGES}
         factor = rtf(row["total_seconds"], row["audio_seconds"])

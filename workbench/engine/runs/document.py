@@ -106,7 +106,8 @@ class Row(TypedDict):
     total_seconds: Seconds
     step_seconds: Annotated[list[Seconds], Field(max_length=1_000)]
     n_evaluations: Count
-    made: NotRequired[Literal["", "first run", "new length", "warm", "reused"]]
+    made: NotRequired[Literal["", "first run", "new length", "warm", "reused", "failed"]]
+    error: NotRequired[Annotated[str, Field(max_length=2_000)]]
 
 
 class _Span(TypedDict):
@@ -169,6 +170,8 @@ class RunDocument(TypedDict):
     unknown_settings: dict[Literal["settings", "load"], Annotated[dict[Word, Knob], Field(max_length=200)]]
     weights: Annotated[dict[Word, Word], Field(max_length=20)]
     apart: NotRequired[bool]  # each chunk has a file of its own, and its spans follow from its row
+    n_planned: Count  # chunks of the whole text of a run that was stopped; 0 if it is finished
+    takes: list[Positive]  # that are chosen, one a chunk; [] where all are as first made. Never from run.json
 
 
 _READER = TypeAdapter(RunDocument)
@@ -186,13 +189,18 @@ def parse(content: bytes, run_id: str) -> RunDocument:
         raise ValueError(f"run.json is not JSON ({error})") from error
     if not isinstance(document, dict):
         raise ValueError("run.json is not a JSON object")
+    return checked(document, run_id)
+
+
+def checked(document: dict[str, Any], run_id: str) -> RunDocument:
+    """Return ``document``, of any format, in the current one. Raises ValueError if it is invalid."""
     try:
-        checked = _READER.validate_python(_unfolded(lifted(upgraded(document))) | {"id": run_id})
+        found = _READER.validate_python(_unfolded(lifted(upgraded(document))) | {"id": run_id, "takes": []})
     except ValidationError as error:
         raise ValueError(_told(error)) from error
-    checked["settings"] = checked["request"]["settings"]
-    _check_rows(checked)
-    return checked
+    found["settings"] = found["request"]["settings"]
+    _check_rows(found)
+    return found
 
 
 def _unfolded(document: dict[str, Any]) -> dict[str, Any]:
@@ -241,7 +249,7 @@ def _check_rows(document: RunDocument) -> None:
 
 
 def read_document_of(folder: Path) -> RunDocument:
-    """Read and check run.json of ``folder``.
+    """Read and check run.json of ``folder``: the run as it was first made. ``takes.state`` has it as it is now.
 
     Raises:
         RunError: run.json is missing, cannot be read, or is damaged.

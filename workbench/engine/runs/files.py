@@ -13,17 +13,19 @@ import numpy as np
 from workbench.engine.errors import OutputError
 from workbench.engine.rules import REFERENCE_MAX_SECONDS
 from workbench.engine.runs.arrays import Arrays
-from workbench.engine.runs.document import FORMAT_VERSION, MAX_BYTES, RunDocument, damaged, read_document_of
+from workbench.engine.runs.document import FORMAT_VERSION, MAX_BYTES, RunDocument, damaged
 from workbench.engine.runs.parts.stored import FOLDER, Parts, StoredChunk, part_name, row_of, stored
+from workbench.engine.runs.takes.arrays import TakeFile
+from workbench.engine.runs.takes.ledger import FIRST
+from workbench.engine.runs.takes.state import chunk_of, document_of, timing_of
 from workbench.engine.settings import MelConfig
 from workbench.engine.signal.audio import exact_bytes, read_exact
 from workbench.engine.signal.joining import write_sound
 from workbench.engine.speech.axis import end_to_end, note_pauses
 from workbench.engine.speech.requests import REFERENCE_FILE, SpeechRequest, VoiceRef, reference_file
 from workbench.engine.speech.results import PROFILE_FILE, ChunkResult, Run
-from workbench.engine.speech.text import Chunk
 from workbench.engine.speech.voices import prepared_voice
-from workbench.engine.timing import ChunkTiming, Sample, Span
+from workbench.engine.timing import Sample, Span
 
 if TYPE_CHECKING:
     from workbench.engine.signal.trajectory import Trajectory
@@ -31,9 +33,8 @@ if TYPE_CHECKING:
 ENVELOPE_POINTS = 96
 _PLAIN = (
     *("id", "created_at", "device", "dtype", "loads", "load_seconds", "time_to_first_audio_seconds", "total_seconds"),
-    *("environment", "weights", "unknown_settings"),
+    *("environment", "weights", "unknown_settings", "n_planned"),
 )
-_TIMES = ("text_seconds", "ode_seconds", "vocoder_seconds", "total_seconds", "n_evaluations")
 
 
 def write_files(folder: Path, run: Run) -> None:
@@ -74,7 +75,7 @@ def read_run(folder: Path, *, trajectories: bool = True) -> Run:
     Raises:
         RunError: files are missing, damaged, or do not match.
     """
-    document = read_document_of(folder)
+    document = document_of(folder)
     try:
         chunks = (
             _stored_chunks(folder, document) if is_apart(document) else _read_chunks(folder, document, trajectories)
@@ -83,7 +84,7 @@ def read_run(folder: Path, *, trajectories: bool = True) -> Run:
         raise damaged(folder.name, error.strerror or str(error)) from error
     except ValueError as error:
         raise damaged(folder.name, str(error)) from error
-    request, recordings = _read_request(folder, document)
+    request, recordings = read_request(folder, document)
     return Run(
         **{key: document[key] for key in _PLAIN},  # type: ignore[literal-required]
         request=request,
@@ -93,10 +94,11 @@ def read_run(folder: Path, *, trajectories: bool = True) -> Run:
         spans=_spans(document, chunks),
         mel_config=MelConfig(**document["mel_config"]),
         utilisation=tuple(Sample(**sample) for sample in document["utilisation"]),
+        takes=tuple(document["takes"]),
     )
 
 
-def _read_request(folder: Path, document: RunDocument) -> tuple[SpeechRequest, dict[str, np.ndarray]]:
+def read_request(folder: Path, document: RunDocument) -> tuple[SpeechRequest, dict[str, np.ndarray]]:
     """Return the request, and id to reference recording, float32 [n_samples], of each of its voices.
 
     A recording that is missing, damaged or of another voice is left out. The run can still be heard then.
@@ -122,20 +124,55 @@ def read_wave(folder: Path, index: int) -> tuple[np.ndarray, int]:
     Raises:
         RunError: there is no such chunk, or the run is damaged.
     """
-    document = read_document_of(folder)
-    if not 0 <= index < len(document["chunks"]):
-        raise damaged(folder.name, f"there is no chunk {index}")
-    if is_apart(document):
-        mel, plan = document["mel_config"], document["plans"][index]
-        parts = Parts(folder / FOLDER, mel["n_mel_channels"], mel["target_sample_rate"])
-        return stored(_chunk({**plan}), document["chunks"][index], parts).wave, parts.sample_rate
+    document = document_of(folder)
+    if (apart := _apart(folder, document, index)) is not None:
+        return apart.wave, apart.sample_rate
+    found = _of_first(folder, document, index, mel=False)
+    return found.wave, found.sample_rate
+
+
+def read_chunk(folder: Path, document: RunDocument, index: int) -> ChunkResult:
+    """Return chunk ``index`` of ``document``, without its trajectory and without reading other chunks.
+
+    Raises:
+        RunError: there is no such chunk, or it is damaged.
+    """
+    return _apart(folder, document, index) or _of_first(folder, document, index)
+
+
+def _of_first(folder: Path, document: RunDocument, index: int, mel: bool = True) -> ChunkResult:
+    """Read chunk ``index`` from chunks.npz; without ``mel``, an empty one is in its place. Raises RunError."""
+    config, row = document["mel_config"], document["chunks"][index]
     try:
         with Arrays(folder / "chunks.npz", 2 * len(document["chunks"])) as arrays:
-            return _read_samples(arrays, document, index), document["mel_config"]["target_sample_rate"]
+            wave = _read_samples(arrays, document, index)
+            shape = (None, config["n_mel_channels"])
+            made = arrays.read(f"mel_{index}", np.float32, shape) if mel else np.zeros((0, shape[1]), np.float32)
     except OSError as error:
         raise damaged(folder.name, error.strerror or str(error)) from error
     except ValueError as error:
         raise damaged(folder.name, str(error)) from error
+    chunk, rate = chunk_of(document["plans"][index]), config["target_sample_rate"]
+    return ChunkResult(chunk, row["seed"], wave, made, None, timing_of(row), rate, row.get("error", ""))
+
+
+def take_number(document: RunDocument, index: int) -> int:
+    """The take of chunk ``index`` that is chosen."""
+    return document["takes"][index] if document["takes"] else FIRST
+
+
+def _apart(folder: Path, document: RunDocument, index: int) -> StoredChunk | None:
+    """Chunk ``index`` as one whose arrays have a file of their own; None if they are in chunks.npz."""
+    if not 0 <= index < len(document["chunks"]):
+        raise damaged(folder.name, f"there is no chunk {index}")
+    mel, take = document["mel_config"], take_number(document, index)
+    if take != FIRST:
+        parts: Parts = TakeFile(folder, {**mel}, index, take)
+    elif is_apart(document):
+        parts = Parts(folder / FOLDER, mel["n_mel_channels"], mel["target_sample_rate"])
+    else:
+        return None
+    return stored(chunk_of(document["plans"][index]), document["chunks"][index], parts)
 
 
 def _as_json(run: Run) -> dict[str, Any]:
@@ -173,12 +210,11 @@ def is_apart(document: RunDocument) -> bool:
 
 def _stored_chunks(folder: Path, document: RunDocument) -> tuple[StoredChunk, ...]:
     """The chunks of a long run, whose arrays are read when they are asked for. Raises OSError or ValueError."""
-    mel = document["mel_config"]
+    mel, n_chunks = document["mel_config"], len(document["chunks"])
     parts = Parts(folder / FOLDER, mel["n_mel_channels"], mel["target_sample_rate"])
-    if (index := parts.missing(len(document["chunks"]))) is not None:
+    if (index := parts.missing(n_chunks)) is not None:
         raise ValueError(f"{FOLDER}/{part_name(index)} is missing")
-    pairs = zip(document["plans"], document["chunks"], strict=True)
-    return tuple(stored(_chunk({**plan}), row, parts) for plan, row in pairs)
+    return tuple(cast(StoredChunk, _apart(folder, document, index)) for index in range(n_chunks))
 
 
 def _spans(document: RunDocument, chunks: Sequence[ChunkResult]) -> tuple[Span, ...]:
@@ -225,20 +261,26 @@ def _write_arrays(folder: Path, run: Run) -> None:
 
 def _read_chunks(folder: Path, document: RunDocument, trajectories: bool) -> tuple[ChunkResult, ...]:
     """Read the chunks; with ``trajectories``, also their trajectories. Raises OSError or ValueError."""
-    plans, rows = document["plans"], document["chunks"]
-    mel = document["mel_config"]
-    chunks = [_chunk({**plan}) for plan in plans]
-    with Arrays(folder / "chunks.npz", 2 * len(rows)) as arrays:
-        waves = [_read_samples(arrays, document, i) for i in range(len(rows))]
-        mels = [arrays.read(f"mel_{i}", np.float32, (None, mel["n_mel_channels"])) for i in range(len(rows))]
+    n_chunks, mel = len(document["chunks"]), document["mel_config"]
+    others = {k: found for k in range(n_chunks) if (found := _apart(folder, document, k)) is not None}
+    with Arrays(folder / "chunks.npz", 2 * n_chunks) as arrays:
+        waves = [others[k].wave if k in others else _read_samples(arrays, document, k) for k in range(n_chunks)]
+        mels = [
+            others[k].mel if k in others else arrays.read(f"mel_{k}", np.float32, (None, mel["n_mel_channels"]))
+            for k in range(n_chunks)
+        ]
     if not any(len(wave) for wave in waves):
         raise ValueError("chunks.npz holds no sound")
     wanted = trajectories and document["has_trajectory"]
-    flows = _read_flows(folder, document) if wanted else [None] * len(rows)
+    flows = _read_flows(folder, document) if wanted else [None] * n_chunks
+    flows = [others[k].trajectory if wanted and k in others else flow for k, flow in enumerate(flows)]
     return tuple(
-        ChunkResult(chunk, row["seed"], wave, made, flow, _timing(row), mel["target_sample_rate"])
-        for chunk, row, wave, made, flow in zip(chunks, rows, waves, mels, flows, strict=True)
-    )
+        ChunkResult(
+            chunk_of(plan), row["seed"], wave, made, flow, timing_of(row), mel["target_sample_rate"],
+            row.get("error", ""),
+        )
+        for plan, row, wave, made, flow in zip(document["plans"], document["chunks"], waves, mels, flows, strict=True)
+    )  # fmt: skip
 
 
 def _read_samples(arrays: Arrays, document: RunDocument, index: int) -> np.ndarray:
@@ -267,13 +309,3 @@ def _read_flows(folder: Path, document: RunDocument) -> list[Trajectory | None]:
     if not any(found):
         raise ValueError("trajectories.npz holds no states")
     return found
-
-
-def _chunk(plan: dict[str, Any]) -> Chunk:
-    return Chunk(**plan | {"warnings": tuple(plan["warnings"])})
-
-
-def _timing(row: Any) -> ChunkTiming:
-    return ChunkTiming(
-        **{name: row[name] for name in _TIMES}, step_seconds=tuple(row["step_seconds"]), made=row.get("made", "")
-    )

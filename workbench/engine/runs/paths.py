@@ -14,6 +14,7 @@ from workbench.engine.runs.document import ID
 log = logging.getLogger("workbench.runs")
 
 _LOCAL = {"apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "hfs", "ntfs", "overlay", "tmpfs", "xfs", "zfs"}
+PARTIAL = ".partial"  # suffix of the folder of a run that was begun and not finished
 LEFTOVERS = (".part", ".deleted")  # suffixes of the hidden names of drafts and half-deleted runs
 # Two changes within one tick of the file system's clock look the same, so files younger than a tick have no stamp yet.
 _TICK_NS, _COARSE_TICK_NS = 100_000_000, 2_100_000_000
@@ -25,13 +26,15 @@ def runs_root() -> Path:
 
 
 def run_folder(run_id: str) -> Path:
-    """Return the folder of an existing run.
+    """Return the folder of an existing run, or of one that was begun and not finished.
 
     Raises:
         RunError: ``run_id`` is not an id, or there is no such run.
     """
     folder = runs_root() / checked_id(run_id)
     if not os.path.lexists(folder):
+        if (begun := folder.with_name(f"{run_id}{PARTIAL}")).is_dir():
+            return begun
         raise RunError(f"There is no run {run_id}.", remedy="It may have been deleted; see the list of runs.")
     return folder
 
@@ -48,7 +51,7 @@ def checked_id(run_id: str) -> str:
 def version_of(folder: Path) -> tuple[int, ...]:
     """Return times and sizes of the run's files, as a key for cached values: it changes when a file changes."""
     found = []
-    for name in ("run.json", "chunks.npz", "trajectories.npz"):
+    for name in ("run.json", "chunks.npz", "trajectories.npz", "takes.json", "chunks.jsonl"):
         try:
             stat = (folder / name).stat()
         except OSError:

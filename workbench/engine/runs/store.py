@@ -18,12 +18,13 @@ from workbench.engine.files.leftovers import claim
 from workbench.engine.logs import pairs
 from workbench.engine.runs import index
 from workbench.engine.runs.deletion import delete_run, is_link, put_back, remove_aside, set_aside, sweep_leftovers
-from workbench.engine.runs.document import RunDocument, read_document_of
+from workbench.engine.runs.document import RunDocument
 from workbench.engine.runs.files import read_run, read_wave, write_files
 from workbench.engine.runs.notes import MAX_CHARACTERS, write_notes
 from workbench.engine.runs.parts import unfinished
 from workbench.engine.runs.paths import checked_id, folder_bytes, run_folder, runs_root, version_of
 from workbench.engine.runs.summary import RunSummary, summary_of
+from workbench.engine.runs.takes.state import document_of
 from workbench.engine.speech.results import PROFILE_FILE
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def read_document(run_id: str) -> RunDocument:
     Raises:
         RunError: ``run_id`` is not an id, there is no such run, or run.json is damaged.
     """
-    return read_document_of(run_folder(run_id))
+    return document_of(run_folder(run_id))
 
 
 def list_runs() -> list[RunSummary]:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine import measures, rules
-from workbench.engine.runs.document import RunDocument, read_document_of
+from workbench.engine.runs.document import RunDocument
 from workbench.engine.runs.measured.files import Measured, read_measured
 from workbench.engine.runs.notes import read_notes
 from workbench.engine.runs.paths import folder_bytes
+from workbench.engine.runs.takes.state import document_of
 from workbench.engine.speech.requests import load_as_made
-from workbench.engine.timing import REUSED
+from workbench.engine.timing import FAILED, REUSED
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class RunSummary:
         parent: id of the run from which this one was made by making one chunk again, or "".
         remade_chunk: index of this chunk, or None.
         measured: measure to value, as far as measures.json has them.
+        retaken: chunks of which another take than the first is chosen.
+        n_failed: chunks that could not be made.
         is_link: whether its folder is a symbolic link; deleting the run removes only the link.
     """
 
@@ -66,11 +69,15 @@ class RunSummary:
     load: dict[str, Any] = field(default_factory=dict, hash=False)
     n_reused: int = 0
     measured: dict[str, Any] = field(default_factory=dict, hash=False)
+    retaken: int = 0
+    n_failed: int = 0
 
     @property
     def remade(self) -> str:
-        """Which chunk was spoken again, for a list; "" if none was."""
-        return "" if self.remade_chunk is None else f"chunk {self.remade_chunk + 1}"
+        """Which chunks were spoken again, for a list; "" if none was."""
+        again = [] if self.remade_chunk is None else [f"chunk {self.remade_chunk + 1}"]
+        again += [f"{self.retaken} {'take' if self.retaken == 1 else 'takes'}"] if self.retaken else []
+        return ", ".join(again)
 
     @property
     def is_long(self) -> bool:
@@ -101,7 +108,7 @@ def summary_of(folder: Path) -> RunSummary:
 
 def read_rows(folder: Path) -> tuple[RunSummary, list[dict[str, Any]]]:
     """Read the summary of the run in ``folder`` and one row per chunk. Raises as ``summary_of``."""
-    document = read_document_of(folder)
+    document = document_of(folder)
     measured = read_measured(folder)
     return _summary(folder, document, measured), chunk_rows_of(document, measured)
 
@@ -139,6 +146,8 @@ def _summary(folder: Path, document: RunDocument, measured: Measured | None) -> 
             document["weights"],
         ),
         n_reused=sum(row.get("made") == REUSED for row in document["chunks"]),
+        retaken=sum(take > 1 for take in document["takes"]),
+        n_failed=sum(row.get("made") == FAILED for row in document["chunks"]),
         measured={name: value for name, value in measured.run.items() if value is not None} if measured else {},
     )
 

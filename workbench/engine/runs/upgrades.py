@@ -12,7 +12,7 @@ from typing import Any
 from workbench.engine.settings import LoadSettings, MelConfig, SynthesisSettings
 from workbench.engine.speech.requests import SpeechRequest
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _REQUEST_FIELDS = {field.name for field in dataclasses.fields(SpeechRequest)}
 
 
@@ -41,7 +41,12 @@ def _to_2(old: dict[str, Any]) -> dict[str, Any]:
     return new
 
 
-_UPGRADES = (_to_2,)  # the first upgrades format 1 to 2, the next 2 to 3, ...
+def _to_3(old: dict[str, Any]) -> dict[str, Any]:
+    """Upgrade format 2, in which every run was finished and every chunk was made."""
+    return old | {"n_planned": 0}
+
+
+_UPGRADES = (_to_2, _to_3)  # the first upgrades format 1 to 2, the next 2 to 3, ...
 
 
 def upgraded(document: dict[str, Any]) -> dict[str, Any]:
@@ -61,6 +66,7 @@ def upgraded(document: dict[str, Any]) -> dict[str, Any]:
         document = upgrade(document)
     unwritten = {
         "environment": {}, "utilisation": [], "loads": {}, "envelope": [], "has_trajectory": False, "weights": {},
+        "n_planned": 0,
         "mel_config": dataclasses.asdict(MelConfig()),
     }  # fmt: skip
     document = unwritten | document

@@ -26,8 +26,13 @@ def assemble(
     loads: dict[str, int],
     environment: dict[str, str],
     others: Sequence[Voice] = (),
+    resumed: bool = False,
 ) -> Run:
-    """Join ``results`` into a run. Joining is timed too; unless the run is long, the joined wave is kept in it."""
+    """Join ``results`` into a run. Joining is timed too; unless the run is long, the joined wave is kept in it.
+
+    With ``resumed``, some of them were made before, so that the run has no time axis of its own.
+    """
+    apart = request.remake is not None or resumed
     load_seconds = sum(span.seconds for span in loaded.spans)
     draft = Run(
         id=run_id, created_at=datetime.now(UTC).isoformat(timespec="seconds"), request=request,
@@ -36,12 +41,12 @@ def assemble(
         time_to_first_audio_seconds=first_audio_seconds, mel_config=loaded.spec.mel, reference=voice.audio,
         references={one.id: one.audio for one in others},
     )  # fmt: skip
-    if draft.is_long:  # several processes may have made its chunks
+    if draft.is_long or resumed:  # several processes may have made its chunks
         draft = dataclasses.replace(draft, time_to_first_audio_seconds=results[0].timing.total_seconds)
     began = timeline.now()
     joined = None if draft.is_long else draft.wave
     joining = 0.0 if joined is None else timeline.now() - began
-    if request.remake is not None or draft.is_long:
+    if apart or draft.is_long:
         timeline, began = end_to_end(results)
     if joined is not None:
         timeline.add("cross_fade", began, joining)

@@ -15,7 +15,7 @@ import numpy as np
 
 from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.speech.text import Chunk
-from workbench.engine.timing import REUSED
+from workbench.engine.timing import UNMADE
 
 MIN_POINTS = 3  # number of unknowns
 MIN_POINTS_JOINT = 6  # one more than its unknowns
@@ -101,7 +101,7 @@ def points_of(documents: Iterable[Mapping[str, Any]], model: str, device: str, d
             continue  # being profiled slowed it
         guided = 2 if run["settings"]["cfg_strength"] >= 1e-5 else 1
         for plan, row in zip(run["plans"], run["chunks"], strict=True):
-            if row.get("made") == REUSED:
+            if row.get("made") in UNMADE:
                 continue
             n_passes = row["n_evaluations"] * guided
             found.append(Point(plan["duration_frames"], plan["new_frames"], row["total_seconds"], n_passes, run["id"]))

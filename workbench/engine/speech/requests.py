@@ -26,12 +26,14 @@ class Remake(Value):
         chunk: index of the chunk.
         seed: new seed of its noise; None keeps the old one.
         words: new words; None keeps the old ones.
+        speed: new speed, which decides the length; None keeps the old one.
     """
 
     run: str
     chunk: int
     seed: int | None = None
     words: str | None = None
+    speed: float | None = None
 
 
 @dataclass(frozen=True)

@@ -13,80 +13,13 @@ from workbench.engine import rules
 from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.signal.joining import join_blocks, join_places
 from workbench.engine.signal.mel import align_mels
-from workbench.engine.signal.trajectory import Trajectory
+from workbench.engine.speech.chunks import ChunkResult, failed_chunk, in_memory
 from workbench.engine.speech.requests import SpeechRequest, VoiceRef, load_as_made
-from workbench.engine.speech.text import Chunk
-from workbench.engine.timing import REUSED, ChunkTiming, Span, rtf, rtf_of_made
+from workbench.engine.timing import UNMADE, Span, rtf_of_made
+
+__all__ = ["PROFILE_FILE", "ChunkResult", "Run", "failed_chunk", "in_memory"]
 
 PROFILE_FILE = "profile.json.gz"  # in the folder of a run
-
-
-@dataclass(frozen=True, eq=False)
-class ChunkResult:
-    """One spoken chunk.
-
-    Attributes:
-        chunk: its plan.
-        seed: of its noise.
-        wave: float32 [n_samples] at the model's rate, at the reference's level.
-        mel: float32 [frames, n_mels] from the model, without the reference.
-        trajectory: the states of the ODE, if they were kept.
-        timing: seconds of each stage.
-        sample_rate: of ``wave`` in Hz.
-    """
-
-    chunk: Chunk
-    seed: int
-    wave: np.ndarray
-    mel: np.ndarray
-    trajectory: Trajectory | None
-    timing: ChunkTiming
-    sample_rate: int
-
-    @property
-    def n_samples(self) -> int:
-        """Samples of ``wave``."""
-        return len(self.wave)
-
-    @property
-    def audio_seconds(self) -> float:
-        """Length of the wave in seconds."""
-        return self.n_samples / self.sample_rate
-
-    @property
-    def is_reused(self) -> bool:
-        """Nothing was computed: it was read from the chunks that are kept."""
-        return self.timing.made == REUSED
-
-    @property
-    def rtf(self) -> float | None:
-        """Real-time factor of this chunk; None for a reused one."""
-        return None if self.is_reused else rtf(self.timing.total_seconds, self.audio_seconds)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the row of this chunk for tables and JSON."""
-        t = self.timing
-        return {
-            "index": self.chunk.index,
-            "text": self.chunk.text,
-            "written": self.chunk.written or self.chunk.text,
-            "lead_seconds": self.chunk.lead_seconds,
-            "pause_seconds": self.chunk.pause_seconds,
-            "n_bytes": self.chunk.n_bytes,
-            "seed": self.seed,
-            "planned_seconds": self.chunk.planned_seconds,
-            "audio_seconds": self.audio_seconds,
-            "text_seconds": t.text_seconds,
-            "ode_seconds": t.ode_seconds,
-            "vocoder_seconds": t.vocoder_seconds,
-            "total_seconds": t.total_seconds,
-            "step_seconds": list(t.step_seconds),
-            "n_evaluations": t.n_evaluations,
-            "made": t.made,
-            "passage": self.chunk.passage,
-            "rtf": self.rtf,
-            "warnings": list(self.chunk.warnings),
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +46,8 @@ class Run:
         references: id of each other voice of a script to its recording, where it was kept.
         profile: trace of all operations, gzipped JSON; None if none was asked for, or the run was read from disk.
         unknown_settings: settings of a newer program that this one does not know.
+        takes: number of the take that is chosen for each chunk, from 1; () where all are as first made.
+        n_planned: chunks of the whole text, for a run that was stopped before its end; 0 for a finished one.
     """
 
     id: str
@@ -134,6 +69,8 @@ class Run:
     references: Mapping[str, np.ndarray] = field(default_factory=dict)
     unknown_settings: dict[str, Any] = field(default_factory=dict)
     profile: bytes | None = None
+    takes: tuple[int, ...] = ()
+    n_planned: int = 0
 
     @property
     def model(self) -> str:
@@ -183,6 +120,18 @@ class Run:
     def is_remade(self) -> bool:
         """Whether one chunk was made again and the others come from an earlier run."""
         return self.request.remake is not None
+
+    @property
+    def version(self) -> str:
+        """The id, with the takes that are chosen: equal versions have equal samples. A key for what is computed."""
+        changed = "-".join(f"{k}.{take}" for k, take in enumerate(self.takes) if take > 1)
+        done = f"/{len(self.chunks)}" if self.n_planned else ""
+        return f"{self.id}{'@' if changed else ''}{changed}{done}"
+
+    @property
+    def failed(self) -> list[int]:
+        """Indices of the chunks that could not be made."""
+        return [index for index, result in enumerate(self.chunks) if result.is_failed]
 
     @property
     def sample_rate(self) -> int:
@@ -257,8 +206,8 @@ class Run:
 
     @property
     def rtf(self) -> float | None:
-        """Real-time factor of what was made in this run, loading apart; None if every chunk was reused."""
-        chunks = [(c.timing.total_seconds, c.audio_seconds, c.is_reused) for c in self.chunks]
+        """Real-time factor of what was made in this run, loading apart; None if no chunk was."""
+        chunks = [(c.timing.total_seconds, c.audio_seconds, c.timing.made in UNMADE) for c in self.chunks]
         return rtf_of_made(self.total_seconds, self.audio_seconds, chunks)
 
     def as_dict(self) -> dict[str, Any]:
@@ -280,6 +229,8 @@ class Run:
             "audio_seconds": self.audio_seconds,
             "rtf": self.rtf,
             "n_reused": self.n_reused,
+            "n_planned": self.n_planned,
+            "takes": list(self.takes),
             "loads": dict(self.loads),
             "chunks": [c.as_dict() for c in self.chunks],
             "spans": [s.as_dict() for s in self.spans],

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from workbench.engine import rules
-from workbench.engine.errors import SettingsError, VoiceError
+from workbench.engine.errors import Cancelled, SettingsError, VoiceError, WorkbenchError, told
 from workbench.engine.logs import pairs
 from workbench.engine.model.loading import Loaded, warm_up
 from workbench.engine.model.sampling import Flow, solve, text_embedded
 from workbench.engine.settings import SynthesisSettings
+from workbench.engine.signal.joining import check_finite
 from workbench.engine.speech.requests import SpeechRequest
-from workbench.engine.speech.results import ChunkResult
+from workbench.engine.speech.results import ChunkResult, failed_chunk
 from workbench.engine.speech.text import Chunk, conditioning_text, n_bytes, number_languages
 from workbench.engine.speech.turns import Turn
 from workbench.engine.speech.voices import Voice
@@ -53,7 +54,12 @@ class Shelf(Protocol):
 
 
 class LongRun(Protocol):
-    """Holds the chunks of a long run on disk, so that memory holds one of them and a stopped run can continue."""
+    """Holds the chunks of a run on disk, so that memory holds one of them and a stopped run can continue.
+
+    ``n_found`` counts the chunks that were made and kept before.
+    """
+
+    n_found: int
 
     def find(self, chunk: Chunk) -> ChunkResult | None:
         """Return the result of ``chunk`` if it was made and kept before."""
@@ -115,6 +121,7 @@ class Speaker:
         shelf: Shelf | None = None,
         find: Callable[[Chunk], ChunkResult | None] | None = None,
         part: Part | None = None,
+        skip_failed: bool = False,
     ) -> Iterator[ChunkResult]:
         """Speak ``text``, one chunk at a time, in order.
 
@@ -129,6 +136,8 @@ class Speaker:
                 trajectory is wanted, which is not kept.
             find: returns the result of a chunk that a part of this run made before; it is yielded as it is.
             part: returns voice and settings of a chunk, if ``chunks`` are of a script.
+            skip_failed: where a chunk cannot be made, yield silence of its length with the reason
+                (``results.failed_chunk``) and go on. If none at all can be made, the last error is raised.
 
         Yields:
             ChunkResult: wave and mel depend only on chunk, voice, settings and seed, not on the other chunks. They are
@@ -150,22 +159,37 @@ class Speaker:
                 )
         timeline = timeline or Timeline(self.loaded.synchronize)
         keep_bytes = rules.TRAJECTORY_MAX_BYTES // max(len(chunks), 1) if settings.keep_trajectory else 0
+        n_made = 0
         for position, chunk in enumerate(chunks):
-            if find is not None and (made := find(chunk)) is not None:
-                yield made
-                continue
+            began = timeline.now()
             report = _stepper(on_step, position, len(chunks))
-            voice, settings = part(chunk)
-            taken = self._taken(shelf, chunk, voice, settings, timeline) if shelf else None
+            try:
+                if find is not None and (made := find(chunk)) is not None:
+                    n_made += not made.is_failed
+                    yield made
+                    continue
+                voice, settings = part(chunk)
+                taken = self._taken(shelf, chunk, voice, settings, timeline) if shelf else None
+                if taken is None:
+                    with self._turn:
+                        cond = self._reference(voice, settings.target_rms, timeline)
+                        result = self._speak(chunk, voice, cond, settings, timeline, report, keep_bytes)
+                    if skip_failed:
+                        check_finite(result.wave)
+            except Cancelled:
+                raise
+            except Exception as error:
+                if not skip_failed or (position == len(chunks) - 1 and not n_made):
+                    raise
+                yield self._skipped(chunk, error, timeline, began)
+                continue
+            n_made += 1
             if taken is not None:
                 log.info("chunk reused", extra=pairs(index=chunk.index, audio=taken.audio_seconds))
                 if report is not None:
                     report(settings.nfe_step, settings.nfe_step)
                 yield taken
                 continue
-            with self._turn:
-                cond = self._reference(voice, settings.target_rms, timeline)
-                result = self._speak(chunk, voice, cond, settings, timeline, report, keep_bytes)
             log.info(
                 "chunk spoken",
                 extra=pairs(
@@ -180,6 +204,14 @@ class Speaker:
                 with timeline.span("keep", chunk.index):
                     shelf.keep(self.loaded, voice, settings, chunk, result.wave, result.mel)
             yield result
+
+    def _skipped(self, chunk: Chunk, error: Exception, timeline: Timeline, began: float) -> ChunkResult:
+        """Silence in the place of ``chunk``; an error that is no ``WorkbenchError`` keeps its traceback in the log."""
+        known = isinstance(error, WorkbenchError)
+        log.warning("chunk skipped", extra=pairs(index=chunk.index, error=str(error)[:200]), exc_info=not known)
+        failed = failed_chunk(chunk, told(error), timeline.now() - began, self.loaded.spec.mel)
+        note_chunk(timeline, chunk.index, began, failed.timing)
+        return failed
 
     def compile_ahead(self) -> None:
         """Compile and record what chunks of usual lengths need, on a GPU; otherwise the first run does it.

@@ -32,7 +32,7 @@ from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech.assembling import assemble
 from workbench.engine.speech.passages.planning import part_of, plan_script, rewritten, with_refs
 from workbench.engine.speech.requests import Remake, SpeechRequest
-from workbench.engine.speech.results import ChunkResult, Run
+from workbench.engine.speech.results import ChunkResult, Run, in_memory
 from workbench.engine.speech.speaker import BeginLongRun, LongRun, OnStep, Shelf, Speaker
 from workbench.engine.speech.text import Chunk
 from workbench.engine.speech.turns import refuse_after_fork
@@ -169,6 +169,8 @@ class Engine(Speaker):
         timeline: Timeline | None = None,
         made: Callable[[Chunk], ChunkResult] | None = None,
         voices: Mapping[str, Voice] = NOBODY,
+        skip_failed: bool = False,
+        keep_all: bool = False,
     ) -> Run:
         """Speak ``request`` and return the run without saving it. ``run``, ``remake`` and all jobs use this.
 
@@ -183,6 +185,8 @@ class Engine(Speaker):
             timeline: takes the spans, for a caller who needs to know when it began.
             made: returns the result of a chunk that others make, instead of making it here.
             voices: name of each speaker of a script to the voice.
+            skip_failed: as in ``synthesize``.
+            keep_all: ``begin_long`` keeps the chunks of every run with several.
         """
         chunks = self.planned(request, voice, base, voices) if chunks is None else chunks
         others = [*{one.id: one for one in voices.values() if one.id != voice.id}.values()]
@@ -190,7 +194,8 @@ class Engine(Speaker):
         timeline, on_step = timeline or Timeline(self.loaded.synchronize), on_step or self.default_on_step()
         run_id = run_id or new_id()
         here = environment() | {"backend": self._backend_of(base if request.remake else None)}
-        if request.remake is not None or len(chunks) <= rules.LONG_RUN_CHUNKS:
+        is_long = len(chunks) > rules.LONG_RUN_CHUNKS
+        if request.remake is not None or not (is_long or (keep_all and len(chunks) > 1)):
             begin_long = None
         results, first_audio = [], 0.0
         with (
@@ -201,12 +206,15 @@ class Engine(Speaker):
             for result in self.synthesize(
                 request.text, voice, request.settings, chunks=chunks, on_step=on_step, timeline=timeline,
                 shelf=self.shelf if request.reuse and not request.profile else None,
-                find=_finder(parts, made, timeline),
+                find=_finder(parts, made, timeline), skip_failed=skip_failed,
                 part=request.script and partial(part_of, request, voices),
             ):  # fmt: skip
                 first_audio = first_audio or timeline.now()
-                result = parts.keep(result) if parts else result
-                results.append(result)
+                if parts is not None:
+                    with timeline.span("keep", result.chunk.index):
+                        kept = parts.keep(result)
+                    result = kept if is_long else result
+                results.append(result if is_long else in_memory(result))
                 if on_chunk:
                     on_chunk(result)
         if request.remake is not None and base is not None:
@@ -220,6 +228,7 @@ class Engine(Speaker):
         run = assemble(
             request, voice, self.loaded, results, timeline, first_audio,
             run_id=run_id, loads=load_counts(self.loaded.spec.name), environment=here, others=others,
+            resumed=parts is not None and parts.n_found > 0,
         )  # fmt: skip
         self.n_runs += 1
         log.info(
@@ -252,16 +261,45 @@ class Engine(Speaker):
             raise VoiceError(f"The run was spoken by {base.voice!r}.", remedy="Remake its chunks with the same voice.")
         old = base.chunks[wanted.chunk].chunk
         speaker, settings = part_of(base.request, voices, old) if base.request.script else (voice, base.settings)
-        words = wanted.words.strip() if wanted.words is not None else old.text
-        chosen = settings.replace(
-            max_chunk_bytes=None, fix_duration=None if wanted.words is not None else settings.fix_duration
-        )
-        new = old if words == old.text else self._as_one_chunk(words, speaker, chosen, old)
+        return self.replanned(wanted, speaker, settings, old)
+
+    def replanned(self, wanted: Remake, voice: Voice, settings: SynthesisSettings, old: Chunk) -> Chunk:
+        """Return the plan of ``old`` with the words, seed and speed of ``wanted``; where it has none, with its own.
+
+        Raises:
+            TextError: this model cannot speak the words.
+            SettingsError: they do not fit into one chunk, or the speed is out of range.
+        """
+        words = (old.written or old.text) if wanted.words is None else wanted.words.strip()
+        new = old
+        if wanted.speed is not None or words not in (old.text, old.written):
+            speed = settings.speed if wanted.speed is None else wanted.speed
+            chosen = settings.replace(max_chunk_bytes=None, fix_duration=None, speed=speed)
+            new = self._as_one_chunk(words, voice, chosen, old)
         seed = old.seed if wanted.seed is None else wanted.seed
         return dataclasses.replace(
-            new, index=wanted.chunk, seed=seed, pause_seconds=old.pause_seconds, lead_seconds=old.lead_seconds,
+            new, index=old.index, seed=seed, pause_seconds=old.pause_seconds, lead_seconds=old.lead_seconds,
             passage=old.passage,
         )  # fmt: skip
+
+    def take(self, request: SpeechRequest, voice: Voice, old: Chunk, *, on_step: OnStep | None = None) -> ChunkResult:
+        """Return ``old`` made again as ``request.remake`` says. Nothing is saved, and no run is made.
+
+        It sounds as it would in a run of ``request`` with this seed. Raises as ``replanned``.
+
+        Args:
+            request: of the run, with what is wanted.
+            voice: who speaks the chunk.
+            old: its plan.
+            on_step: as in ``synthesize``.
+        """
+        settings = request.settings_of(old.passage)
+        chunk = self.replanned(request.remake or Remake("", old.index), voice, settings, old)
+        (made,) = self.synthesize(
+            request.text, voice, settings, chunks=[chunk], on_step=on_step or self.default_on_step(),
+            shelf=self.shelf if request.reuse else None,
+        )  # fmt: skip
+        return made
 
 
 def _finder(

@@ -15,10 +15,11 @@ from workbench.engine.jobs.speech import SPEECH_LANE
 from workbench.engine.measures.intelligibility import SAME, Step
 from workbench.engine.runs.measured.files import Measured, flagged, read_measured
 from workbench.engine.runs.store import run_folder
-from workbench.ui import document, resources
+from workbench.ui import resources
 from workbench.ui.parts import watch
 
 if TYPE_CHECKING:
+    from workbench.engine.jobs.best import Best
     from workbench.engine.speech.results import Run
 
 SHOWN = 12  # chunks whose words are drawn
@@ -41,6 +42,9 @@ def measured(run: Run) -> None:
         for line in job.result:
             st.caption(f"Not measured: {line}")
     if found is not None:
+        if found.outdated:
+            again = ", ".join(f"{k + 1}" for k in found.outdated)
+            st.caption(f"Since it was measured, another take was chosen for chunk {again}. Measure again.")
         _numbers(found)
         _words(run, found)
 
@@ -81,8 +85,9 @@ def _words(run: Run, found: Measured) -> None:
         return
     bad = flagged(found)
     count = f"{len(bad)} of {len(found.steps)} chunks"
-    if not bad:
+    if not bad and not found.outdated:
         st.success(f"{found.recogniser} heard every word of {len(found.steps)} chunks.")
+    if not bad:
         return
     kinds = ", ".join(dict.fromkeys(kind for problem in bad.values() for kind in problem.split(", ")))
     st.warning(f"{count}: {kinds} ({found.recogniser} listened).", icon=":material/hearing_disabled:")
@@ -112,7 +117,7 @@ def _again(run: Run, bad: list[int]) -> None:
     key = f"repair_{run.id}"
     chunks = "it" if len(bad) == 1 else f"these {len(bad)}"
 
-    def work(job: Job) -> Run:
+    def work(job: Job) -> list[Best]:
         def tell(done: int, whole: int) -> None:
             job.report(done / whole, f"seed {done + 1} of at most {whole}")
 
@@ -120,14 +125,16 @@ def _again(run: Run, bad: list[int]) -> None:
 
     if st.button(
         f"Make {chunks} again with {N_SEEDS} other seeds, keep the best", key=key, type="primary",
-        icon=":material/refresh:", help="The best has the fewest wrong words. Each better one is saved as a run.",
+        icon=":material/refresh:",
+        help="Each is kept as a take of its chunk. The best has the fewest wrong words; undo takes the choice back.",
     ):  # fmt: skip
         _start(key, f"Other seeds for {len(bad)} chunks of {run.id}", work)
     job = watch.watch(key)
     if job is None or job.state != DONE:
         return
     watch.forget(key)
-    if job.result.id == run.id:
-        st.info("No other seed was better.")
+    better = [f"{one.chunk + 1}" for one in job.result if one.is_better]
+    if better:
+        st.success(f"A better take was chosen for chunk {', '.join(better)}. Undo takes the choice back.")
     else:
-        document.show(job.result.id)
+        st.info("No other seed was better. What was made is among the takes.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from workbench.engine.errors import OutputError, RunError, reason_of, remedy_for
 from workbench.engine.files.writing import write_json
 from workbench.engine.measures.intelligibility import EXTRA, MISSING, REPEATED, SAME, WRONG, Step
+from workbench.engine.runs.takes.ledger import FIRST, TAKES_MAX, Ledger, read_ledger
 
 NAME = "measures.json"
 _PROBLEMS = {MISSING: "words missing", REPEATED: "words repeated", WRONG: "words wrong", EXTRA: "words too much"}
@@ -40,6 +41,7 @@ class _Document(TypedDict):
     recogniser: _Word
     language: _Word
     measured_at: _Word
+    takes: NotRequired[Annotated[list[Annotated[int, Field(ge=1, le=TAKES_MAX)]], Field(max_length=100_000)]]
 
 
 _READER = TypeAdapter(_Document)
@@ -57,6 +59,9 @@ class Measured:
         recogniser: who listened, or "".
         language: the language that was heard, ISO 639-1, or "".
         measured_at: ISO 8601, UTC.
+        takes: number of the take of each chunk that was measured; () where all are the first.
+        outdated: indices of chunks of which another take is chosen now. Nothing is known of their words, and of the
+            whole run nothing at all.
     """
 
     run: dict[str, float | None]
@@ -66,10 +71,27 @@ class Measured:
     recogniser: str = ""
     language: str = ""
     measured_at: str = ""
+    takes: tuple[int, ...] = ()
+    outdated: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         return {"format": 1, **dataclasses.asdict(self)}
+
+    def now(self, ledger: Ledger) -> Measured:
+        """These measures as far as they are of the takes that are chosen in ``ledger``."""
+        then = dict(enumerate(self.takes))
+        old = tuple(k for k in range(len(self.chunks)) if then.get(k, FIRST) != ledger.number(k))
+        if not old:
+            return self
+        chunks, steps, heard = list(self.chunks), list(self.steps), list(self.heard)
+        for k in old:
+            take = ledger.number(k)
+            chunks[k] = dict(ledger.row(k, take)["measured"]) if take != FIRST else {}
+            steps[k : k + 1], heard[k : k + 1] = [()] * bool(steps), [""] * bool(heard)
+        return dataclasses.replace(
+            self, run={}, chunks=tuple(chunks), steps=tuple(steps), heard=tuple(heard), outdated=old
+        )
 
     def over(self, older: Measured | None) -> Measured:
         """These measures, and those of ``older`` that were not made again."""
@@ -84,7 +106,10 @@ class Measured:
 
 
 def read_measured(folder: Path) -> Measured | None:
-    """Read the measures of the run in ``folder``; None if there are none, or their file is damaged."""
+    """Read the measures of the run in ``folder``, as far as they are of the takes that are chosen.
+
+    None if there are none, or their file or that of the takes is damaged.
+    """
     path = folder / NAME
     try:
         if not path.is_file():
@@ -94,10 +119,14 @@ def read_measured(folder: Path) -> Measured | None:
     except (OSError, ValidationError):
         return None
     steps = tuple(tuple(Step(**step) for step in row) for row in found["steps"])
-    return Measured(
+    measured = Measured(
         found["run"], tuple(found["chunks"]), steps, tuple(found["heard"]), found["recogniser"], found["language"],
-        found["measured_at"],
+        found["measured_at"], tuple(found.get("takes", ())),
     )  # fmt: skip
+    try:
+        return measured.now(read_ledger(folder, len(measured.chunks)))
+    except RunError:
+        return None
 
 
 def write_measured(folder: Path, measured: Measured) -> Path:

@@ -13,10 +13,11 @@ from workbench.engine.measures import INSTANT, SECONDS, SOUND, Measure, Sound, i
 from workbench.engine.measures.intelligibility import steps_of
 from workbench.engine.runs.measured.files import Measured, read_measured, write_measured
 from workbench.engine.runs.store import load_run, run_folder
+from workbench.engine.runs.takes import choosing
 from workbench.engine.visible import quoted
 
 if TYPE_CHECKING:
-    from workbench.engine.speech.results import Run
+    from workbench.engine.speech.results import ChunkResult, Run
 
 GROUPS = {  # short names that people know, each for some measures
     "wer": ("wer_percent", "cer_percent"),
@@ -101,8 +102,11 @@ def measure_run(
         first.heard.recogniser if listened else "",
         first.heard.language if listened else "",
         datetime.now(UTC).isoformat(timespec="seconds"),
+        run.takes,
     ).over(read_measured(folder))
     write_measured(folder, measured)
+    for index, take in enumerate(run.takes):
+        choosing.note_measured(run_id, index, take, rows[index])
     return measured, list(dict.fromkeys(lacking))
 
 
@@ -116,9 +120,14 @@ def _all() -> list[Measure]:
 
 def chunk_sound(run: Run, index: int) -> Sound:
     """Return chunk ``index`` of ``run`` as a sound, in the language of the model where it speaks only one."""
+    return sound_of(run, run.chunks[index])
+
+
+def sound_of(run: Run, result: ChunkResult) -> Sound:
+    """Return a chunk or a take of ``run`` as a sound, as ``chunk_sound``."""
     from workbench.engine.catalog import get_model
 
-    sound = Sound.of_chunk(run.chunks[index], run.mel_config, run)
+    sound = Sound.of_chunk(result, run.mel_config, run)
     try:
         languages = get_model(run.model).languages
     except WorkbenchError:  # not in this catalogue

@@ -1,4 +1,4 @@
-"""A long run in the making: ``runs/<id>.partial/`` holds the request, the voice, and each chunk that is finished.
+"""A run in the making: ``runs/<id>.partial/`` holds the request, the voice, and each chunk that is finished.
 
 Whatever ends the program, what lies there is whole: a chunk's file is renamed when it is written, and only then
 noted in ``chunks.jsonl`` with its sha256. The same request goes on where the last one stopped. ``save_run`` makes the
@@ -12,19 +12,19 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
-from typing_extensions import TypedDict
-
+from workbench.engine import rules
 from workbench.engine.errors import OutputError, RunError, TextError, WorkbenchError, reason_of, remedy_for
 from workbench.engine.files.leftovers import claim
 from workbench.engine.files.writing import sha256_of, write_json
-from workbench.engine.runs.document import MAX_BYTES, Plan, Row
+from workbench.engine.runs.document import MAX_BYTES
+from workbench.engine.runs.parts.journal import JOURNAL, read_journal
 from workbench.engine.runs.parts.stored import FOLDER, Parts, StoredChunk, row_of, stored
 from workbench.engine.runs.parts.unfinished import REQUEST, SUFFIX, folder_of, folders, hold, move, read
 from workbench.engine.runs.paths import checked_id, runs_root
@@ -32,6 +32,7 @@ from workbench.engine.signal.audio import exact_bytes
 from workbench.engine.speech.requests import REFERENCE_FILE, SpeechRequest, reference_file
 from workbench.engine.speech.results import ChunkResult
 from workbench.engine.speech.text import Chunk, n_bytes
+from workbench.engine.timing import FAILED
 
 if TYPE_CHECKING:  # both import torch
     from workbench.engine.model.loading import Loaded
@@ -39,19 +40,7 @@ if TYPE_CHECKING:  # both import torch
 
 log = logging.getLogger("workbench.runs")
 
-_JOURNAL = "chunks.jsonl"
-_JOURNAL_MAX_BYTES = 4 * MAX_BYTES  # a chunk made again has several lines
 _ROW_BYTES, _STEP_BYTES = 500, 10  # upper bounds for a chunk and an ODE step in run.json
-
-
-@with_config(ConfigDict(strict=True, extra="ignore"))
-class _Noted(TypedDict):
-    plan: Plan
-    row: Row
-    sha256: str
-
-
-_NOTED = TypeAdapter(_Noted)
 
 
 class Making:
@@ -60,15 +49,20 @@ class Making:
     Attributes:
         id: of the run.
         differs: what of the environment is other than when the run was begun; the last bits may depend on it.
+        n_found: chunks that ``find`` returned.
     """
 
-    def __init__(self, folder: Path, lock: Any, parts: Parts, differs: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, lock: Any, parts: Parts, differs: Sequence[str] = (), *, is_short: bool = False
+    ) -> None:
         self.folder, self.parts, self.differs = folder, parts, tuple(differs)
         self.id = folder.name.removesuffix(SUFFIX)
         self._lock = lock
-        if os.path.lexists(folder / _JOURNAL) and not (folder / _JOURNAL).is_file():  # a pipe would be waited for
-            (folder / _JOURNAL).unlink()
-        self._noted = {noted["plan"]["index"]: noted for noted in _journal(folder)}
+        self.n_found = self._n_kept = 0
+        self._is_short = is_short
+        if os.path.lexists(folder / JOURNAL) and not (folder / JOURNAL).is_file():  # a pipe would be waited for
+            (folder / JOURNAL).unlink()
+        self._noted = {noted["plan"]["index"]: noted for noted in read_journal(folder)}
 
     def __enter__(self) -> Making:
         return self
@@ -85,7 +79,11 @@ class Making:
         """The result of ``chunk`` if it was made, as it is planned now, and its file is as it was written."""
         noted = self._noted.get(chunk.index)
         planned = _plan(chunk)
-        if noted is None or any(planned.get(name) != value for name, value in noted["plan"].items()):
+        if (
+            noted is None
+            or noted["row"].get("made") == FAILED
+            or any(planned.get(name) != value for name, value in noted["plan"].items())
+        ):
             return None
         try:
             path = self.parts.path(chunk.index)
@@ -96,23 +94,34 @@ class Making:
         except (OSError, WorkbenchError) as error:
             log.warning("chunk %d of %s is made again: %s", chunk.index, self.id, error)
             return None
+        self.n_found += 1
         return found
 
     def keep(self, result: ChunkResult) -> ChunkResult:
         """Write ``result`` to disk and note it; returns it with its arrays there.
 
+        A short run is in memory too, so that it only loses what keeps it after a crash.
+
         Raises:
             OutputError: it cannot be written, or holds samples that are not finite. What was kept before stays.
         """
-        if isinstance(result, StoredChunk):
+        try:
+            return result if isinstance(result, StoredChunk) else self._kept(result)
+        except OutputError as error:
+            if not self._is_short:
+                raise
+            log.warning("%s", error)
             return result
+
+    def _kept(self, result: ChunkResult) -> ChunkResult:
         try:
             sha256 = self.parts.write(result)
             noted: dict[str, Any] = {"plan": _plan(result.chunk), "row": row_of(result), "sha256": sha256}
-            with (self.folder / _JOURNAL).open("ab") as file:
+            with (self.folder / JOURNAL).open("ab") as file:
                 file.write(b"\n" + json.dumps(noted, ensure_ascii=False).encode())  # after a line that was cut short
                 file.flush()
                 os.fsync(file.fileno())
+            self._n_kept += 1
         except OSError as error:
             raise OutputError(
                 f"Chunk {result.chunk.index} of the run {self.id} cannot be kept: {reason_of(error)}.",
@@ -121,12 +130,33 @@ class Making:
         return stored(result.chunk, noted["row"], self.parts)
 
     def close(self) -> None:
-        """Let another process go on with it."""
+        """Let another process go on with it. Nothing stays of a short run of which no chunk is finished."""
         self._lock.release()
+        if self._is_short and not self._n_kept and not self._noted:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _plan(chunk: Chunk) -> dict[str, Any]:
     return asdict(chunk) | {"warnings": list(chunk.warnings)}
+
+
+class Nowhere:
+    """In place of the folder of a short run where there is no room for one: nothing is kept before its end."""
+
+    n_found = 0
+
+    def __enter__(self) -> Nowhere:
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        return None
+
+    def find(self, chunk: Chunk) -> None:
+        """Nothing was kept."""
+
+    def keep(self, result: ChunkResult) -> ChunkResult:
+        """Return ``result`` as it is."""
+        return result
 
 
 # Begin and go on -----------------------------------------------------------------------------------------------------
@@ -140,9 +170,10 @@ def begin(
     chunks: Sequence[Chunk],
     environment: dict[str, str],
     others: Sequence[Voice] = (),
-) -> Making:
+) -> Making | Nowhere:
     """The folder in which the run ``run_id`` is made: that of the same request, if one was not finished, or a new one.
 
+    A short run goes on only where it was begun itself: to speak its text once more may be to measure it once more.
     Close it when the run is saved, or was stopped.
 
     Raises:
@@ -154,10 +185,12 @@ def begin(
     known = {"device": loaded.device, "dtype": loaded.dtype, "backend": environment.get("backend", ""),
              "weights": loaded.weights}  # fmt: skip
     digest = _digest(request, known)
-    mel = loaded.spec.mel
+    mel, is_short = loaded.spec.mel, len(chunks) <= rules.LONG_RUN_CHUNKS
     target = folder_of(checked_id(run_id))
     try:
         for folder in _same(digest, target):
+            if is_short and folder != target:
+                continue
             lock = hold(folder)
             if lock is None:
                 continue
@@ -170,7 +203,8 @@ def begin(
                        if before.get(name, now) != now]  # fmt: skip
             if differs:
                 log.warning("%s was begun elsewhere, so the last bits may differ: %s", run_id, "; ".join(differs))
-            return Making(folder, lock, Parts(folder / FOLDER, mel.n_mel_channels, mel.target_sample_rate), differs)
+            parts = Parts(folder / FOLDER, mel.n_mel_channels, mel.target_sample_rate)
+            return Making(folder, lock, parts, differs, is_short=is_short)
         if target.is_dir():
             raise _not_ours(target, known)
         with claim(target.with_name(f".{run_id}.part")) as draft:
@@ -180,15 +214,20 @@ def begin(
                 (draft / reference_file(other.id)).write_bytes(exact_bytes(other.audio, mel.target_sample_rate))
             write_json(draft / REQUEST, known | {
                 "digest": digest, "request": request.replace(voice=voice.ref).as_dict(), "n_chunks": len(chunks),
-                "environment": environment, "created_at": datetime.now(UTC).isoformat(timespec="seconds")})  # fmt: skip
+                "environment": environment, "mel_config": asdict(mel),
+                "created_at": datetime.now(UTC).isoformat(timespec="seconds")})  # fmt: skip
             lock = move(draft, target, hold(draft))
             if lock is None:
                 raise _not_ours(target, known)
     except OSError as error:
+        if is_short:
+            log.warning("what is finished of %s is not kept before its end: %s", run_id, reason_of(error))
+            return Nowhere()
         raise OutputError(
             f"The run {run_id} cannot be begun in {runs_root()}: {reason_of(error)}.", remedy=remedy_for(error)
         ) from error
-    return Making(target, lock, Parts(target / FOLDER, mel.n_mel_channels, mel.target_sample_rate))
+    parts = Parts(target / FOLDER, mel.n_mel_channels, mel.target_sample_rate)
+    return Making(target, lock, parts, is_short=is_short)
 
 
 def _not_ours(folder: Path, known: Mapping[str, Any]) -> RunError:
@@ -226,17 +265,3 @@ def _same(digest: str, first: Path) -> Iterator[Path]:
         with contextlib.suppress(RunError):
             if read(folder)["digest"] == digest:
                 yield folder
-
-
-def _journal(folder: Path) -> list[_Noted]:
-    """Return the noted chunks; a line that a crash cut short is not one."""
-    found: list[_Noted] = []
-    path = folder / _JOURNAL
-    with contextlib.suppress(OSError):
-        if not path.is_file() or path.stat().st_size > _JOURNAL_MAX_BYTES:  # not a file that was written here
-            return found
-        with path.open("rb") as file:
-            for line in file:
-                with contextlib.suppress(ValidationError):
-                    found.append(_NOTED.validate_json(line))
-    return found

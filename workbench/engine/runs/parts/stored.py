@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.engine.errors import RunError
 from workbench.engine.files.writing import sha256_of, write_whole
 from workbench.engine.runs.arrays import Arrays
 from workbench.engine.runs.document import damaged
@@ -37,6 +38,10 @@ class Parts:
     def path(self, index: int) -> Path:
         """File of chunk ``index``."""
         return self.folder / part_name(index)
+
+    def damaged(self, index: int, reason: str) -> RunError:
+        """The error for a part that cannot be read."""
+        return damaged(self.folder.parent.name, f"chunk {index}: {reason}")
 
     def missing(self, n_chunks: int) -> int | None:
         """The first of ``n_chunks`` that has no file; None if all are there. Raises OSError."""
@@ -83,8 +88,10 @@ class StoredChunk(ChunkResult):
         RunError: at an access, if its file is missing or damaged.
     """
 
-    def __init__(self, chunk: Chunk, seed: int, timing: ChunkTiming, n_samples: int, parts: Parts) -> None:
-        known = {"chunk": chunk, "seed": seed, "timing": timing, "sample_rate": parts.sample_rate}
+    def __init__(
+        self, chunk: Chunk, seed: int, timing: ChunkTiming, n_samples: int, parts: Parts, error: str = ""
+    ) -> None:
+        known = {"chunk": chunk, "seed": seed, "timing": timing, "sample_rate": parts.sample_rate, "error": error}
         for name, value in (known | {"parts": parts, "_n_samples": n_samples}).items():
             object.__setattr__(self, name, value)  # the class is frozen
 
@@ -129,7 +136,7 @@ class StoredChunk(ChunkResult):
 
     def _damaged(self, error: OSError | ValueError) -> Exception:
         reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
-        return damaged(self.parts.folder.parent.name, f"chunk {self.chunk.index}: {reason}")
+        return self.parts.damaged(self.chunk.index, reason)
 
 
 def row_of(result: ChunkResult) -> dict[str, Any]:
@@ -139,7 +146,7 @@ def row_of(result: ChunkResult) -> dict[str, Any]:
     return {
         "text": result.chunk.text, "seed": result.seed, "audio_seconds": result.audio_seconds, **times,
         "total_seconds": round(t.total_seconds, 6), "step_seconds": [round(s, 6) for s in t.step_seconds],
-        "n_evaluations": t.n_evaluations, "made": t.made,
+        "n_evaluations": t.n_evaluations, "made": t.made, **({"error": result.error} if result.error else {}),
     }  # fmt: skip
 
 
@@ -149,4 +156,5 @@ def stored(chunk: Chunk, row: Mapping[str, Any], parts: Parts) -> StoredChunk:
     timing = ChunkTiming(
         **{name: row[name] for name in names}, step_seconds=tuple(row["step_seconds"]), made=row.get("made", "")
     )
-    return StoredChunk(chunk, row["seed"], timing, round(row["audio_seconds"] * parts.sample_rate), parts)
+    n_samples = round(row["audio_seconds"] * parts.sample_rate)
+    return StoredChunk(chunk, row["seed"], timing, n_samples, parts, row.get("error", ""))

@@ -1,4 +1,4 @@
-"""Long runs that were begun and not finished: where they lie, what is known of them, and their removal."""
+"""Runs that were begun and not finished: where they lie, what is known of them, and their removal."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from workbench.engine.errors import OutputError, RunError, WorkbenchError, reason_of, remedy_for
 from workbench.engine.runs.document import ID, MAX_BYTES
 from workbench.engine.runs.parts.stored import FOLDER, StoredChunk
+from workbench.engine.runs.paths import PARTIAL as SUFFIX
 from workbench.engine.runs.paths import checked_id, folder_bytes, runs_root
+from workbench.engine.settings import MelConfig
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.results import ChunkResult
 
-SUFFIX = ".partial"
 REQUEST = "request.json"
 _LOCK = "lock"
 
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A long run that was begun and not finished.
+    """A run that was begun and not finished.
 
     Attributes:
         id: of the run that it becomes.
@@ -102,6 +103,7 @@ def read(folder: Path) -> dict[str, Any]:
         loaded = {name: str(found[name]) for name in ("device", "dtype", "backend")}
         weights = {str(name): str(value) for name, value in found["weights"].items()}
         return known | {"request": request, "environment": environment, "n_chunks": int(found["n_chunks"]),
+                        "mel_config": asdict(MelConfig(**found.get("mel_config", {}))),
                         "known": loaded | {"weights": weights}}  # fmt: skip
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, WorkbenchError) as error:
         raise RunError(
@@ -111,7 +113,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def every() -> list[Unfinished]:
-    """Long runs that were begun and not finished, the newest first; one of a living process is among them."""
+    """Runs that were begun and not finished, the newest first; those of living processes are among them."""
     return [_summary(folder) for folder in folders()]
 
 
