@@ -76,11 +76,8 @@ def make_take(
     seed = fresh_seed(takes, chunk, number) if seed is None else seed
     asked = read_request(folder, takes.document)[0]
     said = words if words is not None and words.strip() not in (origin.chunk.text, origin.chunk.written) else None
-    faster = (
-        speed
-        if speed is not None and speed != (origin.speed or asked.settings_of(origin.chunk.passage).speed)
-        else None
-    )
+    usual = origin.speed or asked.settings_of(origin.chunk.passage).speed
+    faster = speed if speed is not None and speed != usual else None
     if said is not None and speed is None:
         faster = origin.speed  # new words at the speed of the parent
     request = asked.replace(remake=Remake(run_id, chunk, seed, said, faster), profile=False, sweep="")

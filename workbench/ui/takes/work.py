@@ -89,7 +89,8 @@ def _form(run: Run, takes: Takes, index: int) -> None:
         )
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             seed = st.number_input(
-                "Seed", 0, 2**31 - 1, fresh_seed(takes, index), key=f"takes_seed_{named}_{takes.count(index)}", width=150,
+                "Seed", 0, 2**31 - 1, fresh_seed(takes, index),
+                key=f"takes_seed_{named}_{takes.count(index)}", width=150,
                 help="The offered one is new to this run. The same words, seed and speed give the same sound.",
             )  # fmt: skip
             speed = st.number_input(

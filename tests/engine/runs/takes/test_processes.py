@@ -33,6 +33,7 @@ for k in range(count):
     choosing.choose(run_id, {2: take.number})
     if k % 3 == 2:
         choosing.undo(run_id)
+    print(k, flush=True)
 print("torch" in sys.modules)
 """
 
@@ -47,7 +48,7 @@ def started(run_id: str, seed: int, count: int) -> subprocess.Popen[str]:
 
 def test_two_processes_lose_no_take_of_each_other(saved: str, made: Run) -> None:
     both = [started(saved, seed, 5) for seed in (10, 50)]
-    assert [process.communicate(timeout=50)[0] for process in both] == ["False\n"] * 2
+    assert [process.communicate(timeout=50)[0].split()[-1] for process in both] == ["False"] * 2
     takes = choosing.takes_of(saved).of(2)
     assert sorted(take.seed for take in takes[1:]) == [*range(10, 15), *range(50, 55)]
     for take in takes[1:]:
@@ -62,7 +63,8 @@ def test_a_process_that_is_killed_leaves_the_old_state_or_the_new_one(
     chance, n_before = random.Random(5), 0
     for turn in range(5):
         process = started(saved, 100 * turn, 90)
-        time.sleep(chance.uniform(0.0, 0.15))
+        assert process.stdout is not None and process.stdout.readline() == "0\n"
+        time.sleep(chance.uniform(0.0, 0.1))
         process.send_signal(signal.SIGKILL)
         process.wait()
         takes = choosing.takes_of(saved)
@@ -74,7 +76,7 @@ def test_a_process_that_is_killed_leaves_the_old_state_or_the_new_one(
         assert np.array_equal(run.wave, assembled(run))
         assert choosing.audio_file(saved).read_bytes() == to_bytes(run.wave, run.sample_rate)
         assert np.array_equal(choosing.read_take(saved, 2, 1).wave, made.chunks[2].wave)
-    assert n_before > 1
+    assert n_before > 5
     added = choosing.add(saved, other(2, 999))  # and it goes on
     assert choosing.choose(saved, {2: added.number}).of(2)[-1].is_chosen
     assert [run.id for run in store.list_runs()] == [saved] and store.broken_runs() == []
