@@ -9,6 +9,8 @@ import fnmatch
 import json
 import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from typer.main import get_command
 
 from tests.server import ROOT
 from workbench.cli.app import app
+from workbench.ui.parts.bundle_import import MAX_MEGABYTES
 
 LINES = re.sub(r"\\\n\s*", " ", (ROOT / "Dockerfile").read_text(encoding="utf-8")).splitlines()
 STEPS = [(line.split()[0], line.split(maxsplit=1)[1]) for line in LINES if line.strip() and not line.startswith("#")]
@@ -107,9 +110,9 @@ def test_the_proxy_passes_what_the_pages_need() -> None:
     assert "http://workbench:8501" in PROXY and "8443" in COMPOSE["services"]["proxy"]["ports"][0]
     limit = int(re.search(r"client_max_body_size (\d+)m", PROXY)[1])  # type: ignore[index]
     served = (ROOT / "workbench/.streamlit/config.toml").read_text(encoding="utf-8")
-    assert limit > int(re.search(r"maxUploadSize = (\d+)", served)[1])  # type: ignore[index]
+    assert limit > max(int(re.search(r"maxUploadSize = (\d+)", served)[1]), MAX_MEGABYTES)  # type: ignore[index]
     assert PROXY.count("{") == PROXY.count("}")
-    for line in PROXY.splitlines():
+    for line in (line.split("#")[0] for line in PROXY.splitlines()):
         assert not line.strip() or line.rstrip().endswith((";", "{", "}")), line
 
 
@@ -127,3 +130,25 @@ def test_forms_are_valid(path: Path) -> None:
     for part in form.get("body", ()):
         assert part["type"] in ("markdown", "textarea", "input", "dropdown", "checkboxes")
         assert part["attributes"].get("label") or part["type"] == "markdown"
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None or shutil.which("openssl") is None, reason="needs nginx and openssl")
+def test_nginx_accepts_the_configuration(tmp_path: Path) -> None:
+    secrets = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem"), "-subj", "/CN=localhost"]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *secrets], capture_output=True, check=True
+    )
+    (tmp_path / "htpasswd").write_text("class:x\n")
+    here = PROXY.replace("/etc/nginx/secrets", str(tmp_path)).replace("http://workbench", "http://127.0.0.1")
+    (tmp_path / "server.conf").write_text(here)
+    whole = f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{ access_log off; include {tmp_path}/server.conf; }}\n"
+    (tmp_path / "nginx.conf").write_text(whole)
+    command = ["nginx", "-t", "-q", "-e", str(tmp_path / "errors"), "-c", str(tmp_path / "nginx.conf")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("hadolint") is None, reason="needs hadolint")
+def test_hadolint_has_nothing_to_say_of_the_dockerfile() -> None:
+    done = subprocess.run(["hadolint", str(ROOT / "Dockerfile")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

@@ -12,6 +12,8 @@ from tests.ui.helpers import until
 from workbench.engine import cache
 from workbench.engine.cache.paths import cache_root
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def bundle(tiny_home: Path, tmp_path: Path) -> Path:
