@@ -6,7 +6,7 @@
 #   make test-cluster     run sweeps and books over several workers, also on a Ray of this machine, and kill them
 #   make lint       check style, layers of imports, types, and imports against requirements
 #   make docs       write the generated pages and build the documentation into site/; warnings are errors
-#   make lessons    run the notebooks, so that `make docs` shows their figures
+#   make lessons    run the notebooks and keep what they show in docs/lessons/shown/, for `make docs`
 #   make lock       renew requirements.lock from the direct pins; ARGS="--upgrade numpy" takes the newest numpy
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
