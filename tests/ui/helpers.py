@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
 import time
 from collections.abc import Callable
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -22,3 +26,15 @@ def until(at: AppTest, is_so: Callable[[AppTest], bool], seconds: float = 60) ->
 def html_of(at: AppTest) -> str:
     """All HTML blocks of the page, one after the other."""
     return "\n".join(str(block.proto.body) for block in at.get("html"))
+
+
+def buttons_of(at: AppTest) -> list[dict[str, Any]]:
+    """The sounds of all buttons of the page that play, in their order, each with the "slot" that its button fills."""
+    found = re.findall(r'data-dock-slot="(.)" data-dock="([^"]*)"', html_of(at))
+    return [json.loads(html.unescape(sound)) | {"slot": slot} for slot, sound in found]
+
+
+def told_to_dock(at: AppTest, kind: str) -> list[dict[str, Any]]:
+    """What the script run told the player: messages that hold ``kind``, "show" or "play"."""
+    messages = [json.loads(one.proto.json) for one in at.get("bidi_component")]
+    return [message for message in messages if message.get(kind)]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+import zipfile
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests import damage, many_runs
-from tests.ui.helpers import html_of
+from tests.ui.helpers import buttons_of, html_of, told_to_dock
 from workbench.engine import measures
 from workbench.engine.runs import index, store
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.recordings.bundled import list_voices
 from workbench.engine.speech.voices import load_voice
+from workbench.ui.compare import bundle
 
 WHOLE = ("audio", "total", "first audio")  # columns in seconds that are no stages
 EVIL = "<img src=x onerror=alert(1)> **bold** $x$ [a](http://evil.test) and so on."
@@ -80,20 +83,20 @@ def test_search(open_page: Any, tiny_engine: Any, query: str, found: int) -> Non
     make_run(tiny_engine)
     make_run(tiny_engine, "Seven, eight, nine.", seed=5)
     at = open_page("runs")
-    at.text_input(key="runs_query").set_value(query).run()
+    at.text_input(key="find").set_value(query).run()
     assert not at.exception and at.caption[0].value.startswith(f"{found} of 2 runs")
 
 
 def test_a_note_and_a_star_are_kept_on_disk(open_page: Any, tiny_engine: Any) -> None:
     run = make_run(tiny_engine, shown=EVIL)
     at = open_page("runs", run=run.id)
-    assert headings(at) == [f"Run {run.id}"] and len(at.get("audio")) == 1
+    assert headings(at) == [f"Run {run.id}"] and [one["key"] for one in buttons_of(at)] == [f"run:{run.id}"]
     assert EVIL.strip() in [t.value for t in at.text]  # as text: never as markup
     at.text_area(key=f"note_{run.id}").set_value("a click at 0.3 s").run()
     at.toggle(key=f"star_{run.id}").set_value(True).run()
     summary = store.summarise(run.id)
     assert summary.note == "a click at 0.3 s" and summary.star
-    at.toggle(key="runs_starred").set_value(True).run()
+    at.toggle(key="starred").set_value(True).run()
     assert at.caption[0].value.startswith("1 of 1")
 
 
@@ -115,7 +118,10 @@ def test_comparing_tells_what_differs_and_how_far_the_mels_are_apart(open_page: 
                             "Mels and pitch"]  # fmt: skip
     differs = at.dataframe[1].value
     assert list(differs["setting"]) == ["seed"] and set(differs.iloc[0][["A", "B"]]) == {"0", "3"}
-    assert len(at.get("audio")) == 2
+    sounds = buttons_of(at)
+    assert [sound["slot"] for sound in sounds] == ["A", "B"]
+    assert {sound["key"] for sound in sounds} == {f"run:{a.id}", f"run:{b.id}"}
+    assert sounds[0]["title"].startswith("A · seed ") and sounds[1]["title"].startswith("B · seed ")
     shown = " ".join(m.value for m in at.markdown)
     assert "frame by frame" in shown and "Mel-cepstral distortion" in shown
     heard = " ".join(c.value for c in at.caption)
@@ -124,7 +130,7 @@ def test_comparing_tells_what_differs_and_how_far_the_mels_are_apart(open_page: 
     assert list(chunks["chunk"]) == [1, 2]
     first = next(k for k in "AB" if chunks[f"seed {k}"][0] == 3)
     assert list(chunks[f"seed {first}"]) == [3, 4] and "heard A" not in chunks
-    assert {at.query_params["a"], at.query_params["b"]} == {a.id, b.id}
+    assert set(at.query_params["runs"].split(",")) == {a.id, b.id}
     times = at.dataframe[3].value
     absent = {"reference mel (s)", "reuse (s)", "keep (s)"}  # of a voice that was used before; of no chunk kept
     assert {m.title for m in measures.every(measures.RUN)} - set(times.columns) <= absent
@@ -132,6 +138,7 @@ def test_comparing_tells_what_differs_and_how_far_the_mels_are_apart(open_page: 
     assert "other (s)" in stages.columns
     assert stages.sum(axis=1).to_numpy() == pytest.approx(times["total (s)"].to_numpy(), abs=0.02)
     mels = json.loads(at.get("plotly_chart")[1].proto.spec)
+    assert mels["layout"]["meta"]["sound"]["key"] == sounds[0]["key"]
     assert [a["text"] for a in mels["layout"]["annotations"]] == [
         "F0: A orange, B blue", "A: mel", "B: mel", "B minus A",
     ]  # fmt: skip
@@ -142,17 +149,68 @@ def test_mels_of_different_length_are_aligned(open_page: Any, tiny_engine: Any) 
     at = tick(open_page("runs"), a.id, b.id)
     assert "time-aligned" in " ".join(m.value for m in at.markdown)
     at = tick(at, a.id, b.id, c.id)
-    assert len(at.get("audio")) == 3 and not at.exception
+    assert [one["slot"] for one in buttons_of(at)] == ["A", "B", "B"] and not at.exception
     first = at.selectbox(key="mel_from").value
     assert first not in [o for o in at.selectbox(key="mel_to").options if o == first]
 
 
-def test_deleting_asks_first(open_page: Any, tiny_engine: Any) -> None:
+def test_deleting_asks_first_and_names_the_words(open_page: Any, tiny_engine: Any) -> None:
     run, _ = make_run(tiny_engine), make_run(tiny_engine)
     at = tick(open_page("runs"), run.id)
     at.button(key="delete").click().run()
-    assert run.id in [t.value for t in at.text] and at.button(key="delete_now").label == "Delete"
+    assert any(t.value.startswith(run.id) and t.value.endswith("Four five six.") for t in at.text)
+    assert at.button(key="delete_now").label == "Delete" and at.button(key="delete_not").label == "Cancel"
     assert len(store.list_runs()) == 2  # shown, not done; the second click is in the browser's tests
+
+
+def test_a_deletion_can_be_undone_or_made_final(open_page: Any, tiny_engine: Any) -> None:
+    kept, gone = make_run(tiny_engine), make_run(tiny_engine)
+    at = open_page("runs")
+    at.session_state["runs_aside"] = [store.set_aside(kept.id), store.set_aside(gone.id)]
+    at.run()
+    assert store.list_runs() == [] and any(m.value.startswith("Deleted 2 runs.") for m in at.markdown)
+    at.button(key="delete_undo").click().run()
+    assert {run.id for run in store.list_runs()} == {kept.id, gone.id} and not at.exception
+    at.session_state["runs_aside"] = [store.set_aside(gone.id)]
+    at.run()
+    at.button(key="delete_free").click().run()
+    assert [run.id for run in store.list_runs()] == [kept.id] and "this freed" in at.success[0].value
+    assert [path.name for path in store.runs_root().iterdir() if gone.id in path.name] == []
+
+
+def test_many_runs_are_deleted_only_after_a_tick(open_page: Any, tiny_engine: Any) -> None:
+    many_runs.write_runs(store.runs_root(), 7)
+    at = tick(open_page("runs"), *[run.id for run in store.list_runs()][:6])
+    at.button(key="delete").click().run()
+    assert at.button(key="delete_now").disabled and "all 6" in at.checkbox(key="delete_all").label
+
+
+def test_a_row_is_played_by_its_button(open_page: Any, tiny_engine: Any) -> None:
+    make_run(tiny_engine)
+    run = make_run(tiny_engine)
+    at = open_page("runs")
+    at.session_state["runs_play"] = {"row": 0, "label": "x"}
+    at.run()
+    (order,) = told_to_dock(at, "play")
+    assert order["play"]["key"] == f"run:{run.id}" and order["slot"] == "A"
+    assert order["play"]["starts"] == [round(start / run.sample_rate, 6) for start in run.starts]
+
+
+def test_search_and_stars_are_in_the_address(open_page: Any, tiny_engine: Any) -> None:
+    make_run(tiny_engine)
+    starred = make_run(tiny_engine, "Seven, eight, nine.")
+    store.annotate(starred.id, star=True)
+    at = open_page("runs", find="seven", starred="true")
+    assert list(at.dataframe[0].value["id"]) == [starred.id]
+    at.text_input(key="find").set_value("nobody").run()
+    assert not at.dataframe and "No starred run" in at.caption[0].value
+
+
+def test_several_runs_are_one_zip(tiny_engine: Any) -> None:
+    made = [make_run(tiny_engine) for _ in range(2)]
+    names = zipfile.ZipFile(io.BytesIO(bundle.zip_of([run.id for run in made]))).namelist()
+    for run in made:
+        assert {f"{run.id}/{name}" for name in ("run.json", "README.txt", "chunks/001.wav", "mel.npy")} <= set(names)
 
 
 def test_a_damaged_run_is_told_apart_and_can_be_deleted(open_page: Any, tiny_engine: Any) -> None:
@@ -241,20 +299,22 @@ def test_of_many_runs_the_table_has_the_newest_and_the_one_that_the_address_name
     assert ids == [*(many_runs.run_id(502 - k) for k in range(500)), many_runs.run_id(0)]
     assert "503 of 503" in at.caption[0].value and "newest 500" in at.caption[0].value
     monkeypatch.setattr(index, "read_rows", lambda folder: pytest.fail("read again"))
-    at.text_input(key="runs_query").set_value("seed=77").run()
+    at.text_input(key="find").set_value("seed=77").run()
     assert not at.exception and list(at.dataframe[0].value["id"]) == [many_runs.run_id(77)]
 
 
 def test_the_address_of_a_comparison_opens_it_elsewhere(open_page: Any, tiny_engine: Any) -> None:
     a, b, c = (make_run(tiny_engine, text) for text in ("One two three four.", "One two five four.", "Nobody asks."))
     at = open_page("runs", a=b.id, b=a.id)
-    assert "Words and chunks" in headings(at) and len(at.get("audio")) == 2
+    assert "Words and chunks" in headings(at) and len(buttons_of(at)) == 2
     words = next(block for block in html_of(at).splitlines() if "wb-text" in block)
     assert "<del>five</del> <ins>three</ins>" in words  # A is the first run of the address, not the newest
     at = tick(at, a.id, b.id, c.id)
-    assert [at.query_params[k] for k in "abc"] == [b.id, a.id, c.id]
+    assert at.query_params["runs"] == f"{b.id},{a.id},{c.id}"
     at = tick(at, c.id)
-    assert not {"a", "b", "c"} & set(at.query_params)
+    assert at.query_params["runs"] == c.id and "a" not in at.query_params
+    again = open_page("runs", runs=f"{c.id},{b.id}")
+    assert [one["key"] for one in buttons_of(again)] == [f"run:{c.id}", f"run:{b.id}"]
 
 
 def test_an_address_with_a_deleted_run_says_so(open_page: Any, tiny_engine: Any) -> None:
@@ -266,7 +326,7 @@ def test_an_address_with_a_deleted_run_says_so(open_page: Any, tiny_engine: Any)
 def test_a_query_that_cannot_be_read_is_one_line(open_page: Any, tiny_engine: Any) -> None:
     make_run(tiny_engine)
     at = open_page("runs")
-    at.text_input(key="runs_query").set_value("nfe_step<some").run()
+    at.text_input(key="find").set_value("nfe_step<some").run()
     assert not at.exception and "nfe_step is a number" in at.error[0].value and not at.dataframe
 
 
