@@ -54,6 +54,7 @@ SLOW = (
     ),
     "engine/runs/test_index_processes.py",
     "engine/runs/takes/test_processes.py",
+    "engine/scripts/test_script_runs.py::test_a_long_script_is_kept_chunk_by_chunk_and_goes_on",
     "cli/test_doors.py::test_the_interpreter_complains_about_no_stream_at_its_end",
     "cli/test_synth.py::test_a_run_is_spoken_again_from_its_folder",
     "engine/cache/test_archive_limits.py::test_a_bomb_takes_no_memory",

@@ -127,7 +127,8 @@ def test_the_zip_holds_everything_under_safe_names(run: Any) -> None:
     others = {one.member: one for one in exports.every() if one.name != "zip"}
     reference = {"reference.wav", "reference.txt"}
     assert set(files) == chunks | set(others) | reference | {"run.json", "text.txt", "mel.npy", "README.txt"}
-    assert set(others) == {"speech.wav", "speech.flac", "timings.csv", "chunks.TextGrid", "trace.json"}
+    tables = {"timings.csv", "chunks.TextGrid", "trace.json", "speech.srt", "speech.vtt"}
+    assert set(others) == {"speech.wav", "speech.flac"} | tables
     for name, one in others.items():
         assert files[name] == one.make(run)
     mel = np.load(io.BytesIO(files["mel.npy"]), allow_pickle=False)

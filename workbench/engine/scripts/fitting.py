@@ -147,7 +147,7 @@ class _Length:
     def speed_for(self, seconds: float, limits: Fit) -> float:
         """The speed at which it lasts ``seconds`` at most, or the nearest one allowed."""
         own = self.chosen.speed
-        low, high = max(0.3, own * limits.slowest), min(3.0, own * limits.fastest)
+        low, high = round(max(0.3, own * limits.slowest), 3), round(min(3.0, own * limits.fastest), 3)
         if self.is_silent or high <= low:
             return own
         sound = seconds - self.pauses

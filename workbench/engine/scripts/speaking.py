@@ -57,4 +57,9 @@ def speak_script(
     if request.script is None:
         return engine.run(sheet.text, told.main, chosen, on_step=on_step, on_chunk=on_chunk, save=save)
     request = fit(request, voices, engine.prepare, engine.loaded.window_frames, limits)
-    return engine.run_script(request, voices, on_step=on_step, on_chunk=on_chunk, save=save)
+    first = next(one for one in voices.values() if one.id == request.voice.id)
+    run = engine.fulfil(
+        request, first, on_step=on_step, on_chunk=on_chunk, begin_long=engine.begin_long if save else None,
+        voices=voices,
+    )  # fmt: skip
+    return engine.kept(run, save)

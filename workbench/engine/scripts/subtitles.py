@@ -17,7 +17,8 @@ from workbench.engine.text.speakers import MAIN
 
 KINDS = {".srt": "SRT", ".vtt": "WebVTT", ".ass": "ASS", ".ssa": "SSA"}
 _VOICE = regex.compile(r"<v(?:\.[^\s>]+)*\s+([^>]+)>")
-_MARKUP = regex.compile(r"</?[A-Za-z][^<>]*>|<\d[\d:.]*>|\{\\[^{}]*\}|[♪♫]+")
+_MARKUP = regex.compile(r"</?[A-Za-z][^<>]*>|<\d[\d:.]*>|\{\\[^{}]*\}")
+_APART = regex.compile(r"(?i)<br\s*/?>|[♪♫]+")
 _BRACKET = regex.compile(r"\[\s*([^\[\]]{1,80}?)\s*\]|^\s*\(([^()]{1,80})\)\s*$")
 _PREFIX = regex.compile(r"^\s*([\p{L}][\p{L}\p{N} .'’-]{0,39})\s*:\s+(?=\S)")
 _DASH = regex.compile(r"^\s*[-–—]\s*(?=\S)")
@@ -67,7 +68,7 @@ def as_text(content: str, suffix: str, names: Collection[str]) -> tuple[str, lis
             _note(remarks, "of several speakers, who share its time by their words")
     overlaps = sum(b.start < (a.end or a.start) - 0.0005 for a, b in itertools.pairwise(cues))
     if overlaps:
-        remarks["that begin before the one before them ends"] = overlaps
+        remarks["of which the one before has not ended, so that they may be late"] = overlaps
     if not cues:
         raise TextError("The subtitles have no words.", remedy="Choose a file with speech.")
     lines = [f"{speakers.write(c.speaker, {}, c.start, c.end)} {speakers.escaped(c.words)}" for c in cues]
@@ -85,9 +86,9 @@ def _raw(content: str, suffix: str) -> Iterator[tuple[float, float, str, str]]:
         if suffix == ".vtt":
             import webvtt
 
-            for caption in webvtt.from_buffer(io.StringIO(content), "vtt"):
-                times = (speakers.seconds_of(given) for given in (caption.start, caption.end))
-                yield (*times, "", caption.raw_text)  # type: ignore[misc]
+            for caption in webvtt.from_buffer(io.StringIO(content), "vtt").captions:
+                start, end = speakers.seconds_of(caption.start), speakers.seconds_of(caption.end)
+                yield start, end, "", caption.raw_text
             return
         import pysubs2
 
@@ -106,7 +107,7 @@ def _said(words: str, speaker: str, known: dict[str, str], remarks: dict[str, in
     """Yield (speaker, words) of the parts of one cue."""
     for name, part in _by_voice(words, speaker or MAIN):
         lines: list[tuple[str, str]] = []
-        for line in html.unescape(_MARKUP.sub(" ", part)).splitlines():
+        for line in html.unescape(_MARKUP.sub("", _APART.sub(" ", part))).splitlines():
             named, rest = _named(_DASH.sub("", line), known)
             rest, n_left_out = _BRACKET.subn(" ", rest)
             if n_left_out:

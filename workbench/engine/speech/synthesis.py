@@ -97,22 +97,7 @@ class Engine(Speaker):
         """
         request = self.request(text, voice, settings).replace(reuse=reuse)
         begin = self.begin_long if save else None
-        return self._kept(self.fulfil(request, voice, on_step=on_step, on_chunk=on_chunk, begin_long=begin), save)
-
-    def run_script(
-        self,
-        request: SpeechRequest,
-        voices: Mapping[str, Voice],
-        *,
-        on_step: OnStep | None = None,
-        on_chunk: OnChunk | None = None,
-        save: bool = True,
-    ) -> Run:
-        """Speak a request with a script; ``voices`` has the voice of each speaker. The rest is as in ``run``."""
-        main = next(voice for voice in voices.values() if voice.id == request.voice.id)
-        begin = self.begin_long if save else None
-        run = self.fulfil(request, main, on_step=on_step, on_chunk=on_chunk, begin_long=begin, voices=voices)
-        return self._kept(run, save)
+        return self.kept(self.fulfil(request, voice, on_step=on_step, on_chunk=on_chunk, begin_long=begin), save)
 
     def remake(
         self,
@@ -132,7 +117,7 @@ class Engine(Speaker):
             VoiceError: ``voice`` is not the voice of the run.
         """
         request = run.request.replace(remake=Remake(run.id, index, seed, text), profile=False)
-        return self._kept(self.fulfil(request, voice, base=run, on_step=on_step), save)
+        return self.kept(self.fulfil(request, voice, base=run, on_step=on_step), save)
 
     def request(self, text: str, voice: Voice, settings: SynthesisSettings = SynthesisSettings()) -> SpeechRequest:
         """What ``run`` with these arguments asks for, this engine's model and how it was loaded included."""
@@ -244,7 +229,7 @@ class Engine(Speaker):
         kept = base.environment.get("backend", mine) if base else mine
         return mine if equality_of(kept) == equality_of(mine) else f"{kept} + {mine}"
 
-    def _kept(self, run: Run, save: bool) -> Run:
+    def kept(self, run: Run, save: bool) -> Run:
         """Save ``run`` if wanted, and return it; warn if it cannot be saved."""
         if save and self.keep is not None:
             try:

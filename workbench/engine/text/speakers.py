@@ -80,7 +80,8 @@ def find(text: str, names: Collection[str], *, strict: bool = False) -> list[Tag
     kept = []
     for match, tag in read:
         if key(tag.name) in known:
-            kept.append(Tag(*match.span(), known[key(tag.name)], *_settings(tag, match.group())))
+            settings, at_seconds, until_seconds = _settings(tag, match.group())
+            kept.append(Tag(*match.span(), known[key(tag.name)], settings, at_seconds, until_seconds))
         elif _names_a_voice(text, match, tag, known, strict):
             raise unknown(tag.name, known.values(), match.group())
     return kept
@@ -158,7 +159,7 @@ def _read(match: Any, known: Mapping[str, str]) -> Tag | None:
     values = {pair["name"]: pair["value"] for pair in _PAIR.finditer(match["settings"])}
     if key(name) not in known and (tags.is_pause(match.group()) or (not values and tags.is_sound(match.group()))):
         return None
-    return Tag(*match.span(), name, values)
+    return Tag(0, 0, name, values)
 
 
 def _from_braces(written: str, known: Mapping[str, str]) -> Tag | None:
@@ -191,7 +192,7 @@ def _settings(tag: Tag, written: str) -> tuple[dict[str, Any], float | None, flo
 
 def _names_a_voice(text: str, match: Any, tag: Tag, known: Mapping[str, str], strict: bool) -> bool:
     """Whether a tag of an unknown name is meant to name a voice."""
-    if tag.settings and (strict or match["braces"] is not None):
+    if match["braces"] is not None or (tag.settings and strict):
         return True
     at_start = _LINE_START.search(text, max(0, match.start() - 40), match.start()) is not None
     return (at_start and strict) or ((at_start or strict) and _is_near(key(tag.name), frozenset(known)))

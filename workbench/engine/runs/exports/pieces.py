@@ -24,6 +24,7 @@ from workbench.engine.text.borders import blocks
 KINDS = ("chapter", "chunk", "passage", "speaker")
 _TITLE_CHARACTERS = 60
 _SILENCE_SAMPLES = 2**18
+_Sound = tuple[str, Callable[[], Iterator[np.ndarray]], int]  # title, blocks, samples
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,7 @@ def write_pieces(run: Run, folder: Path, kind: str, suffix: str) -> list[Path]:
         OutputError: as ``write_sound``, or it cannot be written.
     """
     check_kind(kind)
-    found = _by_speaker(run) if kind == "speaker" else [(one.title, partial(_blocks, run, one), _samples(run, one))
-                                                        for one in pieces(run, kind)]  # fmt: skip
+    found = _by_speaker(run) if kind == "speaker" else _one_by_one(run, pieces(run, kind))
     width = len(str(len(found)))
     made = []
     try:
@@ -138,7 +138,11 @@ def _samples(run: Run, piece: Piece) -> int:
     return sum(result.n_samples for result in run.chunks[piece.first : piece.last + 1])
 
 
-def _by_speaker(run: Run) -> list[tuple[str, Callable[[], Iterator[np.ndarray]], int]]:
+def _one_by_one(run: Run, found: Sequence[Piece]) -> list[_Sound]:
+    return [(one.title, partial(_blocks, run, one), _samples(run, one)) for one in found]
+
+
+def _by_speaker(run: Run) -> list[_Sound]:
     """Name, sound and samples of what each speaker says, at its places in the run."""
     every = passages(run)
     names = dict.fromkeys(piece.title for piece in every)
