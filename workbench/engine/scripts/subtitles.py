@@ -81,17 +81,16 @@ def _note(remarks: dict[str, int], what: str) -> None:
 
 def _raw(content: str, suffix: str) -> Iterator[tuple[float, float, str, str]]:
     """Yield (start, end, speaker or "", words) of every cue. Raises TextError."""
+    import pysubs2
+    import webvtt
+
     content = content.replace("\x00", "")
     try:
         if suffix == ".vtt":
-            import webvtt
-
             for caption in webvtt.from_buffer(io.StringIO(content), "vtt").captions:
                 start, end = speakers.seconds_of(caption.start), speakers.seconds_of(caption.end)
                 yield start, end, "", caption.raw_text
             return
-        import pysubs2
-
         for line in pysubs2.SSAFile.from_string(content, format_=suffix[1:], keep_html_tags=True, keep_ssa_tags=True):
             if not line.is_comment:
                 words = line.text.replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ")
