@@ -42,12 +42,8 @@ SLOW = (
     *("ui/test_chunk_size.py", "ui/test_inspection_pages.py", "ui/test_models_page.py", "ui/test_runs_page.py"),
     *("ui/test_measured_view.py", "ui/test_listen_page.py", "ui/test_long_runs.py", "ui/test_own_voices.py"),
     *("ui/test_served_app.py", "ui/test_synthesize.py", "engine/cache/test_fetch.py"),
-    *(
-        "cli/test_synth.py",
-        "cli/test_scripts.py",
-        "engine/cache/test_checkpoints.py",
-        "engine/cache/test_hub_faults.py",
-    ),
+    *("cli/test_synth.py", "engine/cache/test_checkpoints.py", "engine/cache/test_hub_faults.py"),
+    "cli/test_scripts.py",
     *("engine/cache/test_clutter.py", "engine/catalog/test_configurations.py", "engine/evaluation/test_running.py"),
     *("engine/model/backends/test_graphs.py", "engine/reuse/test_reuse.py", "engine/runs/parts/test_long_runs.py"),
     *(

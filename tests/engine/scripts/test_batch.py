@@ -107,8 +107,8 @@ def test_the_usual_marks_part_fields(tiny_engine: Any, cast: Any, mark: str) -> 
 
 @pytest.mark.parametrize(
     ("content", "error"),
-    [("", TextError), ("id,words\na,b\n", TextError), ("id,text\n", TextError), ("id,text,tempo\na,b,1\n", SettingsError),
-     ("text,text\na,b\n", SettingsError), ("id,text\na,Hello.\nA,Hello.\n", SettingsError)],
+    [("", TextError), ("id,words\na,b\n", TextError), ("id,text\n", TextError), ("text,text\na,b\n", SettingsError),
+     ("id,text,tempo\na,b,1\n", SettingsError), ("id,text\na,Hello.\nA,Hello.\n", SettingsError)],
 )  # fmt: skip
 def test_a_table_that_makes_no_sense_is_refused(tiny_engine: Any, cast: Any, content: str, error: type) -> None:
     with pytest.raises(error):

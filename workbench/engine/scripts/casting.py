@@ -45,14 +45,15 @@ class Cast:
         Raises:
             VoiceError: there is none, or its recording cannot be used.
         """
-        found = _look_up(self.own, name)
+        found: Voice | None = _look_up(self.own, name)
         if found is not None:
             return found
-        meant = _look_up(self.aliases, name)
+        meant: str | None = _look_up(self.aliases, name)
         if meant is not None and speakers.key(meant) != speakers.key(name):
             if speakers.key(meant) == MAIN:
                 return self.main
-            return _look_up(self.own, meant) or self._loaded(meant)
+            told: Voice | None = _look_up(self.own, meant)
+            return told or self._loaded(meant)
         return self.main if name == MAIN else self._loaded(name)
 
     def settings_of(self, name: str) -> Mapping[str, Any]:

@@ -132,8 +132,8 @@ class _Length:
     def __init__(
         self, prepared: Prepared, voice: Voice, chosen: SynthesisSettings, window_frames: int, rate: int
     ) -> None:
-        self.plan = lambda speed: voice.plan(prepared, chosen.replace(speed=speed), window_frames)
-        self.chosen, self.rate = chosen, rate
+        self.prepared, self.voice, self.chosen = prepared, voice, chosen
+        self.window_frames, self.rate = window_frames, rate
         self.is_silent = not any(map(str.isalnum, prepared.text))
         self.pauses = sum(seconds for _, seconds in prepared.pauses)
 
@@ -141,7 +141,7 @@ class _Length:
         """Seconds at ``speed``, with the pauses in it."""
         if self.is_silent:
             return self.pauses
-        chunks = self.plan(speed)
+        chunks = self.voice.plan(self.prepared, self.chosen.replace(speed=speed), self.window_frames)
         return chunks[0].lead_seconds + length_of(chunks, self.chosen, self.rate) / self.rate
 
     def speed_for(self, seconds: float, limits: Fit) -> float:

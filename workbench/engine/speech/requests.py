@@ -88,6 +88,13 @@ class SpeechRequest(Value):
         speakers = self.script.speakers if self.script else ()
         return tuple({voice.id: voice for voice in (self.voice, *(one.voice for one in speakers))}.values())
 
+    @property
+    def main_voice(self) -> VoiceRef | None:
+        """Voice of what no tag names; None where the tags of a script name all of it."""
+        if self.script is None:
+            return self.voice
+        return next((one.voice for one in self.script.speakers if one.name == self.script.main), None)
+
     def fades(self, passages: Sequence[int], sample_rate: int) -> list[int]:
         """Return the samples of the cross-fade before each chunk of these passages: none where one begins."""
         own = {index: int(self.settings_of(index).cross_fade_duration * sample_rate) for index in set(passages)}

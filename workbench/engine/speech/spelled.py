@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.engine.settings import LoadSettings, SynthesisSettings
-from workbench.engine.speech.requests import SpeechRequest, VoiceRef
+from workbench.engine.speech.passages.writing import resolved
+from workbench.engine.speech.requests import SpeechRequest
 
 PROGRAM = ("python", "-m", "workbench")
 DEFAULT_MODEL = "demo-voice"  # of command line and ``load_engine``
@@ -48,11 +49,12 @@ def words(
     elif recording:
         said += [f"--ref-audio={recording}", f"--ref-text={request.voice.ref_text}"]
     else:
-        said.append(f"--voice={_main(request).name}")
+        said.append(f"--voice={(request.main_voice or request.voice).name}")
     if request.script is not None and not script_file:
         own = [one for one in request.script.speakers if one.name != one.voice.name and one.name != request.script.main]
         said += [f"--cast={one.name}={one.voice.name}" for one in own]
         said += [f"--gap={request.script.gap_seconds:g}"] if request.script.gap_seconds else []
+    text = resolved(request)
     said += [f"--folder={request.folder}"] if request.folder else []
     said += ["--random-weights"] if request.random_weights else []
     said += _flags(LoadSettings, request.load.as_dict() if load is None else load, complete=False)
@@ -60,19 +62,12 @@ def words(
     said += [f"--out={out}"] if out else []
     if text_file or script_file:
         return said
-    return [*said, *(["--"] if request.text.startswith("-") else []), request.text]
+    return [*said, *(["--"] if text.startswith("-") else []), text]
 
 
 def command(request: SpeechRequest, **how: Any) -> str:
     """Return ``words`` as one line for a POSIX shell. Arguments as there."""
     return shlex.join(words(request, **how))
-
-
-def _main(request: SpeechRequest) -> VoiceRef:
-    """Voice of what no tag names."""
-    script = request.script
-    speakers = script.speakers if script else ()
-    return next((one.voice for one in speakers if script and one.name == script.main), request.voice)
 
 
 def _flags(owner: type, values: Mapping[str, Any], *, complete: bool) -> list[str]:
@@ -99,9 +94,9 @@ def python(request: SpeechRequest, *, load: Mapping[str, Any] | None = None, rec
     chosen += [f"folder={request.folder!r}"] if request.folder else []
     chosen += ["random_weights=True"] if request.random_weights else []
     if recording:
-        voice = f"make_voice({recording!r}, {_main(request).ref_text!r})"
+        voice = f"make_voice({recording!r}, {(request.main_voice or request.voice).ref_text!r})"
     else:
-        voice = f"load_voice({_main(request).name!r})"
+        voice = f"load_voice({(request.main_voice or request.voice).name!r})"
     settings = _arguments(SynthesisSettings, request.settings.as_dict())
     spoken = "engine.run(text, voice, settings)"
     if request.script is not None:
@@ -112,7 +107,7 @@ def python(request: SpeechRequest, *, load: Mapping[str, Any] | None = None, rec
         f"engine = workbench.load_engine({', '.join([repr(request.model), *chosen])})",
         f"voice = workbench.{voice}",
         f"settings = workbench.SynthesisSettings({', '.join(settings)})",
-        f"text = {request.text!r}",
+        f"text = {resolved(request)!r}",
         f"run = {spoken}  # saved in runs/",
         'print(run.id, f"{run.audio_seconds:.2f} s")  # run.wave: the samples, float32',
         "",

@@ -192,7 +192,7 @@ class Engine(Speaker):
                 request.text, voice, request.settings, chunks=chunks, on_step=on_step, timeline=timeline,
                 shelf=self.shelf if request.reuse and not request.profile else None,
                 find=_finder(parts, made, timeline), skip_failed=skip_failed,
-                part=request.script and partial(part_of, request, voices),
+                part=partial(part_of, request, voices) if request.script else None,
             ):  # fmt: skip
                 first_audio = first_audio or timeline.now()
                 if parts is not None:

@@ -5,6 +5,7 @@ A tag holds until the next one, as in upstream's multi-speech (f5_tts/infer/infe
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import json
 import unicodedata
@@ -16,6 +17,7 @@ from typing import Any
 import regex
 
 from workbench.engine.errors import SettingsError, TextError, VoiceError
+from workbench.engine.settings import SynthesisSettings
 from workbench.engine.text import tags
 from workbench.engine.visible import quoted
 
@@ -23,6 +25,7 @@ MAIN = "main"  # the voice of a text without tags, as upstream's command line ca
 _MAIN_TOO = ("Regular",)  # as its app calls it
 _SHORT = {"nfe": "nfe_step", "cfg": "cfg_strength", "sway": "sway_sampling_coef"}
 _TIMES = ("at", "until")
+_KNOBS = frozenset({*_TIMES, *_SHORT, *(field.name for field in dataclasses.fields(SynthesisSettings))})
 _VALUE = r"[A-Za-z_]+\s*=\s*[^\s\[\],=]+"
 _BRACKETS = regex.compile(
     rf"(?<!\\)\[\s*(?P<name>\p{{L}}[^\[\]\n=]{{0,79}}?)(?P<settings>(?:[\s,]+{_VALUE})*)\s*\](?!\()"
@@ -72,19 +75,34 @@ def find(text: str, names: Collection[str], *, strict: bool = False) -> list[Tag
             settings, or where the name is nearly that of a voice, it does; other words in brackets are words.
         SettingsError: a setting in a tag is unknown or not a number.
     """
+    kept, strangers = _scan(text, names, strict)
+    if strangers:
+        tag, written = strangers[0]
+        raise unknown(tag.name, {*names, MAIN}, written)
+    return kept
+
+
+def strangers(text: str, names: Collection[str], *, strict: bool = False) -> list[str]:
+    """Return the names for which ``find`` has no voice, each once. Raises SettingsError as ``find``."""
+    return list(dict.fromkeys(tag.name for tag, _ in _scan(text, names, strict)[1]))
+
+
+def _scan(text: str, names: Collection[str], strict: bool) -> tuple[list[Tag], list[tuple[Tag, str]]]:
+    """Return the tags of voices that are known, and the tags that look as if they named one, as written."""
     if "[" not in text and "{" not in text:
-        return []
+        return [], []
     known = {key(name): name for name in names} | {key(name): MAIN for name in (MAIN, *_MAIN_TOO)}
     read = [(match, tag) for match in _TAG.finditer(text) if (tag := _read(match, known)) is not None]
     strict = strict or any(key(tag.name) in known for _, tag in read)
-    kept = []
+    kept: list[Tag] = []
+    strange: list[tuple[Tag, str]] = []
     for match, tag in read:
         if key(tag.name) in known:
             settings, at_seconds, until_seconds = _settings(tag, match.group())
             kept.append(Tag(*match.span(), known[key(tag.name)], settings, at_seconds, until_seconds))
         elif _names_a_voice(text, match, tag, known, strict):
-            raise unknown(tag.name, known.values(), match.group())
-    return kept
+            strange.append((tag, match.group()))
+    return kept, strange
 
 
 def unknown(name: str, names: Collection[str], written: str = "") -> VoiceError:
@@ -192,7 +210,7 @@ def _settings(tag: Tag, written: str) -> tuple[dict[str, Any], float | None, flo
 
 def _names_a_voice(text: str, match: Any, tag: Tag, known: Mapping[str, str], strict: bool) -> bool:
     """Whether a tag of an unknown name is meant to name a voice."""
-    if match["braces"] is not None or (tag.settings and strict):
+    if match["braces"] is not None or (tag.settings and (strict or _KNOBS.issuperset(tag.settings))):
         return True
     at_start = _LINE_START.search(text, max(0, match.start() - 40), match.start()) is not None
     return (at_start and strict) or ((at_start or strict) and _is_near(key(tag.name), frozenset(known)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+from workbench.engine.speech.passages.writing import resolved
 from workbench.engine.speech.requests import REFERENCE_FILE, reference_file
 from workbench.engine.speech.results import Run
-from workbench.engine.text import speakers
 
 FILE = "script.toml"  # in the zip of a run
 
@@ -18,14 +18,7 @@ def script_toml(run: Run) -> str:
     """
     script = run.request.script
     assert script is not None, "a run of a script"
-    parts, at = [], 0
-    for index, passage in enumerate(script.passages):
-        gap = run.text[at : passage.start]
-        breaks = "\n" * gap.count("\n")  # where paragraphs and chapters end
-        tag = speakers.write(passage.speaker, passage.settings, passage.at_seconds)
-        parts.append(f"{breaks if index else ''}{tag} {run.text[passage.start : passage.end]}\n")
-        at = passage.end
-    lines = [f"gen_text = {_quoted(''.join(parts))}", f"gap_seconds = {script.gap_seconds!r}", ""]
+    lines = [f"gen_text = {_quoted(resolved(run.request))}", f"gap_seconds = {script.gap_seconds!r}", ""]
     for one in script.speakers:
         name = REFERENCE_FILE if one.voice.id == run.voice_id else reference_file(one.voice.id)
         kept = one.voice.id in run.references or (one.voice.id == run.voice_id and run.reference is not None)

@@ -80,8 +80,9 @@ def _placed(
     request: SpeechRequest, planned: Sequence[tuple[int, list[Chunk], float]], after: float, rate: int
 ) -> list[Chunk]:
     """Return all chunks, numbered, with the pauses that put each passage at its place; ``after`` is the last one."""
-    script, found, end = request.script, [], 0
+    script, end = request.script, 0
     assert script is not None
+    found: list[Chunk] = []
     for index, chunks, lead in planned:
         passage, before = script.passages[index], round(lead * rate)
         if passage.at_seconds is not None:
