@@ -75,7 +75,7 @@ class EnginePool:
 
     def engine_for(self, request: SpeechRequest) -> Engine:
         """Return the engine for ``request``. Raises as ``engine``."""
-        return self.engine(request.model, request.folder, request.random_weights, request.load)
+        return self.engine(*request.engine_key)
 
     def add(self, engine: Engine) -> Engine:
         """Keep an engine that is already loaded; return it."""

@@ -73,6 +73,11 @@ class SpeechRequest(Value):
         """Return name to value, ready for JSON; without ``script`` if there is none, as before there were any."""
         return {name: value for name, value in super().as_dict().items() if name != "script" or value is not None}
 
+    @property
+    def engine_key(self) -> tuple[str, str, bool, LoadSettings]:
+        """Model, folder, random weights and load settings: requests with the same ones share an engine."""
+        return self.model, self.folder, self.random_weights, self.load
+
     def settings_of(self, passage: int) -> SynthesisSettings:
         """Return the settings of a passage of the script; those of the request without one."""
         own = self.script.passages[passage].settings if self.script else {}

@@ -256,8 +256,7 @@ def shuffled(trials: list[Trial], seed: int) -> list[Trial]:
     order = random.Random(seed)
     blocks: dict[tuple[Any, ...], list[Trial]] = {}
     for trial in sorted(trials, key=lambda t: t.id):
-        r = trial.request
-        blocks.setdefault((r.model, r.folder, r.random_weights, r.load), []).append(trial)
+        blocks.setdefault(trial.request.engine_key, []).append(trial)
     mixed = list(blocks.values())
     order.shuffle(mixed)
     for block in mixed:

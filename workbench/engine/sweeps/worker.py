@@ -113,7 +113,7 @@ class Worker:
 
     def _warm_up(self, task: Task, check: Callable[[], None]) -> None:
         """Speak one chunk and discard it, once per engine, because the first chunk is slower than the others."""
-        key = _engine_key(task.request)
+        key = task.request.engine_key
         if key not in self._warm:
             began = time.perf_counter()
             engine = self.pool.engine_for(task.request)
@@ -126,19 +126,15 @@ class Worker:
     def _facts(self, request: SpeechRequest) -> dict[str, Any]:
         from workbench.engine.model.loading import load_counts
 
-        engine = self.pool.engine_if_loaded(request.model, request.folder, request.random_weights, request.load)
+        engine = self.pool.engine_if_loaded(*request.engine_key)
         return {
             "name": self.name,
             "host": platform.node(),
             "pid": os.getpid(),
             "loads": load_counts(request.model)["acoustic"],
             "load_seconds": engine.load_seconds if engine else 0.0,
-            "warm_up_seconds": self._warm.get(_engine_key(request), 0.0),
+            "warm_up_seconds": self._warm.get(request.engine_key, 0.0),
         }
-
-
-def _engine_key(request: SpeechRequest) -> tuple[Any, ...]:
-    return (request.model, request.folder, request.random_weights, request.load)
 
 
 def values_of(run: Run, names: Sequence[str] = ()) -> dict[str, float | None]:
