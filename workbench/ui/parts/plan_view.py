@@ -63,7 +63,7 @@ def upstream_bytes(voice: Voice | None) -> int:
 Mark = tuple[int, int, str, str, str]  # start, end, CSS class, title, words shown after it
 
 
-def _marks(prepared: Prepared) -> list[Mark]:
+def marks_of(prepared: Prepared) -> list[Mark]:
     """Return the marks in the typed text, in order and without overlap.
 
     At one place, text that cannot be spoken comes first, then an offer, a change, words for a number.
@@ -87,7 +87,7 @@ def _marks(prepared: Prepared) -> list[Mark]:
     return apart
 
 
-def _marked(text: str, low: int, high: int, marks: Sequence[Mark]) -> str:
+def marked(text: str, low: int, high: int, marks: Sequence[Mark]) -> str:
     """Return ``text[low:high]`` as HTML with the ``marks`` inside it."""
     parts, end = [], low
     first = bisect.bisect_left(marks, (low,))
@@ -115,10 +115,10 @@ def coloured(text: str, chunks: Sequence[Chunk], marks: Sequence[Mark] = ()) -> 
             f' <span class="wb-warn" title="{escape("; ".join(chunk.warnings))}">⚠</span>' if chunk.warnings else ""
         )
         facts = f"{chunk.index + 1} · {chunk.n_bytes} B · {chunk.planned_seconds:.1f} s"
-        parts.append(_marked(text, end, chunk.start, marks) + _pause(chunk.lead_seconds))
+        parts.append(marked(text, end, chunk.start, marks) + _pause(chunk.lead_seconds))
         parts.append(
             f'<span class="wb-chunk" style="--c:{chunk_colour(chunk.index)}">'
-            f'<span class="wb-tag">{facts}{warning}</span>{_marked(text, chunk.start, chunk.end, marks)}</span>'
+            f'<span class="wb-tag">{facts}{warning}</span>{marked(text, chunk.start, chunk.end, marks)}</span>'
         )
         parts.append(_pause(chunk.pause_seconds))
         end = chunk.end
@@ -129,7 +129,7 @@ def coloured(text: str, chunks: Sequence[Chunk], marks: Sequence[Mark] = ()) -> 
 
 def uncut(text: str, marks: Sequence[Mark]) -> str:
     """Return ``text`` as HTML with ``marks`` and without chunks, for a text that cannot be spoken."""
-    shown = _marked(text, 0, min(len(text), SHOWN_CHARACTERS), marks)
+    shown = marked(text, 0, min(len(text), SHOWN_CHARACTERS), marks)
     return f'<div class="wb-text" role="group" aria-label="The text, with unspeakable parts marked">{shown}</div>'
 
 
@@ -155,9 +155,9 @@ def show_plan(text: str, found: Plan | None, voice: Voice | None, key: str) -> N
     if found.prepared is None:
         return
     _show_remarks(found.prepared, key)
-    marks = _marks(found.prepared)
+    marks = marks_of(found.prepared)
     if found.chunks:
-        st.html(_facts(found.chunks, voice) + coloured(text, found.chunks, marks) + _warnings(found.chunks))
+        st.html(_facts(found.chunks, voice) + coloured(text, found.chunks, marks) + warnings_of(found.chunks))
     elif marks:
         st.html(uncut(text, marks))
 
@@ -194,7 +194,7 @@ def _facts(chunks: Sequence[Chunk], voice: Voice) -> str:
     )
 
 
-def _warnings(chunks: Sequence[Chunk], limit: int = 4) -> str:
+def warnings_of(chunks: Sequence[Chunk], limit: int = 4) -> str:
     found = [(c.index, warning) for c in chunks for warning in c.warnings]
     lines = [f'<div class="wb-state"><span class="wb-warn">⚠</span>chunk {i + 1}: {escape(w)}</div>' for i, w in found]
     if len(lines) > limit:

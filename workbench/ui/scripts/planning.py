@@ -1,0 +1,124 @@
+"""Plan the text of the form: as a script if it names voices, else as an ordinary text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from workbench.engine.catalog import get_model
+from workbench.engine.errors import WorkbenchError
+from workbench.engine.rules import WINDOW_FRAMES
+from workbench.engine.scripts import Cast, Fit, Row, compose, fit, rows_of_plan
+from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech.passages.planning import plan_script
+from workbench.engine.speech.recordings import library
+from workbench.engine.speech.requests import SpeechRequest
+from workbench.engine.speech.text import number_languages
+from workbench.engine.speech.voices import Voice
+from workbench.engine.text import speakers
+from workbench.engine.text.preparing import Prepared, prepare
+from workbench.ui import resources
+from workbench.ui.parts import plan_view
+from workbench.ui.parts.plan_view import Plan
+from workbench.ui.scripts import session
+
+
+@dataclass(frozen=True)
+class ScriptPlan(Plan):
+    """The plan of a script.
+
+    Attributes:
+        request: with the script and its fitted speeds; None where a voice is unknown.
+        voices: name of each speaker to the voice.
+        rows: passages beside their times.
+        parts: (place in the text, prepared) of each passage.
+        strangers: names that no voice has.
+    """
+
+    request: SpeechRequest | None = None
+    voices: dict[str, Voice] = field(default_factory=dict)
+    rows: tuple[Row, ...] = ()
+    parts: tuple[tuple[int, Prepared], ...] = ()
+    strangers: tuple[str, ...] = ()
+
+
+def plan_if_any(text: str, voice: Voice | None, settings: SynthesisSettings | None, model: str) -> Plan | None:
+    """Return the plan of a text or a script; None while text, voice or settings are missing."""
+    if voice and settings and text.strip() and ("[" in text or "{" in text):
+        found = _plan(text, voice, settings, model)
+        if found is not None:
+            return found
+    return plan_view.plan_if_any(text, voice, settings, model)
+
+
+def is_script(found: Plan | None) -> bool:
+    """Whether ``found`` is the plan of a script."""
+    return hasattr(found, "strangers")  # not isinstance: the class may have been reloaded
+
+
+def wanted(found: Plan | None, request: SpeechRequest | None) -> SpeechRequest | None:
+    """Return ``request`` of the form as the plan ``found`` has it: with the script of its text, if it is one."""
+    script: SpeechRequest | None = getattr(found, "request", None)
+    if request is None or not is_script(found):
+        return request
+    if script is None or found is None or not found.chunks:
+        return None
+    for voice in found.voices.values():  # type: ignore[attr-defined]
+        resources.remember_voice(voice)
+    return request.replace(voice=script.voice, script=script.script)
+
+
+def _plan(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> ScriptPlan | None:
+    told, loaded = session.cast(voice), resources.engine_if_loaded(model)
+    own = tuple((name, one.id) for name, one in told.own.items())
+    extra = tuple((name, *sorted(values.items())) for name, values in told.settings.items())
+    key = (text, voice.id, voice.name, settings, model, own, tuple(told.aliases.items()), repr(extra), library.stamp(),
+           session.gap_seconds(), session.limits(), id(loaded), resources.vocabulary(model) is None)  # fmt: skip
+    return _planned(key, told)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _planned(key: tuple[Any, ...], _told: Cast) -> ScriptPlan | None:
+    """The plan of a script, kept; None for an ordinary text. ``key`` is everything that it depends on."""
+    text, _, _, settings, model, *_rest = key
+    gap, limits = key[9], key[10]
+    strangers: tuple[str, ...] = ()
+    try:
+        strangers = tuple(speakers.strangers(text, _told.names))
+        request, voices = compose(text, _told, settings, gap_seconds=gap, model=model)
+        if request.script is None:
+            return None
+        return _of_script(request, voices, model, limits)
+    except WorkbenchError as error:
+        return ScriptPlan(None, error=str(error), strangers=strangers)
+
+
+def _of_script(request: SpeechRequest, voices: dict[str, Voice], model: str, limits: Fit) -> ScriptPlan:
+    engine, spec, known = resources.engine_if_loaded(model), get_model(model), resources.vocabulary(model)
+    kept: dict[tuple[str, str, str], Prepared] = {}
+
+    def prepared(words: str, voice: Voice, settings: SynthesisSettings) -> Prepared:
+        key = (words, voice.id, settings.numbers)
+        if key not in kept:
+            languages = number_languages(spec.languages, voice.language, settings)
+            kept[key] = engine.prepare(words, voice, settings) if engine else prepare(words, known, languages)
+        return kept[key]
+
+    window = engine.loaded.window_frames if engine else WINDOW_FRAMES[spec.backbone]
+    script = request.script
+    assert script is not None
+    parts: tuple[tuple[int, Prepared], ...] = ()
+    try:
+        request = fit(request, voices, prepared, window, limits)
+        parts = tuple(
+            (p.start, prepared(request.text[p.start : p.end], voices[p.speaker], request.settings_of(k)))
+            for k, p in enumerate(script.passages)
+        )
+        chunks = plan_script(request, voices, prepared, window)
+    except WorkbenchError as error:
+        return ScriptPlan(None, error=str(error), request=request, voices=voices, parts=parts, window_frames=window)
+    rate = next(iter(voices.values())).mel_config.target_sample_rate
+    rows = tuple(rows_of_plan(request, chunks, rate))
+    return ScriptPlan(None, tuple(chunks), window_frames=window, request=request, voices=voices, rows=rows, parts=parts)
