@@ -115,8 +115,15 @@ def request(
     *,
     reuse: bool = False,
 ) -> SpeechRequest:
-    """Return the request of a page; keep its voice in memory for the job."""
-    return SpeechRequest(text, pool().remember(voice).ref, settings, model or default_model(), load=load, reuse=reuse)
+    """Return the request of a page, with the script of a text that names voices; keep its voices for the job.
+
+    Raises:
+        WorkbenchError: the text is a script that cannot be spoken.
+    """
+    from workbench.ui.scripts.planning import scripted  # it plans with what is here
+
+    named = model or default_model()
+    return scripted(SpeechRequest(text, pool().remember(voice).ref, settings, named, load=load, reuse=reuse), voice)
 
 
 @st.cache_data(show_spinner=False, ttl=60)

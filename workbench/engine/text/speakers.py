@@ -107,7 +107,7 @@ def _scan(text: str, names: Collection[str], strict: bool) -> tuple[list[Tag], l
 
 def unknown(name: str, names: Collection[str], written: str = "") -> VoiceError:
     """Return the error for a voice that is not there, with the nearest name and the list of all."""
-    near = difflib.get_close_matches(key(name), [key(one) for one in names], n=1, cutoff=0.5)
+    near = difflib.get_close_matches(key(name), [key(one) for one in names], n=1, cutoff=0.6)
     meant = next((one for one in names if near and key(one) == near[0]), "")
     listed = ", ".join(dict.fromkeys(sorted(names)))
     literal = f" Write \\{written} for words in brackets." if written else ""

@@ -134,8 +134,12 @@ def uncut(text: str, marks: Sequence[Mark]) -> str:
 
 
 def plan_if_any(text: str, voice: Voice | None, settings: SynthesisSettings | None, model: str) -> Plan | None:
-    """Return the plan, or None while text, voice or settings are missing."""
-    return plan(text, voice, settings, model) if voice and settings and text.strip() else None
+    """Return the plan of a text or a script, or None while text, voice or settings are missing."""
+    from workbench.ui.scripts.planning import plan_of  # it extends ``Plan``
+
+    if not (voice and settings and text.strip()):
+        return None
+    return plan_of(text, voice, settings, model) or plan(text, voice, settings, model)
 
 
 def show_plan(text: str, found: Plan | None, voice: Voice | None, key: str) -> None:
@@ -149,6 +153,11 @@ def show_plan(text: str, found: Plan | None, voice: Voice | None, key: str) -> N
     if found is None:
         if not text.strip():
             st.html('<div class="wb-empty">Type a text, or choose an example. Its chunks appear here.</div>')
+        return
+    if hasattr(found, "strangers"):  # not isinstance: the class may have been reloaded
+        from workbench.ui.scripts import view
+
+        view.show(text, found, key)
         return
     if found.error:
         st.error(found.error)

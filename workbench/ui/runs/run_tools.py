@@ -12,6 +12,7 @@ from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs.store import profile_of
 from workbench.engine.speech.requests import Remake
 from workbench.ui import document, resources
+from workbench.ui.scripts import files
 
 if TYPE_CHECKING:
     from workbench.engine.speech.results import Run
@@ -44,6 +45,7 @@ def downloads(run: Run) -> None:
                 on_click="ignore",
                 key="download_profile",
             )
+    files.downloads(run)
     if run.is_long:
         st.caption(f"Sound: `workbench runs export {run.id} --as wav`, `--files chapter` for a file for each chapter.")
 

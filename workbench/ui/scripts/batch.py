@@ -24,9 +24,8 @@ def show() -> None:
     """Draw the form and the state of the last batch of this session."""
     st.markdown("A CSV with the column `text`, and any of `id`, `voice` and settings: a run and a file for each row.")
     st.download_button("An example", EXAMPLE, "texts.csv", "text/csv", on_click="ignore", key="batch_example")
-    given = st.file_uploader(
-        "Table of texts", type=["csv", "tsv", "txt"], max_upload_size=MAX_MEGABYTES, key="batch_file"
-    )
+    kinds = ["csv", "tsv", "txt"]
+    given = st.file_uploader("Table of texts", type=kinds, max_upload_size=MAX_MEGABYTES, key="batch_file")
     if given is not None:
         _table(given.name, given.getvalue())
     job = _job()

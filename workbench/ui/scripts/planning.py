@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from workbench.engine.catalog import get_model
-from workbench.engine.errors import WorkbenchError
+from workbench.engine.errors import TextError, WorkbenchError
 from workbench.engine.rules import WINDOW_FRAMES
 from workbench.engine.scripts import Cast, Fit, Row, compose, fit, rows_of_plan
 from workbench.engine.settings import SynthesisSettings
@@ -20,7 +20,6 @@ from workbench.engine.speech.voices import Voice
 from workbench.engine.text import speakers
 from workbench.engine.text.preparing import Prepared, prepare
 from workbench.ui import resources
-from workbench.ui.parts import plan_view
 from workbench.ui.parts.plan_view import Plan
 from workbench.ui.scripts import session
 
@@ -44,13 +43,9 @@ class ScriptPlan(Plan):
     strangers: tuple[str, ...] = ()
 
 
-def plan_if_any(text: str, voice: Voice | None, settings: SynthesisSettings | None, model: str) -> Plan | None:
-    """Return the plan of a text or a script; None while text, voice or settings are missing."""
-    if voice and settings and text.strip() and ("[" in text or "{" in text):
-        found = _plan(text, voice, settings, model)
-        if found is not None:
-            return found
-    return plan_view.plan_if_any(text, voice, settings, model)
+def plan_of(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> ScriptPlan | None:
+    """Return the plan of a script; None where ``text`` names no voice."""
+    return _plan(text, voice, settings, model) if "[" in text or "{" in text else None
 
 
 def is_script(found: Plan | None) -> bool:
@@ -58,16 +53,20 @@ def is_script(found: Plan | None) -> bool:
     return hasattr(found, "strangers")  # not isinstance: the class may have been reloaded
 
 
-def wanted(found: Plan | None, request: SpeechRequest | None) -> SpeechRequest | None:
-    """Return ``request`` of the form as the plan ``found`` has it: with the script of its text, if it is one."""
-    script: SpeechRequest | None = getattr(found, "request", None)
-    if request is None or not is_script(found):
+def scripted(request: SpeechRequest, voice: Voice) -> SpeechRequest:
+    """Return the ``request`` of a form with the script of its text, if it is one.
+
+    Raises:
+        WorkbenchError: the script cannot be spoken.
+    """
+    found = plan_of(request.text, voice, request.settings, request.model)
+    if found is None:
         return request
-    if script is None or found is None or not found.chunks:
-        return None
-    for voice in found.voices.values():  # type: ignore[attr-defined]
-        resources.remember_voice(voice)
-    return request.replace(voice=script.voice, script=script.script)
+    if found.error or found.request is None:
+        raise TextError(found.error)
+    for one in found.voices.values():
+        resources.remember_voice(one)
+    return request.replace(voice=found.request.voice, script=found.request.script)
 
 
 def _plan(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> ScriptPlan | None:

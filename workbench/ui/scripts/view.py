@@ -12,14 +12,14 @@ import streamlit as st
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.scripts import Row, rows_of_run
 from workbench.engine.speech.results import Run
-from workbench.engine.speech.voices import Voice
 from workbench.engine.text.normalise import Change, applied, summary
 from workbench.figures.theme import chunk_colour
 from workbench.ui import resources
 from workbench.ui.parts import plan_view
-from workbench.ui.parts.plan_view import SHOWN_CHARACTERS, Mark, Plan
+from workbench.ui.parts.plan_view import SHOWN_CHARACTERS, Mark
 from workbench.ui.scripts import session
-from workbench.ui.scripts.planning import ScriptPlan, is_script
+from workbench.ui.scripts.planning import ScriptPlan
+from workbench.ui.style import plain
 
 SHOWN_ROWS = 500  # of the table of times; a film has more cues
 _CSS = """<style>
@@ -32,20 +32,18 @@ _CSS = """<style>
 </style>"""
 
 
-def show_plan(text: str, found: Plan | None, voice: Voice | None, key: str) -> None:
-    """Draw the plan ``found`` of a text or a script. Arguments as of ``plan_view.show_plan``."""
-    if not is_script(found):
-        plan_view.show_plan(text, found, voice, key)
-        return
-    plan: ScriptPlan = found  # type: ignore[assignment]
+def show(text: str, plan: ScriptPlan, key: str) -> None:
+    """Draw ``plan`` of ``text``, or its error; ``key`` is the widget key of the text area."""
     if plan.error:
-        st.error(plan.error)
+        st.error(plain(plan.error))
     if plan.strangers:
         _cast(plan.strangers)
     _remarks(text, plan, key)
     if plan.chunks:
         st.html(_CSS + _facts(plan) + _passages(text, plan) + plan_view.warnings_of(plan.chunks))
         times(plan.rows)
+    elif plan.parts:
+        st.html(plan_view.uncut(text, list(_marks(plan))))
 
 
 def _cast(strangers: tuple[str, ...]) -> None:
@@ -127,7 +125,7 @@ def _passages(text: str, plan: ScriptPlan) -> str:
         body.append(f'<span class="wb-pause">pause {pause:.2f} s</span>' if pause else "")
         parts.append(
             f'<div class="wb-passage" style="--c:{colour[row.speaker]}"><span class="wb-speaker">{escape(row.speaker)}'
-            f"</span>{_when(row)}{''.join(body)}</div>"
+            f"</span>{_when(row, plan)}{''.join(body)}</div>"
         )
         shown += 1
     more = len(plan.rows) - shown
@@ -142,10 +140,13 @@ def _marks(plan: ScriptPlan) -> Iterator[Mark]:
             yield low + start, high + start, css, title, behind
 
 
-def _when(row: Row) -> str:
-    """Time and speed of a passage, where they were asked for or are not as usual."""
+def _when(row: Row, plan: ScriptPlan) -> str:
+    """Time, speed and other settings of a passage, where they were asked for or fitted."""
     said = [f"{row.start:.2f} – {row.end:.2f} s"] if row.wanted_start is not None else []
-    said += [f"{row.speed:.2f} ×"] if abs(row.speed - 1) > 0.0005 else []
+    script = plan.request.script if plan.request else None
+    own = script.passages[row.passage].settings if script else {}
+    said += [f"{row.speed:.2f} ×"] if "speed" in own else []
+    said += [escape(f"{name} {value}") for name, value in own.items() if name != "speed"]
     off = ", ".join(_off(row))
     warned = f' <span class="wb-off">⚠ {off}</span>' if off else ""
     return f'<span class="wb-when">{" · ".join(said)}{warned}</span>' if said or off else ""
@@ -170,14 +171,14 @@ def times(rows: tuple[Row, ...] | list[Row]) -> None:
             [
                 {"passage": row.passage + 1, "voice": row.speaker, "words": row.text, "wanted": row.wanted_start,
                  "until": row.wanted_end, "begins": row.start, "ends": row.end, "speed": row.speed,
-                 "late": row.late_seconds, "ends late": row.over_seconds, "silence left": row.silence_seconds}
+                 "late": row.late_seconds, "ends late": row.over_seconds}
                 for row in timed[:SHOWN_ROWS]
             ],
             column_config={
                 **{name: st.column_config.NumberColumn(format="%.2f s")
-                   for name in ("wanted", "until", "begins", "ends", "late", "ends late", "silence left")},
+                   for name in ("wanted", "until", "begins", "ends", "late", "ends late")},
                 "speed": st.column_config.NumberColumn(format="%.2f ×"),
-                "words": st.column_config.TextColumn(width=300),
+                "words": st.column_config.TextColumn(width=190),
             },
             hide_index=True, height="content" if len(timed) < 12 else 400,
         )  # fmt: skip

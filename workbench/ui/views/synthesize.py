@@ -18,6 +18,7 @@ from workbench.ui.parts.plan_view import plan_if_any, show_plan, upstream_bytes
 from workbench.ui.parts.preload_view import preload_line
 from workbench.ui.parts.voice_picker import pick_voice
 from workbench.ui.runs import measured_view, run_live, run_tools, run_view
+from workbench.ui.scripts import opening
 from workbench.ui.style import empty
 
 
@@ -125,6 +126,7 @@ def compose() -> None:
         job = document.job()
         busy = job is not None and job.is_active
         found = plan_if_any(text, voice, settings, model)
+        opening.tools(found)
         pressed = st.button(
             "Synthesize",
             key="go",
