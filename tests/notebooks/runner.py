@@ -74,6 +74,15 @@ def solutions(name: str) -> dict[str, str]:
     return {part.partition("\n")[0].strip(): part.partition("\n")[2].strip() for part in parts}
 
 
+def taught(name: str) -> dict[str, list[str]]:
+    """Of ``teaching/``: "hidden-1" to the hidden checks of exercise 1, "wrong-1" to its wrong answers."""
+    parts: dict[str, list[str]] = {}
+    for part in (NOTEBOOKS / "teaching" / f"{name}.py").read_text(encoding="utf-8").split("\n# %% ")[1:]:
+        title, _, code = part.partition("\n")
+        parts.setdefault(title.strip(), []).append(code.strip())
+    return parts
+
+
 def environment(home: Path) -> dict[str, str]:
     """Of a kernel: the package of this tree, one thread (the machine may be shared), nothing of the user's."""
     path = os.pathsep.join(filter(None, (str(NOTEBOOKS.parent), os.environ.get("PYTHONPATH"))))

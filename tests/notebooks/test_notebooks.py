@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from nbformat import NotebookNode
 
-from tests.notebooks.runner import NOTEBOOKS, Session, names, read, solutions, tagged
+from tests.notebooks.runner import NOTEBOOKS, Session, names, read, solutions, tagged, taught
 
 LIMIT_SECONDS = 180  # on two idle cores
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -77,8 +77,8 @@ def test_opens_with_question_time_and_aim_and_ends_with_exercises(name: str) -> 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", names())
 def test_runs_offline_can_be_solved_and_can_fail(name: str, tmp_path: Path) -> None:
-    """One kernel: the notebook as it stands; each exercise unanswered, then solved; then a value is changed."""
-    book, answers = read(name), solutions(name)
+    """One kernel: the notebook as it stands; each exercise unanswered, wrong, then solved; then a value is changed."""
+    book, answers, teaching = read(name), solutions(name), taught(name)
     changed, old, new, failing = CHANGES[name[:2]]
     assert old in tagged(book, changed)
     verdicts: list[str] = []
@@ -89,7 +89,13 @@ def test_runs_offline_can_be_solved_and_can_fail(name: str, tmp_path: Path) -> N
             for tag in tags_of(cell):
                 if tag.startswith("check-"):
                     assert "not answered yet" in str(cell.outputs)
+                    (hidden,) = teaching[tag.replace("check", "hidden")]
+                    for wrong in teaching[tag.replace("check", "wrong")]:
+                        assert not session.more(wrong).error, f"the wrong answer itself fails: {wrong}"
+                        assert session.more(hidden).error, f"the hidden checks let it pass: {wrong}"
                     assert not session.more(answers[tag.replace("check", "exercise")]).error
+                    outcome = session.more(hidden)
+                    assert not outcome.error, f"the hidden checks refuse the solution: {outcome.text}"
                     outcome = session.more(cell.source)
                     verdicts.append(outcome.text.strip())
                 if tag == failing and name.startswith("07"):  # its files are gone at the end
@@ -121,5 +127,16 @@ def check_figures(book: NotebookNode) -> None:
                 assert "plotlyServerURL" not in config
 
 
-def test_solutions_stand_apart() -> None:
-    assert sorted(path.stem for path in (NOTEBOOKS / "solutions").glob("*.py")) == names()
+@pytest.mark.parametrize("name", names())
+def test_every_exercise_has_hidden_checks_and_wrong_answers(name: str) -> None:
+    numbers = [tag.removeprefix("exercise-") for tag in solutions(name)]
+    teaching = taught(name)
+    assert sorted(teaching) == sorted(f"{kind}-{k}" for k in numbers for kind in ("hidden", "wrong"))
+    for k in numbers:
+        assert len(teaching[f"hidden-{k}"]) == 1 and "assert " in teaching[f"hidden-{k}"][0]
+        assert all("#" in wrong for wrong in teaching[f"wrong-{k}"]), "what is behind it is not said"
+
+
+@pytest.mark.parametrize("folder", ["solutions", "teaching"])
+def test_solutions_stand_apart(folder: str) -> None:
+    assert sorted(path.stem for path in (NOTEBOOKS / folder).glob("*.py")) == names()
