@@ -6,6 +6,7 @@
 #   make test-cluster     run sweeps and books over several workers, also on a Ray of this machine, and kill them
 #   make lint       check style, layers of imports, types, and imports against requirements
 #   make docs       write the generated pages and build the documentation into site/; warnings are errors
+#   make course     write the teacher's editions of the lessons into course/
 #   make lessons    run the notebooks and keep what they show in docs/lessons/shown/, for `make docs`
 #   make lock       renew requirements.lock from the direct pins; ARGS="--upgrade numpy" takes the newest numpy
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -18,7 +19,7 @@ VERSIONS = $(VENV)/versions.txt
 # where other builds of torch are, whose hashes `make lock` adds: indexes, or folders with wheels
 BUILDS ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: app test test-fast test-notebooks test-cluster notebooks lessons docs lint format lock screenshots clean
+.PHONY: app test test-fast test-notebooks test-cluster notebooks lessons course docs lint format lock screenshots clean
 
 app: $(VENV)/.app
 	$(BIN)/python -m workbench app --port $(PORT)
@@ -52,6 +53,9 @@ lint: $(VENV)/.dev
 
 lessons: $(VENV)/.dev
 	$(BIN)/python scripts/docs_lessons.py
+
+course: $(VENV)/.dev
+	$(BIN)/python scripts/lessons.py course
 
 docs: $(VENV)/.docs
 	$(BIN)/python scripts/docs.py

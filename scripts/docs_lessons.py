@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
 SHOWN = ROOT / "docs" / "lessons" / "shown"
 PLOTLY = "assets/plotly.min.js"
+CODE_PAGE = "lessons/code.md"  # written when the site is built
 _FIGURE = "application/vnd.plotly.v1+json"
 _WAV = re.compile(r"data:audio/(?:x-)?wav;base64,([A-Za-z0-9+/=\s]+)")
 _DIGITS = 5
@@ -146,8 +147,14 @@ def stale(path: Path) -> list[int]:
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add a page for each notebook, and plotly.js if a page draws with it."""
+    """Add a page for each notebook, the page of their lines of code, and plotly.js if a page draws with it."""
     from mkdocs.structure.files import File
+
+    if str(ROOT) not in sys.path:  # MkDocs loads a hook by its path
+        sys.path.insert(0, str(ROOT))
+    from scripts import lesson_code
+
+    files.append(File.generated(config, CODE_PAGE, content=lesson_code.page()))
 
     drawn = False
     for path in NOTEBOOKS:

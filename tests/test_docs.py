@@ -20,7 +20,7 @@ import yaml
 from typer.main import get_command
 
 import workbench
-from scripts import docs, docs_lessons
+from scripts import docs, docs_lessons, lesson_code
 from workbench.cli import main
 from workbench.cli.app import app
 from workbench.engine import measures
@@ -96,6 +96,8 @@ def test_links_and_pictures_of_the_documents_exist():
         for target in re.findall(r"\]\(([^)#\s`]+)", document.read_text(encoding="utf-8")):
             if "://" not in target:
                 place = (document.parent / target).resolve()
+                if place == ROOT / "docs" / docs_lessons.CODE_PAGE:  # made when the site is built
+                    continue
                 if place.parent == ROOT / "docs/lessons" and place.stem != "index":  # made of that notebook
                     place = ROOT / "notebooks" / f"{place.stem}.ipynb"
                 assert place.exists(), f"{document.name} points to {target}"
@@ -230,7 +232,8 @@ def test_every_page_is_in_the_menu() -> None:
     menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("nav:")[-1]
     listed = set(re.findall(r"[:-] (\S+\.md)$", menu, flags=re.M))
     lessons = {f"lessons/{notebook.stem}.md" for notebook in docs_lessons.NOTEBOOKS}
-    assert len(lessons) == 9 and listed == {page.relative_to(ROOT / "docs").as_posix() for page in PAGES} | lessons
+    lessons |= {docs_lessons.CODE_PAGE}
+    assert len(lessons) == 10 and listed == {page.relative_to(ROOT / "docs").as_posix() for page in PAGES} | lessons
 
 
 DRAWING = {"data": {"application/vnd.plotly.v1+json": {"data": [{"y": [1]}], "layout": {"title": "</script>"}}}}
@@ -251,6 +254,15 @@ def test_a_lesson_becomes_a_page_with_what_it_shows() -> None:
     assert "no" not in re.sub(r"not", "", page.split("<table>")[1]) and "from a day." in page
     changed = {"cells": [TITLE, CELL | {"source": ["x = 2"]}]}
     assert docs_lessons.PLOTLY not in docs_lessons.page(changed, "", shown)
+
+
+def test_the_page_of_lines_names_each_lesson_and_stop() -> None:
+    page = lesson_code.page()
+    for lesson in docs_lessons.NOTEBOOKS:
+        assert f"]({lesson.stem}.md)" in page
+    for place in re.findall(r"`([\w/]+\.py):(\d+)`", page):
+        assert int(place[1]) <= len((ROOT / place[0]).read_text(encoding="utf-8").splitlines())
+    assert page.count("```python") >= 20 and "8. **Loading**" in page
 
 
 def test_what_a_lesson_shows_is_kept_small() -> None:

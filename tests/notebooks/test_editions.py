@@ -64,7 +64,9 @@ def test_the_course_gives_nothing_away(name: str) -> None:
     assert sorted(cells) == sorted(f"{kind}-{k}" for k in numbers for kind in ("exercise", "check", "test"))
     assert len({cell["id"] for cell in book["cells"]}) == len(book["cells"])
     for k in numbers:
-        (exercise, answer), (check, _), (test, hidden) = (cells[f"{kind}-{k}"] for kind in ("exercise", "check", "test"))
+        (exercise, answer), (check, _), (test, hidden) = (
+            cells[f"{kind}-{k}"] for kind in ("exercise", "check", "test")
+        )
         assert exercise["solution"] and not exercise["grade"] and not exercise["locked"]
         assert check["locked"] and not check["grade"] and not check["solution"]
         assert test["grade"] and test["locked"] and test["points"] == 1 and not test["solution"]
