@@ -9,10 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.helpers import PATIENCE, loaded
-
-PAGES = ("", "chunk_size", "spectrograms", "flow", "runs", "models", "loading_lab")
-VIEWS = Path(__file__).resolve().parents[2] / "workbench" / "ui" / "views"
+from tests.browser.helpers import PATIENCE, loaded, page_names
 
 
 def _handshake(server: Any, host: str) -> str:
@@ -110,9 +107,7 @@ def test_no_page_shows_the_workbench_in_a_frame(server: Any, browser: Any) -> No
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_every_page_is_whole_in_both_themes_and_on_a_phone(server: Any, new_page: Any, scheme: str, width: int) -> None:
     page = new_page(width, scheme)
-    for name in PAGES:
-        if name and not (VIEWS / f"{name}.py").exists():
-            continue
+    for name in page_names():
         page.goto(f"{server.url}/{name}")
         loaded(page)
         page.wait_for_timeout(400)

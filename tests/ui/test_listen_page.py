@@ -31,7 +31,7 @@ def make(kind: str, **options: Any) -> records.ListeningTest:
 
 def words(at: Any) -> str:
     """All that a listener can read on the page, and the addresses of its sounds."""
-    shown = [block.value for kind in ("markdown", "caption", "text", "subheader", "title") for block in at.get(kind)]
+    shown = [block.value for kind in ("markdown", "caption", "text", "header", "title") for block in at.get(kind)]
     shown += [button.label for button in at.button] + [str(sound) for sound in buttons_of(at)]
     return "\n".join([*shown, html_of(at)])
 

@@ -44,7 +44,7 @@ def tick(at: Any, *ids: str) -> Any:
 
 
 def headings(at: Any) -> list[str]:
-    return [h.value for h in at.subheader]
+    return [h.value for h in at.header]
 
 
 def test_an_empty_list_says_what_to_do(open_page: Any) -> None:
@@ -228,7 +228,7 @@ def test_a_damaged_run_is_told_apart_and_can_be_deleted(open_page: Any, tiny_eng
 def test_an_address_made_up_opens_the_list(open_page: Any, tiny_engine: Any, run: str) -> None:
     make_run(tiny_engine)
     at = open_page("runs", run=run)
-    assert not at.exception and not at.subheader and len(at.dataframe) == 1
+    assert not at.exception and not at.header and len(at.dataframe) == 1
 
 
 DAMAGES = {

@@ -73,7 +73,7 @@ def compare(runs: Sequence[RunSummary]) -> None:
 
 
 def _settings(runs: Sequence[RunSummary]) -> None:
-    st.subheader("What differs")
+    st.header("What differs")
     names = {run.id: LETTERS[k] for k, run in enumerate(runs)}
     rows = [{names.get(key, key): _shown(value) for key, value in row.items()} for row in comparison.differing(runs)]
     if rows:
@@ -96,7 +96,7 @@ def sound_of(letter: str, run: RunSummary, runs: Sequence[RunSummary]) -> dock.S
 
 
 def _players(runs: Sequence[RunSummary]) -> None:
-    st.subheader("Side by side, at true loudness")
+    st.header("Side by side, at true loudness")
     st.caption("X switches between A and the other one at the same instant; = dB brings both to one level.")
     width = 2 if len(runs) == 4 else min(len(runs), 3)
     for first in range(0, len(runs), width):
@@ -119,7 +119,7 @@ def _heard(source: sources.Source) -> str:
 
 
 def _timings(runs: Sequence[RunSummary]) -> None:
-    st.subheader("Where the time went")
+    st.header("Where the time went")
     times = {LETTERS[k]: _times(run.id) for k, run in enumerate(runs)}
     stages = {letter: found.stages for letter, found in times.items()}
     st.plotly_chart(
@@ -135,7 +135,7 @@ def _timings(runs: Sequence[RunSummary]) -> None:
 
 
 def _mels(runs: Sequence[RunSummary]) -> None:
-    st.subheader("Mels and pitch")
+    st.header("Mels and pitch")
     names = {run.id: f"{LETTERS[k]}" for k, run in enumerate(runs)}
     by_id = {run.id: run for run in runs}
     first, second = runs[0].id, runs[1].id

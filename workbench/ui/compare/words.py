@@ -23,7 +23,7 @@ def show(documents: Mapping[str, RunDocument], measured: Mapping[str, Measured |
         documents: name to run.json.
         measured: name to its measures, or None.
     """
-    st.subheader("Words and chunks")
+    st.header("Words and chunks")
     first, second = list(documents)[:2]
     texts = (documents[first]["text"], documents[second]["text"])
     if texts[0] != texts[1]:

@@ -16,7 +16,7 @@ from workbench.ui.resources import job_manager
 
 def calculator() -> None:
     """Calculator of the seconds lost: chunks x files x time-out."""
-    st.subheader("Cost of a Hub that does not answer")
+    st.header("Cost of a Hub that does not answer")
     one, two, three, four = st.columns(4, vertical_alignment="bottom")
     chunks = one.number_input("Chunks", 1, 500, 3, key="calc_chunks")
     files = two.number_input(
@@ -32,7 +32,7 @@ def calculator() -> None:
 
 def threads() -> None:
     """The lesson on two threads and one cached text."""
-    st.subheader("Two threads, one cached text")
+    st.header("Two threads, one cached text")
     st.markdown(
         "Upstream 1.1.18 (March 2026) ran chunks in parallel, but kept the embedded text of a chunk as an attribute "
         "of the shared model. A second thread found the first one's text there. 1.1.19 gave each thread its own "

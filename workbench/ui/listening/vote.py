@@ -51,7 +51,7 @@ def show(test: ListeningTest) -> None:
 
 
 def _start(test: ListeningTest) -> None:
-    st.subheader(_question(test))
+    st.header(_question(test))
     st.caption("Use headphones and one volume for all trials. You may play each sound as often as you like. "
                "An answer is final. If you close this page, its address continues where you were.")  # fmt: skip
     st.text_input("Your name, if you want it beside your answers", key="listen_me",
@@ -69,7 +69,7 @@ def _trial(test: ListeningTest, key: str, trial: Trial) -> None:
         st.session_state.listen_place, st.session_state.listen_since = place, time.monotonic()
         st.session_state.setdefault("listen_nonce", secrets.token_hex(16))
     st.progress(trial.number / test.n_trials, text=f"Trial {trial.number + 1} of {test.n_trials}")
-    st.subheader(_question(test))
+    st.header(_question(test))
     keyboard = st.session_state.get("listen_keys", False)
     _players(test, trial, keyboard)
     with st.container(horizontal=True, key="listen_answers"):

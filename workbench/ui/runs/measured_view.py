@@ -32,7 +32,7 @@ def measured(run: Run) -> None:
         found = read_measured(run_folder(run.id))
     except WorkbenchError:  # not saved, or deleted meanwhile
         return
-    st.subheader("What was said, and how well")
+    st.header("What was said, and how well")
     label = "Measure again" if found else "Measure"
     about = f"{measures.COSTS[measures.SECONDS]} Words are compared with what a recogniser from the cache hears."
     if st.button(label, key=f"measure_{run.id}", icon=":material/hearing:", help=about):

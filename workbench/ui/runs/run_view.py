@@ -55,7 +55,7 @@ def show_run(run: Run) -> None:
         "run_picture",
         f"Waveform and mel spectrogram of {run.audio_seconds:.1f} s of speech in {len(run.chunks)} chunks",
     )
-    st.subheader("Where the time went")
+    st.header("Where the time went")
     _chart(
         _timeline(run.id, is_dark(), run),
         "run_timeline",

@@ -77,7 +77,7 @@ def try_for_real(
     text: str, plan: Plan, voice: Voice, settings: SynthesisSettings, model: str, cost: costs.CostModel | None
 ) -> None:
     """Draw the sweep: sizes, predicted time, button."""
-    st.subheader("Measure the sizes")
+    st.header("Measure the sizes")
     busy = any(job.is_active for job in sweep.jobs())
     sizes = st.pills(
         "Sizes in bytes", sweep.SIZES, selection_mode="multi", default=[60, 140, 300], key="sweep_sizes", disabled=busy

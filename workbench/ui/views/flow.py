@@ -80,7 +80,7 @@ def decode(job: Job, model: str, chunk: ChunkResult, position: int) -> bytes:
 
 def listen(run: Run, chunk: ChunkResult, steps: list[int]) -> None:
     """Draw the choice of an ODE step and play its state through the vocoder."""
-    st.subheader("Listen to a step")
+    st.header("Listen to a step")
     one, two = st.columns([3, 1], vertical_alignment="bottom")
     name = f"{run.id}_{chunk.chunk.index}"
     step = one.select_slider("After ODE step", steps, value=steps[-1], key=f"step_{name}")
@@ -131,7 +131,7 @@ def trajectory(runs: list[RunSummary]) -> None:
     )  # fmt: skip
     grid = grid_of(run.settings.nfe_step, run.settings.sway_sampling_coef, run.settings.use_epss)
     listen(run, chunk, steps_kept(grid, states_of(chunk).times))
-    st.subheader("Distance travelled")
+    st.header("Distance travelled")
     moved = states_of(chunk).distances
     st.plotly_chart(
         figures.distances(grid, moved, chunk.timing.step_seconds, dark=is_dark()), theme=None, key="flow_distances",
@@ -146,7 +146,7 @@ def trajectory(runs: list[RunSummary]) -> None:
 
 def time_grids() -> None:
     """Draw the flow times of the steps, with and without sway sampling and EPSS."""
-    st.subheader("Time grid")
+    st.header("Time grid")
     one, two = st.columns(2)
     steps = one.slider("ODE steps", 2, 64, 16, key="grid_steps", help=f"EPSS grids exist for {EPSS_STEPS}.")
     sway = two.slider("Sway", -1.0, 1.0, -1.0, 0.1, key="grid_sway", help="Below 0: small steps early. Paper: -1.")

@@ -24,7 +24,7 @@ def manage() -> None:
     if problems:
         with st.expander(f"{len(problems)} damaged", icon=":material/broken_image:"):
             st.text("\n".join(problems))
-    st.subheader("New test")
+    st.header("New test")
     form.show()
 
 
@@ -64,7 +64,7 @@ def shown(name: str) -> None:
         vote.show(test)
         return
     st.page_link("views/listen.py", label="All tests", icon=":material/arrow_back:")
-    st.subheader(test.name)
+    st.header(test.name)
     if base := run_view.origin():
         st.caption("Address for listeners:")
         st.code(f"{base}/listen?test={quote(test.name)}", language=None)

@@ -69,7 +69,7 @@ def results(document: dict[str, Any]) -> None:
     st.html(view.legend_html(stages_of(done)))
     for name in [s for s in STRATEGIES if any(c["strategy"] == s for c in cells)]:
         strategy, own = STRATEGIES[name], [c for c in done if c["strategy"] == name]
-        st.subheader(strategy.title)
+        st.header(strategy.title)
         st.markdown(strategy.paragraph)
         left, right = st.columns(2, gap="medium")
         if own:
@@ -77,7 +77,7 @@ def results(document: dict[str, Any]) -> None:
             left.plotly_chart(figure, theme=None, key=f"lab_{name}", config=figures.CONFIG,
                               alt=f"Where the time of {strategy.title} went")  # fmt: skip
         right.html(view.code_html(strategy))
-    st.subheader("The log")
+    st.header("The log")
     st.caption("Each load, cache hit and network attempt is one line with its seconds. That is enough to find the bug.")
     titles = [f"{STRATEGIES[c['strategy']].title}, {c['network']}" for c in cells]
     index = st.selectbox("Process", range(len(cells)), format_func=titles.__getitem__, key="lab_log")

@@ -58,7 +58,7 @@ def prove(job: Job) -> None:
 
 def network() -> None:
     """Draw whether a run uses the network, and the evidence."""
-    st.subheader("Network")
+    st.header("Network")
     kept, loaded = proof(), resources.engine_if_loaded()
     if kept.heard:
         st.error(f"A run will touch the network: **yes**. First attempt: {kept.heard[0][:200]}")
@@ -89,7 +89,7 @@ def network() -> None:
 
 def in_memory(names: list[str]) -> None:
     """Draw every loaded engine and the seconds that loading it again would take."""
-    st.subheader("In memory")
+    st.header("In memory")
     preload_line()
     engines = [engine for name in names if (engine := resources.engine_if_loaded(name)) is not None]
     for engine in engines:
@@ -125,7 +125,7 @@ def to_fetch(stock: Stock) -> str:
 
 def on_disk() -> None:
     """Draw the catalogue with the state of each model, and the actions for the ticked model."""
-    st.subheader("On disk")
+    st.header("On disk")
     stocks = cache.inventory()
     rows = [
         {

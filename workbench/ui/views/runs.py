@@ -47,7 +47,7 @@ def save_star(run_id: str, key: str) -> None:
 
 def one(run: RunSummary) -> None:
     """Draw a single run."""
-    st.subheader(f"Run {run.id}")
+    st.header(f"Run {run.id}")
     with st.container(height=150 if len(run.text) > 600 else "content", border=False):
         st.text(run.text)
     dock.button(dock.of_run(resources.saved_run(run.id)), key="play_run")

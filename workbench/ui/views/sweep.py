@@ -21,7 +21,7 @@ grid = sweep_form.grid(typed)
 if grid is not None:
     sweep_form.start(grid)
 
-st.subheader("Results")
+st.header("Results")
 names = list_sweeps()
 if not names:
     empty("No sweep yet.")

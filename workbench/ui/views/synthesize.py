@@ -172,9 +172,9 @@ def result() -> None:
         st.warning(str(error))
     run_view.show_run(run)
     measured_view.measured(run)
-    st.subheader("Files")
+    st.header("Files")
     run_tools.downloads(run)
-    st.subheader("Make one chunk again")
+    st.header("Make one chunk again")
     run_tools.remake(run)
 
 
