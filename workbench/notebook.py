@@ -246,7 +246,7 @@ def timeline_bundle(timeline: Any) -> dict[str, Any]:
 # IPython's formatters take module and class by name, so nothing is imported before such a value is shown
 DISPLAYS: tuple[tuple[str, str, str, Callable[[Any], Any]], ...] = (
     ("text/html", "workbench.engine.speech.voices", "Voice", voice_html),
-    ("text/html", "workbench.engine.speech.results", "ChunkResult", chunk_html),
+    ("text/html", "workbench.engine.speech.chunks", "ChunkResult", chunk_html),
     ("display", "workbench.engine.speech.results", "Run", display_run),
     ("bundle", "workbench.engine.timing", "Timeline", timeline_bundle),
 )

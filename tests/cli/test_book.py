@@ -136,7 +136,7 @@ def test_a_file_for_each_chapter_or_chunk(call, short, tmp_path):
 @pytest.mark.parametrize(
     "words, said",
     [
-        (("--files", "page"), "'page' is no way to part a run. Choose chapter or chunk."),
+        (("--files", "page"), "'page' is no way to part a run. Choose one of chapter, chunk, passage, speaker."),
         (("--files", "chapter", "--out", "x.txt"), "Cannot tell the type"),
         (("--out", "nowhere/x.wav"), "Cannot write"),
     ],

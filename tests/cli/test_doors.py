@@ -33,7 +33,7 @@ def test_markup_in_a_text_is_text(call, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")  # beside its warnings, in one line
     code, out, _ = call("plan", ODD)
     assert code == 0
-    assert ODD in out
+    assert ODD.replace("\\[", "[") in out  # a backslash before a bracket only says that it opens no tag
 
 
 def test_markup_in_names_is_text(call, tmp_path, voice, monkeypatch):

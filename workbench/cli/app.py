@@ -145,11 +145,11 @@ def synth(
         folder=folder, cast=cast, gap=gap, limits=fit, clean=clean, random_weights=random_weights, load=load,
         reuse=reuse, profile=profile is not None,
     )  # fmt: skip
+    rows = speech.rows(speech.plan())  # checked before the model is loaded
     speaking.warn(sheet.remarks, sheet.name)
     for name, speaker in speech.speakers.items():
         speaking.warn((*speaker.warnings, *speech.unread(speaker)), f"voice {name}")
     speaking.warn(speech.remarks, "text")
-    rows = speech.rows(speech.plan())  # checked before the model is loaded
 
     from workbench.engine.jobs.pool import EnginePool
 
