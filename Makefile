@@ -9,6 +9,7 @@
 #   make course     write the teacher's editions of the lessons into course/
 #   make lessons    run the notebooks and keep what they show in docs/lessons/shown/, for `make docs`
 #   make lock       renew requirements.lock from the direct pins; ARGS="--upgrade numpy" takes the newest numpy
+#   make screenshots, make film   take the pictures of the documentation, and docs/workspace.webp, again
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -19,7 +20,7 @@ VERSIONS = $(VENV)/versions.txt
 # where other builds of torch are, whose hashes `make lock` adds: indexes, or folders with wheels
 BUILDS ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: app test test-fast test-notebooks test-cluster notebooks lessons course docs lint format lock screenshots clean
+.PHONY: app test test-fast test-notebooks test-cluster notebooks lessons course docs lint format lock screenshots film clean
 
 app: $(VENV)/.app
 	$(BIN)/python -m workbench app --port $(PORT)
@@ -74,6 +75,10 @@ lock:
 screenshots: $(VENV)/.dev
 	bash scripts/system_packages.sh
 	$(BIN)/python scripts/screenshots.py
+
+film: $(VENV)/.dev
+	bash scripts/system_packages.sh
+	$(BIN)/python scripts/animation.py
 
 clean:
 	rm -rf $(VENV)
