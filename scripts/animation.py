@@ -33,6 +33,7 @@ SECONDS = 20.0
 MAX_BYTES = 2_000_000
 STEP_MS, WAIT_MS, LAST_MS = 90, 160, 1600
 MIN_MS = 60
+N_TYPED = 9  # characters between two pictures
 QUALITIES = (82, 74, 66, 58, 50, 42)  # of WebP, from the best; the first that fits is taken
 POINTER = """
 () => { const p = document.createElement('div'); p.id = 'film-pointer';
@@ -131,9 +132,12 @@ def act(film: Film, url: str) -> None:
     area = page.locator(".st-key-text textarea")
     film.click(area)
     area.fill("")
-    for end in range(6, len(TEXT) + 6, 6):
-        area.press_sequentially(TEXT[end - 6 : end])
+    for end in range(N_TYPED, len(TEXT) + N_TYPED, N_TYPED):
+        area.press_sequentially(TEXT[end - N_TYPED : end])
         film.shoot()
+        if end // N_TYPED == 9:  # the plan follows the typing a moment later
+            page.wait_for_timeout(2500)
+            film.rest(500)
     film.click(page.locator(".st-key-own_chunk_size label").first)
     quiet(page)
     film.rest(900)
