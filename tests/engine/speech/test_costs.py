@@ -136,9 +136,13 @@ def test_the_expected_time_has_an_error_that_covers_what_is_measured() -> None:
     ]
     found = costs.expect(plan, points, 14)
     true = sum(cost.seconds(chunk.duration_frames) for chunk in plan)
-    assert found is not None and found.n_points == len(points)
+    assert found is not None and found.error is not None and found.n_points == len(points)
     assert 0.1 * true < found.error < 0.4 * true and abs(found.seconds - true) < 2 * found.error
     assert costs.expect(plan, [], 14) is None
     alike = [Point(500, 200, 1.0, 14, "one")]
     rough = costs.expect(plan, alike, 28)
-    assert rough is not None and rough.seconds == pytest.approx(sum(c.duration_frames for c in plan) / 250)
+    assert (
+        rough is not None
+        and rough.error is None
+        and rough.seconds == pytest.approx(sum(c.duration_frames for c in plan) / 250)
+    )

@@ -97,3 +97,17 @@ def test_every_setting_is_said_if_it_is_no_default(voice: Any, row: dict[str, An
     name = row["name"].replace("_", "-")
     flags = [w for w in spelled.words(request) if w.startswith((f"--{name}", f"--no-{name}"))]
     assert len(flags) == 1 and f"{row['name']}={value!r}" in spelled.python(request)
+
+
+def test_a_long_text_comes_from_a_file(
+    tiny_engine: Any, tiny_load: Any, voice: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "One boat is here.\n\nTwo boats, “there”."
+    Path("text.txt").write_text(text, encoding="utf-8")
+    request = SpeechRequest(text, voice.ref, SynthesisSettings(nfe_step=1))
+    assert text not in spelled.command(request, text_file="text.txt")
+    run = by_python(spelled.python(request, text_file="text.txt"))
+    assert run.text == text
+    wanted = soundfile.read(io.BytesIO(to_bytes(run.wave, 24_000)), dtype="int16")[0]
+    assert np.array_equal(by_command(spelled.command(request, text_file="text.txt"), tmp_path), wanted)

@@ -173,12 +173,12 @@ class Expectation:
 
     Attributes:
         seconds: of all chunks, without loading.
-        error: one standard deviation of ``seconds``.
+        error: one standard deviation of ``seconds``; None where too few chunks were measured to know it.
         n_points: number of measured chunks it rests on.
     """
 
     seconds: float
-    error: float
+    error: float | None
     n_points: int
 
 
@@ -199,6 +199,8 @@ def expect(chunks: Sequence[Chunk], points: Sequence[Point], n_passes: int) -> E
         taken[0] += p.seconds
         taken[1] += costs[p.n_passes].seconds(p.frames)
     ratios = [measured / predicted - 1 for measured, predicted in runs.values() if predicted]
+    if len(points) < MIN_POINTS:
+        return Expectation(seconds, None, cost.n_points)
     if len(ratios) < 2:
         return Expectation(seconds, cost.error * len(chunks), cost.n_points)
     between = float(np.sqrt(np.mean(np.square(ratios))))
@@ -280,9 +282,11 @@ def recommend(options: Sequence[Option], limit_seconds: float) -> Recommendation
     near = [o for o in pool if o.prediction.total_seconds <= 1.1 * cheapest]
     best = min(near, key=lambda o: (o.prediction.first_seconds, o.max_bytes))
     p = best.prediction
+    slower = p.total_seconds / cheapest - 1 if cheapest else 0.0
+    above = f"{slower:.0%} above the fastest size ({cheapest:.1f} s)" if slower >= 0.005 else "the fastest size"
     reason = (
-        f"{p.total_seconds:.1f} s in total, at most 10 % above the fastest size ({cheapest:.1f} s), and first audio "
-        f"after {p.first_seconds:.1f} s. {p.reference_share:.0%} of the frames are the reference."
+        f"{p.total_seconds:.1f} s in total, {above}, and first audio after {p.first_seconds:.1f} s. "
+        f"{p.reference_share:.0%} of the frames are the reference."
     )
     if len(pool) < len(options):
         reason += f" Sizes whose chunks exceed {limit_seconds:.0f} s with the reference were left out."

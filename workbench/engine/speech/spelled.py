@@ -88,7 +88,9 @@ def _flag(field: dataclasses.Field[Any], value: Any) -> list[str]:
     return [f"--{name}={value}"]
 
 
-def python(request: SpeechRequest, *, load: Mapping[str, Any] | None = None, recording: str = "") -> str:
+def python(
+    request: SpeechRequest, *, load: Mapping[str, Any] | None = None, recording: str = "", text_file: str = ""
+) -> str:
     """Return a complete Python program that speaks ``request`` by the public face. Arguments as of ``words``."""
     chosen = _arguments(LoadSettings, request.load.as_dict() if load is None else load)
     chosen += [f"folder={request.folder!r}"] if request.folder else []
@@ -101,13 +103,15 @@ def python(request: SpeechRequest, *, load: Mapping[str, Any] | None = None, rec
     spoken = "engine.run(text, voice, settings)"
     if request.script is not None:
         spoken = "workbench.speak_script(engine, text, voice, settings)"
+    text = f'Path({text_file!r}).read_text(encoding="utf-8-sig")' if text_file else repr(resolved(request))
     return "\n".join([
+        *(["from pathlib import Path", ""] if text_file else []),
         "import workbench",
         "",
         f"engine = workbench.load_engine({', '.join([repr(request.model), *chosen])})",
         f"voice = workbench.{voice}",
         f"settings = workbench.SynthesisSettings({', '.join(settings)})",
-        f"text = {resolved(request)!r}",
+        f"text = {text}",
         f"run = {spoken}  # saved in runs/",
         'print(run.id, f"{run.audio_seconds:.2f} s")  # run.wave: the samples, float32',
         "",

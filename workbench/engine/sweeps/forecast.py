@@ -67,9 +67,9 @@ def predicted_seconds(trials: Iterable[Trial], voices: dict[str, Voice]) -> floa
 
 def planned(request: SpeechRequest, voice: Voice) -> list[Chunk]:
     """Return the chunks of ``request`` without loading a model; none for a text that cannot be spoken."""
-    spec = get_model(request.model)
-    languages = number_languages(spec.languages, voice.language, request.settings)
     try:
+        spec = get_model(request.model)
+        languages = number_languages(spec.languages, voice.language, request.settings)
         prepared = prepare(request.text, None, languages)
         return voice.plan(prepared, request.settings, WINDOW_FRAMES[spec.backbone])
     except WorkbenchError:  # it fails at once
