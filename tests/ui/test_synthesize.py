@@ -36,6 +36,12 @@ def _synthesized(at: Any) -> Any:
     return until(at, lambda page: "done in" in html_of(page))
 
 
+def n_exports(at: Any) -> int:
+    """Number of the buttons that give files of the run."""
+    keys = {"download_profile", *(f"download_{one.name}" for one in exports.every())}
+    return sum(button.key in keys for button in at.get("download_button"))
+
+
 def test_the_plan_is_there_before_any_synthesis(open_page: Any) -> None:
     at = _type(open_page(), FIVE)
     page = html_of(at)
@@ -49,31 +55,29 @@ def test_a_text_is_spoken_and_every_chunk_has_its_row(open_page: Any) -> None:
     (saved,) = store.list_runs()
     run = store.load_run(saved.id)
     assert run.text == FIVE and run.settings.nfe_step == 4 and run.settings.max_chunk_bytes == 30
-    table = re.search(r"<tbody>(.*?)</tbody>", html_of(at), re.S).group(1)
-    rows = [re.findall(r'<td class="">([^<]*)</td>', row) for row in table.split("</tr>") if row]
+    rows = re.findall(r'title="made in: text ([\d.]+) s, ODE ([\d.]+) s, vocoder ([\d.]+) s', html_of(at))
     assert len(rows) == 5
     spent = 0.0
     for row, result in zip(rows, run.chunks, strict=True):
-        text, ode, vocoder, total = (float(v) for v in row[3:7])
-        assert text + ode + vocoder == pytest.approx(total, rel=0.05, abs=0.002)
-        assert total == pytest.approx(result.timing.total_seconds, abs=0.001)
+        total = result.timing.total_seconds
+        assert sum(float(v) for v in row) == pytest.approx(total, rel=0.05, abs=0.002)
         spent += total
     # chunks of milliseconds: what lies between them counts; the browser's test holds the demo voice to 5 %
     assert 0.5 * run.total_seconds < spent <= run.total_seconds * 1.01
     assert at.query_params["run"] == saved.id or at.query_params["run"] == [saved.id]
-    assert len(at.get("plotly_chart")) == 3 and at.get("audio")
+    assert len(at.get("plotly_chart")) == 1 and "Play" in html_of(at)
     assert [m.label for m in at.metric][:4] == ["Speech", "First audio after", "Whole run", "RTF"]
-    assert len(at.get("download_button")) == len(exports.every())
+    assert n_exports(at) == len(exports.every())
 
 
 def test_an_edited_sentence_costs_one_chunk_and_the_page_says_so(open_page: Any) -> None:
     at = _synthesized(_type(open_page(), FIVE))
-    assert "reused" not in html_of(at).split("<tbody>")[1]
+    assert "reused" not in html_of(at)
     at = _type(at, FIVE.replace("Three boats went by", "Three ships went by"))
     at.button(key="go").click().run()
     until(at, lambda page: len(store.list_runs()) == 2 and "4 of 5 chunks reused" in html_of(page))
     assert next(m.value for m in at.metric if m.label == "Reused") == "4 of 5"
-    assert "5 of 5 made, 4 reused" in html_of(at)
+    assert any("5 of 5 chunks made, 4 reused" in caption.value for caption in at.caption)
     at.toggle(key="reuse").set_value(False).run()
     at.button(key="go").click().run()
     until(at, lambda page: len(store.list_runs()) == 3 and "done in" in html_of(page))
@@ -87,7 +91,7 @@ def test_a_profile_is_a_download_of_its_run(open_page: Any) -> None:
     at = _synthesized(at)
     (saved,) = store.list_runs()
     assert store.profile_of(saved.id)[:2] == b"\x1f\x8b" and "profiled" in html_of(at)
-    assert len(at.get("download_button")) == len(exports.every()) + 1
+    assert n_exports(at) == len(exports.every()) + 1
 
 
 def test_a_run_comes_back_from_its_address(open_page: Any, tiny_engine: Any, voice: Any) -> None:
@@ -98,7 +102,7 @@ def test_a_run_comes_back_from_its_address(open_page: Any, tiny_engine: Any, voi
     assert at.selectbox(key="voice_name").value == voice.name
     assert at.select_slider(key="knob_nfe_step").value == 4 and at.slider(key="knob_max_chunk_bytes").value == 30
     assert at.slider(key="knob_speed").value == pytest.approx(1.2) and at.number_input(key="knob_seed").value == 9
-    assert html_of(at).count('class="wb-swatch"') == 5 and len(at.get("plotly_chart")) == 3
+    assert len(at.get("plotly_chart")) == 1
 
 
 def _restarted() -> None:
@@ -113,7 +117,7 @@ def _restarted() -> None:
     resources.preload_state().doing = "ready"
 
 
-def test_a_run_by_an_own_voice_is_opened_and_remade_after_a_restart(
+def test_a_run_by_an_own_voice_is_opened_and_spoken_after_a_restart(
     open_page: Any, tiny_engine: Any, speech: np.ndarray
 ) -> None:
     own = make_voice(to_bytes(speech, 24_000), "Some words are said in it.", name="me")
@@ -123,15 +127,8 @@ def test_a_run_by_an_own_voice_is_opened_and_remade_after_a_restart(
     at = open_page(run=run.id)
     assert at.segmented_control(key="voice_source").value == "Voice of this run"
     assert any("stored with the run" in caption.value for caption in at.caption)
-    at.selectbox(key=f"remake_{run.id}").set_value(1).run()
-    at.button(key="remake").click().run()
-    until(at, lambda page: len(store.list_runs()) == 2 and "done in" in html_of(page))
-    newest = store.load_run(next(r.id for r in store.list_runs() if r.parent))
-    assert newest.voice_id == own.id and np.array_equal(newest.reference, own.audio)
-    assert [m.label for m in at.metric][:3] == ["Speech", "Chunk 2 remade in", "First audio after"]
-    assert next(m.value for m in at.metric if m.label == "RTF") == f"{newest.rtf:.2f}"
-    at.button(key="go").click().run()  # and by the same voice all of it is spoken again
-    until(at, lambda page: len(store.list_runs()) == 3)
+    at.button(key="go").click().run()  # by the same voice
+    until(at, lambda page: len(store.list_runs()) == 2)
     assert {store.load_run(r.id).voice_id for r in store.list_runs()} == {own.id}
 
 
@@ -149,20 +146,6 @@ def test_a_link_never_shows_another_voice_of_the_same_name(
 def test_a_wrong_address_is_one_line(open_page: Any, wrong: str) -> None:
     at = open_page(run=wrong)
     assert len(at.error) == 1 and ("There is no run" in at.error[0].value or "is not the id" in at.error[0].value)
-
-
-def test_one_chunk_is_remade_and_the_others_stay(open_page: Any) -> None:
-    at = _synthesized(_type(open_page(), FIVE))
-    first = store.load_run(store.list_runs()[0].id)
-    at.selectbox(key=f"remake_{first.id}").set_value(2).run()
-    at.number_input(key=f"remake_seed_{first.id}_2").set_value(4321)
-    at.button(key="remake").click().run()
-    until(at, lambda page: len(store.list_runs()) == 2 and "done in" in html_of(page))
-    newest = next(r for r in store.list_runs() if r.parent)
-    second = store.load_run(newest.id)
-    same = [np.array_equal(a.wave, b.wave) for a, b in zip(first.chunks, second.chunks, strict=True)]
-    assert same == [True, True, False, True, True] and second.chunks[2].seed == 4321
-    assert newest.parent == first.id and newest.remade_chunk == 2
 
 
 @pytest.mark.parametrize(
@@ -327,9 +310,7 @@ def test_a_disk_that_is_full_costs_no_run(open_page: Any, monkeypatch: pytest.Mo
         assert "No space left on device" in message and "stays in memory" in message
         assert "not saved" in html_of(at) and store.list_runs() == []
         assert (
-            at.get("audio")
-            and len(at.get("download_button")) == len(exports.every())
-            and len(at.get("plotly_chart")) == 3
+            "/api/jobs/" in html_of(at) and n_exports(at) == len(exports.every()) and len(at.get("plotly_chart")) == 1
         )
         run_id = at.session_state["run_id"]
         listed = open_page("runs")  # from another page too

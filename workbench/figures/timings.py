@@ -29,6 +29,7 @@ def gantt_with_utilisation(
     """
     spans = [s for s in spans if s.start_seconds >= 0 and s.name not in LOAD_STAGES]
     rows = _rows(spans)
+    begin = min((s.start_seconds for s in spans), default=0.0)  # 0, unless only later chunks are shown
     end = max([s.end_seconds for s in spans] + [u.seconds for u in utilisation], default=1.0)
     upper = max(2, len(rows)) * row_pixels + 10
     lower = (120, 80) if utilisation else ()
@@ -47,7 +48,7 @@ def gantt_with_utilisation(
     if utilisation:
         _add_load(fig, utilisation, dark)
         _add_memory(fig, utilisation, dark)
-    fig.update_xaxes(range=[0, end * 1.01], zeroline=False)
+    fig.update_xaxes(range=[begin, end + (end - begin) * 0.01], zeroline=False)
     fig.update_xaxes(title_text="seconds since the run began", row=1 + len(lower), col=1)
     return fig.update_layout(margin={"l": 64, "r": 16, "t": 40, "b": 42})
 

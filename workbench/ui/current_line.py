@@ -1,14 +1,17 @@
-"""One line on every page: the run you hear, the run beside it, and links to their text."""
+"""What all pages show of the current run: the tab's title, one line with both runs, and the sound in the player."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from workbench.engine.errors import RunError
+from workbench.engine.errors import RunError, WorkbenchError
+from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs.store import read_document, run_folder, version_of
-from workbench.ui import document, resources, style
+from workbench.ui import dock, document, resources, style
+from workbench.ui.workspace import expected
 
 SHOWN = 48  # characters of a text
+_CHUNKS_A_SECOND = 1_000  # of a run that is made: its list of chunks goes to the browser at every poll
 
 
 def tab_title(page: str) -> str:
@@ -18,22 +21,62 @@ def tab_title(page: str) -> str:
     return " · ".join([page, *([_short(words, 32)] if words else []), "F5-TTS workbench"])
 
 
-def show() -> None:
-    """Draw the line; nothing while there is no run."""
-    run_id, other = document.current(), document.second()
+def show(*, with_line: bool = True) -> None:
+    """Draw the line, and put the runs into the player; nothing while there is no run.
+
+    ``with_line`` false: only the player, for the page that shows the run itself.
+    """
     if document.missing():
         _missing()
+    job = document.job()
+    active = job is not None and job.is_active
+    poll = 1 + len(job.plan) / _CHUNKS_A_SECOND if job is not None else 1
+    st.fragment(run_every=poll if active else None)(_line)(active, with_line)
+
+
+def _line(was_active: bool, with_line: bool) -> None:
+    run_id, other = document.current(), document.second()
     if not run_id:
         return
+    if with_line:
+        _links(run_id, other)
+    _hold(other)
+    job = document.job()
+    if was_active and job is not None and not job.is_active:
+        settle(job)
+
+
+def settle(job: SpeechJob) -> None:
+    """Draw the page once more when ``job`` has ended, so that it shows the finished run."""
+    if st.session_state.get("settled") != job.id:
+        st.session_state.settled = job.id
+        expected.forget()
+        st.rerun()
+
+
+def _links(run_id: str, other: str | None) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="current_run"):
         _link("A", run_id)
-        if not other:
-            return
-        _link("B", other)
-        if st.button("Swap", key="swap_runs", icon=":material/swap_horiz:", type="tertiary", help="Exchange A and B"):
-            document.swap()
-        if st.button("Close B", key="close_second", icon=":material/close:", type="tertiary"):
-            document.compare_with(None)
+        if other:
+            _link("B", other)
+            if st.button("Swap", key="swap_runs", icon=":material/swap_horiz:", type="tertiary",
+                         help="Exchange A and B"):  # fmt: skip
+                document.swap()
+            if st.button("Close B", key="close_second", icon=":material/close:", type="tertiary"):
+                document.compare_with(None)
+
+
+def _hold(other: str | None) -> None:
+    """Put the current run into the player, also while it is made, and the second one beside it."""
+    job, second = document.job(), None
+    if other and (beside := document.read(other)) is not None:
+        second = document.sound_of(beside)
+    if job is not None and job.run is None:
+        if job.plan:
+            autoplay = st.session_state.get("started_here") == job.id
+            dock.show(dock.of_job(job), second, active=job.is_active, autoplay=autoplay)
+    elif (run := document.run()) is not None:
+        dock.show(document.sound_of(run), second)
 
 
 def _missing() -> None:
@@ -46,8 +89,9 @@ def _missing() -> None:
 def _link(letter: str, run_id: str) -> None:
     words, about = _facts(run_id)
     shown = style.plain(_short(words, SHOWN)) or run_id
-    query = {"run": run_id} | ({"b": document.current() or ""} if letter == "B" else {})
-    if letter == "A" and (other := document.second()):
+    query = {"run": run_id}
+    other = document.second() if letter == "A" else document.current()
+    if other:
         query["b"] = other
     st.page_link(
         "views/synthesize.py", label=f"**{letter}** “{shown}” · {about}", query_params=query,
@@ -70,7 +114,7 @@ def _facts(run_id: str) -> tuple[str, str]:
 def _read(run_id: str) -> tuple[str, str]:
     try:
         found = read_document(run_id)
-    except RunError:
+    except WorkbenchError:
         return "", "cannot be read"
     n_chunks = len(found["chunks"])
     return found["text"], f"{found['audio_seconds']:.1f} s · {n_chunks} chunk{'s' if n_chunks > 1 else ''}"

@@ -10,13 +10,13 @@ from typing import Any, NoReturn, cast
 
 import streamlit as st
 
-from workbench.engine.errors import RunError
+from workbench.engine.errors import RunError, WorkbenchError
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs.store import run_folder
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech.requests import SpeechRequest, VoiceRef
 from workbench.engine.speech.results import Run
-from workbench.ui import resources
+from workbench.ui import dock, resources
 from workbench.ui.parts import forms
 from workbench.ui.parts.adopt import adopt
 from workbench.ui.parts.examples import EXAMPLES, FIRST_TEXT
@@ -158,17 +158,32 @@ def close() -> NoReturn:
 
 
 def run() -> Run | None:
-    """Return the current run, from its job or from disk; None while there is none or it cannot be read.
+    """Return the current run as ``read``; None without one."""
+    run_id = current()
+    return read(run_id) if run_id else None
 
-    With the takes that are chosen now; of a run that was stopped, the chunks that are made.
+
+def read(run_id: str) -> Run | None:
+    """Return a run, from its job or from disk; None while there is none or it cannot be read.
+
+    With the takes that are chosen now; of a run that was stopped, the chunks that are made. One that was deleted is
+    still in memory for a while.
     """
-    made, run_id = job(), current()
+    made: Any = resources.job_manager().get(run_id)
+    made = made if hasattr(made, "chunks") else None
+    in_memory: Run | None = (made.run or made.base) if made is not None else None
     if made is not None and (made.is_active or made.is_unsaved):
-        return made.run or made.base
+        return in_memory
     try:
-        return resources.saved_run(run_id) if run_id else None
-    except RunError:
-        return None
+        return resources.saved_run(run_id)
+    except WorkbenchError:
+        return in_memory
+
+
+def sound_of(found: Run) -> dock.Sound:
+    """Return the sound of a finished run for the player, also of one that could not be saved."""
+    made: Any = resources.job_manager().get(found.id)
+    return dock.of_job(made) if made is not None and made.is_unsaved else dock.of_run(found)
 
 
 # The form ------------------------------------------------------------------------------------------------------------

@@ -24,9 +24,10 @@ PAGES = (
     ("models", "Models and cache", ":material/database:", "Models on disk and in memory, and network use"),
 )
 TITLE = "F5-TTS workbench"
+SIDEBAR_PIXELS = 300
 
 # must come before st.navigation, else the browser asks a font server for the page's icon
-st.set_page_config(page_title=TITLE, page_icon="🎙️", layout="wide", menu_items={})
+st.set_page_config(page_title=TITLE, page_icon="🎙️", layout="wide", menu_items={}, initial_sidebar_state=SIDEBAR_PIXELS)
 pages = [
     st.Page(VIEWS / f"{name}.py", title=title, icon=icon, help=about, default=name == "synthesize")
     for name, title, icon, about in PAGES
@@ -36,7 +37,8 @@ page = st.navigation(pages, position="top")
 document.sync()  # before any widget
 st.set_page_config(page_title=current_line.tab_title(page.title))
 style.apply()
-current_line.show()
 bar.show(page.title)
 dock.place()
+# the first page shows the current run itself
+current_line.show(with_line=page.title != PAGES[0][1] or document.second() is not None)
 page.run()

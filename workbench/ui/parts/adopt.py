@@ -25,11 +25,10 @@ def adopt(run_id: str) -> None:
         return
     state = st.session_state
     state["text"] = document["text"]
-    state["voice_run"] = run_id
     if _is_bundled(document["voice"], document["voice_id"]):
-        state["voice_source"], state["voice_name"] = BUNDLED, document["voice"]
+        state["voice_source"], state["voice_name"], state["voice_run"] = BUNDLED, document["voice"], None
     else:
-        state["voice_source"] = OF_RUN
+        state["voice_source"], state["voice_run"] = OF_RUN, run_id
     _adopt_model(document["model"], document.get("request", {}).get("load", {}).get("weights", "auto"))
     known = {name: document["settings"][name] for name in forms.names() if name in document["settings"]}
     forms.put({**SynthesisSettings().as_dict(), **known})

@@ -34,8 +34,19 @@ class Plan:
 
 
 def plan(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> Plan:
-    """Plan ``text`` without waiting for a model: by its vocabulary if it is on this disk, else without."""
-    engine, prepared = resources.engine_if_loaded(model), None
+    """Plan ``text`` without waiting for a model: by its vocabulary if it is on this disk, else without.
+
+    A book takes a second; its plan is kept.
+    """
+    loaded = resources.engine_if_loaded(model)
+    return _planned(text, voice.id, settings, model, id(loaded), resources.vocabulary(model) is None, voice)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _planned(
+    text: str, voice_id: str, settings: SynthesisSettings, model: str, engine_id: int, unknown: bool, _voice: Voice
+) -> Plan:
+    voice, engine, prepared = _voice, resources.engine_if_loaded(model), None
     try:
         if engine is not None:
             prepared = engine.prepare(text, voice, settings)
@@ -183,6 +194,16 @@ def _show_remarks(prepared: Prepared, key: str) -> None:
 
 def _clean(key: str, cleaned: str) -> None:
     st.session_state[key] = cleaned
+
+
+def told_in_short(found: Plan) -> str:
+    """Return number of chunks and length of the speech in one line."""
+    chunks = found.chunks
+    seconds = sum(c.planned_seconds + c.lead_seconds + c.pause_seconds for c in chunks)
+    n = "1 chunk" if len(chunks) == 1 else f"{len(chunks):,} chunks"
+    n_warned = sum(bool(c.warnings) for c in chunks)
+    warned = f" · {n_warned} with a warning" if n_warned else ""
+    return f"{n} · {sum(c.n_bytes for c in chunks):,} bytes · {seconds:.1f} s of speech{warned}"
 
 
 def _facts(chunks: Sequence[Chunk], voice: Voice) -> str:

@@ -11,15 +11,14 @@ from workbench.engine import rules
 from workbench.engine.jobs.queue import CANCELLED, DONE, FAILED, QUEUED
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.figures.theme import stage_colour
-from workbench.ui import document, resources
+from workbench.ui import current_line, document, resources
 from workbench.ui.parts import tables
-from workbench.ui.parts.player import chunk_player
+from workbench.ui.workspace import expected
 
 if TYPE_CHECKING:
-    from workbench.engine.speech.results import Run
+    pass
 
 POLL_SECONDS = 0.5
-PLAYED_CHUNKS = 200  # of a long run, in the player of chunks: the list goes to the browser at every poll
 _GREY = "#8b8b8b"
 _COLOURS = {"queued": "#d2a106", "running": stage_colour("ode"), "done": "#2a9d78", "failed": "#c0392b"}
 
@@ -33,7 +32,9 @@ def status_line(text: str, colour: str) -> None:
 def _status(job: SpeechJob) -> str:
     if job.state == QUEUED:
         ahead = resources.job_manager().ahead(job)
-        return f"queued: {ahead} {'job is' if ahead == 1 else 'jobs are'} before it"
+        seconds = expected.of_queue(job)
+        tail = f", which take about {expected.duration(seconds)} more" if seconds else ""
+        return f"queued: {ahead} {'job is' if ahead == 1 else 'jobs are'} before it{tail}"
     if job.state == FAILED:
         return "failed"
     if job.state == CANCELLED:
@@ -48,7 +49,7 @@ def _status(job: SpeechJob) -> str:
     if job.doing != "speaking":
         return job.doing
     left = job.seconds_left
-    tail = f" · about {left:.0f} s left" if left is not None else ""
+    tail = f" · about {expected.duration(left)} left" if left is not None else ""
     n_chunks = max(len(job.plan), 1)
     return f"chunk {job.chunk_now + 1} of {n_chunks} · ODE step {job.step} of {job.n_steps}{tail}"
 
@@ -64,50 +65,26 @@ def strip(job: SpeechJob | None) -> None:
 
 def _strip(job: SpeechJob | None) -> None:
     active = job is not None and job.is_active  # read once: the worker may end the job while this is drawn
-    status, button = st.columns([5, 1], vertical_alignment="center")
-    with status:
-        idle = "from disk" if document.current() else "no run yet"
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="state"):
+        idle = f"from disk: run {document.current()}" if document.current() else "no run yet"
         status_line(_status(job) if job else idle, _COLOURS.get(job.state if job else "", _GREY))
-        st.progress(job.fraction if job and (active or job.state == DONE) else 0.0)
-    with button:
+        st.progress(min(job.fraction, 1.0) if job else 0.0, width=220)
         stoppable = job is not None and active and not job.is_stopping
-        if st.button("Cancel", key="cancel", disabled=not stoppable, width="stretch") and job is not None:
+        if st.button("Cancel", key="cancel", disabled=not stoppable) and job is not None:
             job.cancel()
     if job and job.error:
         st.error(job.error)
-    if job and not active and st.session_state.get("settled") != job.id:
-        st.session_state.settled = job.id
-        st.rerun()
+    if job and not active:
+        current_line.settle(job)
 
 
 def chunks(job: SpeechJob) -> None:
-    """Draw the player and the chunk table of ``job``; refresh them while it runs."""
+    """Draw the chunk table of ``job``; refresh it while the job runs."""
     st.fragment(run_every=POLL_SECONDS if job.is_active else None)(_chunks)(job)
 
 
 def _chunks(job: SpeechJob) -> None:
     active, chunks = job.is_active, job.chunks
-    lengths = [c.planned_seconds for c in job.plan]
-    lengths[: len(chunks)] = [c.audio_seconds for c in chunks]
-    chunk_player(
-        job.id,
-        [f"/api/jobs/{job.id}/{k}.wav" for k in range(len(chunks))][:PLAYED_CHUNKS],
-        lengths[:PLAYED_CHUNKS],
-        fade_seconds=job.settings.cross_fade_duration,
-        active=active,
-        autoplay=st.session_state.get("started_here") == job.id,
-    )
     total = job.run.total_seconds if job.run else None
     now = job.chunk_now if active and job.plan else None
     st.html(tables.chunk_table(job.plan, chunks, now=now, step=f"{job.step}/{job.n_steps}", total_seconds=total))
-
-
-def finished(run: Run) -> None:
-    """Draw the player and the chunk table of a run from disk."""
-    chunk_player(
-        run.id,
-        [f"/api/runs/{run.id}/{k}.wav" for k in range(len(run.chunks))][:PLAYED_CHUNKS],
-        [c.audio_seconds for c in run.chunks][:PLAYED_CHUNKS],
-        fade_seconds=run.settings.cross_fade_duration,
-    )
-    st.html(tables.chunk_table([c.chunk for c in run.chunks], run.chunks, total_seconds=run.total_seconds))

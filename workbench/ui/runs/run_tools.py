@@ -1,7 +1,8 @@
-"""Actions on a finished run: download its files, save it again, make one chunk again."""
+"""Actions on a finished run: download its files, save it again."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,21 +11,19 @@ import streamlit as st
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs.store import profile_of
-from workbench.engine.speech.requests import Remake
-from workbench.ui import document, resources
 from workbench.ui.scripts import files
 
 if TYPE_CHECKING:
     from workbench.engine.speech.results import Run
 
 
-def downloads(run: Run) -> None:
-    """Draw one button per export; the file is made when its button is pressed."""
+def downloads(run: Run, only: Collection[str] = ()) -> None:
+    """Draw one button per export, or for those in ``only``; the file is made when its button is pressed."""
     from workbench.engine.runs import exports
 
     with st.container(horizontal=True, gap="small"):
         for made in exports.every():
-            if run.is_long and made.writer is not None:
+            if (run.is_long and made.writer is not None) or (only and made.name not in only):
                 continue
             st.download_button(
                 made.label,
@@ -45,8 +44,9 @@ def downloads(run: Run) -> None:
                 on_click="ignore",
                 key="download_profile",
             )
-    files.downloads(run)
-    if run.is_long:
+    if not only:
+        files.downloads(run)
+    if run.is_long and not only:
         st.caption(f"Sound: `workbench runs export {run.id} --as wav`, `--files chapter` for a file for each chapter.")
 
 
@@ -68,32 +68,3 @@ def unsaved(job: SpeechJob) -> None:
         if st.button("Discard", key=f"discard_{job.id}", icon=":material/delete:"):
             job.discard()
             st.rerun()
-
-
-@st.fragment
-def remake(run: Run) -> None:
-    """Draw the form that makes one chunk again, with other words or another seed. The other chunks stay unchanged."""
-    try:
-        resources.voice_of(run)
-    except WorkbenchError as error:
-        st.text(str(error))
-        return
-    which, seed_box = st.columns([3, 1], vertical_alignment="bottom")
-    names = [f"{i + 1}: {c.chunk.text[:70]}" for i, c in enumerate(run.chunks)]
-    index = which.selectbox("Chunk", range(len(names)), format_func=names.__getitem__, key=f"remake_{run.id}")
-    old = run.chunks[index]
-    seed = seed_box.number_input("Seed", 0, 2**31 - 1, (old.seed + 1) % 2**31, key=f"remake_seed_{run.id}_{index}")
-    words = st.text_input("Words", old.chunk.text, key=f"remake_words_{run.id}_{index}")
-    job = document.job()
-    busy = job is not None and job.is_active
-    if st.button(f"Make chunk {index + 1} again", key="remake", disabled=busy, icon=":material/refresh:"):
-        changed = words if words.strip() != old.chunk.text else None
-        try:
-            wanted = run.request.replace(profile=False, remake=Remake(run.id, index, int(seed), changed), sweep="")
-            started = resources.job_manager().submit(SpeechJob(wanted))
-        except WorkbenchError as error:
-            st.error(str(error))
-            return
-        document.show(started.id)
-    if busy:
-        st.caption("A job of this page is running; its progress is at the top.")

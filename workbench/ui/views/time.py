@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from workbench.ui import document
-from workbench.ui.runs import run_view
+from workbench.ui.runs import time_view
 from workbench.ui.style import empty
 
 st.title("Time")
@@ -13,4 +13,4 @@ run = document.run()
 if run is None:
     empty("No run yet. Press <b>Synthesize</b> on the first page, or choose one on the page <b>Runs</b>.")
 else:
-    run_view.show_run(run)
+    time_view.show(run)
