@@ -15,8 +15,8 @@ from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings, describe
 from workbench.engine.speech.recordings.bundled import list_voices
 from workbench.engine.speech.voices import load_voice
-from workbench.ui.runs import sweep
-from workbench.ui.runs.sweep import SIZES
+from workbench.ui.runs import size_view
+from workbench.ui.runs.size_sweep import SIZES
 
 LONG = ("The boat was heavy, and the water was low; it went by without a sound. " * 29)[:2000]
 
@@ -52,22 +52,22 @@ def test_finished_runs_give_a_cost_and_a_recommendation(open_page: Any, tiny_eng
         store.save_run(tiny_engine.run(LONG[:300], speaker, SynthesisSettings(nfe_step=7, max_chunk_bytes=size)))
     at = open_page("chunk_size")
     assert _metric(at, "Whole text").endswith(" s") and "frames" not in _metric(at, "Whole text")
-    assert "bytes.**" in at.success[0].value and "10 % above the fastest" in at.success[0].value
+    assert "bytes: fast, and heard early.**" in at.success[0].value and "the fastest size" in at.success[0].value
     spec = json.loads(at.get("plotly_chart")[1].proto.spec)
     assert [t["name"] for t in spec["data"]] == ["measured", "fixed", "+ linear", "+ quadratic = fit"]
 
 
 def test_the_sweep_runs_and_is_drawn(open_page: Any) -> None:
     at = open_page("chunk_size")
-    at.text_area(key="size_text").set_value(LONG[:140]).run()
+    at.text_area(key="text").set_value(LONG[:140]).run()
     at.select_slider(key="knob_nfe_step").set_value(4).run()
-    at.get_by_key("sweep_sizes").set_value([SIZES[0], SIZES[2]]).run()
-    at.button(key="sweep_go").click().run()
+    at.get_by_key("sizes").set_value([SIZES[0], SIZES[2]]).run()
+    at.button(key="sizes_go").click().run()
     until(at, lambda page: "2 of 2 sizes measured" in html_of(page))
     at.run()
     found = store.list_runs()
     assert sorted(r.settings["max_chunk_bytes"] for r in found) == [SIZES[0], SIZES[2]]
-    assert {r.sweep for r in found} == {"chunk size"}
+    assert len({r.sweep for r in found}) == 1 and found[0].sweep.startswith("chunk size ")
     curves = json.loads(at.get("plotly_chart")[0].proto.spec)
     measured = next(t for t in curves["data"] if t["name"] == "measured")
     assert sorted(measured["x"] if isinstance(measured["x"], list) else [SIZES[0], SIZES[2]]) == [SIZES[0], SIZES[2]]
@@ -96,8 +96,9 @@ def test_what_was_measured_with_other_settings_is_not_compared(tiny_engine: Any)
     save(settings=chosen, voice=run.request.voice.replace(name="another"))
     save(settings=chosen, model="another")
     assert len(store.list_runs()) == 6 + len(describe(SynthesisSettings)) - len(ignored)
-    found = sweep.measured(run.text, speaker, chosen.replace(max_chunk_bytes=200), run.model)
-    assert sorted(found) == [(40, run.total_seconds, run.time_to_first_audio_seconds), (90, 5.0, 3.0)]
+    found = size_view.measured(run.text, speaker.name, chosen.replace(max_chunk_bytes=200), run.model)
+    numbers = [(r.settings["max_chunk_bytes"], r.total_seconds, r.first_audio_seconds) for r in found]
+    assert numbers == [(40, run.total_seconds, run.time_to_first_audio_seconds), (90, 5.0, 3.0)]
 
 
 def test_the_slider_answers_in_a_third_of_a_second(open_page: Any, tiny_engine: Any) -> None:
@@ -105,7 +106,7 @@ def test_the_slider_answers_in_a_third_of_a_second(open_page: Any, tiny_engine: 
     for size in (30, 90):
         store.save_run(tiny_engine.run(LONG[:300], speaker, SynthesisSettings(nfe_step=7, max_chunk_bytes=size)))
     at = open_page("chunk_size")
-    at.text_area(key="size_text").set_value(LONG).run()
+    at.text_area(key="text").set_value(LONG).run()
     took = []
     for size in (100, 140, 200, 260, 320):
         began = time.process_time()  # of this process: other tests may share the processor
@@ -117,5 +118,5 @@ def test_the_slider_answers_in_a_third_of_a_second(open_page: Any, tiny_engine: 
 @pytest.mark.parametrize("text", ["", "…", "<b>bold</b> " * 3])
 def test_a_text_without_a_plan_says_so(open_page: Any, text: str) -> None:
     at = open_page("chunk_size")
-    at.text_area(key="size_text").set_value(text).run()
+    at.text_area(key="text").set_value(text).run()
     assert not at.exception and (at.error or "Type a text" in html_of(at))

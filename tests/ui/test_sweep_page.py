@@ -72,5 +72,5 @@ def test_a_name_that_cannot_be_and_no_text_are_said(page: Any) -> None:
     page.text_input(key="grid_name").set_value("../up").run()
     assert "not valid" in page.error[0].value and not page.exception
     page.text_input(key="grid_name").set_value("fine")
-    page.text_area(key="grid_text").set_value("").run()
+    page.text_area(key="text").set_value("").run()
     assert "no text" in page.error[0].value

@@ -18,6 +18,9 @@ def size_curves(
     chosen: int,
     *,
     unit: str = "s",
+    cost: CostModel | None = None,
+    known_frames: int = 0,
+    frames_per_second: float = 93.75,
     measured: Sequence[tuple[int, float, float]] = (),
     recommended: int | None = None,
     dark: bool = False,
@@ -28,28 +31,28 @@ def size_curves(
         options: from ``costs.scan``, ordered by size.
         chosen: size marked by a line.
         unit: unit of the cost: "s", or "frames" before a measurement.
+        cost: with it a band of one standard deviation is drawn around the total.
+        known_frames: longest measured chunk. Sizes with longer ones are drawn dashed: nothing was measured there.
+        frames_per_second: of the mel.
         measured: (size, total seconds, first-audio seconds) of finished runs of this text.
         recommended: size marked by a second line.
         dark: colours for a dark page.
     """
-    sizes = [o.max_bytes for o in options]
     colours = ink(dark)
     fig = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.66, 0.34], vertical_spacing=0.08)
+    n_known = sum(o.longest_seconds * frames_per_second <= known_frames for o in options) if cost else len(options)
+    if cost is not None:
+        _add_band(fig, options, cost)
     curves = (
         ("whole text", [o.prediction.total_seconds for o in options], stage_colour("ode"), 1, f"%{{y:.2f}} {unit}"),
-        (
-            "first audio",
-            [o.prediction.first_seconds for o in options],
-            stage_colour("vocoder"),
-            1,
-            f"%{{y:.2f}} {unit}",
-        ),
+        ("first audio", [o.prediction.first_seconds for o in options], stage_colour("vocoder"), 1,
+         f"%{{y:.2f}} {unit}"),
         ("reference share", [100 * o.prediction.reference_share for o in options], colours.muted, 2, "%{y:.0f} %"),
-    )
+    )  # fmt: skip
+    sizes = [o.max_bytes for o in options]
     for name, values, colour, row, form in curves:
-        template = f"{name} {form} at %{{x}} bytes<extra></extra>"
-        line = {"color": colour, "width": 2}
-        fig.add_trace(go.Scatter(name=name, x=sizes, y=values, line=line, hovertemplate=template), row=row, col=1)
+        known = n_known if row == 1 else len(options)
+        _add_curve(fig, name, sizes, values, colour, row, form, known)
     for name, column, colour in (
         ("measured", 1, stage_colour("ode")),
         ("measured first audio", 2, stage_colour("vocoder")),
@@ -62,13 +65,56 @@ def size_curves(
                 go.Scatter(name=name, x=x, y=y, mode="markers", marker=mark, hovertemplate=template), row=1, col=1
             )
     dress(fig, dark, 400, hovermode="closest")
-    fig.add_vline(x=chosen, line={"color": colours.text, "width": 1.5})
+    _add_line(fig, chosen, f"{chosen} bytes, looked at", {"color": colours.text, "width": 1.5})
     if recommended is not None and recommended != chosen:
-        fig.add_vline(x=recommended, line={"color": stage_colour("text"), "width": 1.5, "dash": "dot"})
+        style = {"color": stage_colour("text"), "width": 1.5, "dash": "dot"}
+        _add_line(fig, recommended, f"{recommended} bytes, recommended", style)
     fig.update_yaxes(rangemode="tozero", title_text=f"cost ({unit})", row=1, col=1)
     fig.update_yaxes(range=[0, 100], title_text="reference (%)", row=2, col=1)
     fig.update_xaxes(title_text="chunk size (bytes)", row=2, col=1)
-    return fig.update_layout(margin={"l": 64, "r": 12, "t": 40, "b": 42})
+    return fig.update_layout(margin={"l": 64, "r": 12, "t": 64, "b": 42})
+
+
+def _add_band(fig: go.Figure, options: Sequence[Option], cost: CostModel) -> None:
+    """One standard deviation around the total: the errors of chunks are taken as independent."""
+    sizes = [o.max_bytes for o in options]
+    error = [cost.error * o.n_chunks**0.5 for o in options]
+    total = [o.prediction.total_seconds for o in options]
+    high = [t + e for t, e in zip(total, error, strict=True)]
+    low = [max(t - e, 0.0) for t, e in zip(total, error, strict=True)]
+    fig.add_trace(
+        go.Scatter(
+            name="± 1 standard deviation", x=[*sizes, *sizes[::-1]], y=[*high, *low[::-1]], fill="toself",
+            fillcolor=stage_colour("ode"), opacity=0.18, line={"width": 0}, hoverinfo="skip", mode="lines",
+        ), row=1, col=1,
+    )  # fmt: skip
+
+
+def _add_curve(
+    fig: go.Figure, name: str, sizes: list[int], values: list[float], colour: str, row: int, form: str, n_known: int
+) -> None:
+    """A curve, solid where sizes were measured and dashed beyond."""
+    template = f"{name} {form} at %{{x}} bytes"
+    if n_known:
+        fig.add_trace(
+            go.Scatter(name=name, x=sizes[:n_known], y=values[:n_known], mode="lines",
+                       line={"color": colour, "width": 2}, hovertemplate=f"{template}<extra></extra>"),
+            row=row, col=1,
+        )  # fmt: skip
+    if n_known < len(sizes):
+        first = max(n_known - 1, 0)
+        fig.add_trace(
+            go.Scatter(name=f"{name}, beyond what was measured", x=sizes[first:], y=values[first:], mode="lines",
+                       line={"color": colour, "width": 2, "dash": "dash"},
+                       hovertemplate=f"{template}, beyond what was measured<extra></extra>"),
+            row=row, col=1,
+        )  # fmt: skip
+
+
+def _add_line(fig: go.Figure, at: int, name: str, style: dict[str, object]) -> None:
+    """A vertical line that the legend names."""
+    fig.add_vline(x=at, line=style)
+    fig.add_trace(go.Scatter(name=name, x=[None], y=[None], mode="lines", line=style), row=1, col=1)
 
 
 def cost_fit(points: Sequence[Point], cost: CostModel | None, n_passes: int, *, dark: bool = False) -> go.Figure:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import streamlit as st
 
 from workbench.engine import measures
 from workbench.engine.errors import SettingsError, WorkbenchError
 from workbench.engine.settings import SynthesisSettings, describe
-from workbench.engine.sweeps import Grid, open_sweep
+from workbench.engine.sweeps import Grid, open_sweep, sizes
 from workbench.engine.sweeps.axes import values_in
 from workbench.engine.sweeps.forecast import predicted_seconds
 from workbench.engine.sweeps.job import SweepJob
 from workbench.engine.sweeps.records import is_running
 from workbench.ui import resources
 from workbench.ui.parts import forms
+from workbench.ui.workspace import expected
+from workbench.ui.workspace.inspector import Form
 
 _ROWS = {row["name"]: row for row in describe(SynthesisSettings)}
 AXES = ("nfe_step", "max_chunk_bytes", "seed", "duration_factor",
@@ -31,8 +35,11 @@ _FIRST = {
 _TITLES = {"duration_factor": "Length of the speech, x the planned one", "voice": "Voices"}
 
 
-def grid(text: str) -> Grid | None:
-    """Draw the form and return its grid; None if it is invalid."""
+def grid(text: str, form: Form) -> Grid | None:
+    """Draw the form and return its grid; None if it is invalid.
+
+    What does not vary is that of the document's form: voice, settings, model.
+    """
     name, repeats, wanted = st.columns([3, 1, 3])
     called = name.text_input("Name", "My sweep", key="grid_name", max_chars=80, persist_state="session")
     times = repeats.number_input("Repeats", 1, 20, 1, key="grid_repeats", persist_state="session",
@@ -43,20 +50,35 @@ def grid(text: str) -> Grid | None:
                                 help=about)  # fmt: skip
     axes = st.multiselect("What varies", ["voice", *AXES], ["nfe_step", "seed"], key="grid_axes",
                           format_func=_title, persist_state="session")  # fmt: skip
-    fixed: dict[str, object] = {"text": text.strip(), "model": resources.default_model(), "nfe_step": forms.FIRST_NFE}
     values: dict[str, tuple[object, ...]] = {}
     try:
         for axis, column in zip(axes, st.columns(max(len(axes), 1)), strict=False):
             with column:
                 values[axis] = _values(axis)
-        if not text.strip():
-            raise SettingsError("There is no text.", remedy="Type a text.")
-        return Grid(
-            called.strip(), values, {k: v for k, v in fixed.items() if k not in values}, int(times), 0, tuple(chosen)
-        )
+        return Grid(called.strip(), values, _fixed(text, form, values), int(times), 0, tuple(chosen))
     except WorkbenchError as error:
         st.error(str(error))
         return None
+
+
+def _fixed(text: str, form: Form, values: Collection[str]) -> dict[str, object]:
+    """Return what does not vary. Raises SettingsError if something is missing in the form."""
+    if not text.strip():
+        raise SettingsError("There is no text.", remedy="Type a text.")
+    request = form.request(text.strip())
+    if request is None or form.voice is None or form.settings is None:
+        raise SettingsError("The form is not complete.", remedy="Choose a voice, and settings in their range.")
+    fixed: dict[str, object] = sizes.fixed_of(request)
+    if form.settings.max_chunk_bytes is not None:
+        fixed[sizes.AXIS] = form.settings.max_chunk_bytes
+    if "voice" not in values:
+        if not sizes.is_known(form.voice):
+            raise SettingsError(
+                f"The voice {form.voice.name} is known by no name.", remedy="Keep it as a voice, then choose it."
+            )
+        fixed["voice"] = form.voice.name
+    clash = {"speed", "fix_duration"} if "duration_factor" in values else set()
+    return {name: value for name, value in fixed.items() if name not in {*values, *clash}}
 
 
 def _title(axis: str) -> str:
@@ -82,7 +104,7 @@ def start(wanted: Grid) -> None:
     except WorkbenchError as error:
         st.error(str(error))
         return
-    about = f", about {seconds:.0f} s" if seconds else ""
+    about = f", about {expected.duration(seconds)}" if seconds else ""
     there = len(found.trials) - len(missing)
     label = f"Run {len(missing)} trials{about}" if missing else f"All {there} trials are done"
     button, said = st.columns([2, 5], vertical_alignment="center")

@@ -15,9 +15,8 @@ from workbench.engine.sweeps.job import SweepJob
 from workbench.engine.sweeps.records import is_running
 from workbench.figures import sweeps as drawings
 from workbench.figures.theme import stage_colour
-from workbench.ui import resources
+from workbench.ui import dock, resources
 from workbench.ui.parts.theme import is_dark
-from workbench.ui.runs import sources
 from workbench.ui.runs.run_live import status_line
 from workbench.ui.runs.sweep_form import jobs
 from workbench.ui.style import empty
@@ -116,7 +115,7 @@ def _trade_off(
     for point in points[:1]:
         run_id = str(point["customdata"])
         if run_id in runs:
-            st.audio(sources.sound(sources.of_run(run_id, None)), alt=f"The run {run_id}")
+            dock.button(dock.of_run(resources.saved_run(run_id)), key=f"play_point_{name}")
             st.caption(f"{point.get('text', '')} · [{run_id}](runs?run={run_id})")
         else:
             st.caption(f"The run {run_id} was deleted.")

@@ -1,4 +1,4 @@
-"""Page: cost and gain of the chunk size, predicted and measured."""
+"""Page: cost and gain of the chunk size of the text, predicted and measured."""
 
 from __future__ import annotations
 
@@ -11,84 +11,116 @@ from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech import costs
 from workbench.engine.speech.voices import Voice
 from workbench.figures.chunk_size import cost_fit, size_curves
-from workbench.ui import resources
+from workbench.ui import document
 from workbench.ui.parts import forms
-from workbench.ui.parts.examples import EXAMPLES
-from workbench.ui.parts.live_text import live_text
-from workbench.ui.parts.plan_view import Plan, plan_if_any, show_plan, upstream_bytes
+from workbench.ui.parts.plan_view import Plan, plan_if_any, show_plan, told_in_short, upstream_bytes
 from workbench.ui.parts.theme import is_dark
-from workbench.ui.runs import sweep
-from workbench.ui.runs.size_view import UNMEASURED, measured_points, numbers, priced, scanned
+from workbench.ui.runs import size_results, size_sweep
+from workbench.ui.runs.size_view import SCANNED_CHARACTERS, UNMEASURED, measured, numbers, priced, scaled, scanned
 from workbench.ui.style import empty
+from workbench.ui.workspace import expected, inspector, text_box
+from workbench.ui.workspace.inspector import Form
 
 
-def lesson(text: str, plan: Plan, voice: Voice, settings: SynthesisSettings, model: str) -> None:
+def lesson(text: str, whole: Plan, form: Form) -> None:
     """Draw curves, fit and recommendation for a text that can be planned."""
-    points = measured_points(model)
+    voice, settings = form.voice, form.settings
+    assert voice is not None and settings is not None
+    size = chosen_size(voice, settings)
+    points = expected.points(form.model)
     cost = costs.fit(points, costs.passes(settings))
     unit = "s" if cost else "frames"
+    plan, factor = sample(text, whole, form)
     prepared, window = plan.prepared, plan.window_frames
     assert prepared is not None  # it has chunks
     unsized = settings.replace(max_chunk_bytes=None)
-    options = scanned(prepared, window, voice.id, unsized, cost or UNMEASURED, voice)
-    size = settings.max_chunk_bytes or upstream_bytes(voice)
-    (chosen,) = priced(prepared, window, voice, settings, [size], cost or UNMEASURED)
+    options = scaled(scanned(prepared, window, voice.id, unsized, cost or UNMEASURED, voice), factor)
+    (chosen,) = scaled(priced(prepared, window, voice, settings, [size], cost or UNMEASURED), factor)
     numbers(chosen, unit)
+    if factor > 1:
+        st.caption(f"Estimated from the first {SCANNED_CHARACTERS:,} characters.")
     best = costs.recommend(options, TRAINED_SECONDS) if cost else None
+    recommendation(best, size, settings)
     curves, fit = st.columns([3, 2], gap="medium")
     with curves:
+        runs = measured(text, voice.name, settings, form.model) if cost else ()
         st.plotly_chart(
             size_curves(
-                options,
-                size,
-                unit=unit,
-                measured=sweep.measured(text, voice, settings, model) if cost else (),
-                recommended=best.max_bytes if best else None,
-                dark=is_dark(),
+                options, size, unit=unit, cost=cost, known_frames=max((p.frames for p in points), default=0),
+                frames_per_second=voice.mel_config.frames_per_second,
+                measured=[(r.settings["max_chunk_bytes"], r.total_seconds, r.first_audio_seconds) for r in runs],
+                recommended=best.max_bytes if best else None, dark=is_dark(),
             ),
-            key="size_curves",
-            theme=None,
-            config=figures.CONFIG,
+            key="size_curves", theme=None, config=figures.CONFIG,
             alt=f"Cost of the text over the chunk size; at {size} bytes {chosen.prediction.total_seconds:.1f} {unit}",
-        )
+        )  # fmt: skip
     with fit:
-        if points:
-            st.plotly_chart(
-                cost_fit(points, cost, costs.passes(settings), dark=is_dark()),
-                key="cost_fit",
-                theme=None,
-                config=figures.CONFIG,
-                alt=f"Seconds of {len(points)} measured chunks over their frames, and the fitted cost",
-            )
-        if cost:
-            st.caption(
-                f"{cost.fixed:.2f} s + {cost.linear * 1000:.2f} ms per frame + {cost.quadratic * 1e6:.2f} µs per frame²"
-                f", from {cost.n_points} chunks on this machine, ± {cost.error:.2f} s"
-            )
-        else:
-            empty("Too few chunks were measured on this machine, so the cost is counted in mel frames. Measure the "
-                  "sizes below, or speak some texts.")  # fmt: skip
-    if best:
-        st.success(f"**{best.max_bytes} bytes.** {best.reason}", icon=":material/recommend:")
-    try_for_real(text, plan, voice, settings, model, cost)
+        the_fit(points, cost, settings)
 
 
-def try_for_real(
-    text: str, plan: Plan, voice: Voice, settings: SynthesisSettings, model: str, cost: costs.CostModel | None
-) -> None:
-    """Draw the sweep: sizes, predicted time, button."""
-    st.header("Measure the sizes")
-    busy = any(job.is_active for job in sweep.jobs())
-    sizes = st.pills(
-        "Sizes in bytes", sweep.SIZES, selection_mode="multi", default=[60, 140, 300], key="sweep_sizes", disabled=busy
+def sample(text: str, whole: Plan, form: Form) -> tuple[Plan, float]:
+    """Return the plan of the text, or of its beginning if it is long, and how many times as long the text is."""
+    if len(text) <= SCANNED_CHARACTERS:
+        return whole, 1.0
+    end = text.rfind(" ", 0, SCANNED_CHARACTERS) if " " in text[:SCANNED_CHARACTERS] else SCANNED_CHARACTERS
+    part = plan_if_any(text[:end], form.voice, form.settings, form.model)
+    return (part, len(text) / end) if part is not None and part.chunks else (whole, 1.0)
+
+
+def chosen_size(voice: Voice, settings: SynthesisSettings) -> int:
+    """Draw the slider of the size to look at; return it. It starts at the size of the form."""
+    rule = upstream_bytes(voice)
+    start = settings.max_chunk_bytes or min(max(rule, forms.CHUNK_BYTES_LOW), forms.CHUNK_BYTES_HIGH)
+    size = st.slider(
+        "Chunk size to look at, bytes", min(forms.CHUNK_BYTES_LOW, start), max(forms.CHUNK_BYTES_HIGH, start), start,
+        step=1, key=f"size_{voice.name}", persist_state="session",
+    )  # fmt: skip
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        form = f"{settings.max_chunk_bytes} bytes" if settings.max_chunk_bytes else f"upstream's rule, {rule} bytes"
+        words = size // 6  # an English word has five letters and a space
+        st.caption(f"About {words} English words. The form speaks with {form}.")
+        if size != (settings.max_chunk_bytes or rule) and st.button(
+            f"Use {size} bytes", key="use_chosen", type="tertiary", icon=":material/check:"
+        ):
+            document.use(max_chunk_bytes=size)
+    return size
+
+
+def recommendation(best: costs.Recommendation | None, size: int, settings: SynthesisSettings) -> None:
+    """Say which size is fastest, and offer to use it."""
+    if best is None:
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="recommended"):
+        st.success(
+            f"**{best.max_bytes} bytes: fast, and heard early.** {best.reason} This is about time alone: listen to the "
+            "sizes below for the quality.", icon=":material/recommend:",
+        )  # fmt: skip
+        if best.max_bytes == settings.max_chunk_bytes:
+            st.caption("In use.")
+        elif st.button(f"Use {best.max_bytes} bytes", key="use_recommended", type="primary", icon=":material/check:"):
+            document.use(max_chunk_bytes=best.max_bytes)
+
+
+def the_fit(points: list[costs.Point], cost: costs.CostModel | None, settings: SynthesisSettings) -> None:
+    """Draw the measured chunks and the cost fitted to them."""
+    if points:
+        st.plotly_chart(
+            cost_fit(points, cost, costs.passes(settings), dark=is_dark()), key="cost_fit", theme=None,
+            config=figures.CONFIG, alt=f"Seconds of {len(points)} measured chunks over their frames, and the fit",
+        )  # fmt: skip
+    if cost is None:
+        empty("Too few chunks were measured on this machine, so the cost is counted in mel frames. Measure the "
+              "sizes below, or speak some texts.")  # fmt: skip
+        return
+    st.caption(
+        f"{cost.fixed:.2f} s + {cost.linear * 1000:.2f} ms per frame + {cost.quadratic * 1e6:.2f} µs per frame², "
+        f"from {cost.n_points} chunks on this machine, ± {cost.error:.2f} s a chunk"
     )
-    about = ""
-    if cost and sizes and plan.prepared:
-        found = priced(plan.prepared, plan.window_frames, voice, settings, sizes, cost)
-        about = f", about {sum(o.prediction.total_seconds for o in found):.0f} s"
-    label = f"Run {len(sizes)} sizes{about}" if sizes else "Choose sizes"
-    if st.button(label, key="sweep_go", type="primary", disabled=busy or not sizes):
-        sweep.start(resources.request(text, voice, settings, model), sizes)
+    typical = cost.seconds(sum(p.frames for p in points) / len(points))
+    if cost.error > 0.3 * typical:
+        st.caption(
+            f":orange[⚠ The times scatter by {cost.error / typical:.0%}: the machine was busy during some of them.]"
+        )
 
 
 st.title("Chunk size")
@@ -97,31 +129,17 @@ st.caption(
     "starts sooner, but more computation is spent on the reference. With large chunks attention grows with the square "
     "of the length, and the model was trained only up to 30 s."
 )
-left, right = st.columns([5, 2], gap="medium")
-model = resources.default_model()
-with right:
-    voices = {v.name: v for v in resources.bundled_voices()}
-    voice = resources.bundled_voice(st.selectbox("Voice", list(voices), key="size_voice", persist_state="session"))
-    steps = forms.nfe()
-    size = st.slider(
-        forms.title("max_chunk_bytes"),
-        forms.CHUNK_BYTES_LOW,
-        forms.CHUNK_BYTES_HIGH,
-        min(max(upstream_bytes(voice), forms.CHUNK_BYTES_LOW), forms.CHUNK_BYTES_HIGH),
-        step=1,
-        key=f"size_{voice.name}",
-        persist_state="session",
-    )
-    st.caption(f"Upstream's rule for this voice: {upstream_bytes(voice)} bytes.")
-with left:
-    typed = st.text_area("Text", EXAMPLES["A paragraph"], key="size_text", height=120, persist_state="session")
-    live_text("size_text")
-    settings = SynthesisSettings(nfe_step=steps, max_chunk_bytes=size)
-    found = plan_if_any(typed, voice, settings, model)
-    show_plan(typed, found, voice, "size_text")
-if found and found.chunks and voice:
+form = inspector.show(with_size=False, with_run=False)
+typed = text_box.show(height=100)
+found = plan_if_any(typed, form.voice, form.settings, form.model)
+if found and found.chunks and form.voice and form.settings:
+    with st.expander(f"Plan: {told_in_short(found)}", key="plan"):
+        show_plan(typed, found, form.voice, "text")
     try:
-        lesson(typed.strip(), found, voice, settings, model)
+        lesson(typed, found, form)
+        size_sweep.show(typed, found, form)
+        size_results.show(typed, form)
     except WorkbenchError as error:
         st.error(str(error))
-sweep.progress()
+else:
+    show_plan(typed, found, form.voice, "text")

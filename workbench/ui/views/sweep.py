@@ -7,17 +7,19 @@ import streamlit as st
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.sweeps import find_sweep
 from workbench.engine.sweeps.records import list_sweeps
-from workbench.ui.parts.examples import EXAMPLES
 from workbench.ui.runs import sweep_form, sweep_results
 from workbench.ui.style import empty
+from workbench.ui.workspace import inspector, text_box
 
 st.title("Sweep")
 st.caption(
-    "Choose the settings to vary. Each combination is spoken once and saved as a run. A stopped sweep continues where "
-    "it was, also after a restart of the server. A larger grid speaks only the new combinations."
+    "Choose the settings to vary; the rest is as in the form. Each combination is spoken once and saved as a run. A "
+    "stopped sweep continues where it was, also after a restart of the server. A larger grid speaks only the new "
+    "combinations."
 )
-typed = st.text_area("Text", EXAMPLES["One sentence"], key="grid_text", height=80, persist_state="session")
-grid = sweep_form.grid(typed)
+form = inspector.show(with_run=False)
+typed = text_box.show(height=80)
+grid = sweep_form.grid(typed, form)
 if grid is not None:
     sweep_form.start(grid)
 
