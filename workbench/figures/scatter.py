@@ -12,7 +12,8 @@ from workbench.figures.base import dress
 from workbench.figures.theme import CHUNK_COLOURS, chunk_colour
 
 _SMALL_FROM = 1_000  # points from which markers are small
-_CELLS = (300, 150)  # of so many points, those within one cell are drawn once: browsers are slow with thousands
+_DRAWN_MAX = 3_000  # a browser needs a second for them, as each is an element; WebGL would need a looser content policy
+_CELLS = (300, 150)  # of more points than _SMALL_FROM, those within one cell are drawn once
 _LABEL_CHARACTERS = 40
 
 
@@ -29,7 +30,7 @@ class Point:
 def scatter(points: Sequence[Point], x_title: str, y_title: str, *, dark: bool = False) -> go.Figure:
     """A point a run, a colour a group; the last colour is for all further groups. Each point carries the run's id.
 
-    Of more than 1,000 points, the first of each group within a few pixels is drawn.
+    Of more than 1,000 points, the first of each group within a few pixels is drawn; at most 3,000 are.
     """
     n_points = len(points)
     points = _apart(points) if n_points > _SMALL_FROM else points
@@ -63,11 +64,16 @@ def scatter(points: Sequence[Point], x_title: str, y_title: str, *, dark: bool =
 
 
 def _apart(points: Sequence[Point]) -> list[Point]:
-    """Return the first point of each group in each cell of the figure."""
+    """Return the first point of each group in each cell of the figure; cells grow until the points are few enough."""
     places = np.array([(point.x, point.y) for point in points], np.float64)
     low, span = places.min(axis=0), np.ptp(places, axis=0)
-    cells = np.floor((places - low) / np.where(span > 0, span, 1) * _CELLS).astype(int).tolist()
-    found: dict[tuple[int, int, str], Point] = {}
-    for point, (x, y) in zip(points, cells, strict=True):
-        found.setdefault((x, y, point.group), point)
-    return list(found.values())
+    shares = (places - low) / np.where(span > 0, span, 1)
+    counts = np.array(_CELLS, np.float64)
+    while True:
+        cells = np.floor(shares * counts).astype(int).tolist()
+        found: dict[tuple[int, int, str], Point] = {}
+        for point, (x, y) in zip(points, cells, strict=True):
+            found.setdefault((x, y, point.group), point)
+        if len(found) <= _DRAWN_MAX or counts.min() < 4:
+            return list(found.values())
+        counts *= 0.8

@@ -23,6 +23,8 @@ from workbench.ui.parts import tables
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import sources
 
+_UNHEARD = ("text", "keep_trajectory")  # of what differs, not in the title of a sound: the words say it, or nothing
+
 
 def _compared(first: str, second: str) -> MelComparison:
     key = ("compared", first, second, _version(first) + _version(second))
@@ -90,7 +92,7 @@ def _shown(value: Any) -> str:
 def sound_of(letter: str, run: RunSummary, runs: Sequence[RunSummary]) -> dock.Sound:
     """Return ``run`` for the player, with a title that says how it differs from the other ``runs``."""
     rows = comparison.differing(runs)
-    what = ", ".join(f"{row['setting']} {_shown(row[run.id])}" for row in rows if row["setting"] != "text")
+    what = ", ".join(f"{row['setting']} {_shown(row[run.id])}" for row in rows if row["setting"] not in _UNHEARD)
     sound = dock.of_run(resources.saved_run(run.id))
     return dataclasses.replace(sound, title=f"{letter} · {dock.shortened(what) if what else sound.title}")
 

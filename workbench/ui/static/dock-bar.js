@@ -36,10 +36,10 @@ const HTML = `
     <button type="button" class="more" aria-label="Keys and volume" aria-expanded="false" title="Keys (?)">
       <span class="only-narrow">${icon("more")}</span><span class="mark">?</span></button>
   </div>
-  <div class="panel" role="dialog" aria-label="Keys of the player">
+  <div class="panel" role="dialog" aria-label="Player: volume and keys">
     <button type="button" class="close" aria-label="Close">${icon("cross")}</button>
+    <h2>Player: volume and keys</h2>
     <div class="row">${volume("volume-narrow")}</div>
-    <h2>Keys of the player</h2>
     <dl>${KEYS.map(([key, what]) => `<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`).join("")}</dl>
   </div>
   <div class="quiet" role="status"></div>
