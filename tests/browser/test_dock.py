@@ -90,7 +90,7 @@ def compared(page: Any, server: Any, two: tuple[str, str]) -> None:
     page.goto(f"{server.url}/runs?runs={two[0]},{two[1]}")
     loaded(page)
     page.wait_for_selector(".st-key-compare_mels .nsewdrag", timeout=PATIENCE)
-    page.wait_for_function("document.querySelector('.st-key-compare_mels .js-plotly-plot')?.layout?.meta?.sound")
+    page.wait_for_function("() => document.querySelector('.st-key-compare_mels .js-plotly-plot')?.layout?.meta?.sound")
 
 
 def play(page: Any, letter: str) -> None:
@@ -120,8 +120,8 @@ def test_the_cursor_is_where_the_sound_is_and_zooming_moves_it_along(
     page.mouse.down()
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 22, steps=5)
     page.mouse.up()
-    page.wait_for_function(f"{GRAPH}._fullLayout.xaxis.range[0] > 1")
-    page.wait_for_function(f"(({BOTH})() ?? {{ seen: 9 }}).seen.toFixed(1) === '3.0'")
+    page.wait_for_function(f"() => {GRAPH}._fullLayout.xaxis.range[0] > 1")
+    page.wait_for_function(f"() => (({BOTH})() ?? {{ seen: 9 }}).seen.toFixed(1) === '3.0'")
     page.evaluate("workbenchDock.transport.seek(9)")
     assert page.evaluate(BOTH) is None  # not in what is seen
 
@@ -187,7 +187,7 @@ def test_a_and_b_are_switched_at_the_same_instant_and_b_goes(server: Any, new_pa
     assert dock(page).get_attribute("data-state") == "playing"
     # a quarter of the amplitude is 12 dB: the louder one is turned down by that
     page.evaluate("workbenchDock.match()")
-    page.wait_for_function("workbenchDock.matched", timeout=PATIENCE)
+    page.wait_for_function("() => workbenchDock.matched", timeout=PATIENCE)
     gains = page.evaluate("workbenchDock.gains")
     assert gains["A"] == pytest.approx(-12.04, abs=0.2) and gains["B"] == 0
     assert "−12.0" in page.evaluate("workbenchDock.ui.match.textContent")
@@ -238,7 +238,7 @@ def test_a_loop_comes_round_without_a_gap(server: Any, new_page: Any, two: tuple
     compared(page, server, two)
     play(page, "A")
     page.evaluate("workbenchDock.setLoop({ from: 3.5, to: 4.2 })")  # over the cross-fade of two chunks
-    page.wait_for_function("workbenchDock.transport.laps.length > 1", timeout=PATIENCE)
+    page.wait_for_function("() => workbenchDock.transport.laps.length > 1", timeout=PATIENCE)
     seen = page.evaluate("""() => new Promise(done => {
       const t = workbenchDock.transport, seen = [], levels = [], samples = new Float32Array(1024)
       const began = performance.now()
@@ -303,3 +303,66 @@ def test_the_bar_covers_nothing_and_fits_a_phone(server: Any, new_page: Any, two
           return { bottom: last.bottom, top: bar.top, outside, wide: document.documentElement.scrollWidth - innerWidth }
         }""")
         assert found["bottom"] <= found["top"] and found["outside"] == [] and found["wide"] <= 0, (width, found)
+
+
+PARTS = """([url, n]) => workbenchDock.receive({ show: { key: "book", title: "A book", base: "", timeline: "book",
+  urls: Array.from({ length: n }, (_, k) => `${url}?v=${k}`), seconds: Array(n).fill(4), length: 4 * n,
+  starts: Array.from({ length: n }, (_, k) => 4 * k), starts_at: 0, first: 0, blind: false }, active: false }, null)"""
+
+
+def test_a_book_of_hundreds_of_chunks_plays_from_anywhere_in_bounded_memory(
+    server: Any, new_page: Any, two: tuple[str, str]
+) -> None:
+    page = new_page()
+    compared(page, server, two)
+    page.evaluate(PARTS, [f"/api/runs/{two[0]}/0.wav", 400])
+    assert page.evaluate("workbenchDock.held.length") == 1600
+    for at in (1599.0, 1202.0):  # the last chunk, and over a border
+        page.evaluate(f"workbenchDock.play({at})")
+        page.wait_for_function(f"() => workbenchDock.transport.position() > {at} + 0.5", timeout=PATIENCE)
+    expect(dock(page)).to_have_attribute("data-state", "playing")
+    page.evaluate("""async () => {
+      const d = workbenchDock, eight = [...Array(8).keys()]
+      for (let k = 0; k < 160; k += 8) await Promise.all(eight.map(i => d.shelf.load(d.held, k + i))) }""")
+    kept = page.evaluate("({ bytes: workbenchDock.shelf.bytes, n: workbenchDock.shelf.buffers.size })")
+    assert kept["bytes"] <= 96 * 2**20 and kept["n"] < 140
+    expect(dock(page)).to_have_attribute("data-state", "playing")  # what was scheduled is not lost with its buffer
+    page.evaluate("workbenchDock.transport.seek(1598.5)")
+    expect(dock(page)).to_have_attribute("data-state", "paused", timeout=PATIENCE)
+    assert position(page) == pytest.approx(1600, abs=0.01)
+
+
+def test_a_page_of_the_same_recording_does_not_interrupt_and_another_run_does(
+    server: Any, new_page: Any, two: tuple[str, str]
+) -> None:
+    page = new_page()
+    compared(page, server, two)
+    found = page.evaluate(
+        """urls => {
+      const d = workbenchDock
+      const of = (key, timeline, starts_at, url) => ({ key, title: key, base: "", urls: [url], starts_at,
+        seconds: [4], starts: [0], length: 4, timeline, first: 0, blind: false })
+      const show = (sound, second = null) => d.receive({ show: sound, second, active: false })
+      const run = of("run", "run", 0, urls[0]), chunk = of("chunk", "run", 1, urls[0])
+      const other = of("other", "other", 0, urls[1])
+      const seen = []
+      show(run, other)
+      d.transport.playing = true  // as if it played
+      d.transport.laps = [{ at: d.context().currentTime, from: 2, to: Infinity }]
+      d.transport.limit = 4
+      show(chunk)
+      seen.push([d.A.key, d.B?.key, d.transport.playing])
+      d.transport.pause()
+      d.transport.seek(2)
+      show(run, other)
+      show(chunk)
+      seen.push([d.A.key, d.B?.key, d.transport.position()])
+      show(run, null)
+      seen.push([d.A.key, d.B?.key ?? null, d.transport.position()])
+      show(other)
+      seen.push([d.A.key, d.B?.key ?? null, d.transport.position()])
+      return seen
+    }""",
+        [f"/api/runs/{two[0]}/0.wav", f"/api/runs/{two[1]}/0.wav"],
+    )
+    assert found == [["run", "other", True], ["chunk", "other", 1], ["run", None, 2], ["other", None, 0]]

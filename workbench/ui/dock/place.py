@@ -26,7 +26,7 @@ _CSS = (Path(__file__).parents[1] / "static" / "dock-page.css").read_text("utf-8
 
 def place() -> None:
     """Put the player at the foot of the page, once a page, before anything else is drawn."""
-    with st.container(key="dock_place"):
+    with st.container(key="hidden_dock"):
         st.html(f"<style>{_CSS}</style>")
         _dock(key="dock", data={"colours": list(CHUNK_COLOURS)})
 
@@ -42,7 +42,7 @@ def show(sound: Sound, second: Sound | None = None, *, active: bool = False, aut
         active: whether more parts will come.
         autoplay: play it as soon as its first part is there, once.
     """
-    key = f"dock_show_{sound.key}"
+    key = f"hidden_dock_show_{sound.key}"
     with st.container(key=key):
         _dock(
             key=f"{key}_held",
@@ -63,7 +63,7 @@ def play(sound: Sound, *, second: bool = False) -> None:
         second: in slot B.
     """
     order = secrets.token_hex(8)
-    with st.container(key=f"dock_order_{order}"):
+    with st.container(key=f"hidden_dock_order_{order}"):
         _dock(
             key=f"dock_play_{order}",
             data={"play": sound.as_dict(), "order": order, "slot": "B" if second else "A"},

@@ -13,7 +13,8 @@ class Dock {
   constructor() {
     this.A = this.B = null
     this.slot = "A"
-    this.announced = { sound: null, second: null, active: false }
+    this.announced = { sound: null, active: false }
+    this.seconds = new Map() // key of a sound that pages showed: key of the second one beside it
     this.started = new Set() // what played by itself: keys of runs, and orders of pages
     this.gains = { A: 0, B: 0 } // dB, when levels are matched
     this.colours = ["#2f72c4"]
@@ -74,38 +75,54 @@ class Dock {
     if (data.show) this.announce(data)
     if (data.play && !this.started.has(data.order)) {
       this.started.add(data.order)
-      this.put(data.slot, whole(data.play), false) // also if it is held already: play it from its beginning
+      const sound = whole(data.play)
       this.slot = data.slot
-      this.transport.hold(this.held, this.isActive(this.held))
-      this.play(0)
+      this.put(data.slot, sound, this.isActive(sound))
+      this.play(0) // also if it is held already
     }
   }
 
+  // A page shows this sound. It replaces another one, but does not interrupt what plays of the same timeline: a chunk
+  // on one page and its run on the next are one recording.
   announce({ show, second, active, autoplay }) {
-    const before = this.announced, sound = whole(show), other = second && whole(second)
-    this.announced = { sound, active, second: other }
-    if (before.sound?.key !== sound.key) {
-      if (this.slot === "A") this.put("A", sound, active)
-      else this.A = sound
+    const before = this.announced, sound = whole(show)
+    const isNew = before.sound?.key !== sound.key
+    const isOther = isNew && before.sound && before.sound.timeline !== sound.timeline
+    this.announced = { sound, active }
+    if (isNew && !(this.transport.playing && this.held?.timeline === sound.timeline)) {
+      const at = this.slot === "A" && this.held?.timeline === sound.timeline ? this.mapped(sound) : 0
+      this.put("A", sound, active)
+      if (this.slot === "A" && at) this.transport.seek(at)
     } else if (this.A?.key === sound.key) this.put("A", sound, active)
-    if (other?.key !== before.second?.key) {
-      if (other) this.put("B", other, false)
-      else if (this.B?.key === before.second?.key) this.closeB()
-    } else if (other && this.B?.key === other.key) this.put("B", other, false)
+    this.announceSecond(sound.key, second && whole(second), isOther)
     if (autoplay && !this.started.has(sound.key)) {
       this.started.add(sound.key)
       this.slot = "A"
-      this.transport.hold(this.A, active)
+      this.put("A", sound, active)
       this.play(0)
     }
     this.transport.prepare(sound, 0, 20)
     this.changed()
   }
 
+  // A page that shows no second sound closes only one that it, or the page of another run, has shown before.
+  announceSecond(key, second, isOther) {
+    const shown = isOther ? [...this.seconds.values()] : [this.seconds.get(key)]
+    if (isOther) this.seconds.clear()
+    if (second) {
+      if (this.seconds.get(key) !== second.key || this.B?.key === second.key) this.put("B", second, false)
+      this.seconds.set(key, second.key)
+    } else {
+      if (this.B && shown.includes(this.B.key)) this.closeB()
+      this.seconds.delete(key)
+    }
+  }
+
   put(name, sound, active) {
     const changes = this[name]?.key !== sound.key
     this[name] = sound
     if (changes) this.unmatch()
+    if (sound.blind && this.B && name === "A") this.closeB()
     if (this.slot === name) this.transport.hold(sound, active)
   }
 
@@ -115,25 +132,27 @@ class Dock {
 
   // What visitors do. --------------------------------------------------------------------------------------------------
 
-  // A button of the page: play this sound in this slot, or pause it.
+  // A button of the page: play this sound in this slot, or pause it. While something plays, B begins at its instant.
   press(sound, slot) {
     if (slot === "B" && !this.A) slot = "A"
-    if (this[slot]?.key === sound.key && this.slot === slot) {
-      this[slot] = sound
-      this.transport.hold(sound, this.isActive(sound))
+    const isHeld = this[slot]?.key === sound.key, { playing } = this.transport
+    if (isHeld && this.slot === slot) {
+      this.put(slot, sound, this.isActive(sound))
       return this.toggle()
     }
-    if (slot === "A") {
-      this.slot = "A"
-      this.put("A", sound, this.isActive(sound))
+    if (!playing || (slot === "A" && !isHeld)) {
+      this.slot = slot
+      this.put(slot, sound, this.isActive(sound))
       return this.play(0)
     }
-    this.put("B", sound, false)
-    if (this.slot === "B") return this.play(0)
-    this.transport.prepare(sound, this.mapped("B"), 4).then(() => {
-      if (this.B !== sound) return
-      if (this.slot === "A") this.switchTo("B")
-      if (!this.transport.playing) this.play(this.transport.position())
+    if (!isHeld) this.unmatch()
+    this.transport.prepare(sound, this.mapped(sound), 4).then(() => {
+      if (!this.transport.playing) return
+      const at = this.mapped(sound)
+      this[slot] = sound
+      this.slot = slot
+      this.transport.loop = null
+      this.transport.swap(sound, this.isActive(sound), at)
     })
   }
 
@@ -150,17 +169,17 @@ class Dock {
     else this.play(this.transport.position())
   }
 
-  // Second of the other slot's sound that lies at the same instant.
-  mapped(name) {
-    const from = this.held, to = this[name], at = this.transport.position()
-    if (!from || !to) return 0
-    const there = from.timeline === to.timeline ? at + from.starts_at - to.starts_at : at
-    return there < 0 || there >= to.length ? 0 : there
+  // Second of a sound that lies at the instant which is heard now; 0 if there is none.
+  mapped(sound) {
+    const from = this.held, at = this.transport.position()
+    if (!from || !sound) return 0
+    const there = from.timeline === sound.timeline ? at + from.starts_at - sound.starts_at : at
+    return there < 0 || there >= sound.length ? 0 : there
   }
 
   switchTo(name) {
     if (name === this.slot || !this[name]) return
-    const at = this.mapped(name)
+    const at = this.mapped(this[name])
     this.slot = name
     const { loop } = this.transport
     if (loop && loop.to > this[name].length) this.transport.loop = null
@@ -287,7 +306,12 @@ class Dock {
     ui.closeB.onclick = () => { this.closeB(); ui.play.focus() }
     ui.match.onclick = () => this.match()
     ui.loop.onclick = () => this.setLoop(this.transport.loop ? null : { from: 0, to: this.transport.end })
-    ui.back.onclick = () => { const at = this.instant(); this.slot = "A"; this.put("A", this.announced.sound, this.announced.active); this.transport.seek(at) }
+    ui.back.onclick = () => {
+      const { sound, active } = this.announced, at = this.mapped(sound)
+      this.put("A", sound, active)
+      this.transport.seek(at)
+      ui.play.focus()
+    }
     ui.more.onclick = () => this.panel(!ui.panel.classList.contains("open"))
     ui.close.onclick = () => { this.panel(false); ui.more.focus() }
     for (const button of ui.mutes) button.onclick = () => this.setVolume(this.percent, !this.muted)
@@ -305,11 +329,6 @@ class Dock {
 
   // Another player of the page began.
   yield() { if (this.transport.playing) this.transport.pause() }
-
-  instant() {
-    const sound = this.held, home = this.announced.sound
-    return sound && home && sound.timeline === home.timeline ? this.transport.position() + sound.starts_at - home.starts_at : 0
-  }
 
   drag() {
     const { bar } = this.ui
@@ -376,8 +395,9 @@ class Dock {
       ui.match.innerHTML = this.matched ? `${Math.min(this.gains.A, this.gains.B).toFixed(1).replace("-", "−")}&thinsp;dB` : "=&thinsp;dB"
       const home = this.announced.sound
       ui.back.hidden = !(home && this.slot === "A" && this.A.key !== home.key)
-      ui.back.textContent = "back to the run"
-      ui.back.title = home?.title ?? ""
+      ui.back.textContent = `↩ ${home?.title ?? ""}`
+      ui.back.title = `Back to: ${home?.title ?? ""}`
+      ui.back.setAttribute("aria-label", ui.back.title)
       const { loop } = transport
       ui.loop.setAttribute("aria-pressed", String(!!loop))
       ui.loop.title = loop ? `Loop ${loop.from.toFixed(1)} to ${loop.to.toFixed(1)} s; press to end it` : "Loop all; drag on the bar, or I and O, for a span"
@@ -472,7 +492,7 @@ class Dock {
     this.follow()
     if (this.B && this.held) {
       const name = this.slot === "A" ? "B" : "A"
-      if (this[name]) this.transport.prepare(this[name], this.mapped(name), 4)
+      if (this[name]) this.transport.prepare(this[name], this.mapped(this[name]), 4)
     }
     if (this.transport.playing) this.rested = performance.now()
     else if (this.ctx?.state === "running" && performance.now() - (this.rested ?? 0) > REST_MS) this.ctx.suspend()
@@ -503,7 +523,7 @@ class Dock {
     for (const name of ["A", "B"]) {
       const sound = this[name], isActive = this.slot === name
       if (!sound) continue
-      const position = isActive ? this.transport.position() : this.mapped(name)
+      const position = isActive ? this.transport.position() : this.mapped(sound)
       found.push({ sound, position, isActive, loop: isActive ? this.transport.loop : null })
     }
     return found
