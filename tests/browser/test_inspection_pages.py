@@ -98,7 +98,7 @@ def test_the_flow_plays_and_a_step_is_heard(server: Any, new_page: Any, library:
     expect(page.get_by_test_id("stAudio")).to_have_count(1, timeout=PATIENCE)
 
 
-def test_deleting_takes_two_clicks(server: Any, new_page: Any, library: dict[str, Any]) -> None:
+def test_deleting_takes_two_clicks_and_is_undone_by_one(server: Any, new_page: Any, library: dict[str, Any]) -> None:
     page, run_id = new_page(), library["short"].id
     page.goto(f"{server.url}/runs?run={run_id}")
     loaded(page)
@@ -107,6 +107,9 @@ def test_deleting_takes_two_clicks(server: Any, new_page: Any, library: dict[str
     expect(page.get_by_test_id("stDialog")).to_contain_text(run_id, timeout=PATIENCE)
     assert store.load_run(run_id)
     page.get_by_test_id("stDialog").get_by_role("button", name="Delete", exact=False).last.click()
-    expect(page.get_by_text("this freed")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Deleted 1 run.")).to_be_visible(timeout=PATIENCE)
     assert run_id not in [run.id for run in store.list_runs()]
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Deleted 1 run.")).to_have_count(0, timeout=PATIENCE)
+    assert run_id in [run.id for run in store.list_runs()]
     expect(page.get_by_test_id("stException")).to_have_count(0)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench.engine.errors import RunError
 from workbench.engine.files.leftovers import UNOWNED_SECONDS, claim
 from workbench.engine.runs import store
 
@@ -82,3 +83,41 @@ def test_what_killed_programs_left_is_swept_when_runs_are_listed(root: Path) -> 
         assert owned.exists()
     assert young.exists() and not any(path.exists() for path in old)
     assert UNOWNED_SECONDS >= 600
+
+
+def test_a_run_set_aside_can_be_put_back_for_an_hour(root: Path) -> None:
+    (root / ID).mkdir()
+    (root / ID / "run.json").write_text("{}")
+    old = (root / ID / "run.json").stat().st_mtime - 30 * UNOWNED_SECONDS
+    for path in (root / ID / "run.json", root / ID):
+        os.utime(path, (old, old))
+    hidden = store.set_aside(ID)
+    assert store.broken_runs() == [] and store.sweep_leftovers() == [] and hidden.is_dir()  # however old its files are
+    assert store.put_back(hidden) == ID and (root / ID / "run.json").read_text() == "{}"
+    hidden = store.set_aside(ID)
+    os.utime(hidden, (old, old))
+    assert store.sweep_leftovers() == [hidden] and list(root.iterdir()) == []
+    with pytest.raises(RunError, match="cannot be brought back"):
+        store.put_back(hidden)
+    with pytest.raises(RunError, match="no run"):
+        store.set_aside(ID)
+
+
+def test_a_run_set_aside_is_removed_at_once_if_asked_and_a_link_keeps_its_target(root: Path, tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere"
+    target.mkdir()
+    (target / "audio.wav").write_bytes(b"x" * 100)
+    shutil.copytree(target, root / ID)
+    assert store.remove_aside(store.set_aside(ID)) >= 100 and list(root.iterdir()) == []
+    (root / ID).symlink_to(target)
+    assert store.remove_aside(store.set_aside(ID)) == 0 and (target / "audio.wav").exists()
+    assert list(root.iterdir()) == []
+
+
+def test_a_run_with_the_same_id_is_not_replaced_by_one_put_back(root: Path) -> None:
+    (root / ID).mkdir()
+    hidden = store.set_aside(ID)
+    (root / ID).mkdir()
+    with pytest.raises(RunError):
+        store.put_back(hidden)
+    assert hidden.is_dir()

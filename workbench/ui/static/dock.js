@@ -509,7 +509,7 @@ class Dock {
     if (key === this.theme || !theme[0]) return
     this.theme = key
     const [background, secondary, text, border, accent, font] = theme, dark = luminance(background) < 0.4
-    const set = { background, secondary, text, accent, font, border: border || secondary, "on-accent": luminance(accent) > 0.4 ? "#000" : "#fff",
+    const set = { background, secondary, text, accent, font, border: border || secondary, "on-accent": luminance(accent) > 0.18 ? "#000" : "#fff",
       "accent-text": dark ? "#62a8f5" : "#0b5cad", muted: dark ? "#a8b3bf" : "#566270", bad: dark ? "#ff8f86" : "#b3261e" }
     for (const [name, value] of Object.entries(set)) this.ui.host.style.setProperty(`--${name}`, value)
     document.documentElement.style.setProperty("--dock-accent", set["accent-text"])
