@@ -16,7 +16,9 @@ from workbench import figures
 from workbench.engine.settings import MelConfig
 from workbench.engine.signal import spectra
 from workbench.engine.signal.mel import mel_spectrogram
+from workbench.engine.signal.phonetics.fourier import mean_spectrum, spectrogram, spectrum_at
 from workbench.engine.signal.pitch import pitch
+from workbench.engine.signal.trajectory import plane
 from workbench.engine.timing import Sample, Span
 from workbench.figures.theme import CHUNK_COLOURS, STAGE_COLOURS
 
@@ -59,7 +61,7 @@ def test_time_axis_of_the_picture_is_that_of_the_audio(minute: tuple[np.ndarray,
     at = heat.x0 + heat.dx * int(heat.z.max(axis=0).argmax())
     assert at == pytest.approx(3000 / CONFIG.frames_per_second, abs=heat.dx)
     (near,) = heatmaps(figures.waveform_mel(wave, clicked, CONFIG, span=(31.0, 33.0)))
-    assert near.dx == pytest.approx(1 / CONFIG.frames_per_second) and near.z.shape[1] < 200  # all frames, none pooled
+    assert near.dx == pytest.approx(1 / CONFIG.frames_per_second) and near.z.shape[1] < 300  # all frames, none pooled
     assert near.x0 + near.dx * int(near.z.max(axis=0).argmax()) == pytest.approx(32.0)
 
 
@@ -185,6 +187,8 @@ def test_animation_has_a_frame_for_every_state_and_stays_small() -> None:
     states = np.random.default_rng(0).normal(0, 1, (33, 500, 100)).astype(np.float16)
     fig = figures.animation(states, np.linspace(0, 1, 33), range(33))
     assert len(fig.frames) == 33 and fig.frames[0].name == "0 (t = 0.000)"
+    assert fig.layout.images[0].source == fig.frames[0].layout.images[0].source and not fig.layout.sliders[0].active
+    assert fig.data[0].marker.colorbar.title.text == "dB" and fig.layout.yaxis.ticktext[0] == "100"
     assert [step.label for step in fig.layout.sliders[0].steps][-1] == "32"
     assert [b.label for b in fig.layout.updatemenus[0].buttons] == ["▶ Play", "Pause"]
     assert fig.frames[0].layout.images[0].source.startswith("data:image/png;base64,")
@@ -231,3 +235,123 @@ def test_a_second_pitch_is_drawn_over_the_first_in_another_colour(speech: np.nda
     fig = figures.stack([figures.PitchPanel("F0", first, over=second, names=("A", "B"))])
     assert [trace.name for trace in fig.data] == ["A", "B"]
     assert fig.data[0].marker.color != fig.data[1].marker.color and len(fig.data[1].x) < len(fig.data[0].x)
+
+
+# The instrument -------------------------------------------------------------------------------------------------------
+
+
+def tone(hz: float, seconds: float = 1.0) -> np.ndarray:
+    return (0.3 * np.sin(2 * np.pi * hz * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
+
+
+@pytest.mark.parametrize("scale", spectra.SCALES)
+@pytest.mark.parametrize("highest", [5000.0, None])
+def test_a_pointer_reads_hz_and_a_tone_reads_its_own(scale: str, highest: float | None) -> None:
+    found = spectrogram(tone(440), RATE)
+    panel = figures.SpectrumPanel("STFT", found.decibels, found.hz, found.frames_per_second, unit="dBFS")
+    fig = figures.stack([panel], scale=scale, highest_hz=highest)
+    (heat,) = heatmaps(fig)
+    assert "%{y}" in heat.hovertemplate and "dBFS" in heat.hovertemplate and "row" not in heat.hovertemplate
+    assert len(set(heat.y)) == len(heat.y) == len(heat.z) and fig.layout.yaxis.type == "category"
+    loudest = float(heat.y[int(heat.z[:, 40].argmax())].removesuffix(" Hz"))
+    assert loudest == pytest.approx(440, rel=0.12)
+    top = float(heat.y[-1].removesuffix(" Hz"))
+    assert top == pytest.approx(highest or RATE / 2, rel=0.06)
+
+
+def test_frequency_axes_move_together_and_units_have_their_own_colours(minute: tuple[np.ndarray, np.ndarray]) -> None:
+    _, decibels = minute
+    hz, rate = spectra.mel_hz(), CONFIG.frames_per_second
+    panels = [
+        figures.SpectrumPanel("a", decibels, hz, rate),
+        figures.PitchPanel("F0", pitch(tone(200), RATE)),
+        figures.SpectrumPanel("b", decibels - 90, hz, rate, unit="dBFS"),
+        figures.DifferencePanel("d", np.zeros_like(decibels), hz, rate),
+    ]
+    fig = figures.stack(panels, dynamic_range=60)
+    assert [fig.layout[f"yaxis{k}"].matches for k in ("", 2, 3, 4)] == [None, None, "y", "y"]
+    a, b, _ = heatmaps(fig)
+    assert a.zmax - b.zmax == pytest.approx(90, abs=1) and a.showscale and b.showscale
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.25])
+def test_samples_are_true_when_zoomed_in(seconds: float) -> None:
+    wave = np.random.default_rng(3).normal(0, 0.1, 10 * RATE).astype(np.float32)
+    fig = figures.stack([figures.WavePanel("w", wave, RATE)], span=(4.0, 4.0 + seconds))
+    (line,) = fig.data
+    first = round(line.x0 * RATE)
+    assert line.dx == 1 / RATE and line.name == "samples"
+    assert np.array_equal(line.y, wave[first : first + len(line.y)])
+    assert first <= 4.0 * RATE and first + len(line.y) >= (4.0 + seconds) * RATE
+    assert ("markers" in line.mode) == (seconds == 0.01)
+
+
+def test_a_long_wave_is_an_area_and_not_a_line_that_looks_like_one(minute: tuple[np.ndarray, np.ndarray]) -> None:
+    wave, _ = minute
+    low, high = figures.stack([figures.WavePanel("w", wave, RATE)]).data
+    assert high.fill == "tonexty" and low.name == high.name == "envelope" and (low.y <= high.y).all()
+    assert len(low.y) <= 1400 and high.y.max() == pytest.approx(wave.max())
+
+
+def test_formants_lie_at_their_row_and_say_their_hz(minute: tuple[np.ndarray, np.ndarray]) -> None:
+    _, decibels = minute
+    at, hz = np.array([0.5, 1.0, 1.5]), np.array([731.0, np.nan, 20_000.0])
+    panel = figures.SpectrumPanel(
+        "a", decibels, spectra.mel_hz(), CONFIG.frames_per_second, dots=[figures.Dots("F1", at, hz)]
+    )
+    fig = figures.stack([panel])
+    heat, dots = fig.data
+    assert list(dots.customdata) == [731] and list(dots.x) == [0.5]
+    assert dots.y[0] in set(heat.y) and float(dots.y[0].removesuffix(" Hz")) == pytest.approx(731, rel=0.02)
+
+
+def test_tiers_curves_and_a_marked_span_share_the_time_axis() -> None:
+    words = figures.Tier("words", [(0.0, 0.4, "<b>one</b>"), (0.4, 1.0, "two")])
+    tier = figures.TierPanel("Words", [words, figures.Tier("chunks", [(0.0, 1.0, "one two")])])
+    level = figures.CurvePanel(
+        "Intensity", [figures.Curve("A", np.array([0.0, 0.5]), np.array([-30.0, -20.0]))], "dBFS"
+    )
+    fig = figures.stack([tier, level], mark=(0.6, 0.2))
+    first, second, line = fig.data
+    assert list(first.text) == ["&lt;b&gt;one&lt;/b&gt;", "two"] and list(second.y) == [1]
+    assert list(first.base) == [0.0, 0.4] and list(first.x) == pytest.approx([0.4, 0.6])
+    assert line.mode == "lines" and fig.layout.yaxis2.title.text == "dBFS"
+    (span,) = [shape for shape in fig.layout.shapes if shape.name == "span"]
+    assert (span.x0, span.x1, span.yref) == (0.2, 0.6, "paper")
+    near = figures.stack([tier], span=(0.5, 0.6))
+    assert list(near.data[0].text) == ["two"]
+    plotly.io.to_json(fig, validate=True)
+
+
+def test_with_many_panels_the_time_is_written_above_too() -> None:
+    panels = [figures.WavePanel(str(k), tone(100), RATE) for k in range(6)]
+    assert figures.stack(panels).layout.xaxis.side == "top" and figures.stack(panels[:4]).layout.xaxis.side is None
+
+
+@pytest.mark.parametrize("is_log", [False, True])
+def test_a_slice_reads_hz_and_dbfs(is_log: bool) -> None:
+    wave = tone(440)
+    found = {"A": spectrum_at(wave, RATE, 0.5), "A, mean": mean_spectrum(wave, RATE)}
+    fig = figures.slices(found, highest_hz=5000, is_log=is_log, formants={"F1": 500.0, "F2": float("nan")})
+    line, mean = fig.data
+    assert line.x[int(line.y.argmax())] == pytest.approx(440, abs=12) and line.y.max() == pytest.approx(-10.5, abs=0.3)
+    assert mean.line.dash == "dot" != line.line.dash and line.x.max() <= 5000
+    assert [a.text for a in fig.layout.annotations] == ["F1 500"]
+    assert fig.layout.xaxis.type == ("log" if is_log else "linear")
+    plotly.io.to_json(fig, validate=True)
+
+
+def test_two_paths_lie_in_one_plane_and_their_axes_have_one_scale() -> None:
+    draw = np.random.default_rng(0)
+    states = [np.cumsum(draw.normal(size=(k, 20, 10)), axis=0) for k in (9, 5)]
+    times = {"A": np.linspace(0, 1, 9), "B": np.linspace(0, 1, 5)}
+    fig = figures.trajectory_plane(plane(states), times)
+    a, b = fig.data
+    assert (len(a.x), len(b.x)) == (9, 5) and a.text[0] == "t 0.00" and a.line.color != b.line.color
+    assert fig.layout.yaxis.scaleanchor == "x" and "%" in fig.layout.xaxis.title.text
+
+
+def test_the_area_of_a_step_is_the_distance_that_it_moves() -> None:
+    times, moved = np.array([0.0, 0.1, 0.5, 1.0]), np.array([0.2, 0.4, 0.5])
+    (line,) = figures.speeds({"A": (times, moved)}).data
+    assert line.line.shape == "hv" and line.y[:-1] * np.diff(line.x) == pytest.approx(moved)

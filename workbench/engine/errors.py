@@ -100,6 +100,10 @@ class JobError(WorkbenchError):
     """A job cannot be queued, or it failed unexpectedly."""
 
 
+class PackageError(WorkbenchError):
+    """An optional package that this needs is not installed."""
+
+
 class ServerError(WorkbenchError):
     """The app cannot be served with this address, host name or port."""
 

@@ -9,24 +9,44 @@ from __future__ import annotations
 
 from plotly.graph_objects import Figure
 
-from workbench.figures.base import COLOUR_MAPS, CONFIG, png
-from workbench.figures.flow import animation, distances, time_grids
+from workbench.figures.base import COLOUR_MAPS, CONFIG, palette, png
+from workbench.figures.flow.animation import animation
+from workbench.figures.flow.plane import trajectory_plane
+from workbench.figures.flow.steps import distances, speeds, time_grids
 from workbench.figures.lab import lab_timeline
 from workbench.figures.listening import intervals
-from workbench.figures.panels import DifferencePanel, Panel, PitchPanel, SpectrumPanel, WavePanel
 from workbench.figures.scatter import Point, scatter
-from workbench.figures.spectra import difference_png, mel_png, stack, waveform_mel
+from workbench.figures.stacked.panels import (
+    Curve,
+    CurvePanel,
+    DifferencePanel,
+    Dots,
+    Panel,
+    PitchPanel,
+    SpectrumPanel,
+    Tier,
+    TierPanel,
+    WavePanel,
+)
+from workbench.figures.stacked.pictures import difference_png, mel_png
+from workbench.figures.stacked.slices import slices
+from workbench.figures.stacked.stack import stack, waveform_mel
 from workbench.figures.timings import gantt_with_utilisation, load_bars, stages_by_run
 
 __all__ = [
     "COLOUR_MAPS",
     "CONFIG",
+    "Curve",
+    "CurvePanel",
     "DifferencePanel",
+    "Dots",
     "Figure",
     "Panel",
     "PitchPanel",
     "Point",
     "SpectrumPanel",
+    "Tier",
+    "TierPanel",
     "WavePanel",
     "animation",
     "difference_png",
@@ -36,10 +56,14 @@ __all__ = [
     "lab_timeline",
     "load_bars",
     "mel_png",
+    "palette",
     "png",
     "scatter",
+    "slices",
+    "speeds",
     "stack",
     "stages_by_run",
     "time_grids",
+    "trajectory_plane",
     "waveform_mel",
 ]

@@ -77,6 +77,11 @@ def diverging(dark: bool) -> list[tuple[float, str]]:
     return [(at, f"rgb{plotly.colors.hex_to_rgb(c)}") for at, c in _DIVERGING[dark]]
 
 
+def palette(colour_map: str) -> list[int]:
+    """256 colours of a map in ``COLOUR_MAPS`` as one list of red, green and blue, 0 to 255."""
+    return list(_palette(tuple(colour_scale(colour_map))))
+
+
 @lru_cache(maxsize=16)
 def _palette(stops: tuple[tuple[float, str], ...]) -> bytes:
     """Bytes of 256 RGB triples along the stops."""

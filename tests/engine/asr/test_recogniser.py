@@ -152,3 +152,10 @@ def test_a_real_one_hears_the_bundled_voices() -> None:
             w.strip(".,").lower() for w in voice.ref_text.split()
         ]
         assert filled.language == "en" and filled.heard_by == "whisper-base"
+
+
+def test_words_have_times_within_the_sound_and_in_order(whisper: str, speech: np.ndarray) -> None:
+    words = load_recogniser(whisper).words(speech, 24_000, language="en")
+    assert words and all(0 <= w.start <= w.end <= 3.0 and 0 <= w.confidence <= 1 and w.text.strip() for w in words)
+    assert [w.start for w in words] == sorted(w.start for w in words)
+    assert words == load_recogniser(whisper).words(speech, 24_000, language="en")

@@ -55,6 +55,16 @@ class Heard:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Word:
+    """A word that was heard, from ``start`` to ``end`` in seconds; ``confidence`` from 0 to 1."""
+
+    start: float
+    end: float
+    text: str
+    confidence: float
+
+
 def _is_lost(segment: Any) -> bool:
     """Whether Whisper's own rule rejects ``segment``: it repeats itself, or its tokens are improbable.
 
@@ -81,9 +91,7 @@ class Recogniser:
             spelled: write numbers as words, as they are spoken.
         """
         began = time.perf_counter()
-        sound = resample(wave, rate, SAMPLE_RATE)
-        known = set(self._model.supported_languages)
-        wanted = language if language in known else "en" if known == {"en"} else None
+        sound, wanted = resample(wave, rate, SAMPLE_RATE), self._language(language)
         with self._lock:
             options: dict[str, Any] = {
                 "beam_size": BEAMS, "temperature": 0.0, "condition_on_previous_text": False, "language": wanted,
@@ -103,6 +111,31 @@ class Recogniser:
         took = time.perf_counter() - began
         log.info("heard", extra=pairs(recogniser=self.spec.name, seconds=len(wave) / rate, took=took))
         return Heard(text, about.language, math.exp(mean) if found else 0.0, self.spec.name, took)
+
+    def words(self, wave: np.ndarray, rate: int, *, language: str = "") -> tuple[Word, ...]:
+        """The words of ``wave`` with their times, from the attention of the decoder: good to about a tenth of a second.
+
+        Args:
+            wave: float32 [n_samples] at ``rate`` Hz.
+            language: as in ``hear``.
+        """
+        sound, seconds = resample(wave, rate, SAMPLE_RATE), len(wave) / rate
+        with self._lock:
+            segments, _ = self._model.transcribe(
+                sound, beam_size=BEAMS, temperature=0.0, condition_on_previous_text=False,
+                language=self._language(language), word_timestamps=True,
+            )  # fmt: skip
+            found = [word for segment in segments for word in segment.words or ()]
+        placed = [(min(max(w.start, 0.0), seconds), min(max(w.end, 0.0), seconds), w) for w in found]
+        return tuple(
+            Word(float(start), float(max(start, end)), " ".join(w.word.split()), float(w.probability))
+            for start, end, w in placed if w.word.strip()
+        )  # fmt: skip
+
+    def _language(self, language: str) -> str | None:
+        """``language`` if it is known; that of a recogniser with one; else None, and it is detected."""
+        known = set(self._model.supported_languages)
+        return language if language in known else "en" if known == {"en"} else None
 
     def _written(self) -> list[int]:
         """Tokens with digits and signs."""

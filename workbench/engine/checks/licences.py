@@ -15,6 +15,7 @@ NARROW = {
     "Unidecode": ("f5-tts", "Never imported: only f5-tts's own command line does."),
     "soxr": ("this project and librosa", "Changes the rate of recordings."),
     "num2words": ("this project", "Writes numbers as words."),
+    "praat-parselmouth": ("the extra praat", "Formants on the page Listen and look; imported only for them."),
     "frozendict": ("einx, through f5-tts", "Imported by einx."),
 }  # package with a licence narrower than the project's -> (what brings it, what it is here for)
 _LONGEST = 80  # characters; some packages state the whole text of their licence

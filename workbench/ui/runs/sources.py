@@ -13,15 +13,24 @@ import numpy as np
 import streamlit as st
 
 from workbench.engine.measures import Sound
-from workbench.engine.runs.store import RunSummary, list_runs
+from workbench.engine.runs.exports.textgrid import chunk_intervals
+from workbench.engine.runs.store import RunSummary, run_folder, version_of
 from workbench.engine.settings import MelConfig
 from workbench.engine.signal import audio, spectra
 from workbench.engine.signal.pitch import Pitch
-from workbench.ui import style
-from workbench.ui.resources import bundled_voice, bundled_voices, kept, saved_run
+from workbench.ui import dock
+from workbench.ui.resources import bundled_voice, kept, saved_run
 
 FILE_MAX_SECONDS = 180.0
-RUN, REFERENCE, FILE = "Run", "Reference", "File"
+# in the name of a run, so that two names differ, unless the value is usual
+_TOLD = {
+    "nfe_step": "NFE {}",
+    "seed": "seed {}",
+    "max_chunk_bytes": "{} B",
+    "speed": "speed {}",
+    "cfg_strength": "CFG {}",
+}
+_USUAL = {"speed": 1.0, "cfg_strength": 2.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +47,10 @@ class Source:
         borders: of chunks, as ``spectra.chunk_borders``.
         text: spoken words; empty if unknown.
         joins, fade: as in ``measures.Sound``.
+        run_id, voice, chunk: where it comes from; "" and None for others, and None for a whole run.
+        intervals: (start, end, text) of its chunks, in seconds.
+        starts_at: second of the run at which a chunk begins.
+        language: of the text, ISO 639-1; "" if unknown.
     """
 
     key: str
@@ -50,6 +63,12 @@ class Source:
     text: str = ""
     joins: tuple[int, ...] = ()
     fade: int = 0
+    run_id: str = ""
+    voice: str = ""
+    chunk: int | None = None
+    intervals: tuple[tuple[float, float, str], ...] = ()
+    starts_at: float = 0.0
+    language: str = ""
 
     @property
     def model(self) -> np.ndarray | None:
@@ -72,27 +91,21 @@ def of_run(run_id: str, chunk: int | None) -> Source:
         RunError: the run does not exist or is damaged.
     """
     run = saved_run(run_id)
-    title = f"run {run_id}"
-    made = "Mel, as the model made it"
+    title, made, language = f"run {run_id}", "Mel, as the model made it", run.request.voice.language
+    stamp = version_of(run_folder(run_id))  # another take of a chunk is another sound
     if chunk is not None and 0 <= chunk < len(run.chunks):
-        one = run.chunks[chunk]
-        name = f"{title}, chunk {chunk + 1}"
-        key = f"run:{run_id}:{chunk}"
-        return Source(key, name, one.wave, run.mel_config, one.mel, made, text=one.chunk.text)
-    lengths = [len(c.wave) for c in run.chunks]
-    borders = tuple(spectra.chunk_borders(run.starts, lengths, run.sample_rate))
+        one, starts_at = run.chunks[chunk], run.starts[chunk] / run.sample_rate
+        return Source(
+            f"run:{run_id}:{chunk}:{stamp}", f"{title}, chunk {chunk + 1}", one.wave, run.mel_config, one.mel, made,
+            text=one.chunk.text, run_id=run_id, chunk=chunk, intervals=((0.0, one.audio_seconds, one.chunk.text),),
+            starts_at=starts_at, language=language,
+        )  # fmt: skip
+    borders = tuple(spectra.chunk_borders(run.starts, [len(c.wave) for c in run.chunks], run.sample_rate))
     return Source(
-        f"run:{run_id}",
-        title,
-        run.wave,
-        run.mel_config,
-        run.mel,
-        made,
-        borders,
-        run.text,
-        tuple(run.starts[1:]),
-        run.fade_samples,
-    )
+        f"run:{run_id}:{stamp}", title, run.wave, run.mel_config, run.mel, made, borders, run.text,
+        tuple(run.starts[1:]), run.fade_samples, run_id=run_id, intervals=tuple(chunk_intervals(run)),
+        language=language,
+    )  # fmt: skip
 
 
 def of_voice(name: str) -> Source:
@@ -103,9 +116,11 @@ def of_voice(name: str) -> Source:
     """
     voice = bundled_voice(name)
     title = "Mel, as the model is given it"
+    seconds = len(voice.audio) / voice.mel_config.target_sample_rate
     return Source(
-        f"voice:{voice.id}", f"reference {name}", voice.audio, voice.mel_config, voice.mel, title, text=voice.ref_text
-    )
+        f"voice:{voice.id}", f"reference {name}", voice.audio, voice.mel_config, voice.mel, title, text=voice.ref_text,
+        intervals=((0.0, seconds, voice.ref_text),), language=voice.language, voice=name,
+    )  # fmt: skip
 
 
 def of_file(name: str, content: bytes) -> Source:
@@ -139,21 +154,31 @@ def heard_mel(source: Source) -> np.ndarray:
         return measurable(source).heard_decibels
 
 
-def fourier(source: Source) -> np.ndarray:
-    """Return the linear spectrogram of the audio in dB [frames, n_fft // 2 + 1]."""
-    config = source.config
-    return kept().get(
-        ("fourier", source.key), lambda: spectra.stft_decibels(source.wave, config.n_fft, config.hop_length)
-    )
-
-
 def pitch_of(source: Source) -> Pitch:
     """Return the fundamental frequency of the audio."""
     return measurable(source).pitch
 
 
+def playable(source: Source) -> dock.Sound:
+    """Return ``source`` for the player: a run by its chunks, a chunk on the time axis of its run, others by bytes."""
+    if source.run_id:
+        run = saved_run(source.run_id)
+        return dock.of_run(run) if source.chunk is None else dock.of_chunk(run, source.chunk)
+    return dock.of_voice(bundled_voice(source.voice)) if source.voice else dock.of_bytes(sound(source), source.title)
+
+
+def playable_span(source: Source, span: tuple[float, float]) -> dock.Sound | None:
+    """Return ``source`` within ``span`` (start, end in seconds) for the player, on its time axis; None if empty."""
+    part = slice_sound(source, span)
+    whole = playable(source)
+    low = max(0.0, min(span))
+    title = f"{low:.2f} to {max(span):.2f} s of {whole.title}"
+    timeline = whole.timeline or whole.key
+    return dock.of_bytes(part, title, timeline=timeline, starts_at=source.starts_at + low) if part else None
+
+
 def sound(source: Source) -> bytes:
-    """Return WAV bytes at the true level; ``st.audio`` would scale an array to full scale."""
+    """Return WAV bytes at the true level."""
     return kept().get(("wav", source.key), lambda: audio.to_bytes(source.wave, source.sample_rate))
 
 
@@ -165,57 +190,11 @@ def slice_sound(source: Source, span: tuple[float, float]) -> bytes | None:
 
 
 def run_label(summary: RunSummary) -> str:
-    """Return one line that names a run in a list: star, time, length, start of the text."""
+    """Return one line that names a run in a list: star, time, start of the text, length, what it was made with."""
     star = "★ " if summary.star else ""
     text = " ".join(summary.text.split())
     when = summary.created_at[5:16].replace("T", " ")
-    return f"{star}{when} · {summary.seconds:.1f} s · {text[:60]}{'…' if len(text) > 60 else ''}"
-
-
-def choose_run(label: str, key: str, runs: list[RunSummary], wanted: str | None = None) -> str:
-    """Draw a box with ``runs``, ``wanted`` preselected. Returns the id of the chosen run."""
-    ids = [run.id for run in runs]
-    labels = {run.id: run_label(run) for run in runs}
-    index = ids.index(wanted) if wanted in ids else 0
-    if wanted and wanted not in ids:
-        st.warning("The run in the address does not exist; it may have been deleted.", icon=":material/search_off:")
-    return st.selectbox(label, ids, index=index, format_func=lambda i: labels.get(i, i), key=f"{key}_{wanted or ''}")
-
-
-def choose(letter: str, *, wanted_run: str | None = None, wanted_chunk: int | None = None) -> Source | None:
-    """Draw the widgets to choose a source; return None while none is chosen. A starts at the newest run, B at the next.
-
-    Raises:
-        WorkbenchError: the chosen source cannot be read.
-    """
-    runs = list_runs()
-    kinds = [RUN, REFERENCE, FILE]
-    kind = st.segmented_control(
-        f"Source {letter}", kinds, default=RUN if runs else REFERENCE, required=True, key=f"kind_{letter}"
-    )
-    if kind == RUN:
-        if not runs:
-            style.empty("No run yet. Make one on the page <b>Synthesize</b>, or choose a reference.")
-            return None
-        if letter != "A" and wanted_run is None and len(runs) > 1:
-            wanted_run = runs[1].id
-        run_id = choose_run(f"Run {letter}", f"run_{letter}", runs, wanted_run)
-        chosen = next(run for run in runs if run.id == run_id)
-        count = chosen.n_chunks
-        options = [*([] if chosen.is_long else [-1]), *range(count)]  # None would be an empty box
-        first = options.index(wanted_chunk) if wanted_chunk in options else 0
-        chunk = st.selectbox(
-            f"Part {letter}",
-            options,
-            index=first,
-            format_func=lambda k: "the whole run" if k < 0 else f"chunk {k + 1} of {count}",
-            key=f"chunk_{letter}_{run_id}",
-        )
-        return of_run(run_id, chunk if chunk >= 0 else None)
-    if kind == REFERENCE:
-        names = [voice.name for voice in bundled_voices()]
-        return of_voice(st.selectbox(f"Reference {letter}", names, key=f"voice_{letter}"))
-    upload = st.file_uploader(
-        f"File {letter}: WAV, FLAC, OGG or MP3, {FILE_MAX_SECONDS:.0f} s at most", key=f"file_{letter}"
-    )
-    return of_file(upload.name, upload.getvalue()) if upload is not None else None
+    known = {key: summary.settings.get(key) for key in _TOLD}
+    made = [_TOLD[key].format(value) for key, value in known.items() if value not in (None, _USUAL.get(key))]
+    parts = [f"{star}{when}", f"{text[:40]}{'…' if len(text) > 40 else ''}", f"{summary.seconds:.1f} s", summary.voice]
+    return " · ".join([*parts, *made])

@@ -187,6 +187,15 @@ class Dock {
     this.say(`${name}: ${this[name].title}`, true)
   }
 
+  // Put a sound into a slot at the same instant, and play on if it plays: states of a flow are heard one after another.
+  morph(name, sound) {
+    const at = this[name]?.timeline === sound.timeline && this.slot === name ? this.transport.position() : 0
+    this[name] = whole(sound)
+    if (this.slot === name) this.transport.swap(this[name], false, at < sound.length ? at : 0)
+    else this.transport.prepare(this[name], 0)
+    this.changed()
+  }
+
   closeB() {
     if (this.slot === "B") this.switchTo("A")
     this.B = null

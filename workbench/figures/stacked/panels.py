@@ -44,12 +44,67 @@ class PitchPanel:
 
     @property
     def seconds(self) -> float:
-        return float(self.pitch.seconds[-1]) if len(self.pitch.seconds) else 0.0
+        return max((float(p.seconds[-1]) for p in self.pitches if len(p.seconds)), default=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A line of a ``CurvePanel``: ``values`` at ``at_seconds``, NaN where there is none."""
+
+    name: str
+    at_seconds: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class CurvePanel:
+    """One or two lines over time, with the unit of their axis, such as intensity in dBFS."""
+
+    title: str
+    curves: Sequence[Curve]
+    unit: str
+    borders: Borders = ()
+    weight: float = 0.5
+
+    @property
+    def seconds(self) -> float:
+        return max((float(c.at_seconds[-1]) for c in self.curves if len(c.at_seconds)), default=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Tier:
+    """A row of a ``TierPanel``: (start, end, text) of its intervals, in seconds."""
+
+    name: str
+    intervals: Sequence[tuple[float, float, str]]
+
+
+@dataclass(frozen=True, eq=False)
+class TierPanel:
+    """Words or chunks as intervals, one row a tier."""
+
+    title: str
+    tiers: Sequence[Tier]
+    borders: Borders = ()
+    weight: float = 0.26
+
+    @property
+    def seconds(self) -> float:
+        return max((end for tier in self.tiers for _, end, _ in tier.intervals), default=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Dots:
+    """A frequency over time, drawn on a spectrogram: ``hz`` at ``at_seconds``, NaN where there is none."""
+
+    name: str
+    at_seconds: np.ndarray
+    hz: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class SpectrumPanel:
-    """A spectrogram in dB [frames, bands] with bands at ``bands_hz``."""
+    """A spectrogram [frames, bands] with bands at ``bands_hz``. Panels of one ``unit`` share their colours."""
 
     title: str
     decibels: np.ndarray
@@ -57,6 +112,8 @@ class SpectrumPanel:
     frames_per_second: float
     borders: Borders = ()
     weight: float = 1.0
+    unit: str = "dB"
+    dots: Sequence[Dots] = ()
 
     @property
     def seconds(self) -> float:
@@ -68,12 +125,12 @@ class DifferencePanel(SpectrumPanel):
     """A signed difference of two spectrograms, in dB."""
 
 
-Panel = WavePanel | PitchPanel | SpectrumPanel
+Panel = WavePanel | PitchPanel | CurvePanel | TierPanel | SpectrumPanel
 
 
-def top_decibels(panels: Sequence[Panel]) -> float:
-    """Upper end of the colour scale in dB, the same for all spectrograms of ``panels`` so that they compare."""
-    peaks = [float(p.decibels.max()) for p in panels if type(p) is SpectrumPanel and p.decibels.size]
+def top_decibels(panels: Sequence[Panel], unit: str = "dB") -> float:
+    """Upper end of the colour scale, the same for all spectrograms of one ``unit`` so that they compare."""
+    peaks = [float(p.decibels.max()) for p in panels if type(p) is SpectrumPanel and p.unit == unit and p.decibels.size]
     return float(np.ceil(max(peaks, default=0.0)))
 
 
@@ -89,3 +146,11 @@ def pitch_range(panels: Sequence[Panel]) -> list[float]:
     voiced = np.concatenate(found) if found else np.zeros(0)
     low, high = np.percentile(voiced, [3, 97]) if len(voiced) else (60.0, 400.0)
     return [max(0.0, 0.85 * float(low) - 10), 1.15 * float(high) + 10]
+
+
+def curve_range(panel: CurvePanel, decibels: float = 60.0) -> list[float]:
+    """[low, high] of the axis of ``panel``: all values within ``decibels`` of the highest one."""
+    found = np.concatenate([c.values[np.isfinite(c.values)] for c in panel.curves] or [np.zeros(0)])
+    high = float(found.max()) if len(found) else 0.0
+    low = max(float(found.min()), high - decibels) if len(found) else -decibels
+    return [low - 2, high + 3]

@@ -1,9 +1,9 @@
-"""Figures of a chunk's ODE: an animation of its states, the length of each step, and the time grids."""
+"""An animation of the states of a chunk's ODE, which needs no server: for notebooks."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,8 @@ import plotly.graph_objects as go
 
 from workbench.engine.settings import MelConfig
 from workbench.engine.signal import spectra
-from workbench.figures.base import COLOUR_MAPS, dress, ink
-from workbench.figures.spectra import mel_png
-from workbench.figures.theme import stage_colour
+from workbench.figures.base import COLOUR_MAPS, colour_scale, dress, ink
+from workbench.figures.stacked.pictures import mel_png
 
 _FRAME_COLUMNS = 700
 _FRAME_MILLISECONDS = 180
@@ -30,7 +29,7 @@ def animation(
     dark: bool = False,
     height: int = 440,
 ) -> go.Figure:
-    """Animation from noise to speech with a slider and a play button; runs in the browser without the server.
+    """Animation from noise to speech with a slider and a play button; it opens at the noise.
 
     Args:
         states: [k, frames, n_mels] of ``Trajectory.states``: natural-log mels.
@@ -49,16 +48,20 @@ def animation(
         mel_png(spectra.mel_decibels(s.astype(np.float32)), max_columns=_FRAME_COLUMNS, **style) for s in states
     ]
     names = [f"{step} (t = {t:.3f})" for step, t in zip(steps, times, strict=True)]
-    fig = go.Figure(go.Scatter(x=[0, seconds], y=[0, 1], mode="markers", marker={"opacity": 0}, hoverinfo="skip"))
+    bar = {"title": {"text": "dB", "side": "top"}, "thickness": 10, "tickfont": {"size": 10}, "nticks": 5, "x": 1.005,
+           "outlinewidth": 0}  # fmt: skip
+    scale = {"color": [top - dynamic_range, top], "cmin": top - dynamic_range, "cmax": top, "showscale": True}
+    marker = {"opacity": 0, "colorscale": colour_scale(colour_map), "colorbar": bar} | scale
+    fig = go.Figure(go.Scatter(x=[0, seconds], y=[0, 1], mode="markers", marker=marker, hoverinfo="skip"))
     fig.frames = [
         go.Frame(name=name, layout={"images": [_image(picture, seconds)]})
         for name, picture in zip(names, pictures, strict=True)
     ]
-    dress(fig, dark, height, images=[_image(pictures[-1], seconds)])
+    dress(fig, dark, height, images=[_image(pictures[0], seconds)])
     _add_controls(fig, names, dark)
     fig.update_xaxes(range=[0, seconds], title_text="time (s)", showgrid=False, zeroline=False)
     _mel_ticks(fig, config)
-    return fig.update_layout(margin={"l": 56, "r": 16, "t": 12, "b": 170})
+    return fig.update_layout(margin={"l": 56, "r": 64, "t": 20, "b": 170})
 
 
 def _image(picture: bytes, seconds: float) -> dict[str, Any]:
@@ -69,7 +72,7 @@ def _image(picture: bytes, seconds: float) -> dict[str, Any]:
 
 def _mel_ticks(fig: go.Figure, config: MelConfig) -> None:
     top = spectra.to_mel(np.array(config.target_sample_rate / 2))
-    ticks = [500, 1000, 2000, 4000, 8000]
+    ticks = [100, 500, 1000, 2000, 4000, 8000]
     at = (spectra.to_mel(np.array(ticks)) / top).tolist()
     labels = [f"{hz / 1000:g}k" if hz >= 1000 else str(hz) for hz in ticks]
     fig.update_yaxes(range=[0, 1], tickvals=at, ticktext=labels, title_text="Hz", showgrid=False, zeroline=False)
@@ -83,7 +86,7 @@ def _add_controls(fig: go.Figure, names: Sequence[str], dark: bool) -> None:
     fig.update_layout(
         sliders=[
             {
-                "active": len(names) - 1,
+                "active": 0,
                 "x": 0,
                 "len": 1,
                 "y": -0.12,
@@ -120,78 +123,3 @@ def _add_controls(fig: go.Figure, names: Sequence[str], dark: bool) -> None:
             }
         ],
     )
-
-
-def distances(
-    times: np.ndarray, moved: np.ndarray, step_seconds: Sequence[float] = (), *, dark: bool = False
-) -> go.Figure:
-    """Distance that each ODE step moves the state, and its speed (distance over flow time).
-
-    Args:
-        times: flow times of the grid [n_steps + 1].
-        moved: root mean square change of the state in each step [n_steps].
-        step_seconds: seconds of each step, for the hover text.
-        dark: colours for a dark page.
-    """
-    steps = np.arange(1, len(moved) + 1)
-    speed = moved / np.maximum(np.diff(times), 1e-9)
-    took = list(step_seconds) if len(step_seconds) == len(moved) else [float("nan")] * len(moved)
-    data = np.stack([times[1:], np.array(took)], axis=1)
-    fig = go.Figure(
-        go.Bar(
-            name="distance",
-            x=steps,
-            y=moved,
-            marker={"color": stage_colour("ode")},
-            customdata=data,
-            hovertemplate="step %{x}: moved %{y:.3f}, to t = %{customdata[0]:.3f}, "
-            "in %{customdata[1]:.3f} s<extra></extra>",
-        )
-    )
-    line = {"color": ink(dark).series[1], "width": 2}
-    fig.add_trace(
-        go.Scatter(name="speed (distance / flow time)", x=steps, y=speed, yaxis="y2", mode="lines+markers", line=line,
-                   marker={"size": 4}, hovertemplate="step %{x}: speed %{y:.2f}<extra></extra>")
-    )  # fmt: skip
-    dress(fig, dark, 280, bargap=0.15)
-    right = {
-        "overlaying": "y",
-        "side": "right",
-        "title": {"text": "speed", "font": {"size": 12, "color": ink(dark).muted}},
-        "rangemode": "tozero",
-        "showgrid": False,
-    }
-    fig.update_layout(yaxis2=right | {"tickfont": {"size": 11, "color": ink(dark).muted}, "tickmode": "auto"})
-    fig.update_xaxes(title_text="ODE step", dtick=1 if len(moved) <= 16 else None)
-    fig.update_yaxes(title_text="distance (RMS)", rangemode="tozero", selector={"side": None})
-    return fig.update_layout(margin={"l": 56, "r": 56, "t": 40, "b": 42})
-
-
-def time_grids(grids: Mapping[str, np.ndarray], chosen: str = "", *, dark: bool = False) -> go.Figure:
-    """Flow times of the solver, one row for each grid; ``chosen`` is highlighted.
-
-    Args:
-        grids: name to flow times from 0 (noise) to 1 (speech).
-        chosen: name of the highlighted grid.
-        dark: colours for a dark page.
-    """
-    colours = ink(dark)
-    fig = go.Figure()
-    for name, grid in grids.items():
-        colour = stage_colour("ode") if name == chosen else colours.muted
-        fig.add_trace(
-            go.Scatter(
-                name=name,
-                x=grid,
-                y=[name] * len(grid),
-                mode="lines+markers",
-                line={"color": colours.grid, "width": 1},
-                marker={"symbol": "line-ns-open", "size": 18, "line": {"width": 2}, "color": colour},
-                customdata=np.arange(len(grid)),
-                hovertemplate="after step %{customdata}: t = %{x:.4f}<extra>%{y}</extra>",
-            )
-        )
-    dress(fig, dark, 80 + 42 * len(grids), showlegend=False)
-    fig.update_xaxes(range=[-0.02, 1.02], title_text="flow time t: 0 is noise, 1 is speech", zeroline=False)
-    fig.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
-    return fig.update_layout(margin={"l": 16, "r": 16, "t": 10, "b": 42})

@@ -1,0 +1,1 @@
+"""Figures that stack panels on one time axis: waveform, pitch, intensity, spectrograms, words."""
