@@ -19,7 +19,7 @@ from workbench.ui.parts import watch
 from workbench.ui.parts.cache_actions import finished, reporter, start
 
 MAX_MEGABYTES = 256  # of an upload, which is kept in memory; a larger bundle is read from the disk of the server
-COMMAND = "workbench cache export MODEL --out bundle.tar"
+COMMAND = "workbench cache export MODEL"
 _JOB = "bundle"
 
 
@@ -36,6 +36,7 @@ def bundle_form() -> None:
     job = watch.watch(_JOB)
     if job is not None and job.state == DONE:
         st.session_state["bundle_round"] = _round() + 1  # empties both widgets
+        st.toast(_told(job.result), icon=":material/check:")  # seen here; the message at the top may be out of sight
         finished(_JOB, _told(job.result))
 
 
