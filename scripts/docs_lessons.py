@@ -29,6 +29,7 @@ PLOTLY = "assets/plotly.min.js"
 CODE_PAGE = "lessons/code.md"  # written when the site is built
 _FIGURE = "application/vnd.plotly.v1+json"
 _WAV = re.compile(r"data:audio/(?:x-)?wav;base64,([A-Za-z0-9+/=\s]+)")
+_UNANSWERED = "not answered yet"  # what the check of an exercise says
 _DIGITS = 5
 
 
@@ -51,11 +52,11 @@ def kept(notebook: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def condensed(output: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the part of an output that is shown, made smaller; None for widgets, progress and standard error."""
+    """Return the part of an output that is shown, made smaller; None for widgets, open exercises and standard error."""
     data = output.get("data", {})
     if _FIGURE in data:
         return {"data": {_FIGURE: {name: rounded(data[_FIGURE][name]) for name in ("data", "layout")}}}
-    if "widget" in str(list(data)):
+    if "widget" in str(list(data)) or _UNANSWERED in "".join(data.get("text/html", ())):
         return None
     if "text/html" in data:
         return {"data": {"text/html": _WAV.sub(compressed, "".join(data["text/html"]))}}

@@ -238,6 +238,7 @@ def test_every_page_is_in_the_menu() -> None:
 
 DRAWING = {"data": {"application/vnd.plotly.v1+json": {"data": [{"y": [1]}], "layout": {"title": "</script>"}}}}
 WIDGET = {"data": {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "IntSlider()"}}
+OPEN = {"data": {"text/html": ["<span>… not answered yet. Put your answer</span>"]}}
 CELL = {"cell_type": "code", "source": ["x = 1\n", "x"]}
 TITLE = {"cell_type": "markdown", "source": ["# 1 · Title"]}
 
@@ -245,11 +246,11 @@ TITLE = {"cell_type": "markdown", "source": ["# 1 · Title"]}
 def test_a_lesson_becomes_a_page_with_what_it_shows() -> None:
     picture, printed = {"data": {"image/png": "AAAA\n"}}, {"name": "stdout", "text": ["a <b>\n"]}
     table, warned = {"data": {"text/html": ["<table>", "</table>"]}}, {"name": "stderr", "text": "no"}
-    run = {"cells": [TITLE, CELL | {"outputs": [DRAWING, WIDGET, picture, printed, table, warned]}]}
+    run = {"cells": [TITLE, CELL | {"outputs": [DRAWING, WIDGET, picture, printed, table, warned, OPEN]}]}
     shown = docs_lessons.kept(run)
     page = docs_lessons.page({"cells": [TITLE, CELL]}, "notebooks/01.ipynb", shown, "a day")
     assert page.startswith("# 1 · Title\n") and "```python\nx = 1\nx\n```" in page and docs_lessons.PLOTLY in page
-    assert "IntSlider" not in page and "<\\/script>" in page and page.count("</script>") == 2
+    assert "IntSlider" not in page and "answered" not in page and "<\\/script>" in page and page.count("</script>") == 2
     assert "base64,AAAA" in page and "<pre>a &lt;b&gt;\n</pre>" in page and "<table></table>" in page
     assert "no" not in re.sub(r"not", "", page.split("<table>")[1]) and "from a day." in page
     changed = {"cells": [TITLE, CELL | {"source": ["x = 2"]}]}
