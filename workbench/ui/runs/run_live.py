@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from workbench.engine import rules
 from workbench.engine.jobs.queue import CANCELLED, DONE, FAILED, QUEUED
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.figures.theme import stage_colour
@@ -38,7 +37,7 @@ def _status(job: SpeechJob) -> str:
     if job.state == FAILED:
         return "failed"
     if job.state == CANCELLED:
-        kept = "; they are kept, continue on the page Runs" if len(job.plan) > rules.LONG_RUN_CHUNKS else ""
+        kept = "; they are kept" if job.chunks and len(job.plan) > 1 else ""
         return f"cancelled after {job.seconds:.1f} s, {len(job.chunks)} of {len(job.plan) or '?'} chunks made{kept}"
     if job.state == DONE:
         n_reused = sum(chunk.is_reused for chunk in job.chunks)

@@ -61,6 +61,7 @@ def _toggle(key: str, index: int) -> None:
 def _tools(run: Run, takes: Takes | None, flags: dict[int, str]) -> Sequence[int]:
     """Draw undo, redo, filter and pages; return the indices of the rows to draw."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="takes_tools"):
+        st.subheader("Chunks and takes", width="content")
         if takes is not None:
             for name, icon, can, act in (("Undo", "undo", takes.can_undo, choosing.undo),
                                          ("Redo", "redo", takes.can_redo, choosing.redo)):  # fmt: skip
@@ -111,50 +112,55 @@ def _row(run: Run, takes: Takes | None, index: int, flag: str, *, is_open: bool)
                 "Close" if is_open else f"{count} takes" if count > 1 else "Make again",
                 key=f"takes_open_{index}", on_click=_toggle, args=(_key(run), index),
                 icon=f":material/{'expand_less' if is_open else 'layers' if count > 1 else 'refresh'}:",
-                help=f"Chunk {index + 1}: make it again, hear its takes, choose one",
+                help=f"Chunk {index + 1}: make it again, hear its takes, choose one", width=135,
             )  # fmt: skip
 
 
 def _cells(run: Run, index: int, flag: str, count: int) -> str:
     """Return the row of a chunk as HTML: all numbers have their unit, so that each cell can be read by itself."""
     result = run.chunks[index]
-    play = "" if result.is_failed else dock.html_button(dock.of_chunk(run, index), is_small=True)
-    take = f'<span class="wb-take">take {run.takes[index]} of {count}</span>' if count > 1 and run.takes else ""
-    take = take or (f'<span class="wb-take">take 1 of {count}</span>' if count > 1 else "")
-    warnings = "; ".join(result.chunk.warnings)
-    warning = f' <span class="wb-warn" title="{escape(warnings, quote=True)}">⚠</span>' if warnings else ""
-    problem = result.error if result.is_failed else flag
-    told = f'<span class="wb-flag" title="{escape(problem, quote=True)}">{escape(flag)}</span>' if flag else ""
-    words = f'<details class="wb-words"><summary title="Show all words">{escape(result.chunk.text)}</summary></details>'
-    pause = result.chunk.pause_seconds
-    after = f'<div class="wb-dim wb-row-pause">pause of {pause:.2f} s</div>' if pause else ""
-    lead = result.chunk.lead_seconds
-    before = f'<div class="wb-dim wb-row-pause">pause of {lead:.2f} s</div>' if lead else ""
+    play = "<span></span>" if result.is_failed else dock.html_button(dock.of_chunk(run, index), is_small=True)
+    words = escape(result.chunk.text)
+    unfolded = f'<details class="wb-row-words"><summary title="Show all words">{words}</summary></details>'
     return (
-        f'{before}<div class="wb-row" role="group" aria-label="Chunk {index + 1}">'
-        f'<span class="wb-row-number">{swatch(index)}</span>{play or "<span></span>"}{words}'
-        f"<span>{_numbers(result)}</span><span>{warning}{told}{take}</span></div>{after}"
+        f'<div class="wb-row" role="group" aria-label="Chunk {index + 1}"><span>{swatch(index)}</span>{play}{unfolded}'
+        f'<span class="wb-row-flags">{"".join(_badges(run, index, flag, count))}</span>{_numbers(result)}</div>'
     )
+
+
+def _badges(run: Run, index: int, flag: str, count: int) -> list[str]:
+    """What is special about a chunk: a warning of its plan, what is wrong with it, its take, the pauses beside it."""
+    result = run.chunks[index]
+    chunk, found = result.chunk, []
+    if chunk.warnings:
+        told = escape("; ".join(chunk.warnings), quote=True)
+        found.append(f'<span class="wb-warn" title="{told}" role="img" aria-label="{told}">⚠</span>')
+    if flag:
+        about = escape(result.error or flag, quote=True)
+        found.append(f'<span class="wb-badge is-bad" title="{about}">{escape(flag)}</span>')
+    if count > 1:
+        found.append(f'<span class="wb-badge">take {run.takes[index] if run.takes else 1} of {count}</span>')
+    pauses = [f"{seconds:.2f} s before" for seconds in (chunk.lead_seconds,) if seconds]
+    pauses += [f"{seconds:.2f} s after" for seconds in (chunk.pause_seconds,) if seconds]
+    return found + ([f'<span class="wb-badge wb-dim">pause {", ".join(pauses)}</span>'] if pauses else [])
 
 
 def _numbers(result: ChunkResult) -> str:
-    if result.is_failed:
-        return '<span class="wb-number wb-dim">silence</span>'
+    def cell(value: str, about: str, css: str = "") -> str:
+        return f'<span class="wb-number {css}" title="{about}">{value}</span>'
+
+    planned = f"length of its sound; planned {result.chunk.planned_seconds:.2f} s"
+    length, seed = cell(f"{result.audio_seconds:.2f} s", planned), cell(f"seed {result.seed}", "of its noise", "wb-dim")
     t = result.timing
-    stages = f"text {t.text_seconds:.3f} s, ODE {t.ode_seconds:.3f} s, vocoder {t.vocoder_seconds:.3f} s"
-    length = f'<span class="wb-number" title="length of its sound; planned {result.chunk.planned_seconds:.2f} s">'
-    cells = f"{length}{result.audio_seconds:.2f} s</span>"
+    if result.is_failed:
+        return length + cell("silence", "it could not be made", "wb-dim") + cell("", "") + seed
     if t.made == REUSED:
-        return (
-            f'{cells}<span class="wb-number wb-dim" title="unchanged: read from the chunks that are kept">reused</span>'
-        )
-    cold = f" · {t.made}: may include compiling and planning" if t.made in (FIRST_RUN, NEW_LENGTH) else ""
-    factor, mark = measures.get("rtf").shown(result.rtf), "*" if cold else ""
-    return (
-        f'{cells}<span class="wb-number" title="made in: {stages}{cold}">{t.total_seconds:.2f} s{mark}</span>'
-        f'<span class="wb-number" title="real-time factor">RTF {factor}</span>'
-        f'<span class="wb-number wb-dim" title="seed of its noise">seed {result.seed}</span>'
-    )
+        return length + cell("reused", "unchanged: read from the chunks that are kept", "wb-dim") + cell("", "") + seed
+    stages = f"made in: text {t.text_seconds:.3f} s, ODE {t.ode_seconds:.3f} s, vocoder {t.vocoder_seconds:.3f} s"
+    is_cold = t.made in (FIRST_RUN, NEW_LENGTH)
+    stages += f" · {t.made}: may include compiling and planning" if is_cold else ""
+    made = cell(f"{t.total_seconds:.2f} s{'*' if is_cold else ''}", stages)
+    return length + made + cell(f"RTF {measures.get('rtf').shown(result.rtf)}", "real-time factor") + seed
 
 
 def _sums(run: Run) -> None:

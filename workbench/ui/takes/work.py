@@ -55,7 +55,7 @@ def _facts(run: Run, take: Take) -> str:
     cells = [f"take {take.number}", f"seed {take.seed}"]
     cells += [f"speed {take.speed:g}"] if take.speed is not None else []
     if take.is_failed:
-        cells = [f"take {take.number}", f'<span class="wb-flag">failed</span> {escape(take.error)}']
+        cells = [f"take {take.number}", f'<span class="wb-badge is-bad">failed</span> {escape(take.error)}']
     else:
         cells += [f"{take.audio_seconds:.2f} s", f"RTF {measures.get('rtf').shown(take.rtf)}"]
         cells += [f"from take {take.parent}"] if take.parent else ["as first made"]
