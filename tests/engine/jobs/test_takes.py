@@ -117,7 +117,8 @@ def test_takes_of_a_long_run(pool: Any, voice: Any, tiny_engine: Any, monkeypatc
 def test_what_cannot_be_made_is_no_take(pool: Any, saved: Any) -> None:
     for kind, wanted, said in (
         (RunError, {"chunk": 9}, "no chunk 10"), (RunError, {"parent": 4}, "no take 4"),
-        (TextError, {"words": " "}, "text"), (SettingsError, {"speed": 99.0}, "speed"),
+        (TextError, {"words": " "}, "text"), (TextError, {"words": "", "chunk": 0}, "text"),
+        (SettingsError, {"speed": 99.0}, "speed"),
         (SettingsError, {"words": "One sentence. " * 300}, "one chunk"),
     ):  # fmt: skip
         with pytest.raises(kind, match=said):

@@ -75,7 +75,8 @@ def make_take(
     origin = every[takes.checked(chunk, number) - 1]
     seed = fresh_seed(takes, chunk, number) if seed is None else seed
     asked = read_request(folder, takes.document)[0]
-    said = words if words is not None and words.strip() not in (origin.chunk.text, origin.chunk.written) else None
+    spoken = (None, origin.chunk.text, origin.chunk.written or origin.chunk.text)
+    said = None if (words and words.strip()) in spoken else words
     usual = origin.speed or asked.settings_of(origin.chunk.passage).speed
     faster = speed if speed is not None and speed != usual else None
     if said is not None and speed is None:

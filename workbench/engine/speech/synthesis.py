@@ -257,7 +257,7 @@ class Engine(Speaker):
         """
         words = (old.written or old.text) if wanted.words is None else wanted.words.strip()
         new = old
-        if wanted.speed is not None or words not in (old.text, old.written):
+        if wanted.speed is not None or words not in (old.text, old.written or old.text):
             speed = settings.speed if wanted.speed is None else wanted.speed
             chosen = settings.replace(max_chunk_bytes=None, fix_duration=None, speed=speed)
             new = self._as_one_chunk(words, voice, chosen, old)

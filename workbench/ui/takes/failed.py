@@ -26,19 +26,22 @@ def button(run: Run) -> None:
         f"Chunk {numbers} could not be made: silence is in {'its' if len(failed) == 1 else 'their'} place. "
         f"{reasons[0]}", icon=":material/error:",
     )  # fmt: skip
-    if st.button(
-        f"Make {'it' if len(failed) == 1 else f'these {len(failed)}'} again", key=key, icon=":material/refresh:"
-    ):
-        try:
-            title = f"Failed chunks of {run.id}"
-            watch.remember(key, resources.job_manager().start(title, lambda job: _again(job, run), SPEECH_LANE))
-        except WorkbenchError as error:
-            st.error(str(error))
-            return
-        st.rerun(scope="fragment")
+    label = f"Make {'it' if len(failed) == 1 else f'these {len(failed)}'} again"
+    st.button(label, key=key, icon=":material/refresh:", on_click=_start, args=(run, key))
+    if problem := st.session_state.pop("failed_problem", ""):
+        st.error(problem)
     job = watch.watch(key)
     if job is not None and job.state == DONE and job.result:
         st.error(job.result)
+
+
+def _start(run: Run, key: str) -> None:
+    """Queue the takes (a callback)."""
+    try:
+        title = f"Failed chunks of {run.id}"
+        watch.remember(key, resources.job_manager().start(title, lambda job: _again(job, run), SPEECH_LANE))
+    except WorkbenchError as error:
+        st.session_state.failed_problem = str(error)
 
 
 def _again(job: Job, run: Run) -> str:

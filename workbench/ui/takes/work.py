@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -83,33 +83,35 @@ def _form(run: Run, takes: Takes, index: int) -> None:
     knob = next(row for row in describe(SynthesisSettings) if row["name"] == "speed")
     # a new seed is offered after each take; words and speed stay as they were typed
     named = f"{run.id}_{index}_{chosen.number}"
+    keys = {"words": f"takes_words_{named}", "seed": f"takes_seed_{named}_{takes.count(index)}",
+            "speed": f"takes_speed_{named}"}  # fmt: skip
     with st.container(key=f"takes_form_{index}", gap="small"):
-        words = st.text_area(
-            "Words", chosen.words or chosen.chunk.written or chosen.chunk.text, key=f"takes_words_{named}", height=80
-        )
+        said = chosen.words or chosen.chunk.written or chosen.chunk.text
+        st.text_area("Words", said, key=keys["words"], height=80)
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            seed = st.number_input(
-                "Seed", 0, 2**31 - 1, fresh_seed(takes, index),
-                key=f"takes_seed_{named}_{takes.count(index)}", width=150,
+            st.number_input(
+                "Seed", 0, 2**31 - 1, fresh_seed(takes, index), key=keys["seed"], width=150,
                 help="The offered one is new to this run. The same words, seed and speed give the same sound.",
             )  # fmt: skip
-            speed = st.number_input(
-                "Speed", knob["low"], knob["high"], chosen.speed or run.settings.speed, 0.05,
-                key=f"takes_speed_{named}", width=130, help=knob["help"],
-            )  # fmt: skip
+            speed = chosen.speed or run.request.settings_of(chosen.chunk.passage).speed
+            st.number_input(
+                "Speed", knob["low"], knob["high"], speed, 0.05, key=keys["speed"], width=130, help=knob["help"]
+            )
             job = watch.remembered(job_key(run, index))
-            busy = job is not None and job.is_active
-            if st.button(
-                "Make take", key=f"takes_make_{index}", type="primary", icon=":material/refresh:", disabled=busy
-            ):
-                _make(run, index, seed=int(seed), words=words, speed=float(speed))
+            st.button(
+                "Make take", key=f"takes_make_{index}", type="primary", icon=":material/refresh:",
+                disabled=job is not None and job.is_active, on_click=_make, args=(run, index, keys),
+            )  # fmt: skip
+    if problem := st.session_state.pop("takes_problem", ""):
+        st.error(problem)
 
 
-def _make(run: Run, index: int, **wanted: Any) -> None:
+def _make(run: Run, index: int, keys: dict[str, str]) -> None:
+    """Queue the take that the form asks for (a callback)."""
+    wanted = {name: st.session_state[key] for name, key in keys.items()}
     try:
-        resources.voice_of(run)
-        watch.remember(job_key(run, index), resources.job_manager().submit(TakeJob(run.id, index, **wanted)))
+        job = resources.job_manager().submit(TakeJob(run.id, index, **wanted))
     except WorkbenchError as error:
-        st.error(str(error))
+        st.session_state.takes_problem = str(error)
         return
-    st.rerun(scope="fragment")
+    watch.remember(job_key(run, index), job)
