@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,12 +16,13 @@ from workbench.engine.runs.arrays import Arrays
 from workbench.engine.runs.document import FORMAT_VERSION, MAX_BYTES, RunDocument, damaged
 from workbench.engine.runs.parts.stored import FOLDER, Parts, StoredChunk, part_name, row_of, stored
 from workbench.engine.runs.takes.arrays import TakeFile
+from workbench.engine.runs.takes.joined import envelope
 from workbench.engine.runs.takes.ledger import FIRST
 from workbench.engine.runs.takes.state import chunk_of, document_of, timing_of
 from workbench.engine.settings import MelConfig
 from workbench.engine.signal.audio import exact_bytes, read_exact
 from workbench.engine.signal.joining import write_sound
-from workbench.engine.speech.axis import end_to_end, note_pauses
+from workbench.engine.speech.chunks import end_to_end, note_pauses
 from workbench.engine.speech.requests import REFERENCE_FILE, SpeechRequest, VoiceRef, reference_file
 from workbench.engine.speech.results import PROFILE_FILE, ChunkResult, Run
 from workbench.engine.speech.voices import prepared_voice
@@ -30,7 +31,6 @@ from workbench.engine.timing import Sample, Span
 if TYPE_CHECKING:
     from workbench.engine.signal.trajectory import Trajectory
 
-ENVELOPE_POINTS = 96
 _PLAIN = (
     *("id", "created_at", "device", "dtype", "loads", "load_seconds", "time_to_first_audio_seconds", "total_seconds"),
     *("environment", "weights", "unknown_settings", "n_planned"),
@@ -225,24 +225,6 @@ def _spans(document: RunDocument, chunks: Sequence[ChunkResult]) -> tuple[Span, 
     timeline, end = end_to_end(chunks)
     note_pauses(timeline, chunks, end)
     return spans + timeline.spans
-
-
-def envelope(blocks: Iterable[np.ndarray], n_samples: int, points: int = ENVELOPE_POINTS) -> list[float]:
-    """Peaks of a sound of ``n_samples``, whose ``blocks`` are [n_samples] each, in ``points`` equal stretches.
-
-    Three decimals.
-    """
-    if not n_samples:
-        return []
-    edges = np.linspace(0, n_samples, min(points, n_samples), endpoint=False).astype(int)
-    peaks, start = np.zeros(len(edges)), 0
-    for block in blocks:
-        first = int(np.searchsorted(edges, start, side="right")) - 1
-        inside = edges[first + 1 : np.searchsorted(edges, start + len(block))]
-        found = np.maximum.reduceat(np.abs(block), np.concatenate([[0], inside - start]))
-        peaks[first : first + len(found)] = np.maximum(peaks[first : first + len(found)], found)
-        start += len(block)
-    return [round(float(peak), 3) for peak in peaks]
 
 
 def _write_arrays(folder: Path, run: Run) -> None:

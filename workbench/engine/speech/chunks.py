@@ -1,8 +1,9 @@
-"""The result of one chunk: its sound, or silence where it could not be made."""
+"""Results of chunks: the sound of each, or silence where it could not be made, and their time one after the other."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from workbench.engine.settings import MelConfig
 from workbench.engine.signal.trajectory import Trajectory
 from workbench.engine.speech.text import Chunk
-from workbench.engine.timing import FAILED, REUSED, UNMADE, ChunkTiming, rtf
+from workbench.engine.timing import FAILED, REUSED, UNMADE, ChunkTiming, Timeline, note_chunk, rtf
 
 SILENT_MEL = float(np.log(1e-5))  # the floor of a mel
 
@@ -113,3 +114,18 @@ def failed_chunk(chunk: Chunk, error: str, seconds: float, mel: MelConfig) -> Ch
     timing = ChunkTiming(0.0, 0.0, 0.0, (), seconds, 0, FAILED)
     wave = np.zeros(n_samples, np.float32)
     return ChunkResult(chunk, chunk.seed, wave, silence, None, timing, mel.target_sample_rate, error)
+
+
+def end_to_end(results: Sequence[ChunkResult]) -> tuple[Timeline, float]:
+    """Return a timeline with the chunks of several runs one after the other, and the end in seconds."""
+    timeline, end = Timeline(), 0.0
+    for result in results:
+        end = note_chunk(timeline, result.chunk.index, end, result.timing)
+    return timeline, end
+
+
+def note_pauses(timeline: Timeline, results: Sequence[ChunkResult], at: float) -> None:
+    """Note the pauses beside chunks: they take no time, but have their place."""
+    for result in results:
+        if result.chunk.lead_seconds or result.chunk.pause_seconds:
+            timeline.add("pause", at, 0.0, result.chunk.index)

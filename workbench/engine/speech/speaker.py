@@ -5,22 +5,20 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol
 
 import numpy as np
 import torch
 
 from workbench.engine import rules
-from workbench.engine.errors import Cancelled, SettingsError, VoiceError, WorkbenchError, told
+from workbench.engine.errors import Cancelled, VoiceError, WorkbenchError, told
 from workbench.engine.logs import pairs
 from workbench.engine.model.loading import Loaded, warm_up
 from workbench.engine.model.sampling import Flow, solve, text_embedded
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.signal.joining import check_finite
-from workbench.engine.speech.requests import SpeechRequest
+from workbench.engine.speech.assembling import Shelf
 from workbench.engine.speech.results import ChunkResult, failed_chunk
-from workbench.engine.speech.text import Chunk, conditioning_text, n_bytes, number_languages
+from workbench.engine.speech.text import Chunk, conditioning_text, number_languages
 from workbench.engine.speech.turns import Turn
 from workbench.engine.speech.voices import Voice
 from workbench.engine.text.preparing import Prepared, prepare
@@ -31,50 +29,6 @@ _REFERENCES_KEPT = 8
 
 OnStep = Callable[[Progress], None]
 Part = Callable[[Chunk], tuple[Voice, SynthesisSettings]]
-
-
-class Shelf(Protocol):
-    """Where finished chunks are kept by what decides their sound; ``reuse.store.ChunkStore`` is one."""
-
-    def find(
-        self, loaded: Loaded, voice: Voice, settings: SynthesisSettings, chunk: Chunk
-    ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Wave and mel of the chunk, to the last bit as they would be made; None if they are not there."""
-
-    def keep(
-        self,
-        loaded: Loaded,
-        voice: Voice,
-        settings: SynthesisSettings,
-        chunk: Chunk,
-        wave: np.ndarray,
-        mel: np.ndarray,
-    ) -> None:
-        """Put wave and mel of the chunk there."""
-
-
-class LongRun(Protocol):
-    """Holds the chunks of a run on disk, so that memory holds one of them and a stopped run can continue.
-
-    ``n_found`` counts the chunks that were made and kept before.
-    """
-
-    n_found: int
-
-    def find(self, chunk: Chunk) -> ChunkResult | None:
-        """Return the result of ``chunk`` if it was made and kept before."""
-
-    def keep(self, result: ChunkResult) -> ChunkResult:
-        """Keep ``result``; return it with its arrays on disk."""
-
-
-class BeginLongRun(Protocol):
-    """Begins or continues a long run, for the block in which it is made."""
-
-    def __call__(
-        self, run_id: str, request: SpeechRequest, voice: Voice, loaded: Loaded, chunks: Sequence[Chunk],
-        environment: dict[str, str], others: Sequence[Voice], /,
-    ) -> AbstractContextManager[LongRun]: ...  # fmt: skip
 
 
 class Speaker:
@@ -228,17 +182,6 @@ class Speaker:
             on_device = torch.from_numpy(np.array(mel, dtype=np.float32)).to(self.loaded.device)
             wave: np.ndarray = self.loaded.vocoder.decode(on_device.T[None])[0].cpu().numpy()
         return wave
-
-    def _as_one_chunk(self, words: str, voice: Voice, settings: SynthesisSettings, old: Chunk) -> Chunk:
-        prepared = self.prepare(words, voice, settings).check()
-        chosen = settings.replace(max_chunk_bytes=max(10, min(2000, n_bytes(prepared.said()))))
-        planned = voice.plan(prepared, chosen, self.loaded.window_frames)
-        if len(planned) != 1:
-            raise SettingsError(
-                f"The new words do not fit into one chunk (chunk {old.index} has {old.n_bytes} bytes).",
-                remedy="Shorten them.",
-            )
-        return planned[0]
 
     def _taken(
         self, shelf: Shelf, chunk: Chunk, voice: Voice, settings: SynthesisSettings, timeline: Timeline

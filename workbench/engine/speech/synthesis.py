@@ -6,7 +6,6 @@ and sweeps use one code path, for one chunk and for many.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
 import warnings
@@ -29,15 +28,16 @@ from workbench.engine.model.loading import Loaded, load_counts
 from workbench.engine.model.loading import load as read_models
 from workbench.engine.model.random_weights import build as build_random
 from workbench.engine.settings import LoadSettings, SynthesisSettings
-from workbench.engine.speech.assembling import assemble
+from workbench.engine.speech.assembling import BeginLongRun, Shelf, assemble, finder
 from workbench.engine.speech.passages.planning import part_of, plan_script, rewritten, with_refs
+from workbench.engine.speech.passages.remaking import replanned
 from workbench.engine.speech.requests import Remake, SpeechRequest
 from workbench.engine.speech.results import ChunkResult, Run, in_memory
-from workbench.engine.speech.speaker import BeginLongRun, LongRun, OnStep, Shelf, Speaker
+from workbench.engine.speech.speaker import OnStep, Speaker
 from workbench.engine.speech.text import Chunk
 from workbench.engine.speech.turns import refuse_after_fork
 from workbench.engine.speech.voices import Voice
-from workbench.engine.timing import Timeline, note_chunk
+from workbench.engine.timing import Timeline
 
 log = logging.getLogger("workbench.synthesis")
 
@@ -191,7 +191,7 @@ class Engine(Speaker):
             for result in self.synthesize(
                 request.text, voice, request.settings, chunks=chunks, on_step=on_step, timeline=timeline,
                 shelf=self.shelf if request.reuse and not request.profile else None,
-                find=_finder(parts, made, timeline), skip_failed=skip_failed,
+                find=finder(parts, made, timeline), skip_failed=skip_failed,
                 part=partial(part_of, request, voices) if request.script else None,
             ):  # fmt: skip
                 first_audio = first_audio or timeline.now()
@@ -246,62 +246,21 @@ class Engine(Speaker):
             raise VoiceError(f"The run was spoken by {base.voice!r}.", remedy="Remake its chunks with the same voice.")
         old = base.chunks[wanted.chunk].chunk
         speaker, settings = part_of(base.request, voices, old) if base.request.script else (voice, base.settings)
-        return self.replanned(wanted, speaker, settings, old)
-
-    def replanned(self, wanted: Remake, voice: Voice, settings: SynthesisSettings, old: Chunk) -> Chunk:
-        """Return the plan of ``old`` with the words, seed and speed of ``wanted``; where it has none, with its own.
-
-        Raises:
-            TextError: this model cannot speak the words.
-            SettingsError: they do not fit into one chunk, or the speed is out of range.
-        """
-        words = (old.written or old.text) if wanted.words is None else wanted.words.strip()
-        new = old
-        if wanted.speed is not None or words not in (old.text, old.written or old.text):
-            speed = settings.speed if wanted.speed is None else wanted.speed
-            chosen = settings.replace(max_chunk_bytes=None, fix_duration=None, speed=speed)
-            new = self._as_one_chunk(words, voice, chosen, old)
-        seed = old.seed if wanted.seed is None else wanted.seed
-        return dataclasses.replace(
-            new, index=old.index, seed=seed, pause_seconds=old.pause_seconds, lead_seconds=old.lead_seconds,
-            passage=old.passage,
-        )  # fmt: skip
+        return replanned(wanted, speaker, settings, old, self.prepare, self.loaded.window_frames)
 
     def take(self, request: SpeechRequest, voice: Voice, old: Chunk, *, on_step: OnStep | None = None) -> ChunkResult:
         """Return ``old`` made again as ``request.remake`` says. Nothing is saved, and no run is made.
 
-        It sounds as it would in a run of ``request`` with this seed. Raises as ``replanned``.
-
-        Args:
-            request: of the run, with what is wanted.
-            voice: who speaks the chunk.
-            old: its plan.
-            on_step: as in ``synthesize``.
+        It sounds as it would in a run of ``request`` with this seed. Raises as ``remaking.replanned``.
         """
         settings = request.settings_of(old.passage)
-        chunk = self.replanned(request.remake or Remake("", old.index), voice, settings, old)
+        wanted = request.remake or Remake("", old.index)
+        chunk = replanned(wanted, voice, settings, old, self.prepare, self.loaded.window_frames)
         (made,) = self.synthesize(
             request.text, voice, settings, chunks=[chunk], on_step=on_step or self.default_on_step(),
             shelf=self.shelf if request.reuse else None,
         )  # fmt: skip
         return made
-
-
-def _finder(
-    parts: LongRun | None, made: Callable[[Chunk], ChunkResult] | None, timeline: Timeline
-) -> Callable[[Chunk], ChunkResult | None] | None:
-    """How ``synthesize`` finds chunks that it need not make: kept ones of a long run, else those that others make."""
-    if made is None:
-        return parts.find if parts else None
-
-    def find(chunk: Chunk) -> ChunkResult | None:
-        if parts and (kept := parts.find(chunk)) is not None:
-            return kept
-        result = made(chunk)
-        note_chunk(timeline, chunk.index, max(0.0, timeline.now() - result.timing.total_seconds), result.timing)
-        return result
-
-    return find
 
 
 def load_engine(

@@ -61,7 +61,7 @@ def _toggle(key: str, index: int) -> None:
 def _tools(run: Run, takes: Takes | None, flags: dict[int, str]) -> Sequence[int]:
     """Draw undo, redo, filter and pages; return the indices of the rows to draw."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="takes_tools"):
-        st.subheader("Chunks and takes", width="content")
+        st.header("Chunks and takes", width="content")
         if takes is not None:
             for name, icon, can, act in (("Undo", "undo", takes.can_undo, choosing.undo),
                                          ("Redo", "redo", takes.can_redo, choosing.redo)):  # fmt: skip

@@ -15,7 +15,7 @@ from pathlib import Path
 from workbench.engine.errors import OutputError, RunError, reason_of, remedy_for
 from workbench.engine.logs import pairs
 from workbench.engine.runs.document import RunDocument, read_document_of
-from workbench.engine.runs.files import envelope, read_chunk, read_run
+from workbench.engine.runs.files import read_chunk, read_run
 from workbench.engine.runs.parts.partial import is_partial
 from workbench.engine.runs.paths import run_folder
 from workbench.engine.runs.takes import joined
@@ -206,7 +206,7 @@ def _join(folder: Path, ledger: Ledger) -> None:
             folder,
             ledger,
             lambda draft: write_sound(draft, run.blocks(), run.n_samples, run.sample_rate, ".wav"),
-            envelope(run.blocks(), run.n_samples),
+            joined.envelope(run.blocks(), run.n_samples),
         )
     except OSError as error:
         raise OutputError(

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic_core import from_json
 
 from workbench.engine.files.leftovers import sweep
@@ -21,6 +22,7 @@ from workbench.engine.runs.takes.arrays import FOLDER
 from workbench.engine.runs.takes.ledger import Ledger
 
 SOUND = "audio.wav"
+ENVELOPE_POINTS = 96
 _NAME = "sound.json"
 _MAX_BYTES = 64 * 1024
 
@@ -84,3 +86,21 @@ def write_joined(folder: Path, ledger: Ledger, write: Callable[[Path], object], 
             "envelope": list(envelope),
         })  # fmt: skip
         os.replace(draft, folder / SOUND)
+
+
+def envelope(blocks: Iterable[np.ndarray], n_samples: int, points: int = ENVELOPE_POINTS) -> list[float]:
+    """Peaks of a sound of ``n_samples``, whose ``blocks`` are [n_samples] each, in ``points`` equal stretches.
+
+    Three decimals.
+    """
+    if not n_samples:
+        return []
+    edges = np.linspace(0, n_samples, min(points, n_samples), endpoint=False).astype(int)
+    peaks, start = np.zeros(len(edges)), 0
+    for block in blocks:
+        first = int(np.searchsorted(edges, start, side="right")) - 1
+        inside = edges[first + 1 : np.searchsorted(edges, start + len(block))]
+        found = np.maximum.reduceat(np.abs(block), np.concatenate([[0], inside - start]))
+        peaks[first : first + len(found)] = np.maximum(peaks[first : first + len(found)], found)
+        start += len(block)
+    return [round(float(peak), 3) for peak in peaks]
