@@ -120,6 +120,9 @@ def synth(
         bool,
         typer.Option("--reuse/--no-reuse", help="Read unchanged chunks from earlier runs; off makes every chunk."),
     ] = True,
+    skip_failed: Annotated[
+        bool, typer.Option("--skip-failed", help="Leave out a chunk that cannot be made: silence is in its place.")
+    ] = False,
     profile: Annotated[
         Path | None,
         typer.Option("--profile", help="Write every operation to this trace (trace.json.gz), for ui.perfetto.dev."),
@@ -159,7 +162,7 @@ def synth(
     speaking.warn(show.misfits(rows), "times")
     pool.engine_for(request)  # load before the progress bar starts
     spread = speaking.Workers(executor, workers, address)
-    run = speaking.speak(pool, request, new_id(), target, bar=not as_json, spread=spread)
+    run = speaking.speak(pool, request, new_id(), target, bar=not as_json, spread=spread, skip_failed=skip_failed)
     speaking.finish(run, target, save=save, as_json=as_json, profile=profile)
 
 

@@ -164,3 +164,35 @@ def test_measures_are_those_of_the_takes_that_are_chosen(pool: Any, saved: Any) 
     choosing.undo(saved.id)
     found = read_measured(folder)
     assert found is not None and found.outdated == (1,)
+
+
+def test_a_take_of_a_script_is_spoken_by_its_voice_with_its_settings(pool: Any, tiny_engine: Any, voice: Any) -> None:
+    from workbench.engine.speech.passages.script import Passage, Script, Speaker
+    from workbench.engine.speech.voices import load_voice
+
+    other = load_voice()
+    assert other.id != voice.id
+    pool.remember(other)
+    text = "Nobody came. Who is there now? It is only me."
+    cuts = [(0, 12, "A", {}), (13, 30, "B", {"speed": 1.4, "nfe_step": 3}), (31, len(text), "A", {"seed": 40})]
+    script = Script(
+        (Speaker("A", voice.ref), Speaker("B", other.ref)),
+        tuple(Passage(low, high, who, own) for low, high, who, own in cuts),
+        0.2,
+    )
+    request = tiny_engine.request(text, voice, QUICK).replace(script=script)
+    run = pool.speak(request)
+    store.save_run(run)
+    assert [c.chunk.passage for c in run.chunks] == [0, 1, 2]
+    same = make_take(run.id, 1, pool=pool, seed=run.chunks[1].seed)
+    assert np.array_equal(choosing.read_take(run.id, 1, same.number).wave, run.chunks[1].wave)
+    assert same.speed is None and len(same.timing.step_seconds) == 3
+    words = make_take(run.id, 1, pool=pool, words="Is anybody there?", choose=True)
+    back = store.load_run(run.id)
+    assert back.text == "Nobody came. Is anybody there? It is only me." and words.chunk.passage == 1
+    parts = [back.text[p.start : p.end].strip() for p in back.request.script.passages]
+    assert parts == ["Nobody came.", "Is anybody there?", "It is only me."]
+    assert back.audio_seconds == store.read_document(run.id)["audio_seconds"]
+    assert rerun(run.id, pool=pool).same
+    choosing.undo(run.id)
+    assert store.load_run(run.id).request.script == back.request.script.replace(passages=script.passages)

@@ -51,6 +51,9 @@ def run(document: dict[str, Any]) -> None:
     times = measures.Times.of_run(document)
     found = [(m, m.value(times)) for m in measures.every(measures.RUN)]
     say("  ".join(f"{m.label} {m.shown(value)}" for m, value in found if value is not None))
+    for chunk in document["chunks"]:
+        if chunk.get("error"):
+            say(f"chunk {chunk['index'] + 1} could not be made, silence is in its place: {chunk['error']}")
     if document.get("takes"):
         again = [f"{k + 1}: take {take}" for k, take in enumerate(document["takes"]) if take > 1]
         say(f"made again and chosen: chunk {', '.join(again)}; the times are those of all chunks")

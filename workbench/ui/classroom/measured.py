@@ -25,27 +25,29 @@ def measured(stop: Stop, run: Run) -> Measured | None:
         WorkbenchError: the run cannot be measured.
     """
     if not stop.needs_engine:
-        return resources.kept().get(("class", stop.key, run.id), lambda: stop.measure(run, resources.pool().engine))
+        return resources.kept().get(
+            ("class", stop.key, run.version), lambda: stop.measure(run, resources.pool().engine)
+        )
     found: dict[tuple[str, str], Measured] = st.session_state.setdefault("class_measured", {})
-    if (stop.key, run.id) in found:
-        return found[stop.key, run.id]
-    key = f"class_{stop.key}_{run.id}"
+    if (stop.key, run.version) in found:
+        return found[stop.key, run.version]
+    key = f"class_{stop.key}_{run.version}"
     if watch.remembered(key) is None:
         work = partial(_measure, stop=stop, run=run)
         watch.remember(key, resources.job_manager().start(f"Measure: {stop.title}", work, lane=SPEECH_LANE))
     job = watch.watch(key)
     if job is None or job.state != DONE:
         return None
-    found[stop.key, run.id] = job.result
+    found[stop.key, run.version] = job.result
     watch.forget(key)
-    return found[stop.key, run.id]
+    return found[stop.key, run.version]
 
 
 def known(stop: Stop, run: Run) -> Measured | None:
     """Return the measurement if it is at hand or takes no time; starts no job."""
     if not stop.needs_engine:
         return measured(stop, run)
-    return st.session_state.get("class_measured", {}).get((stop.key, run.id))
+    return st.session_state.get("class_measured", {}).get((stop.key, run.version))
 
 
 def _measure(job: Job, stop: Stop, run: Run) -> Measured:
