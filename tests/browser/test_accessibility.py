@@ -40,6 +40,7 @@ UNREACHED = """(controls) => [...document.querySelectorAll(controls)].filter((e)
   const box = e.getBoundingClientRect()
   if (!box.width || !box.height || e.disabled || e.getAttribute('aria-disabled') === 'true') return false
   if (e.closest('[aria-hidden=true],[role=radiogroup],[role=tablist],[role=group]')) return false
+  if (/^stNumberInputStep/.test(e.dataset.testid)) return false  // the arrow keys do it in the field
   return e.tabIndex < 0 && !e.querySelector('[tabindex="0"],input,button')
 }).map((e) => e.outerHTML.slice(0, 160))"""
 

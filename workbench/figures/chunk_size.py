@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from workbench.engine.speech.costs import CostModel, Option, Point
 from workbench.figures.base import dress, ink
-from workbench.figures.theme import stage_colour
+from workbench.figures.theme import margins, stage_colour
 
 
 def size_curves(
@@ -72,7 +72,7 @@ def size_curves(
     fig.update_yaxes(rangemode="tozero", title_text=f"cost ({unit})", row=1, col=1)
     fig.update_yaxes(range=[0, 100], title_text="reference (%)", row=2, col=1)
     fig.update_xaxes(title_text="chunk size (bytes)", row=2, col=1)
-    return fig.update_layout(margin={"l": 64, "r": 12, "t": 64, "b": 42})
+    return fig.update_layout(margin=margins(l=64, r=12, t=64, b=42))
 
 
 def _add_band(fig: go.Figure, options: Sequence[Option], cost: CostModel) -> None:
@@ -148,4 +148,4 @@ def cost_fit(points: Sequence[Point], cost: CostModel | None, n_passes: int, *, 
     dress(fig, dark, 300)
     fig.update_xaxes(title_text="mel frames of a chunk, reference included", rangemode="tozero")
     fig.update_yaxes(title_text="seconds", rangemode="tozero")
-    return fig.update_layout(margin={"l": 56, "r": 12, "t": 44, "b": 42})
+    return fig.update_layout(margin=margins(l=56, r=12, t=44, b=42))

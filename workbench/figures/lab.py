@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from workbench.figures.base import dress, ink
-from workbench.figures.theme import STAGE_TITLES, stage_colour
+from workbench.figures.theme import STAGE_TITLES, margins, stage_colour
 
 # finding files is grey elsewhere; here it includes the waiting and gets a colour
 WAITING = "waiting for the Hub"
@@ -48,7 +48,7 @@ def lab_timeline(cells: Sequence[Mapping[str, Any]], end_seconds: float, *, dark
             _add_load(fig, cell, row, dark)
     fig.update_xaxes(range=[0, end_seconds * 1.22], zeroline=False)
     fig.update_xaxes(title_text="seconds since the process was started", row=len(heights), col=1)
-    return fig.update_layout(margin={"l": 74, "r": 8, "t": 14, "b": 42}, showlegend=False)
+    return fig.update_layout(margin=margins(l=74, r=8, t=14, b=42), showlegend=False)
 
 
 def stages_of(cells: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:

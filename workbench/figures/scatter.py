@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from workbench.figures.base import dress
-from workbench.figures.theme import CHUNK_COLOURS, chunk_colour
+from workbench.figures.theme import CHUNK_COLOURS, chunk_colour, margins
 
 _SMALL_FROM = 1_000  # points from which markers are small
 _DRAWN_MAX = 3_000  # a browser needs a second for them, as each is an element; WebGL would need a looser content policy
@@ -60,7 +60,7 @@ def scatter(points: Sequence[Point], x_title: str, y_title: str, *, dark: bool =
     dress(fig, dark, 420, showlegend=len(groups) > 1, dragmode="zoom")
     fig.update_xaxes(title_text=x_title)
     fig.update_yaxes(title_text=y_title)
-    return fig.update_layout(margin={"l": 64, "r": 12, "t": 44, "b": 42})
+    return fig.update_layout(margin=margins(l=64, r=12, t=44, b=42))
 
 
 def _apart(points: Sequence[Point]) -> list[Point]:

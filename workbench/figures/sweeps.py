@@ -12,7 +12,7 @@ from workbench.engine import measures
 from workbench.engine.files import outputs
 from workbench.engine.sweeps import tables
 from workbench.figures.base import colour_scale, dress, ink
-from workbench.figures.theme import chunk_colour
+from workbench.figures.theme import chunk_colour, margins
 
 Rows = Sequence[Mapping[str, Any]]
 _LABEL_CHARACTERS = 40
@@ -60,7 +60,7 @@ def over_axes(
     dress(fig, dark, 420)
     fig.update_xaxes(title_text=x)
     fig.update_yaxes(title_text=_title(by), rangemode="tozero")
-    return fig.update_layout(margin={"l": 64, "r": 12, "t": 44, "b": 42})
+    return fig.update_layout(margin=margins(l=64, r=12, t=44, b=42))
 
 
 def heat_map(rows: Rows, x: str, y: str, by: str, *, dark: bool = False) -> go.Figure:
@@ -84,7 +84,7 @@ def heat_map(rows: Rows, x: str, y: str, by: str, *, dark: bool = False) -> go.F
     dress(fig, dark, 120 + 44 * max(len(lines), 4))
     fig.update_xaxes(title_text=x, type="category")
     fig.update_yaxes(title_text=y, type="category")
-    return fig.update_layout(margin={"l": 90, "r": 12, "t": 28, "b": 42})
+    return fig.update_layout(margin=margins(l=90, r=12, t=28, b=42))
 
 
 def parallel(rows: Rows, axes: Sequence[str], measured: Sequence[str], by: str, *, dark: bool = False) -> go.Figure:
@@ -108,7 +108,7 @@ def parallel(rows: Rows, axes: Sequence[str], measured: Sequence[str], by: str, 
     line = {"color": [row[by] for row in done], "colorscale": colour_scale("viridis"), "showscale": True}
     fig = go.Figure(go.Parcoords(dimensions=dimensions, line=line, labelfont={"color": ink(dark).text}))
     dress(fig, dark, 380)
-    return fig.update_layout(margin={"l": 64, "r": 40, "t": 60, "b": 24})
+    return fig.update_layout(margin=margins(l=64, r=40, t=60, b=24))
 
 
 def trade_off(rows: Rows, x: str, y: str, axes: Sequence[str], *, dark: bool = False) -> go.Figure:
@@ -143,7 +143,7 @@ def trade_off(rows: Rows, x: str, y: str, axes: Sequence[str], *, dark: bool = F
     dress(fig, dark, 420)
     fig.update_xaxes(title_text=_title(x))
     fig.update_yaxes(title_text=_title(y))
-    return fig.update_layout(margin={"l": 64, "r": 12, "t": 44, "b": 42})
+    return fig.update_layout(margin=margins(l=64, r=12, t=44, b=42))
 
 
 def write_html(fig: go.Figure, path: Path) -> Path:

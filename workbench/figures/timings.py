@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from workbench.engine.timing import Sample, Span
 from workbench.figures.base import dress, ink
-from workbench.figures.theme import STAGE_TITLES, stage_colour
+from workbench.figures.theme import STAGE_TITLES, margins, stage_colour
 
 LOAD_STAGES = ("import", "resolve", "read_weights", "build", "to_device", "warmup")
 MAX_STEPS = 600  # more marks cannot be told apart
@@ -50,7 +50,7 @@ def gantt_with_utilisation(
         _add_memory(fig, utilisation, dark)
     fig.update_xaxes(range=[begin, end + (end - begin) * 0.01], zeroline=False)
     fig.update_xaxes(title_text="seconds since the run began", row=1 + len(lower), col=1)
-    return fig.update_layout(margin={"l": 64, "r": 16, "t": 40, "b": 42})
+    return fig.update_layout(margin=margins(l=64, r=16, t=40, b=42))
 
 
 def _rows(spans: Sequence[Span]) -> dict[int | None, str]:
@@ -153,7 +153,7 @@ def load_bars(spans: Iterable[Span], *, dark: bool = False) -> go.Figure:
     dress(fig, dark, 150, barmode="stack")
     fig.update_xaxes(title_text="seconds", zeroline=False)
     fig.update_yaxes(showticklabels=False, showgrid=False)
-    return fig.update_layout(margin={"l": 16, "r": 16, "t": 56, "b": 40})
+    return fig.update_layout(margin=margins(l=16, r=16, t=56, b=40))
 
 
 def stages_by_run(totals: Mapping[str, Mapping[str, float]], *, dark: bool = False) -> go.Figure:
