@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.ui.helpers import html_of, until
 from workbench.figures.lab import WAIT_COLOUR, lab_timeline, stages_of
+from workbench.lab import kept
 from workbench.lab.strategies import BUG, OURS, STRATEGIES
 from workbench.ui.lab import view
 
@@ -23,8 +27,9 @@ def spans(*named: tuple[str, float]) -> list[dict[str, Any]]:
 
 def cell(strategy: str = BUG, state: str = "finished", **more: Any) -> dict[str, Any]:
     made = spans(("import", 2.0), ("resolve", 6.0), ("ode", 1.0))
-    numbers = {"total_seconds": 9.0, "network_wait_seconds": 6.0, "load_seconds": 0.1, "synthesis_seconds": 1.0,
-               "loads": 3, "requests": 6, "server_requests": 6, "timeouts": 6, "idle_share": 0.66}  # fmt: skip
+    numbers = {"total_seconds": 9.5, "import_seconds": 2.0, "network_wait_seconds": 6.0, "load_seconds": 0.1,
+               "synthesis_seconds": 1.0, "loads": 3, "requests": 6, "server_requests": 6, "timeouts": 6,
+               "idle_share": 0.66}  # fmt: skip
     return {"strategy": strategy, "network": "blackhole", "state": state, "spans": made, **numbers, **more}
 
 
@@ -34,9 +39,10 @@ def test_the_cells_are_chosen_and_their_cost_foretold(open_page: Any) -> None:
     assert any("2 processes" in t and "About 12 s" in t for t in told)  # 3 chunks x 2 files x 2 s
     at.button_group(key="lab_strategies").set_value(list(STRATEGIES)).run()
     # the bug's 6 questions, three times 3, and none
-    assert any("5 processes" in c.value and "About 30 s" in c.value for c in at.caption)
+    assert any("5 processes" in c.value and "About 30 s will" in c.value for c in at.caption)
     at.button_group(key="lab_networks").set_value(["offline", "answering"]).run()
-    assert any("10 processes" in c.value and "About" not in c.value for c in at.caption)
+    assert any("10 processes" in c.value and "waiting" not in c.value for c in at.caption)
+    assert any(re.search(r"About \d+ s in all", c.value) for c in at.caption)
     assert not at.exception
 
 
@@ -84,6 +90,8 @@ def test_the_guilty_line_is_marked_and_no_other() -> None:
 def test_the_table_says_what_was_counted_or_why_not() -> None:
     shown = view.table_html([cell(), cell(OURS, "stopped at the limit")])
     assert "<td>6.00</td>" in shown and "<td>66%</td>" in shown
+    total, *parts = map(float, re.findall(r"<td>(\d+\.\d\d)</td>", shown))
+    assert len(parts) == 5 and total == pytest.approx(sum(parts))  # import, Hub, load, speech, other
     assert "stopped at the limit" in shown
     assert "&lt;script&gt;" in view.table_html([cell(state="failed: <script>")])
 
@@ -95,5 +103,40 @@ def test_a_bar_and_the_process_under_it() -> None:
     assert len(bars) == 6 and sum(bars[1].x) == 6.0 and bars[1].marker.color == WAIT_COLOUR
     (flat,) = [t for t in figure.data if t.type == "scatter"]
     assert list(flat.x) == list(range(9))
-    assert {a.text for a in figure.layout.annotations} == {"<b>9.0 s</b>"}
+    assert {a.text for a in figure.layout.annotations} == {"<b>9.5 s</b>"}
     assert [title for title, _ in stages_of([cell()])] == ["import", "waiting for the Hub", "ODE"]
+
+
+def _document() -> dict[str, Any]:
+    one = cell() | {"log": ["a line"], "utilisation": []}
+    return {
+        "cells": [one, one | {"strategy": OURS}], "ratios": {"blackhole": 1.14}, "run_ratios": {"blackhole": 5.5},
+        "runs": 1, "model": "demo-voice", "n_chunks": 3, "timeout_seconds": 2, "random_weights": False,
+        "weights_bytes": 28_000_000, "nfe_step": 5, "text_chars": 169,
+    }  # fmt: skip
+
+
+def test_a_measurement_is_shown_again_after_a_reload_and_a_restart(open_page: Any, _own_home: Path) -> None:
+    kept.save("20261126-101112-00abcdef01234", _document())
+    kept.save("20261127-101112-00abcdef01234", _document())
+    assert kept.names()[0].startswith("20261127")
+    at = open_page("loading_lab")
+    assert not [m for m in at.metric if "bug / ours" in m.label]  # nothing is shown unasked
+    at.selectbox(key="lab_chosen").select("20261126-101112-00abcdef01234").run()
+    (ratio,) = (m.value for m in at.metric if m.label == "bug / ours, blackhole")
+    assert ratio == "5.50 x"  # from the request to the sound, as in the issue; the whole process is told beside it
+    assert any("1.14 x" in c.value for c in at.caption)
+    again = open_page("loading_lab", lab="20261127-101112-00abcdef01234")
+    assert any(m.value == "5.50 x" for m in again.metric)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"cells": 3}'])
+def test_a_damaged_measurement_is_told(open_page: Any, _own_home: Path, content: str) -> None:
+    name = "20261127-101112-00abcdef01234"
+    place = kept.save(name, _document())
+    text = json.dumps(_document() | json.loads(content)) if content.startswith('{"') else content
+    place.write_text(text, encoding="utf-8")
+    at = open_page("loading_lab", lab=name)
+    assert len(at.error) == 1 and ("damaged" in at.error[0].value or "not a measurement" in at.error[0].value)
+    hostile = open_page("loading_lab", lab="../../etc/passwd")
+    assert "There is no measurement" in hostile.error[0].value

@@ -82,8 +82,8 @@ def test_verify_reads_every_byte_and_finds_a_flipped_one(open_page: Any, demo_ho
     content[0] ^= 1
     vocab.write_bytes(bytes(content))
     at.button(key="verify_demo-voice").click().run()
-    until(at, lambda page: "missing or damaged" in said(page))
-    assert "damaged" in list(at.dataframe[3].value["status"])
+    until(at, lambda page: "are not what they must be: vocab.txt (damaged)." in said(page))
+    assert at.dataframe[3].value["status"][0] == "damaged"  # what is wrong comes first
 
 
 def test_the_demo_voice_is_not_deleted_from_here(open_page: Any, demo_home: Path) -> None:
@@ -107,6 +107,10 @@ def test_import_then_delete_with_the_plan_shown_first(
     at.button(key="FormSubmitter:import-Import").click().run()
     until(at, lambda page: page.error or "mine" in list(page.dataframe[1].value["model"]))
     assert not at.error, at.error[0].value
+    assert "mine was imported" in said(at) and at.button(key="models_use").label == "Speak with mine"
+    assert any("EMA weights only." in text.value for text in at.text)  # it is ticked, without a click
+    at.button(key="models_dismiss").click().run()
+    assert "mine was imported" not in said(at)
     tick(at, "mine")
     assert any("EMA weights only." in text.value and "Weights: ema; ema taken." in text.value for text in at.text)
     at.button(key="delete_mine").click().run()

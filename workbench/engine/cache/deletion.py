@@ -188,7 +188,10 @@ def plan_delete(name: str, *, force: bool = False) -> DeletePlan:
     spec, kept = get_entry(name), []
     paths: list[Path] = []
     if spec.kind == "bundled" and not force:
-        raise CacheError(f"{spec.name} is part of the project and tracked by git.", remedy="Use force to delete it.")
+        raise CacheError(
+            f"{spec.name} is part of the project and tracked by git.",
+            remedy=f"Keep it; `workbench cache rm {spec.name} --force` deletes it all the same.",
+        )
     if spec.kind == "bundled":
         paths = _in_folder(bundled_folder())
     elif spec.kind == "imported":

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
 import streamlit as st
 
 from workbench import figures
+from workbench.engine.errors import LabError
 from workbench.engine.jobs.queue import QUEUED, Job
 from workbench.figures.lab import stage_title, stages_of
-from workbench.lab import measuring
+from workbench.lab import kept, measuring
 from workbench.lab.strategies import STRATEGIES
 from workbench.ui.lab import view
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.resources import job_manager
 
+log = logging.getLogger("workbench.lab")
 LANE = "auto"  # the lane of synthesis, so that nothing else runs on the device meanwhile
 POLL_SECONDS = 1.0
 SHOWN = 4
@@ -29,8 +32,13 @@ class LabJob(Job):
         self.plan, self.lab = plan, measuring.LabState()
 
     def work(self) -> dict[str, Any]:
-        """Measure every cell; return the document."""
-        return measuring.run(self.plan, state=self.lab, check=self.check)
+        """Measure every cell; return the document, which is kept on disk if it can be."""
+        document = measuring.run(self.plan, state=self.lab, check=self.check)
+        try:
+            kept.save(self.id, document)
+        except LabError as error:  # it is still shown, and can be downloaded
+            log.warning("%s", error)
+        return document
 
 
 def live(job: LabJob) -> None:

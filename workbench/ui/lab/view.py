@@ -17,8 +17,9 @@ _CSS = """<style>
 .lab-code .guilty{background:color-mix(in srgb,#d1434b 16%,transparent);box-shadow:inset 3px 0 0 #d1434b}
 .lab-code .why{color:color-mix(in srgb,#d1434b 72%,currentColor);font-weight:500;white-space:normal;min-width:0}
 </style>"""
-_HEAD = ("strategy", "network", "total s", "Hub s", "load s", "speech s", "loads", "requests", "server's log",
-         "time-outs", "idle")  # fmt: skip
+_HEAD = ("strategy", "network", "total s", "import s", "Hub s", "load s", "speech s", "other s", "loads", "requests",
+         "server's log", "time-outs", "idle")  # fmt: skip
+_PARTS = ("import_seconds", "network_wait_seconds", "load_seconds", "synthesis_seconds")  # with the rest, the total
 
 
 def code_html(strategy: Strategy) -> str:
@@ -45,7 +46,10 @@ def legend_html(stages: Sequence[tuple[str, str]]) -> str:
 
 
 def table_html(cells: Sequence[Mapping[str, Any]]) -> str:
-    """Return a table of all cells. A cell that did not finish shows the reason instead of numbers."""
+    """Return a table of all cells, whose parts add up to the total.
+
+    A cell that did not finish shows the reason instead of numbers.
+    """
     head = "".join(f'<th class="{"l" if name in _HEAD[:2] else ""}">{name}</th>' for name in _HEAD)
     rows = []
     for cell in cells:
@@ -53,8 +57,9 @@ def table_html(cells: Sequence[Mapping[str, Any]]) -> str:
         if cell["state"] != "finished":
             rows.append(f'<tr>{named}<td class="l w" colspan="{len(_HEAD) - 2}">{escape(cell["state"])}</td></tr>')
             continue
-        numbers = [f"{cell[k]:.2f}" for k in ("total_seconds", "network_wait_seconds", "load_seconds")]
-        numbers += [f"{cell['synthesis_seconds']:.2f}", cell["loads"], cell["requests"], cell["server_requests"]]
+        parts = [float(cell[name]) for name in _PARTS]
+        seconds = [cell["total_seconds"], *parts, max(0.0, cell["total_seconds"] - sum(parts))]
+        numbers = [*(f"{s:.2f}" for s in seconds), cell["loads"], cell["requests"], cell["server_requests"]]
         numbers += [cell["timeouts"], f"{cell['idle_share']:.0%}"]
         rows.append(f"<tr>{named}{''.join(f'<td>{n}</td>' for n in numbers)}</tr>")
     return (f'<div class="wb-scroll"><table class="wb-table" aria-label="Measured"><thead><tr>{head}</tr></thead>'

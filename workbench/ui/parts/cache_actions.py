@@ -21,6 +21,8 @@ from workbench.ui.parts import watch
 
 LANE = "files"  # for jobs that read or write the cache; synthesis runs beside them
 BY_LAYOUT = "from the files beside the weights"
+# a whole sha256 in a column, for comparing and copying
+HASH_COLUMNS = {name: st.column_config.TextColumn(width=520) for name in ("sha256", "expected", "found")}
 
 
 def start(key: str, title: str, work: Callable[[Job], Any]) -> None:
@@ -57,12 +59,18 @@ def verified(stock: Stock) -> None:
     if found.ok:
         st.success(f"All {len(found.files)} files have the right content, checked in {found.seconds:.1f} s.")
         return
-    unknown = all(f.status in ("ok", "unknown") for f in found.files)
-    (st.warning if unknown else st.error)(
-        "Some files have no known checksum." if unknown else "Some files are missing or damaged."
-    )
-    rows = [{"file": f.name, "status": f.status, "expected": f.expected, "found": f.found} for f in found.files]
-    st.dataframe(rows, hide_index=True, alt="Status of each file")
+    damaged = [f for f in found.files if f.status not in ("ok", "unknown")]
+    unknown = [f for f in found.files if f.status == "unknown"]
+    if damaged:
+        names = ", ".join(f"{f.name} ({f.status})" for f in damaged)
+        st.error(f"{len(damaged)} of {len(found.files)} files are not what they must be: {names}.")
+    if unknown:
+        st.warning(f"No checksum is known of {', '.join(f.name for f in unknown)}.")
+    rows = [
+        {"file": f.name, "status": f.status, "expected": f.expected, "found": f.found}
+        for f in sorted(found.files, key=lambda f: f.status == "ok")
+    ]
+    st.dataframe(rows, hide_index=True, alt="Status of each file", column_config=HASH_COLUMNS)
 
 
 @st.dialog("Delete from the cache?")
@@ -86,6 +94,7 @@ def _confirm_delete(model: str) -> None:
             return
         resources.files_changed()
         st.session_state["models_said"] = f"{model} was deleted; this freed {human_bytes(freed)}."
+        st.session_state.pop("models_new", None)
         st.rerun()
 
 
@@ -128,15 +137,41 @@ def fetch(stock: Stock, spec: Entry) -> None:
                lambda job: cache.fetch(stock.model, on_progress=reporter(job, "fetching")))  # fmt: skip
     download = watch.watch(f"fetch_{stock.model}")
     if download is not None and download.state == DONE:
-        finished(f"fetch_{stock.model}", f"{stock.model} was downloaded and checked.")
+        finished(f"fetch_{stock.model}", f"{stock.model} was downloaded and checked.", stock.model)
 
 
-def finished(key: str, said: str) -> None:
-    """Show ``said`` once at the top of the page, and read the list of models again."""
+def finished(key: str, said: str, model: str = "") -> None:
+    """Say what was done, tick ``model``, if one is named, in the list, which is read again, and draw the page anew."""
     watch.forget(key)
     resources.files_changed()
     st.session_state["models_said"] = said
+    st.session_state["models_new"] = st.session_state["models_tick"] = model
     st.rerun()
+
+
+def done() -> None:
+    """Show what was done, until it is dismissed, with a button that speaks with a new model; a toast says it below."""
+    state = st.session_state
+    if said := state.pop("models_said", ""):
+        state["models_last"] = said
+        st.toast(said, icon=":material/check_circle:")
+    if not state.get("models_last"):
+        return
+    st.success(state["models_last"])
+    model = state.get("models_new")
+    with st.container(horizontal=True, key="models_done"):
+        if model and st.button(f"Speak with {model}", type="primary", key="models_use", icon=":material/graphic_eq:"):
+            state["model"] = model
+            _forget_done()
+            st.switch_page("views/synthesize.py")
+        if st.button("Dismiss", key="models_dismiss", type="tertiary", icon=":material/close:"):
+            _forget_done()
+            st.rerun()
+
+
+def _forget_done() -> None:
+    for key in ("models_last", "models_new"):
+        st.session_state.pop(key, None)
 
 
 def import_form() -> None:
@@ -164,4 +199,5 @@ def import_form() -> None:
     if job is not None and job.state == DONE:
         for note in job.result.notes:
             st.toast(note)
-        finished("import", f"{job.result.spec.name} was imported, {human_bytes(job.result.bytes)}.")
+        name = job.result.spec.name
+        finished("import", f"{name} was imported, {human_bytes(job.result.bytes)}.", name)

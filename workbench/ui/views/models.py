@@ -26,6 +26,8 @@ from workbench.ui.parts.bundle_import import bundle_form
 from workbench.ui.parts.preload_view import preload_line
 from workbench.ui.parts.theme import is_dark
 
+# wide enough for "about 1,350 MB"; Streamlit's own guess cuts sizes at the edge
+SIZE_COLUMNS = {name: st.column_config.TextColumn(width=width) for name, width in (("size", 100), ("download", 130))}
 MARKS = {"ok": "✓ ok", "warn": "⚠ check", "bad": "✗ bad"}
 
 
@@ -141,9 +143,13 @@ def on_disk() -> None:
         }
         for s in stocks
     ]
+    new = st.session_state.pop("models_tick", None)  # imported or fetched just now
+    if new in (names := [s.model for s in stocks]):
+        st.session_state["stock"] = {"selection": {"rows": [names.index(new)], "columns": [], "cells": []}}
     event = st.dataframe(
         rows, hide_index=True, on_select="rerun", selection_mode="single-row",
         selection_default={"selection": {"rows": [0]}}, key="stock", alt="Models of the catalogue; tick one",
+        column_config=SIZE_COLUMNS,
     )  # fmt: skip
     ticked = [k for k in event["selection"]["rows"] if k < len(stocks)]
     if ticked:
@@ -165,7 +171,8 @@ def one_model(stock: Stock) -> None:
         for f in stock.files
     ]  # fmt: skip
     if rows and stock.state != "absent":
-        st.dataframe(rows, hide_index=True, alt=f"Files of {stock.model}")
+        st.dataframe(rows, hide_index=True, alt=f"Files of {stock.model}",
+                     column_config=SIZE_COLUMNS | cache_actions.HASH_COLUMNS)  # fmt: skip
         with st.container(horizontal=True):
             cache_actions.verify(stock)
             cache_actions.delete(stock)
@@ -190,13 +197,13 @@ def environment() -> None:
 
 
 st.title("Models and cache")
-if said := st.session_state.pop("models_said", ""):
-    st.success(said)
+cache_actions.done()
 try:
     network()
     in_memory(list(dict.fromkeys([resources.default_model(), *resources.usable_models(str(home()))])))
     on_disk()
-    with st.expander("Import a model from this machine", icon=":material/upload_file:"):
+    with st.expander("Import a model from this machine", icon=":material/upload_file:",
+                     expanded=watch.remembered("import") is not None):  # fmt: skip
         cache_actions.import_form()
     with st.expander("Bring in models of another machine", icon=":material/move_to_inbox:"):
         bundle_form()

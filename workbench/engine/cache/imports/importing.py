@@ -67,7 +67,11 @@ def _name(wanted: str | None, found: Examined, path: Path) -> str:
 
 def _allowed(name: str) -> str:
     """``name``. Raises CacheError if it cannot be that of an import."""
-    if not NAME.fullmatch(name) or name.lower() == DEMO_VOICE:
+    if name.lower() == DEMO_VOICE:
+        raise CacheError(
+            f"{name!r} is the name of the voice that came with the workbench.", remedy="Give another name."
+        )
+    if not NAME.fullmatch(name):
         raise CacheError(
             f"{name!r} cannot be the name of an import.",
             remedy="Use letters, digits, dot, dash and underscore, 64 at most.",
