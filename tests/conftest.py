@@ -44,6 +44,7 @@ SLOW = (
     *("ui/test_served_app.py", "ui/test_synthesize.py", "ui/test_takes.py", "engine/cache/test_fetch.py"),
     *("cli/test_synth.py", "engine/cache/test_checkpoints.py", "engine/cache/test_hub_faults.py"),
     "cli/test_scripts.py",
+    "ui/scripts",
     *("engine/cache/test_clutter.py", "engine/catalog/test_configurations.py", "engine/evaluation/test_running.py"),
     *("engine/model/backends/test_graphs.py", "engine/reuse/test_reuse.py", "engine/runs/parts/test_long_runs.py"),
     *(

@@ -232,8 +232,9 @@ def changes(made: SpeechRequest) -> list[str]:
     """Return what in the form differs from ``made``, in words: "text", "ODE steps 16, was 7"."""
     found = [] if text().strip() == made.text.strip() else ["text"]
     voice: VoiceRef | None = st.session_state.get("form_voice")
-    if voice is not None and voice.id != made.voice.id:
-        found.append(f"voice {voice.name}, was {made.voice.name}")
+    was = made.main_voice
+    if voice is not None and was is not None and voice.id != was.id:
+        found.append(f"voice {voice.name}, was {was.name}")
     if model() != made.model:
         found.append(f"model {model()}, was {made.model}")
     if load().weights != made.load.weights:

@@ -262,7 +262,8 @@ def voice_of_run(run_id: str) -> Voice:
         RunError: the run does not exist or is damaged.
         VoiceError: no recording of this voice was found.
     """
-    return voice_of(saved_run(run_id))
+    run = saved_run(run_id)
+    return pool().voice(run.request.main_voice or run.request.voice, run.mel_config)
 
 
 def voice_of(run: Run) -> Voice:

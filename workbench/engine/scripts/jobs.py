@@ -20,13 +20,18 @@ class BatchJob(Job):
         name: of the folder: of equal tables it is the same, so that a stopped one goes on.
         lines: from ``read_lines``.
 
+    Raises:
+        OSError, OutputError: the folder cannot be written.
+
     Attributes:
         done: results of the rows that are finished, in order; with those of an earlier job.
     """
 
     def __init__(self, name: str, lines: list[Line]) -> None:
         super().__init__(f"Speak {len(lines)} rows", SPEECH_LANE)
-        self.batch = Batch(lines, home() / "batches" / name)
+        root = home() / "batches"
+        root.mkdir(parents=True, exist_ok=True)
+        self.batch = Batch(lines, root / name)
         self._done = self.batch.done()
         self._pool: EnginePool | None = None
 

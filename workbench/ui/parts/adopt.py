@@ -8,10 +8,11 @@ from workbench.engine.errors import RunError, WorkbenchError
 from workbench.engine.files.places import home
 from workbench.engine.runs.store import read_document
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech.requests import VoiceRef
+from workbench.engine.speech.requests import SpeechRequest, VoiceRef
 from workbench.ui import resources
 from workbench.ui.parts import forms
 from workbench.ui.parts.voice_picker import BUNDLED, OF_RUN
+from workbench.ui.scripts import session
 
 
 def adopt(run_id: str) -> None:
@@ -25,15 +26,19 @@ def adopt(run_id: str) -> None:
         return
     state = st.session_state
     state["text"] = document["text"]
-    if _is_bundled(document["voice"], document["voice_id"]):
-        state["voice_source"], state["voice_name"], state["voice_run"] = BUNDLED, document["voice"], None
+    request = SpeechRequest.from_dict(document["request"])
+    session.adopt(run_id, request)
+    if (voice := request.main_voice) is None:  # the tags of a script name all who speak
+        state["voice_source"], state["voice_run"] = BUNDLED, None
+    elif _is_bundled(voice.name, voice.id):
+        state["voice_source"], state["voice_name"], state["voice_run"] = BUNDLED, voice.name, None
     else:
         state["voice_source"], state["voice_run"] = OF_RUN, run_id
     _adopt_model(document["model"], document.get("request", {}).get("load", {}).get("weights", "auto"))
     known = {name: document["settings"][name] for name in forms.names() if name in document["settings"]}
     forms.put({**SynthesisSettings().as_dict(), **known})
-    voice = document.get("request", {}).get("voice", {})
-    state["form_voice"] = VoiceRef(document["voice_id"], document["voice"], voice.get("ref_text", ""))
+    if voice is not None:
+        state["form_voice"] = VoiceRef(voice.id, voice.name, voice.ref_text)
 
 
 def _is_bundled(name: str, voice_id: str) -> bool:

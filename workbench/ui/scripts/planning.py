@@ -95,7 +95,8 @@ def _planned(key: tuple[Any, ...], _told: Cast) -> ScriptPlan | None:
 
 
 def _of_script(request: SpeechRequest, voices: dict[str, Voice], model: str, limits: Fit) -> ScriptPlan:
-    engine, spec, known = resources.engine_if_loaded(model), get_model(model), resources.vocabulary(model)
+    engine, known = resources.engine_if_loaded(model), resources.vocabulary(model)
+    spec = get_model(model) if engine is None else engine.loaded.spec
     kept: dict[tuple[str, str, str], Prepared] = {}
 
     def prepared(words: str, voice: Voice, settings: SynthesisSettings) -> Prepared:

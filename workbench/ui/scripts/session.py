@@ -8,9 +8,9 @@ from typing import Any
 import streamlit as st
 
 from workbench.engine.errors import WorkbenchError
+from workbench.engine.runs.store import run_folder
 from workbench.engine.scripts import Cast, Fit, Sheet
-from workbench.engine.speech.passages.script import Script
-from workbench.engine.speech.requests import VoiceRef
+from workbench.engine.speech.requests import SpeechRequest, VoiceRef
 from workbench.engine.speech.voices import Voice
 from workbench.engine.text import speakers
 from workbench.ui import resources
@@ -63,14 +63,15 @@ def take(sheet: Sheet, told: Cast) -> None:
     _keep({name: voice.ref for name, voice in told.own.items()}, told.aliases, told.settings, sheet.gap_seconds)
 
 
-def adopt(script: Script | None) -> None:
-    """Keep the voices of a run's script, from the recordings stored with the run; None: it has none."""
+def adopt(run_id: str, request: SpeechRequest) -> None:
+    """Keep the voices of the script of a saved run, from the recordings in its folder, instead of those before."""
     library = {speakers.key(voice.name) for voice in resources.bundled_voices()}
+    placed = request.stored([voice.id for voice in request.voices])
     found: dict[str, VoiceRef] = {}
-    for one in script.speakers if script else ():
+    for one in placed.script.speakers if placed.script else ():
         if speakers.key(one.name) not in library or not _is_bundled(one.voice):
-            found[one.name] = one.voice
-    _keep(found, {}, {}, script.gap_seconds if script else 0.0)
+            found[one.name] = one.voice.replace(recording=str(run_folder(run_id) / one.voice.recording))
+    _keep(found, {}, {}, placed.script.gap_seconds if placed.script else 0.0)
 
 
 def _is_bundled(voice: VoiceRef) -> bool:
