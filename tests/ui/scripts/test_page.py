@@ -76,7 +76,7 @@ def test_a_slip_is_told_and_a_strange_name_can_be_cast(open_page: Any) -> None:
 
 def test_what_cannot_be_spoken_is_marked_in_its_passage(open_page: Any) -> None:
     at = typed(open_page(), "[Nora] Come **here**.\n[Clara] Why?")
-    assert "Passage 1" in at.error[0].value and 'class="wb-offer"' in html_of(at)
+    assert "Passage 1" in at.error[0].value and 'class="wb-lacking"' in html_of(at)
     at.button(key="clean_text").click().run()
     assert at.text_area(key="text").value == "[Nora] Come here.\n[Clara] Why?" and not at.error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from workbench.engine.errors import VoiceError
@@ -34,10 +35,15 @@ class Cast:
     aliases: Mapping[str, str] = field(default_factory=dict)
     load: Callable[[str], Voice] = load_voice
 
+    @cached_property
+    def library(self) -> list[str]:
+        """Names of the bundled and saved voices, read once."""
+        return [voice.name for voice in list_voices()]
+
     @property
     def names(self) -> list[str]:
         """Every name that a tag may have."""
-        return [*self.own, *self.aliases, *(voice.name for voice in list_voices())]
+        return [*self.own, *self.aliases, *self.library]
 
     def voice(self, name: str) -> Voice:
         """Return the voice of a name in the script.
@@ -61,9 +67,8 @@ class Cast:
         return _look_up(self.settings, name) or {}
 
     def _loaded(self, name: str) -> Voice:
-        known = [voice.name for voice in list_voices()]
-        if speakers.key(name) not in map(speakers.key, known):
-            raise speakers.unknown(name, [*self.own, *known])
+        if speakers.key(name) not in map(speakers.key, self.library):
+            raise speakers.unknown(name, [*self.own, *self.library])
         return self.load(name)
 
 

@@ -6,6 +6,7 @@ import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
@@ -19,6 +20,9 @@ from workbench.engine.text.normalise import summary
 from workbench.engine.text.preparing import Prepared, prepare
 from workbench.figures.theme import chunk_colour
 from workbench.ui import resources
+
+if TYPE_CHECKING:  # it extends ``Plan``
+    from workbench.ui.scripts.planning import ScriptPlan
 
 SHOWN_CHARACTERS = 20_000  # a longer text is planned completely but shown in part
 
@@ -168,7 +172,7 @@ def show_plan(text: str, found: Plan | None, voice: Voice | None, key: str) -> N
     if hasattr(found, "strangers"):  # not isinstance: the class may have been reloaded
         from workbench.ui.scripts import view
 
-        view.show(text, found, key)
+        view.show(text, cast("ScriptPlan", found), key)
         return
     if found.error:
         st.error(found.error)

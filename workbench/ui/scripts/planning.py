@@ -23,6 +23,8 @@ from workbench.ui import resources
 from workbench.ui.parts.plan_view import Plan
 from workbench.ui.scripts import session
 
+PASSAGES_KEPT = 20_000
+
 
 @dataclass(frozen=True)
 class ScriptPlan(Plan):
@@ -94,17 +96,26 @@ def _planned(key: tuple[Any, ...], _told: Cast) -> ScriptPlan | None:
         return ScriptPlan(None, error=str(error), strangers=strangers)
 
 
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _passages(model: str, engine_id: int, unknown: bool) -> dict[Any, Any]:
+    """What was planned of single passages: of a book in which one was changed, one is planned again."""
+    return {}
+
+
 def _of_script(request: SpeechRequest, voices: dict[str, Voice], model: str, limits: Fit) -> ScriptPlan:
     engine, known = resources.engine_if_loaded(model), resources.vocabulary(model)
     spec = get_model(model) if engine is None else engine.loaded.spec
-    kept: dict[tuple[str, str, str], Prepared] = {}
+    kept = _passages(model, id(engine), known is None)
+    if len(kept) > PASSAGES_KEPT:
+        kept.clear()
 
     def prepared(words: str, voice: Voice, settings: SynthesisSettings) -> Prepared:
-        key = (words, voice.id, settings.numbers)
+        key = (words, voice.language, settings.numbers)
         if key not in kept:
             languages = number_languages(spec.languages, voice.language, settings)
             kept[key] = engine.prepare(words, voice, settings) if engine else prepare(words, known, languages)
-        return kept[key]
+        found: Prepared = kept[key]
+        return found
 
     window = engine.loaded.window_frames if engine else WINDOW_FRAMES[spec.backbone]
     script = request.script
@@ -116,7 +127,7 @@ def _of_script(request: SpeechRequest, voices: dict[str, Voice], model: str, lim
             (p.start, prepared(request.text[p.start : p.end], voices[p.speaker], request.settings_of(k)))
             for k, p in enumerate(script.passages)
         )
-        chunks = plan_script(request, voices, prepared, window)
+        chunks = plan_script(request, voices, prepared, window, kept=kept)
     except WorkbenchError as error:
         return ScriptPlan(None, error=str(error), request=request, voices=voices, parts=parts, window_frames=window)
     rate = next(iter(voices.values())).mel_config.target_sample_rate

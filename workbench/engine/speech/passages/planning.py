@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from workbench.engine import rules
 from workbench.engine.errors import SettingsError, TextError, WorkbenchError
@@ -27,6 +27,7 @@ def plan_script(
     window_frames: int = 8192,
     *,
     check: bool = True,
+    kept: MutableMapping[Any, Any] | None = None,
 ) -> list[Chunk]:
     """Return the chunks of all passages of ``request.script``.
 
@@ -39,6 +40,8 @@ def plan_script(
         prepare: prepares a text for the model.
         window_frames: as in ``plan_chunks``.
         check: refuse what the model cannot speak.
+        kept: takes the plan of each passage, for the next call with the same ``prepare``: of a book in which one
+            passage was changed, one is planned.
 
     Raises:
         TextError, SettingsError: a passage cannot be spoken; the message names it.
@@ -52,15 +55,18 @@ def plan_script(
     for index, passage in enumerate(script.passages):
         chosen, voice = request.settings_of(index), voices[passage.speaker]
         try:
-            prepared = prepare(request.text[passage.start : passage.end], voice, chosen)
-            if not any(map(str.isalnum, prepared.text)):  # nothing but pauses
-                carried += sum(seconds for _, seconds in prepared.pauses)
-                continue
-            chunks = voice.plan(prepared.check() if check else prepared, chosen, window_frames)
+            words = request.text[passage.start : passage.end]
+            key = (words, voice.id, chosen, window_frames, check)
+            found = kept.get(key) if kept is not None else None
+            pauses, chunks = found or _alone(words, voice, chosen, prepare, window_frames, check)
+            if kept is not None:
+                kept[key] = pauses, tuple(chunks)
         except (TextError, SettingsError) as error:
             raise _of_passage(error, index, passage.speaker) from error
-        lead, chunks[0] = carried + chunks[0].lead_seconds, dataclasses.replace(chunks[0], lead_seconds=0.0)
-        carried = 0.0
+        if not chunks:
+            carried += pauses
+            continue
+        lead, carried = carried + chunks[0].lead_seconds, 0.0
         planned.append((index, [_moved(c, passage.start, index) for c in chunks], lead))
     if not planned:
         raise TextError("The script has nothing to pronounce.", remedy="Give at least one word.")
@@ -68,12 +74,23 @@ def plan_script(
     return _placed(request, planned, carried, rate)
 
 
+def _alone(
+    words: str, voice: Voice, chosen: SynthesisSettings, prepare: Prepare, window_frames: int, check: bool
+) -> tuple[float, Sequence[Chunk]]:
+    """Return the seconds of all pauses of a passage, and its chunks: none if it holds nothing but pauses."""
+    prepared = prepare(words, voice, chosen)
+    pauses = sum(seconds for _, seconds in prepared.pauses)
+    if not any(map(str.isalnum, prepared.text)):
+        return pauses, ()
+    return pauses, voice.plan(prepared.check() if check else prepared, chosen, window_frames)
+
+
 def _of_passage(error: WorkbenchError, index: int, speaker: str) -> WorkbenchError:
     return type(error)(f"Passage {index + 1} ({speaker}): {error.what}", remedy=error.remedy)
 
 
 def _moved(chunk: Chunk, by: int, passage: int) -> Chunk:
-    return dataclasses.replace(chunk, start=chunk.start + by, end=chunk.end + by, passage=passage)
+    return dataclasses.replace(chunk, start=chunk.start + by, end=chunk.end + by, passage=passage, lead_seconds=0.0)
 
 
 def _placed(
