@@ -129,7 +129,8 @@ def of_job(job: SpeechJob) -> Sound:
     chunks = [*(one.chunk for one in made), *planned]
     rate = made[0].sample_rate if made else MelConfig().target_sample_rate
     lengths = [*(one.n_samples for one in made), *(round(chunk.planned_seconds * rate) for chunk in planned)]
-    starts, end = join_places(lengths, int(job.settings.cross_fade_duration * rate), _silences(chunks, rate))
+    fades = job.request.fades([chunk.passage for chunk in chunks], rate)
+    starts, end = join_places(lengths, fades, _silences(chunks, rate))
     return Sound(
         f"run:{job.id}",
         shortened(job.request.text),
