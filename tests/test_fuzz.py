@@ -22,7 +22,7 @@ from tests.fuzzing.kind import Kind, Violation
 from workbench.engine.errors import TextError
 
 ROOT = Path(__file__).resolve().parents[1]
-KINDS = ("texts", "audio", "runs", "long", "voices", "models", "archives", "bundles", "http")
+KINDS = ("texts", "scripts", "audio", "runs", "long", "voices", "models", "archives", "bundles", "http")
 SHORT = ("--seed", "1", "--cases", "12")
 
 

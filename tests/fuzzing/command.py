@@ -18,10 +18,11 @@ from tests.fuzzing.kind import Kind
 from tests.fuzzing.long import Long
 from tests.fuzzing.models import Models
 from tests.fuzzing.runs import Runs
+from tests.fuzzing.scripts import Scripts
 from tests.fuzzing.texts import Texts
 from tests.fuzzing.voices import Voices
 
-_ALL: tuple[type[Kind], ...] = (Texts, Audio, Runs, Long, Voices, Models, Archives, Bundles, Http)
+_ALL: tuple[type[Kind], ...] = (Texts, Scripts, Audio, Runs, Long, Voices, Models, Archives, Bundles, Http)
 KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in _ALL}
 DEFAULT_SECONDS = 60.0
 # imported once, here: each case is a fork and finds them loaded
