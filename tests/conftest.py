@@ -39,7 +39,13 @@ REF_TEXT = "Some call me nature, others call me mother nature."
 SLOW = (
     *("cli/test_bench.py", "engine/checks/test_bench.py"),
     *("training", "lab/test_lab.py", "lab/test_loopback_hub.py", "test_docs.py", "test_fuzz.py", "test_wheel.py"),
-    *("ui/test_chunk_size.py", "ui/test_look_page.py", "ui/test_flow_page.py", "ui/test_models_page.py", "ui/test_runs_page.py"),
+    *(
+        "ui/test_chunk_size.py",
+        "ui/test_look_page.py",
+        "ui/test_flow_page.py",
+        "ui/test_models_page.py",
+        "ui/test_runs_page.py",
+    ),
     *("ui/test_measured_view.py", "ui/test_listen_page.py", "ui/test_long_runs.py", "ui/test_own_voices.py"),
     *("ui/test_served_app.py", "ui/test_synthesize.py", "ui/test_takes.py", "engine/cache/test_fetch.py"),
     *("cli/test_synth.py", "engine/cache/test_checkpoints.py", "engine/cache/test_hub_faults.py"),

@@ -1,11 +1,13 @@
-"""Spectrograms, Flow and Runs in a real browser: drawing, dragging, playing and dialogs, which AppTest cannot test."""
+"""Listen and look, Flow and Runs in a real browser: drawing, dragging, playing and dialogs, which AppTest cannot test."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,45 +59,107 @@ def test_a_minute_is_drawn_fluidly(server: Any, new_page: Any, library: dict[str
     assert page.locator(".st-key-spectrum .heatmaplayer image").count() == 2
 
 
-def test_dragging_a_box_plays_that_span(server: Any, new_page: Any, library: dict[str, Any]) -> None:
-    page = new_page()
+HELD = "() => { const d = globalThis.workbenchDock; return [d.A?.title ?? '', d.transport.playing, d.transport.position()] }"
+SHOWN = "() => document.querySelector('.st-key-spectrum .js-plotly-plot')._fullLayout"
+
+
+def drag(page: Any, area: Any, start: float, end: float, down: int = 30) -> None:
+    """Drag from a share of the width of ``area`` to another."""
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * start, box["y"] + 10)
+    page.mouse.down()
+    for share in (0.5, 1.0):
+        page.mouse.move(
+            box["x"] + box["width"] * (start + share * (end - start)), box["y"] + 10 + share * down, steps=4
+        )
+    page.mouse.up()
+
+
+def test_a_span_is_played_and_zoomed_to_its_samples_and_a_click_takes_a_slice(
+    server: Any, new_page: Any, library: dict[str, Any]
+) -> None:
+    page, seconds = new_page(), library["minute"].audio_seconds
     page.goto(f"{server.url}/spectrograms?run={library['minute'].id}")
     loaded(page)
     page.wait_for_selector(".st-key-spectrum .heatmaplayer image", timeout=PATIENCE)
-    area = page.locator(".st-key-spectrum .nsewdrag").first
+    areas, bar = page.locator(".st-key-spectrum .nsewdrag"), page.locator(".st-key-look_bar")
+    drag(page, areas.first, 0.2, 0.205)
+    expect(bar).to_contain_text("ms", timeout=PATIENCE)
+    page.locator(".st-key-play_span_A button").click()
+    page.wait_for_function(f"() => ({HELD})()[1] && ({HELD})()[0].includes(' s of ')", timeout=PATIENCE)
+    page.locator(".st-key-zoom button").click()
+    page.wait_for_function(f"() => {{ const r = ({SHOWN})().xaxis.range; return r[1] - r[0] < 1 }}", timeout=PATIENCE)
+    low, high = page.evaluate(f"() => ({SHOWN})().xaxis.range")
+    assert low == pytest.approx(0.2 * seconds, rel=0.02) and high - low == pytest.approx(0.005 * seconds, rel=0.1)
+    expect(page.locator(".st-key-unzoom button")).to_be_enabled(timeout=PATIENCE)
+    assert page.evaluate("() => document.querySelector('.st-key-spectrum .js-plotly-plot').data[0].name") == "samples"
+    box = areas.first.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 40)
+    moment = page.get_by_label("Moment, s")
+    page.wait_for_function(
+        f"([low, high]) => {{ const v = +document.querySelector('input[aria-label=\"Moment, s\"]').value; "
+        "return v > low && v < high }", arg=[low, high], timeout=PATIENCE,
+    )  # fmt: skip
+    assert float(moment.input_value()) == pytest.approx((low + high) / 2, abs=0.02 * (high - low) + 0.001)
+    expect(page.get_by_text("peak")).to_contain_text("Hz", timeout=PATIENCE)
+    page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + 40)
+    page.wait_for_function(f"() => ({SHOWN})().xaxis.range[0] === 0", timeout=PATIENCE)
+
+
+def test_a_pointer_on_a_mel_reads_hertz_and_its_axes_move_together(
+    server: Any, new_page: Any, library: dict[str, Any]
+) -> None:
+    page = new_page()
+    page.goto(f"{server.url}/spectrograms?run={library['short'].id}")
+    loaded(page)
+    page.wait_for_selector(".st-key-spectrum .heatmaplayer image", timeout=PATIENCE)
+    area = page.locator(".st-key-spectrum .nsewdrag").last
     area.scroll_into_view_if_needed()
     box = area.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 10)
-    page.mouse.down()
-    for share in (0.25, 0.3):
-        page.mouse.move(box["x"] + box["width"] * share, box["y"] + 40, steps=4)
-    page.mouse.up()
-    expect(page.get_by_text("Span 1")).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_test_id("stAudio")).to_have_count(2, timeout=PATIENCE)
-    span = page.get_by_test_id("stAudio").nth(1)
-    deadline = time.monotonic() + 60
-    while span.evaluate("a => a.currentTime") == 0:
-        assert time.monotonic() < deadline, "the span does not play"
-        page.wait_for_timeout(100)
-    assert span.evaluate("a => a.duration") == pytest.approx(0.1 * library["minute"].audio_seconds, rel=0.1)
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5)
+    expect(page.locator(".st-key-spectrum .hoverlayer")).to_contain_text("Hz", timeout=PATIENCE)
+    page.get_by_text("zooms", exact=True).click()
+    page.wait_for_function(f"() => ({SHOWN})().dragmode === 'zoom'", timeout=PATIENCE)
+    loaded(page)
+    drag(page, page.locator(".st-key-spectrum .nsewdrag").last, 0.2, 0.7, 80)
+    together = f"() => {{ const l = ({SHOWN})(); return [l.yaxis4.range, l.yaxis5.range, l.xaxis.range] }}"
+    page.wait_for_function(
+        f"() => {{ const [a, b, x] = ({together})(); return x[0] > 0 && a[0] > 0 }}", timeout=PATIENCE
+    )
+    expect(page.locator(".st-key-unzoom button")).to_be_enabled(timeout=PATIENCE)  # the page has drawn it again
+    a, b, _ = page.evaluate(together)
+    assert a == pytest.approx(b) and b[1] - b[0] < 99
+    with page.expect_download(timeout=PATIENCE) as saved:
+        page.locator(".st-key-look_figure").get_by_role("button", name="SVG").click()
+    assert (
+        saved.value.suggested_filename.endswith(".svg") and "<svg" in Path(saved.value.path()).read_text("utf-8")[:200]
+    )
 
 
-def test_the_flow_plays_and_a_step_is_heard(server: Any, new_page: Any, library: dict[str, Any]) -> None:
-    page = new_page()
+def test_one_slider_moves_picture_time_and_sound_by_keys(server: Any, new_page: Any, library: dict[str, Any]) -> None:
+    page, n_steps = new_page(), 6
     page.goto(f"{server.url}/flow?run={library['short'].id}")
     loaded(page)
-    picture = page.locator(".st-key-flow_movie .imagelayer image, .st-key-flow_movie .layer-below image").first
-    finished = picture.get_attribute("href") or picture.get_attribute("xlink:href")
-    seen = set()
-    page.locator(".st-key-flow_movie .updatemenu-button").first.click()
-    deadline = time.monotonic() + 60
-    while len(seen) < 3:  # noise, something between, speech
-        assert time.monotonic() < deadline, f"{len(seen)} pictures in 60 s"
-        seen.add(picture.get_attribute("href") or picture.get_attribute("xlink:href"))
-        page.wait_for_timeout(60)
-    assert seen - {finished}
-    page.get_by_role("button", name="Decode it").click()
-    expect(page.get_by_test_id("stAudio")).to_have_count(1, timeout=PATIENCE)
+    slider = page.locator(".st-key-flow_stage input[type=range]")
+    expect(slider).to_have_attribute("aria-valuetext", f"step 0 of {n_steps}, t = 0.00", timeout=PATIENCE)
+    page.wait_for_function(
+        f"() => ({HELD})()[0].includes('step 0 of {n_steps}')", timeout=PATIENCE
+    )  # it opens at noise
+    canvas = page.locator(".st-key-flow_stage canvas")
+    noise = canvas.evaluate("c => c.toDataURL()")
+    slider.focus()
+    slider.press("ArrowRight")
+    slider.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(f"^step 2 of {n_steps}, t = 0"))
+    page.wait_for_function(f"() => ({HELD})()[0].includes('step 2 of {n_steps}')", timeout=PATIENCE)
+    assert canvas.evaluate("c => c.toDataURL()") != noise
+    slider.press("Home")
+    slider.press(" ")
+    page.wait_for_function(f"() => ({HELD})()[1] && ({HELD})()[2] > 0.05", timeout=PATIENCE)  # picture and sound run on
+    expect(slider).to_have_attribute("aria-valuetext", f"step {n_steps} of {n_steps}, t = 1.00", timeout=PATIENCE)
+    page.wait_for_function(f"() => ({HELD})()[0].startsWith('Chunk 1')", timeout=PATIENCE)
+    assert not page.evaluate("() => document.querySelector('.st-key-flow_stage').matches('.playing')")
 
 
 def test_deleting_takes_two_clicks_and_is_undone_by_one(server: Any, new_page: Any, library: dict[str, Any]) -> None:

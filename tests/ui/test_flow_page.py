@@ -1,27 +1,30 @@
-"""Spectrograms and Flow: every source, every panel, bad input, and a trajectory made on the page."""
+"""Flow: states of one or two runs, their sounds decoded ahead, a plane, and runs made on the page."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.ui.helpers import html_of, until
-from workbench.engine import measures
 from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.signal.audio import to_bytes
 from workbench.engine.speech.recordings.bundled import list_voices
 from workbench.engine.speech.voices import load_voice
+from workbench.ui.flow import sounds, stage
+from workbench.ui.flow.making import first_sentence
+from workbench.ui.flow.states import Flow
 
 TEXT = "One two three, four five. Six seven eight. Nine ten."
 
 
-def make_run(engine: Any, **changes: Any) -> Any:
+def make_run(engine: Any, text: str = TEXT, **changes: Any) -> Any:
     chosen = SynthesisSettings(nfe_step=4, max_chunk_bytes=24).replace(**changes)
-    run = engine.run(TEXT, load_voice(list_voices()[0].name), chosen)
+    run = engine.run(text, load_voice(list_voices()[0].name), chosen)
     store.save_run(run)
     return run
 
@@ -30,137 +33,86 @@ def figure(at: Any, index: int = 0) -> Any:
     return json.loads(at.get("plotly_chart")[index].proto.spec)
 
 
-def titles(at: Any) -> list[str]:
-    return [a["text"] for a in figure(at)["layout"]["annotations"] if not a["text"].startswith("#")]
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the page hands to the browser: flows, sounds and pictures."""
+    seen: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        stage, "_stage", lambda key, data: seen.append(json.loads(data["about"]) | {"pictures": data["pictures"]})
+    )
+    return seen
 
 
-def test_without_a_run_the_reference_is_shown(open_page: Any) -> None:
-    at = open_page("spectrograms")
-    assert titles(at) == ["Waveform", "F0", "Mel, as the model is given it", "Mel of the audio"]
-    assert len(at.get("audio")) == 1 and not at.error
-    at.button_group(key="kind_A").set_value("Run").run()
-    assert "Make one on the page" in html_of(at) and not at.exception
-
-
-def test_every_panel_of_a_run_with_its_borders(open_page: Any, tiny_engine: Any) -> None:
-    run = make_run(tiny_engine)
-    at = open_page("spectrograms")
-    at.button_group(key="panels").set_value(["Waveform", "F0", "Mel, model", "Mel, audio", "Difference", "STFT"]).run()
-    assert not at.exception and len(titles(at)) == 6
-    borders = sorted({s["x0"] for s in figure(at)["layout"]["shapes"] if s["type"] == "line"})
-    assert borders == pytest.approx([start / run.sample_rate for start in run.starts[1:]])
-    for scale in ("linear", "log"):
-        at.selectbox(key="scale").set_value(scale).run()
-        assert not at.exception
-    at.selectbox(key=f"chunk_A_{run.id}").set_value(1).run()
-    assert "shapes" not in figure(at)["layout"] or not figure(at)["layout"]["shapes"]
-
-
-def test_a_link_opens_its_run_and_chunk(open_page: Any, tiny_engine: Any) -> None:
-    first, _ = make_run(tiny_engine), make_run(tiny_engine, seed=9)
-    at = open_page("spectrograms", run=first.id, chunk="2")
-    assert at.selectbox(key=f"run_A_{first.id}").value == first.id
-    assert at.selectbox(key=f"chunk_A_{first.id}").value == 1
-
-
-@pytest.mark.parametrize("run", ["../../etc/passwd", "<img src=x onerror=alert(1)>", "20261123-000000-abcdef"])
-@pytest.mark.parametrize("chunk", ["-1", "999999", "²", "x"])
-def test_an_address_made_up_says_so(open_page: Any, tiny_engine: Any, run: str, chunk: str) -> None:
-    make_run(tiny_engine)
-    at = open_page("spectrograms", run=run, chunk=chunk)
-    assert not at.exception and "does not exist" in at.warning[0].value and len(at.get("plotly_chart")) == 1
-
-
-def test_a_against_b_share_one_scale_and_stand_side_by_side(open_page: Any, tiny_engine: Any) -> None:
-    make_run(tiny_engine)
-    make_run(tiny_engine, speed=0.7)
-    at = open_page("spectrograms")
-    at.toggle(key="compare").set_value(True).run()
-    assert not at.exception
-    assert titles(at)[:4] == ["A: Waveform", "B: Waveform", "A: F0", "B: F0"]
-    heat = [t for t in figure(at)["data"] if t["type"] == "heatmap"]
-    assert len({(t["zmin"], t["zmax"]) for t in heat}) == 1
-    assert len(at.get("audio")) == 2
-    lengths = at.dataframe[0].value["length (s)"]
-    assert lengths[0] != lengths[1]
-
-
-def test_a_box_plays_its_span_and_shows_it_alone(open_page: Any, tiny_engine: Any) -> None:
-    make_run(tiny_engine)
-    at = open_page("spectrograms")
-    box = [{"xref": "x3", "yref": "y3", "x": [0.8, 0.3], "y": [1, 9]}]
-    at.session_state["spectrum"] = {"selection": {"box": box, "points": [], "point_indices": [], "lasso": []}}
-    at.run()
-    assert not at.exception and "0.30 to 0.80 s" in at.markdown[0].value
-    assert len(at.get("audio")) == 2
-    at.button(key="zoom").click().run()
-    assert figure(at)["layout"]["xaxis"]["range"] == [0.3, 0.8]
-    at.button(key="unzoom").click().run()
-    assert figure(at)["layout"]["xaxis"]["range"][0] == 0
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "said"),
-    [
-        ("x.wav", b"", "empty"),
-        ("../../etc/passwd", b"root:x:0:0", "not audio"),
-        ("<script>alert(1)</script>.wav", b"RIFF" + b"\0" * 400, "not audio"),
-        ("silence.wav", to_bytes(np.zeros(24_000, np.float32), 24_000), "silent"),
-        ("🎤" * 60 + ".flac", b"\x89PNG" + bytes(2000), "not audio"),
-        ("long.wav", to_bytes(np.full(8000 * 200, 0.1, np.float32), 8000), "200 s long"),
-    ],
-)
-def test_an_upload_that_cannot_be_read_is_told_in_one_line(
-    open_page: Any, name: str, content: bytes, said: str
-) -> None:
-    at = open_page("spectrograms")
-    at.button_group(key="kind_A").set_value("File").run()
-    at.file_uploader(key="file_A").upload(name, content).run()
-    assert not at.exception and said in at.error[0].value and "\n" not in at.error[0].value
-
-
-def test_an_upload_is_shown_at_its_true_level(open_page: Any, speech: np.ndarray) -> None:
-    at = open_page("spectrograms")
-    at.button_group(key="kind_A").set_value("File").run()
-    at.file_uploader(key="file_A").upload("quiet.wav", to_bytes(speech * np.float32(0.1), 24_000)).run()
-    assert not at.exception and titles(at) == ["Waveform", "F0", "Mel of the audio"]
-    row = at.dataframe[0].value.iloc[0]
-    assert row["peak (dBFS)"] == pytest.approx(20 * np.log10(0.1 * np.abs(speech).max()), abs=0.1)
-    assert row["median F0 (Hz)"] == pytest.approx(120, abs=2)
-    assert {m.title for m in measures.known(measures.SOUND, [measures.Sound(speech)])} <= set(row.index)
-    assert "vocoder changed, mean (dB)" not in row.index  # no model made it
-
-
-def test_every_measure_of_a_run_s_sound_is_in_the_table(open_page: Any, tiny_engine: Any) -> None:
-    sound = measures.Sound.of_run(make_run(tiny_engine))
-    row = open_page("spectrograms").dataframe[0].value.iloc[0]
-    wanted = {m.title: m.value(sound) for m in measures.known(measures.SOUND, [sound])}
-    assert {"level (dBFS)", "vocoder changed, mean (dB)", "voiced (%)"} <= set(wanted)
-    for title, value in wanted.items():
-        assert row[title] == pytest.approx(value, abs=0.51), title  # rounded
-
-
-def test_without_a_trajectory_the_page_offers_to_make_one(open_page: Any, tiny_engine: Any) -> None:
-    make_run(tiny_engine)  # keeps none
-    at = open_page("flow")
-    assert "No run with a trajectory yet" in html_of(at)
+def test_without_a_trajectory_the_page_makes_one_of_the_document(open_page: Any, tiny_engine: Any) -> None:
+    run = make_run(tiny_engine)  # keeps none
+    at = open_page("flow", run=run.id)
+    assert "No run with its states yet" in html_of(at) and at.info
     assert len(at.get("plotly_chart")) == 1  # the time grids need no run
-    at.text_input(key="flow_text").set_value("Hello you there.").run()
+    (text,) = [t for t in at.text_input if t.key.startswith("flow_text")]
+    assert text.value == run.chunks[0].chunk.text  # one chunk of the run you hear
     at.slider(key="flow_steps").set_value(5).run()
     at.button(key="flow_make").click().run()
     until(at, lambda page: len(page.get("plotly_chart")) == 3)
-    made = store.list_runs()[0]
-    assert made.has_trajectory and made.settings["nfe_step"] == 5
-    assert len(json.loads(at.get("plotly_chart")[0].proto.spec)["frames"]) == 6
+    made = store.load_run(store.list_runs()[0].id)
+    assert made.settings.nfe_step == 5 and len(made.chunks) == 1 and made.voice == run.voice
+    assert at.query_params["run"] in (made.id, [made.id])
 
 
-def test_any_step_can_be_heard(open_page: Any, tiny_engine: Any) -> None:
+def test_it_opens_at_noise_and_every_state_gets_its_sound_ahead(
+    open_page: Any, tiny_engine: Any, shown: list[dict[str, Any]]
+) -> None:
     run = make_run(tiny_engine, keep_trajectory=True)
     at = open_page("flow", run=run.id)
-    at.select_slider(key=f"step_{run.id}_0").set_value(2).run()
-    at.button(key="decode").click().run()
-    until(at, lambda page: len(page.get("audio")) == 1)
-    assert not at.error
+    until(at, lambda page: all(shown[-1]["flows"][0]["sounds"]))
+    (flow,) = shown[-1]["flows"]
+    assert flow["steps"] == [0, 1, 2, 3, 4] and flow["times"][0] == 0 and flow["times"][-1] == 1
+    assert flow["sounds"][-1]["key"] == f"run:{run.id}:0"  # the last state is the chunk itself
+    assert {sound["timeline"] for sound in flow["sounds"]} == {f"run:{run.id}"}
+    assert len({sound["key"] for sound in flow["sounds"]}) == 5
+    assert shown[-1]["ticks"][0] == 100 and shown[-1]["top"] - shown[-1]["low"] == 80
+    assert len(shown[-1]["palette"]) == 768
+    assert not at.exception
+
+
+def test_two_flows_share_the_slider_the_colours_and_the_plane(
+    open_page: Any, tiny_engine: Any, shown: list[dict[str, Any]]
+) -> None:
+    a, b = (make_run(tiny_engine, keep_trajectory=True, nfe_step=n, seed=n) for n in (6, 3))
+    at = open_page("flow", run=a.id, b=b.id)
+    assert [flow["letter"] for flow in shown[-1]["flows"]] == ["A", "B"]
+    assert [flow["n_steps"] for flow in shown[-1]["flows"]] == [6, 3] and len(shown[-1]["pictures"]) == 2
+    assert shown[-1]["by_time"]
+    at.button_group(key="flow_by").set_value("step").run()
+    assert not shown[-1]["by_time"]
+    plane, speeds = figure(at, 0), figure(at, 1)
+    assert [trace["name"] for trace in plane["data"]] == ["A", "B"] and plane["layout"]["meta"] == {"flow": "plane"}
+    assert (
+        speeds["layout"]["meta"] == {"flow": "time"}
+        and "% of the variance" in plane["layout"]["xaxis"]["title"]["text"]
+    )
+    assert any("of the variance" in c.value for c in at.caption)
+
+
+def test_a_second_flow_differs_in_what_was_changed(open_page: Any, tiny_engine: Any) -> None:
+    run = make_run(tiny_engine, "Hello you there.", keep_trajectory=True)
+    at = open_page("flow", run=run.id)
+    assert at.button(key="second_make").disabled
+    at.number_input(key="second_seed").set_value(41).run()
+    at.button(key="second_make").click().run()
+    until(at, lambda page: "b" in page.query_params)
+    made = store.load_run(store.list_runs()[0].id)
+    assert made.settings == run.settings.replace(seed=41) and made.chunks[0].trajectory is not None
+    assert figure(at, 0)["data"][1]["name"] == "B"
+
+
+def test_a_link_to_a_damaged_trajectory_is_told(open_page: Any, tiny_engine: Any) -> None:
+    run = make_run(tiny_engine, keep_trajectory=True)
+    (store.run_folder(run.id) / "trajectories.npz").write_bytes(b"PK")
+    at = open_page("flow", run=run.id)
+    assert not at.exception and at.error and len(at.get("plotly_chart")) == 1
+
+
+# Sounds --------------------------------------------------------------------------------------------------------------
 
 
 def test_decoding_the_last_state_gives_the_chunk(tiny_server: Any, tiny_engine: Any) -> None:
@@ -169,6 +121,44 @@ def test_decoding_the_last_state_gives_the_chunk(tiny_server: Any, tiny_engine: 
     wave = tiny_engine.decode(chunk.trajectory.states[-1])
     scaled = wave * np.linalg.norm(chunk.wave) / np.linalg.norm(wave)
     assert np.abs(scaled - chunk.wave).max() < 0.02 * np.abs(chunk.wave).max()  # states are kept in half precision
+
+
+def test_no_state_is_louder_than_the_chunk(tiny_server: Any, tiny_engine: Any) -> None:
+    from workbench.engine.signal import audio
+
+    run = make_run(tiny_engine, keep_trajectory=True)
+    flow = Flow("A", dataclasses.replace(run, request=run.request.replace(model="tiny")), 0)
+    told: list[float] = []
+    job: Any = SimpleNamespace(report=lambda share, doing: told.append(share))
+    waves = [audio.read_audio(wav, 24_000) for wav in sounds.decode(job, flow, [0, 2])]
+    assert told == [0.0, 0.5]
+    assert all(audio.rms(wave) <= 1.01 * audio.rms(flow.chunk.wave) for wave in waves)
+
+
+def test_of_a_long_chunk_fewer_states_are_decoded_but_both_ends(tiny_engine: Any) -> None:
+    run = make_run(tiny_engine, keep_trajectory=True)
+    chunk = run.chunks[0]
+    states = np.repeat(chunk.trajectory.states[:1], 65, axis=0)
+    long = dataclasses.replace(
+        chunk, wave=np.zeros(24_000 * 20, np.float32), trajectory=dataclasses.replace(chunk.trajectory, states=states)
+    )
+    chosen = sounds.decoded(Flow("A", dataclasses.replace(run, chunks=(long,)), 0))
+    assert chosen[0] == 0 and chosen[-1] == 64 and len(chosen) == 12
+    assert len(chosen) * 20 <= sounds.MAX_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("One two. Three.", "One two."),
+        ("Pi is 3.14 and more! Yes.", "Pi is 3.14 and more!"),
+        ("no end", "no end"),
+        ("  \n ", ""),
+        ("x" * 900, "x" * 300),
+    ],
+)
+def test_the_first_sentence_is_enough(text: str, said: str) -> None:
+    assert first_sentence(text) == said
 
 
 @pytest.mark.parametrize("steps", [7, 8])

@@ -242,7 +242,7 @@ def test_every_measure_of_a_run_s_sound_is_in_the_table(open_page: Any, tiny_eng
         assert row[title] == pytest.approx(value, abs=0.51), title  # rounded
 
 
-# What a browser sends --------------------------------------------------------------------------------------------------
+# What a browser sends ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("value", ["x", None, {"a": 1}, [1], [1, 2, 3], float("nan"), [0, float("inf")], [True, False]])

@@ -52,7 +52,8 @@ def test_another_take_of_a_chunk_has_no_words(run: Any) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b'{"format": 2, "recogniser": "", "chunks": {}}', b'{"format":1,"recogniser":"x","chunks":{"a":[[0,NaN,"x",1]]}}',
+    [b"", b"{", b"[]", b'{"format": 2, "recogniser": "", "chunks": {}}',
+     b'{"format":1,"recogniser":"x","chunks":{"a":[[0,NaN,"x",1]]}}',
      b'{"format":1,"recogniser":"x","chunks":{"a":[[-1,1,"x",1]]}}', b"\xff" * 100],
 )  # fmt: skip
 def test_a_damaged_file_counts_as_none(run: Any, content: bytes) -> None:

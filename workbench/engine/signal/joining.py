@@ -17,24 +17,34 @@ WAV_MAX_BYTES = 2**32 - 2**12  # of 16-bit samples, 24.8 hours at 24 kHz; its he
 _BLOCK_SAMPLES = 2**20
 
 
-def join_places(lengths: Sequence[int], fade_samples: int, silences: Sequence[int] = ()) -> tuple[list[int], int]:
+def join_places(
+    lengths: Sequence[int], fade_samples: int | Sequence[int], silences: Sequence[int] = ()
+) -> tuple[list[int], int]:
     """Where waves of these ``lengths`` begin in the joined sound, and how many samples that has; as ``join_blocks``."""
     silences = silences or [0] * (len(lengths) + 1)
+    fades = _each(fade_samples, len(lengths))
     starts, end = [], 0
-    for length, silence in zip(lengths, silences[:-1], strict=True):
+    for length, silence, fade in zip(lengths, silences[:-1], fades, strict=True):
         end += silence
-        start = end - (0 if silence else min(fade_samples, end, length))
+        start = end - (0 if silence else min(fade, end, length))
         starts.append(start)
         end = start + length
     return starts, end + silences[-1]
 
 
-def join_blocks(waves: Iterable[np.ndarray], fade_samples: int, silences: Sequence[int]) -> Iterator[np.ndarray]:
+def _each(fade_samples: int | Sequence[int], n_waves: int) -> Sequence[int]:
+    """The longest overlap of each wave with the one before it."""
+    return [fade_samples] * n_waves if isinstance(fade_samples, int) else fade_samples
+
+
+def join_blocks(
+    waves: Iterable[np.ndarray], fade_samples: int | Sequence[int], silences: Sequence[int]
+) -> Iterator[np.ndarray]:
     """Join ``waves`` with linear cross-fades of at most ``fade_samples``.
 
     Args:
         waves: in order, each float32 [n_samples]; each is asked for once, when it is needed.
-        fade_samples: longest overlap.
+        fade_samples: longest overlap; of all waves, or of each with the one before it.
         silences: samples of silence before the first wave and after each. Waves beside a silence are not faded, so
             its length is exact.
 
@@ -44,15 +54,17 @@ def join_blocks(waves: Iterable[np.ndarray], fade_samples: int, silences: Sequen
     Same result as upstream (``utils_infer.infer_batch_process``), which copies the whole wave for each chunk.
     """
     held = np.zeros(0, np.float32)  # the end of the sound so far, which the next wave may still change
-    for wave, silence in zip(waves, silences[:-1], strict=True):
+    fades = _each(fade_samples, len(silences) - 1)
+    longest = max(fades, default=0)
+    for wave, silence, fade in zip(waves, silences[:-1], fades, strict=True):
         held = np.concatenate([held, np.zeros(silence, np.float32)]) if silence else held
-        overlap = 0 if silence else min(fade_samples, len(held), len(wave))
+        overlap = 0 if silence else min(fade, len(held), len(wave))
         if overlap > 0:
             held = held.copy()
             ramp = np.linspace(0, 1, overlap)
             held[-overlap:] = held[-overlap:] * ramp[::-1] + wave[:overlap] * ramp
         held = np.concatenate([held, wave[overlap:]])
-        done = max(len(held) - fade_samples, 0)
+        done = max(len(held) - longest, 0)
         if done:
             yield held[:done]
             held = held[done:]

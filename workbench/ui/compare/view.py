@@ -67,7 +67,7 @@ def compare(runs: Sequence[RunSummary]) -> None:
     )
     if any(run.is_long for run in runs):
         _timings(runs)
-        st.caption("A run this long is not drawn as a whole: compare chunks on the page Spectrograms.")
+        st.caption("A run this long is not drawn as a whole: compare chunks on the page Listen and look.")
         return
     _players(runs)
     _timings(runs)

@@ -15,7 +15,7 @@ from workbench.ui.parts.theme import is_dark
 
 def plane(flows: Sequence[Flow]) -> None:
     """Draw the paths of all flows in the plane in which their states differ most."""
-    st.subheader("Path in a plane")
+    st.header("Path in a plane")
     found = plane_of(list(flows))
     times = {_name(flow, flows): flow.path.times for flow in flows}
     figure = figures.trajectory_plane(found, times, dark=is_dark()).update_layout(meta={"flow": "plane"})
@@ -35,7 +35,7 @@ def plane(flows: Sequence[Flow]) -> None:
 
 def lengths(flows: Sequence[Flow]) -> None:
     """Draw how far each step moves: over the steps of one flow, over flow time for two."""
-    st.subheader("Distance travelled")
+    st.header("Distance travelled")
     if len(flows) == 1:
         (flow,) = flows
         moved = flow.path.distances
@@ -65,7 +65,7 @@ def _name(flow: Flow, flows: Sequence[Flow]) -> str:
 
 def time_grids() -> None:
     """Draw the flow times of the steps, with and without sway sampling and EPSS."""
-    st.subheader("Time grid")
+    st.header("Time grid")
     one, two = st.columns(2)
     steps = one.slider("ODE steps", 2, 64, 16, key="grid_steps", help=f"EPSS grids exist for {EPSS_STEPS}.")
     sway = two.slider("Sway", -1.0, 1.0, -1.0, 0.1, key="grid_sway", help="Below 0: small steps early. Paper: -1.")

@@ -26,7 +26,7 @@ def show(found: Mapping[str, Source], chosen: Display, spans: Spans) -> None:
     key = f"at_{spans.key}"
     if key not in st.session_state:
         st.session_state[key] = round(_loudest(next(iter(found.values()))), 3)
-    st.subheader("Spectrum at a moment")
+    st.header("Spectrum at a moment")
 
     def take(second: float) -> None:
         st.session_state[key] = round(min(max(0.0, second), spans.seconds), 3)

@@ -43,7 +43,7 @@ if found:
         st.caption(" — ".join(f"**{letter}**: {style.plain(words_)}" for letter, words_ in told.items()))
     chosen = display.choose(len(found))
     instrument.show(found, chosen)
-    st.subheader("Numbers")
+    st.header("Numbers")
     numbers(found)
     files.offer(found, chosen)
 else:
