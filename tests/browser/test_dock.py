@@ -366,3 +366,31 @@ def test_a_page_of_the_same_recording_does_not_interrupt_and_another_run_does(
         [f"/api/runs/{two[0]}/0.wav", f"/api/runs/{two[1]}/0.wav"],
     )
     assert found == [["run", "other", True], ["chunk", "other", 1], ["run", None, 2], ["other", None, 0]]
+
+
+def test_a_run_is_heard_while_it_is_made(server: Any, new_page: Any, two: tuple[str, str]) -> None:
+    page = new_page()
+    compared(page, server, two)
+    # of the three chunks so many are made; the third is planned longer than it becomes
+    told = """([kind, run, n, active]) => { const seconds = n === 3 ? [4, 3, 5] : [4, 3, 6]
+      workbenchDock.receive({ active, autoplay: true, show: { key: "made", title: "made", timeline: "made",
+        first: 0, blind: false, base: `/api/${kind}/${run}/`, seconds, starts_at: 0,
+        urls: [...Array(n).keys()].map(k => `${k}.wav?v=${k}`), starts: [0, 3.85, 6.7], length: 6.7 + seconds[2] } }, null) }"""
+    page.evaluate(told, ["runs", two[0], 0, True])
+    expect(dock(page)).to_have_attribute("data-state", "waiting", timeout=PATIENCE)
+    page.evaluate(told, ["runs", two[0], 1, True])
+    page.wait_for_function("() => workbenchDock.transport.position() > 0.2", timeout=PATIENCE)
+    page.wait_for_function("() => workbenchDock.transport.waiting && workbenchDock.transport.position() > 3.8",
+                           timeout=PATIENCE)  # fmt: skip
+    assert "waiting for chunk 2" in page.evaluate("workbenchDock.ui.state.textContent")
+    page.evaluate(told, ["runs", two[0], 2, True])
+    page.wait_for_function("() => !workbenchDock.transport.waiting", timeout=PATIENCE)
+    # the run is saved meanwhile: the same chunks have other addresses, which interrupts nothing
+    page.evaluate("() => { window.starts = 0; const t = workbenchDock.transport, start = t.start.bind(t);"
+                  " t.start = (...all) => { window.starts++; return start(...all) } }")  # fmt: skip
+    page.evaluate(told, ["jobs", two[0], 2, True])
+    page.evaluate(told, ["runs", two[0], 3, False])
+    expect(dock(page)).to_have_attribute("data-state", "paused", timeout=PATIENCE)
+    assert page.evaluate("window.starts") == 0 and position(page) == pytest.approx(11.7, abs=0.01)
+    page.evaluate(told, ["runs", two[0], 3, False])  # it began by itself once, and does not again
+    assert dock(page).get_attribute("data-state") == "paused"
