@@ -372,10 +372,11 @@ def test_a_run_is_heard_while_it_is_made(server: Any, new_page: Any, two: tuple[
     page = new_page()
     compared(page, server, two)
     # of the three chunks so many are made; the third is planned longer than it becomes
-    told = """([kind, run, n, active]) => { const seconds = n === 3 ? [4, 3, 5] : [4, 3, 6]
+    told = """([kind, run, n, active]) => {
+      const seconds = n === 3 ? [4, 3, 5] : [4, 3, 6], urls = [...Array(n).keys()].map(k => `${k}.wav?v=${k}`)
       workbenchDock.receive({ active, autoplay: true, show: { key: "made", title: "made", timeline: "made",
-        first: 0, blind: false, base: `/api/${kind}/${run}/`, seconds, starts_at: 0,
-        urls: [...Array(n).keys()].map(k => `${k}.wav?v=${k}`), starts: [0, 3.85, 6.7], length: 6.7 + seconds[2] } }, null) }"""
+        first: 0, blind: false, base: `/api/${kind}/${run}/`, urls, seconds, starts: [0, 3.85, 6.7], starts_at: 0,
+        length: 6.7 + seconds[2] } }, null) }"""
     page.evaluate(told, ["runs", two[0], 0, True])
     expect(dock(page)).to_have_attribute("data-state", "waiting", timeout=PATIENCE)
     page.evaluate(told, ["runs", two[0], 1, True])
