@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -18,7 +18,7 @@ from workbench.ui.parts import tables
 
 TABLE_ROWS = 500  # the whole table goes to the browser, and a row with its waveform has 1 KB
 _PLAY = "runs_play"
-_ROW_PIXELS, _HEAD_PIXELS, _ROWS_SEEN = 35, 38, 16  # of a table of Streamlit; more rows scroll
+_ROW_PIXELS, _ROWS_SEEN = 31, 16  # of a table of Streamlit; more rows scroll
 
 
 def show(runs: Sequence[RunSummary]) -> list[RunSummary]:
@@ -41,9 +41,9 @@ def first_rows(runs: Sequence[RunSummary]) -> list[RunSummary]:
     return [*runs[:TABLE_ROWS], *(run for run in runs[TABLE_ROWS:] if run.id in wanted)]
 
 
-def _height(n_rows: int) -> int:
-    """Pixels of a table that shows all of its rows if they are few, and else the last one by half."""
-    return _HEAD_PIXELS + round(_ROW_PIXELS * (n_rows if n_rows <= _ROWS_SEEN else _ROWS_SEEN + 0.5))
+def _height(n_rows: int) -> Literal["content"] | int:
+    """Height of a table that shows all of its rows if they are few, and else cuts the last one, as a sign of more."""
+    return "content" if n_rows <= _ROWS_SEEN else round(_ROW_PIXELS * (_ROWS_SEEN + 1.5))
 
 
 def _play(runs: Sequence[RunSummary]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workbench.engine.speech.text import Chunk
     from workbench.engine.speech.voices import Voice
 
-_TITLE_CHARACTERS = 60
+_TITLE_CHARACTERS = 100
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from workbench.engine.runs.store import (
     scan,
 )
 from workbench.engine.runs.summary import MEASURED
-from workbench.ui import dock, resources, style
+from workbench.ui import dock, document, resources, style
 from workbench.ui.compare import address, bundle, deleting, scatter, table
 from workbench.ui.compare import view as compare_view
 from workbench.ui.parts.theme import is_dark
@@ -50,7 +50,13 @@ def one(run: RunSummary) -> None:
     st.header(f"Run {run.id}")
     with st.container(height=150 if len(run.text) > 600 else "content", border=False):
         st.text(run.text)
-    dock.button(dock.of_run(resources.saved_run(run.id)), key="play_run")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        dock.button(dock.of_run(resources.saved_run(run.id)), key="play_run")
+        if document.current() not in (None, run.id) and st.button(
+            "Compare with the current run", key="as_second", icon=":material/compare_arrows:", type="tertiary",
+            help="Hold it as B in the player",
+        ):  # fmt: skip
+            document.compare_with(run.id)
     if run.remade_chunk is not None:
         st.caption(f"{run.remade.capitalize()} was remade; the times are those of all chunks.")
     facts = {"audio": f"{run.seconds:.2f} s", "total": f"{run.total_seconds:.2f} s"}
