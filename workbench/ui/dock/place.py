@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 
 import streamlit as st
 from streamlit.components.v2 import component
+from streamlit.errors import StreamlitDuplicateElementKey
 
 from workbench.figures.theme import CHUNK_COLOURS
 from workbench.ui.dock.sounds import Sound
@@ -21,6 +23,7 @@ export default function ({ data, parentElement }) {
 }
 """
 _dock = component("dock", html="<span></span>", js=_JS)
+_SHOWN_MAX = 8  # parts of one page that show the same sound
 _CSS = (Path(__file__).parents[1] / "static" / "dock-page.css").read_text("utf-8")
 
 
@@ -42,17 +45,18 @@ def show(sound: Sound, second: Sound | None = None, *, active: bool = False, aut
         active: whether more parts will come.
         autoplay: play it as soon as its first part is there, once.
     """
-    key = f"hidden_dock_show_{sound.key}"
-    with st.container(key=key):
-        _dock(
-            key=f"{key}_held",
-            data={
-                "show": sound.as_dict(),
-                "second": second.as_dict() if second else None,
-                "active": active,
-                "autoplay": autoplay,
-            },
-        )
+    data = {
+        "show": sound.as_dict(),
+        "second": second.as_dict() if second else None,
+        "active": active,
+        "autoplay": autoplay,
+        "page": st.context.url,  # another page says again what it shows, although the element stays
+    }
+    for count in range(_SHOWN_MAX):
+        key = f"hidden_dock_show_{sound.key}" + (f"_{count}" if count else "")
+        with suppress(StreamlitDuplicateElementKey), st.container(key=key):
+            _dock(key=f"{key}_held", data=data | {"by": key})
+            return
 
 
 def play(sound: Sound, *, second: bool = False) -> None:

@@ -14,7 +14,7 @@ class Dock {
     this.A = this.B = null
     this.slot = "A"
     this.announced = { sound: null, active: false }
-    this.seconds = new Map() // key of a sound that pages showed: key of the second one beside it
+    this.seconds = new Map() // part of a page that showed a sound: key of the second one beside it
     this.started = new Set() // what played by itself: keys of runs, and orders of pages
     this.gains = { A: 0, B: 0 } // dB, when levels are matched
     this.colours = ["#2f72c4"]
@@ -84,7 +84,7 @@ class Dock {
 
   // A page shows this sound. It replaces another one, but does not interrupt what plays of the same timeline: a chunk
   // on one page and its run on the next are one recording.
-  announce({ show, second, active, autoplay }) {
+  announce({ show, second, active, autoplay, by }) {
     const before = this.announced, sound = whole(show)
     const isNew = before.sound?.key !== sound.key
     const isOther = isNew && before.sound && before.sound.timeline !== sound.timeline
@@ -94,7 +94,7 @@ class Dock {
       this.put("A", sound, active)
       if (this.slot === "A" && at) this.transport.seek(at)
     } else if (this.A?.key === sound.key) this.put("A", sound, active)
-    this.announceSecond(sound.key, second && whole(second), isOther)
+    this.announceSecond(by ?? sound.key, second && whole(second), isOther)
     if (autoplay && !this.started.has(sound.key)) {
       this.started.add(sound.key)
       this.slot = "A"
@@ -106,15 +106,15 @@ class Dock {
   }
 
   // A page that shows no second sound closes only one that it, or the page of another run, has shown before.
-  announceSecond(key, second, isOther) {
-    const shown = isOther ? [...this.seconds.values()] : [this.seconds.get(key)]
+  announceSecond(by, second, isOther) {
+    const shown = isOther ? [...this.seconds.values()] : [this.seconds.get(by)]
     if (isOther) this.seconds.clear()
     if (second) {
-      if (this.seconds.get(key) !== second.key || this.B?.key === second.key) this.put("B", second, false)
-      this.seconds.set(key, second.key)
+      if (this.seconds.get(by) !== second.key || this.B?.key === second.key) this.put("B", second, false)
+      this.seconds.set(by, second.key)
     } else {
       if (this.B && shown.includes(this.B.key)) this.closeB()
-      this.seconds.delete(key)
+      this.seconds.delete(by)
     }
   }
 
