@@ -395,3 +395,18 @@ def test_a_run_is_heard_while_it_is_made(server: Any, new_page: Any, two: tuple[
     assert page.evaluate("window.starts") == 0 and position(page) == pytest.approx(11.7, abs=0.01)
     page.evaluate(told, ["runs", two[0], 3, False])  # it began by itself once, and does not again
     assert dock(page).get_attribute("data-state") == "paused"
+
+
+def test_a_sound_that_is_gone_is_named_and_playing_it_again_asks_again(
+    server: Any, new_page: Any, two: tuple[str, str]
+) -> None:
+    page = new_page()
+    compared(page, server, two)
+    page.evaluate("""() => {
+      const sound = { key: "gone", title: "gone", base: "", urls: ["/api/sounds/none.wav"], seconds: [1],
+      starts: [0], length: 1, timeline: "gone", starts_at: 0, first: 0, blind: false }
+      workbenchDock.press(sound, "A") }""")  # fmt: skip
+    page.wait_for_function("() => workbenchDock.ui.state.textContent.includes('no longer there')", timeout=PATIENCE)
+    expect(dock(page)).to_have_attribute("data-state", "paused", timeout=PATIENCE)
+    play(page, "A")  # another one plays, and nothing is said any more
+    assert "no longer" not in page.evaluate("workbenchDock.ui.state.textContent")

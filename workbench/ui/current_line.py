@@ -76,7 +76,8 @@ def _hold(other: str | None) -> None:
             autoplay = st.session_state.get("started_here") == job.id
             dock.show(dock.of_job(job), second, active=job.is_active, autoplay=autoplay)
     elif (run := document.run()) is not None:
-        dock.show(document.sound_of(run), second)
+        # also here: a run of reused chunks is done before it was ever seen in the making
+        dock.show(document.sound_of(run), second, autoplay=st.session_state.get("started_here") == run.id)
 
 
 def _missing() -> None:
