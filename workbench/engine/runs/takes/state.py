@@ -46,7 +46,8 @@ def applied(document: RunDocument, ledger: Ledger, envelope: Sequence[float] | N
         plans[chunk], rows[chunk] = found["plan"], found["row"]
     words = {k: w for k, take in ledger.chosen.items() if (w := ledger.row(k, take)["words"]) is not None}
     text, plans = _with_words(document, plans, words)
-    timeline = _end_to_end(plans, rows)
+    is_apart = document.get("apart", False)
+    made = [] if is_apart else [span.as_dict() for span in _end_to_end(plans, rows).spans]  # else the reader makes them
     spoken = sum(row["total_seconds"] for row in rows)
     n_samples = joined_samples(document, plans, rows)
     before = [span for span in document["spans"] if span["start_seconds"] < 0]
@@ -54,7 +55,7 @@ def applied(document: RunDocument, ledger: Ledger, envelope: Sequence[float] | N
     return cast(RunDocument, {
         **document,
         "plans": plans, "chunks": rows, "text": text, "request": request, "utilisation": [],
-        "spans": before if document.get("apart") else [*before, *(span.as_dict() for span in timeline.spans)],
+        "spans": [*before, *made],
         "total_seconds": spoken, "time_to_first_audio_seconds": rows[0]["total_seconds"],
         "audio_seconds": n_samples / document["mel_config"]["target_sample_rate"],
         "envelope": document["envelope"] if envelope is None else list(envelope),
