@@ -1,4 +1,4 @@
-"""Takes in a real browser and two servers: three of a chunk, heard beside each other, chosen, undone, and still there."""
+"""Takes in a real browser and two servers: three of a chunk, heard side by side, chosen, undone, and still there."""
 
 from __future__ import annotations
 

@@ -61,9 +61,10 @@ def test_wrong_words_are_marked_and_made_again(
     until(at, lambda page: any("1 of 2 chunks" in w.value for w in page.warning))
     assert "<del" in html_of(at) and "<b>two" not in html_of(at)
     at.button(key=f"repair_{saved.id}").click().run()
-    until(at, lambda page: len(store.list_runs()) == 2 and page.session_state.run_id != saved.id)
-    newest = store.list_runs()[0]
-    assert newest.parent == saved.id and newest.remade_chunk == 1
+    until(at, lambda page: any("A better take was chosen for chunk 2" in s.value for s in page.success))
+    assert store.load_run(saved.id).takes[1] > 1 and len(store.list_runs()) == 1
+    at.run()
+    assert any("another take was chosen for chunk 2" in caption.value for caption in at.caption)
 
 
 def test_words_are_marked_by_what_became_of_them() -> None:

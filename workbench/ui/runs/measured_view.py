@@ -41,6 +41,7 @@ def measured(run: Run) -> None:
     if job is not None and job.state == DONE:
         for line in job.result:
             st.caption(f"Not measured: {line}")
+    _told(run)
     if found is not None:
         if found.outdated:
             again = ", ".join(f"{k + 1}" for k in found.outdated)
@@ -129,12 +130,18 @@ def _again(run: Run, bad: list[int]) -> None:
         help="Each is kept as a take of its chunk. The best has the fewest wrong words; undo takes the choice back.",
     ):  # fmt: skip
         _start(key, f"Other seeds for {len(bad)} chunks of {run.id}", work)
-    job = watch.watch(key)
+    watch.watch(key)
+
+
+def _told(run: Run) -> None:
+    """Say once what came of the other seeds."""
+    key = f"repair_{run.id}"
+    job = watch.remembered(key)
     if job is None or job.state != DONE:
         return
     watch.forget(key)
-    better = [f"{one.chunk + 1}" for one in job.result if one.is_better]
+    better = ", ".join(f"{one.chunk + 1}" for one in job.result if one.is_better)
     if better:
-        st.success(f"A better take was chosen for chunk {', '.join(better)}. Undo takes the choice back.")
+        st.success(f"A better take was chosen for chunk {better}. Undo takes the choice back.")
     else:
         st.info("No other seed was better. What was made is among the takes.")

@@ -76,7 +76,8 @@ def result() -> None:
         return
     run = document.run()
     if run is None:
-        unreadable()
+        if job is None:  # else its state says why nothing is there
+            unreadable()
         return
     if job is not None and job.is_unsaved:
         run_tools.unsaved(job)
