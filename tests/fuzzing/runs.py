@@ -20,20 +20,26 @@ _PAGES = ("runs", "spectrograms", "flow", "synthesize")
 _PAGE_SHARE = 0.04  # a page takes a hundred times as long as the rest
 
 
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
 def _damage_json(source: Source, folder: Path) -> None:
-    name = source.random.choice(("run.json", "run.json", "run.json", "notes.json"))
+    name = source.random.choice(
+        ("run.json", "run.json", "notes.json", "takes.json", "takes.json", "takes/sound.json")
+    )
     source.note(name)
     path = folder / name
     path.write_bytes(damage.in_json(source, json.loads(path.read_text("utf-8"))))
 
 
 def _damage_bytes(source: Source, folder: Path) -> None:
-    places.spoil_bytes(source, source.random.choice(sorted(folder.iterdir())))
+    places.spoil_bytes(source, source.random.choice(_files(folder)))
 
 
 def _damage_array(source: Source, folder: Path) -> None:
     """An array of another shape, type or name in one of the .npz files."""
-    path = folder / source.random.choice(("chunks.npz", "chunks.npz", "trajectories.npz"))
+    path = folder / source.random.choice(("chunks.npz", "chunks.npz", "trajectories.npz", "takes/00001-002.npz"))
     with np.load(path) as archive:
         arrays: dict[str, Any] = dict(archive)
     name = source.random.choice(sorted(arrays))
@@ -81,7 +87,7 @@ def _damage_place(source: Source, folder: Path) -> None:
         shutil.rmtree(folder)
         folder.mkdir()
     else:
-        places.spoil(source, source.random.choice(sorted(folder.iterdir())))
+        places.spoil(source, source.random.choice(_files(folder)))
 
 
 _DAMAGES = (_damage_json, _damage_json, _damage_json, _damage_bytes, _damage_array, _damage_header, _damage_place)
@@ -145,6 +151,26 @@ def _use(source: Source) -> None:
                 demand(len(one.make(run)) > 0, f"{one.name} is empty")
         with refusable():
             json.dumps(run.as_dict())
+    _choose(source)
+
+
+def _choose(source: Source) -> None:
+    """Read its takes, choose others and go back; each may refuse."""
+    from workbench.engine.runs.takes import choosing
+
+    with refusable():
+        for take in choosing.takes_of(_BAD).of(1):
+            json.dumps(take.as_dict())
+    for act in (
+        lambda: choosing.read_take(_BAD, 1, source.random.choice((0, 1, 2, 3))),
+        lambda: choosing.choose(_BAD, {0: 2, 1: 1}),
+        lambda: choosing.undo(_BAD),
+        lambda: choosing.undo(_BAD),
+        lambda: choosing.redo(_BAD),
+        lambda: choosing.audio_file(_BAD),
+    ):
+        with refusable():
+            act()
 
 
 def _hear() -> None:
@@ -155,7 +181,7 @@ def _hear() -> None:
     from workbench.ui.routes import ROUTES
 
     client = TestClient(Starlette(routes=ROUTES))
-    for name in ("audio.wav", "0.wav", "1.wav", "2.wav"):
+    for name in ("audio.wav", "0.wav", "1.wav", "2.wav", "1/takes/1.wav", "1/takes/2.wav", "0/takes/9.wav"):
         answer = client.get(f"/api/runs/{_BAD}/{name}", headers={"Range": "bytes=0-99"} if name[0] == "a" else {})
         demand(answer.status_code in (200, 206, 404, 416), f"{name} is answered with {answer.status_code}")
 

@@ -74,8 +74,9 @@ def voice() -> Any:
 
 @cache
 def run() -> Path:
-    """Folder of a saved run of two chunks with trajectories, a note and a star."""
+    """Folder of a saved run of two chunks with trajectories, a note, a star, and a second take of each, one chosen."""
     from workbench.engine.runs import store
+    from workbench.engine.runs.takes import choosing
     from workbench.engine.settings import SynthesisSettings
 
     chosen = SynthesisSettings(nfe_step=2, max_chunk_bytes=20, keep_trajectory=True)
@@ -83,6 +84,9 @@ def run() -> Path:
         made = engine().run(TEXT, voice(), chosen)
         folder = store.save_run(made)
         store.annotate(made.id, note="a click at 0.3 s", star=True)
+        for result in made.chunks:
+            choosing.add(made.id, result, words="Other words.", measured={"wer_percent": 3.0})
+        choosing.choose(made.id, {1: 2})
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +68,7 @@ def _tools(run: Run, takes: Takes | None, flags: dict[int, str]) -> Sequence[int
                                          ("Redo", "redo", takes.can_redo, choosing.redo)):  # fmt: skip
                 help_text = f"{name} the last choice of a take. Takes themselves are never lost."
                 if st.button(name, key=f"takes_{icon}", icon=f":material/{icon}:", disabled=not can, help=help_text):
-                    state.change(run, lambda run_id, act=act: act(run_id, join=not run.is_long))
+                    state.change(run, partial(act, join=not run.is_long))
         found = _filtered(run, takes, flags)
         page = _paged(run, len(found))
     if takes is not None and run.failed:

@@ -36,7 +36,7 @@ def command(run: Run, *, own_reference: bool) -> list[str]:
 
 
 def changed_chunks(run: Run) -> list[int]:
-    """Return the indices of chunks that were made again: their seed is not that of the first one + index.
+    """Return the indices of chunks that were made again: another take is chosen, or the seed is not first + index.
 
     In a script, each passage counts from its own seed.
     """
@@ -44,7 +44,8 @@ def changed_chunks(run: Run) -> list[int]:
     return [
         c.chunk.index
         for c in run.chunks
-        if c.seed
+        if (run.takes and run.takes[c.chunk.index] > 1)
+        or c.seed
         != run.request.settings_of(c.chunk.passage).seed
         + c.chunk.index
         - firsts.setdefault(c.chunk.passage, c.chunk.index)
@@ -84,6 +85,9 @@ def readme(run: Run, files: Sequence[str], about: Mapping[str, str]) -> str:
     ]
     if not own:
         lines.append(f"The reference recording is not included: the voice {run.voice} must be available.")
+    if run.n_planned:
+        lines.append(f"The run was stopped: {len(run.chunks)} of {run.n_planned} chunks are here.")
+    lines += [f"Chunk {k + 1} could not be made, silence is in its place: {run.chunks[k].error}" for k in run.failed]
     changed = changed_chunks(run)
     if changed:
         names = ", ".join(f"{k + 1} (seed {run.chunks[k].seed})" for k in changed)

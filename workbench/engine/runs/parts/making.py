@@ -26,7 +26,8 @@ from workbench.engine.files.writing import sha256_of, write_json
 from workbench.engine.runs.document import MAX_BYTES
 from workbench.engine.runs.parts.journal import JOURNAL, read_journal
 from workbench.engine.runs.parts.stored import FOLDER, Parts, StoredChunk, row_of, stored
-from workbench.engine.runs.parts.unfinished import REQUEST, SUFFIX, folder_of, folders, hold, move, read
+from workbench.engine.runs.parts.unfinished import REQUEST, folder_of, folders, hold, move, read
+from workbench.engine.runs.paths import PARTIAL as SUFFIX
 from workbench.engine.runs.paths import checked_id, runs_root
 from workbench.engine.signal.audio import exact_bytes
 from workbench.engine.speech.requests import REFERENCE_FILE, SpeechRequest, reference_file

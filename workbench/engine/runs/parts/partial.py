@@ -7,7 +7,7 @@ from typing import Any
 
 from workbench.engine.errors import RunError
 from workbench.engine.runs.document import RunDocument, checked, damaged
-from workbench.engine.runs.parts.journal import read_journal
+from workbench.engine.runs.parts.journal import Noted, read_journal
 from workbench.engine.runs.parts.stored import FOLDER, part_name
 from workbench.engine.runs.parts.unfinished import read
 from workbench.engine.runs.paths import PARTIAL
@@ -27,7 +27,7 @@ def partial_document(folder: Path) -> RunDocument:
     """
     run_id, known = folder.name.removesuffix(PARTIAL), read(folder)
     noted = {found["plan"]["index"]: found for found in read_journal(folder)}
-    made = []
+    made: list[Noted] = []
     while (found := noted.get(len(made))) is not None and (folder / FOLDER / part_name(len(made))).is_file():
         made.append(found)
     if not made:

@@ -19,7 +19,7 @@ from workbench.engine.runs.files import read_chunk, read_run
 from workbench.engine.runs.parts.partial import is_partial
 from workbench.engine.runs.paths import run_folder
 from workbench.engine.runs.takes import joined
-from workbench.engine.runs.takes.arrays import TakeFile
+from workbench.engine.runs.takes.arrays import FOLDER, TakeFile
 from workbench.engine.runs.takes.ledger import FIRST, Ledger, read_ledger, row_for, write_ledger
 from workbench.engine.runs.takes.values import Take, Takes, check_chunk
 from workbench.engine.signal.joining import write_sound
@@ -52,14 +52,13 @@ def read_take(run_id: str, chunk: int, take: int) -> ChunkResult:
     """
     folder, found = run_folder(run_id), takes_of(run_id)
     found.checked(chunk, take)
-    document = {**found.document, "takes": []}
+    document = found.document
     if take != FIRST:
-        row = found.ledger.row(chunk, take)
-        document["plans"] = [*document["plans"]]
-        document["chunks"] = [*document["chunks"]]
-        document["plans"][chunk], document["chunks"][chunk] = row["plan"], row["row"]
-        document["takes"] = [take if k == chunk else FIRST for k in range(found.n_chunks)]
-    return read_chunk(folder, document, chunk)  # type: ignore[arg-type]
+        row, plans, rows = found.ledger.row(chunk, take), [*document["plans"]], [*document["chunks"]]
+        plans[chunk], rows[chunk] = row["plan"], row["row"]
+        numbers = [take if k == chunk else FIRST for k in range(found.n_chunks)]
+        document = {**document, "plans": plans, "chunks": rows, "takes": numbers}
+    return read_chunk(folder, document, chunk)
 
 
 # Changing ------------------------------------------------------------------------------------------------------------
@@ -190,7 +189,7 @@ def audio_file(run_id: str) -> Path:
     folder = run_folder(run_id)
     path = folder / joined.SOUND
     with suppress(FileNotFoundError):  # the usual run has no other takes: nothing else is read
-        (folder / joined.FOLDER).stat()
+        (folder / FOLDER).stat()
         for _ in range(3):  # another process may choose again while this one joins
             ledger = takes_of(run_id).ledger
             if joined.is_joined(folder, ledger):

@@ -131,7 +131,8 @@ def _placed(plan: Plan, start: int, end: int) -> Plan:
 
 def chunk_of(plan: Plan) -> Chunk:
     """Return the plan of a chunk as a value."""
-    return Chunk(**{**plan, "warnings": tuple(plan["warnings"])})
+    fields: dict[str, Any] = {**plan, "warnings": tuple(plan["warnings"])}
+    return Chunk(**fields)
 
 
 def timing_of(row: Row) -> ChunkTiming:
