@@ -15,7 +15,9 @@ from workbench.engine import rules
 from workbench.engine.errors import Cancelled, EngineError
 from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.runs.store import load_run, save_run
+from workbench.engine.scripts import Cast, compose
 from workbench.engine.speech.requests import SpeechRequest
+from workbench.engine.speech.voices import load_voice
 from workbench.engine.sweeps import open_sweep, spread
 from workbench.engine.sweeps.executors import executor
 from workbench.engine.sweeps.executors.local import Local
@@ -56,6 +58,16 @@ def test_chunks_that_come_in_any_order_are_joined_in_theirs(tiny_home: Any) -> N
     assert order == list(range(len(alone.chunks))) and len(order) > 3
     assert np.array_equal(run.wave, alone.wave) and run.total_seconds > 0
     assert {span.chunk_index for span in run.spans if span.name == "ode"} == set(order)
+
+
+def test_a_script_is_spread_with_the_voice_and_settings_of_each_passage(tiny_home: Any) -> None:
+    text = "[Nora] One boat. Two boats. [Clara speed=0.9 nfe=1] Three of them. [Nora seed=5] And four."
+    voices = {name: load_voice(name) for name in ("Nora", "Clara")}
+    plain = asked()
+    request, _ = compose(text, Cast(voices["Nora"]), plain.settings, model=plain.model, load=plain.load)
+    alone = EnginePool().speak(request)
+    run = spread.speak(EnginePool(), request, Backwards())
+    assert len(run.chunks) >= 3 and np.array_equal(run.wave, alone.wave) and run.request.script == alone.request.script
 
 
 def test_a_stopped_long_run_costs_the_workers_what_is_missing(tiny_home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
