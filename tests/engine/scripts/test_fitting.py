@@ -111,3 +111,25 @@ def test_silence_that_would_fill_the_memory_is_refused(cast: Any, text: str, sai
     with pytest.raises(SettingsError) as error:
         planned(text, cast)
     assert said in str(error.value)
+
+
+def test_another_take_of_another_length_moves_nothing_that_has_time(tiny_engine: Any, cast: Any) -> None:
+    from workbench.engine.speech.requests import Remake
+
+    text = (
+        f"[Nora at=0.5 until=2] Come here.\n[Clara at=4 until=5] Why?\n[Nora] Well. [pause 1s]\n[Arthur at=9] {WORDS}"
+    )
+    request, voices = compose(text, cast, QUICK, model="tiny")
+    run = fulfilled(tiny_engine, request, voices, cast)
+    rate, last = run.sample_rate, len(run.chunks) - 1
+    for words in ("Come here, all of you, now.", "Come over here."):
+        again = fulfilled(
+            tiny_engine, run.request.replace(remake=Remake(run.id, 0, None, words)), voices, cast, base=run
+        )
+        assert again.chunks[0].n_samples != run.chunks[0].n_samples
+        assert again.starts == run.starts and len(again.wave) == len(run.wave)
+    long = Remake(run.id, 1, None, "Why should I come there, or anywhere at all?")
+    again = fulfilled(tiny_engine, run.request.replace(remake=long), voices, cast, base=run)
+    firsts = [k for k, c in enumerate(run.chunks) if k == 0 or c.chunk.passage != run.chunks[k - 1].chunk.passage]
+    assert again.starts[2] > run.starts[2], "what has no time follows"
+    assert again.starts[firsts[-1]] == 9 * rate and last >= firsts[-1]

@@ -92,6 +92,7 @@ class Plan(TypedDict):
     pause_seconds: NotRequired[Seconds]
     lead_seconds: NotRequired[Seconds]
     passage: NotRequired[Count]
+    begins_seconds: NotRequired[Seconds | None]
 
 
 class Row(TypedDict):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.engine.errors import SettingsError, TextError
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.signal.joining import join_places
+from workbench.engine.speech.passages.places import silences
 from workbench.engine.speech.passages.planning import Prepare, length_of, plan_script
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.text import Chunk
@@ -176,9 +177,9 @@ def rows_of_plan(request: SpeechRequest, chunks: Sequence[Chunk], sample_rate: i
     """Return one row a passage from the planned ``chunks`` of ``request``."""
     lengths = [round(chunk.planned_seconds * sample_rate) for chunk in chunks]
     pauses = [chunks[0].lead_seconds, *(chunk.pause_seconds for chunk in chunks)]
-    silences = [round(seconds * sample_rate) for seconds in pauses]
     fades = request.fades([chunk.passage for chunk in chunks], sample_rate)
-    return _rows(request, chunks, join_places(lengths, fades, silences)[0], lengths, sample_rate)
+    gaps = silences(pauses, [chunk.begins_seconds for chunk in chunks], lengths, fades, sample_rate)
+    return _rows(request, chunks, join_places(lengths, fades, gaps)[0], lengths, sample_rate)
 
 
 def rows_of_run(run: Run) -> list[Row]:

@@ -14,6 +14,7 @@ from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.signal.joining import join_blocks, join_places
 from workbench.engine.signal.mel import align_mels
 from workbench.engine.speech.chunks import ChunkResult, failed_chunk, in_memory
+from workbench.engine.speech.passages.places import silences
 from workbench.engine.speech.requests import SpeechRequest, VoiceRef, load_as_made
 from workbench.engine.timing import UNMADE, Span, rtf_of_made
 
@@ -146,7 +147,8 @@ class Run:
     @property
     def _silences(self) -> list[int]:
         pauses = [self.chunks[0].chunk.lead_seconds, *(c.chunk.pause_seconds for c in self.chunks)]
-        return [round(seconds * self.sample_rate) for seconds in pauses]
+        begins, lengths = [c.chunk.begins_seconds for c in self.chunks], [c.n_samples for c in self.chunks]
+        return silences(pauses, begins, lengths, self._fades, self.sample_rate)
 
     @property
     def fade_samples(self) -> int:
@@ -169,9 +171,9 @@ class Run:
             last: index of the last one; by default that of the whole run.
         """
         end = len(self.chunks) if last is None else last + 1
-        silences = self._silences[first : end + 1]
-        silences[0] = silences[0] if first == 0 else 0
-        return join_blocks((c.wave for c in self.chunks[first:end]), self._fades[first:end], silences)
+        gaps = self._silences[first : end + 1]
+        gaps[0] = gaps[0] if first == 0 else 0
+        return join_blocks((c.wave for c in self.chunks[first:end]), self._fades[first:end], gaps)
 
     @cached_property
     def wave(self) -> np.ndarray:

@@ -35,6 +35,7 @@ class Chunk:
         pause_seconds: silence after it, which is not part of its wave.
         lead_seconds: silence before it; only for the first chunk.
         passage: of the script that it belongs to, from 0.
+        begins_seconds: when it is to begin, for the first chunk of a passage with a time; None: after the one before.
     """
 
     index: int
@@ -51,6 +52,7 @@ class Chunk:
     pause_seconds: float = 0.0
     lead_seconds: float = 0.0
     passage: int = 0
+    begins_seconds: float | None = None
 
 
 def n_bytes(text: str) -> int:

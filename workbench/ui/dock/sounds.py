@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.engine.settings import MelConfig
 from workbench.engine.signal.audio import to_bytes
 from workbench.engine.signal.joining import join_places
+from workbench.engine.speech.passages.places import silences
 from workbench.ui import resources
 from workbench.ui.dock import store
 
@@ -130,7 +131,7 @@ def of_job(job: SpeechJob) -> Sound:
     rate = made[0].sample_rate if made else MelConfig().target_sample_rate
     lengths = [*(one.n_samples for one in made), *(round(chunk.planned_seconds * rate) for chunk in planned)]
     fades = job.request.fades([chunk.passage for chunk in chunks], rate)
-    starts, end = join_places(lengths, fades, _silences(chunks, rate))
+    starts, end = join_places(lengths, fades, _silences(chunks, lengths, fades, rate))
     return Sound(
         f"run:{job.id}",
         shortened(job.request.text),
@@ -169,10 +170,10 @@ def shortened(text: str) -> str:
     return line if len(line) <= _TITLE_CHARACTERS else f"{line[: _TITLE_CHARACTERS - 1].rstrip()}…"
 
 
-def _silences(chunks: Sequence[Chunk], rate: int) -> list[int]:
+def _silences(chunks: Sequence[Chunk], lengths: Sequence[int], fades: Sequence[int], rate: int) -> list[int]:
     """Samples of silence before the first of ``chunks`` and after each, as in a run."""
     pauses = [chunks[0].lead_seconds if chunks else 0.0, *(chunk.pause_seconds for chunk in chunks)]
-    return [round(seconds * rate) for seconds in pauses]
+    return silences(pauses, [chunk.begins_seconds for chunk in chunks], lengths, fades, rate)
 
 
 def _url(kind: str, run_id: str, index: int, chunk: ChunkResult) -> str:

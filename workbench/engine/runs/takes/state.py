@@ -11,6 +11,7 @@ from workbench.engine.runs.parts.partial import is_partial, partial_document
 from workbench.engine.runs.takes.joined import envelope_of
 from workbench.engine.runs.takes.ledger import Ledger, read_ledger
 from workbench.engine.signal.joining import join_places
+from workbench.engine.speech.passages.places import silences
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.text import Chunk, text_of
 from workbench.engine.timing import ChunkTiming, Timeline, note_chunk
@@ -76,7 +77,8 @@ def joined_samples(document: RunDocument, plans: Sequence[Plan], rows: Sequence[
     pauses = [plans[0].get("lead_seconds", 0.0), *(plan.get("pause_seconds", 0.0) for plan in plans)]
     fades = SpeechRequest.from_dict(document["request"]).fades([plan.get("passage", 0) for plan in plans], rate)
     lengths = [round(row["audio_seconds"] * rate) for row in rows]
-    return join_places(lengths, fades, [round(seconds * rate) for seconds in pauses])[1]
+    begins = [plan.get("begins_seconds") for plan in plans]
+    return join_places(lengths, fades, silences(pauses, begins, lengths, fades, rate))[1]
 
 
 def _with_words(document: RunDocument, plans: Sequence[Plan], words: dict[int, str]) -> tuple[str, list[Plan]]:

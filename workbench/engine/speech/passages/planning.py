@@ -101,9 +101,12 @@ def _placed(
     assert script is not None
     found: list[Chunk] = []
     for index, chunks, lead in planned:
-        passage, before = script.passages[index], round(lead * rate)
-        if passage.at_seconds is not None:
-            before += max(0, round(passage.at_seconds * rate) - end)
+        passage, before, begins = script.passages[index], round(lead * rate), None
+        if passage.at_seconds is not None:  # pauses beside it are a part of the silence until then
+            begins = passage.at_seconds + lead
+            end -= round(found[-1].pause_seconds * rate) if found else 0
+            found[-1:] = [dataclasses.replace(chunk, pause_seconds=0.0) for chunk in found[-1:]]
+            before = max(0, round(begins * rate) - end)
         elif not before and found and not found[-1].pause_seconds:
             before = round(script.gap_seconds * rate)
         _check_gap(before / rate, index)
@@ -112,6 +115,7 @@ def _placed(
             found[-1] = dataclasses.replace(found[-1], pause_seconds=tail / rate)
         else:
             chunks = [dataclasses.replace(chunks[0], lead_seconds=before / rate), *chunks[1:]]
+        chunks = [dataclasses.replace(chunks[0], begins_seconds=begins), *chunks[1:]]
         found += [dataclasses.replace(c, index=len(found) + k) for k, c in enumerate(chunks)]
         end += before + length_of(chunks, request.settings_of(index), rate)
     if after:

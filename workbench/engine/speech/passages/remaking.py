@@ -46,5 +46,5 @@ def replanned(
         new = planned[0]
     return dataclasses.replace(
         new, index=old.index, seed=old.seed if wanted.seed is None else wanted.seed, pause_seconds=old.pause_seconds,
-        lead_seconds=old.lead_seconds, passage=old.passage,
+        lead_seconds=old.lead_seconds, passage=old.passage, begins_seconds=old.begins_seconds,
     )  # fmt: skip
