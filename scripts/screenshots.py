@@ -1,13 +1,14 @@
-"""Take screenshots of every page: ``python scripts/screenshots.py``.
+"""Take screenshots of every page that the app lists: ``python scripts/screenshots.py``.
 
-Makes two runs with the demo voice in a temporary home, starts the server on a free port, and takes each page in
-light and dark, 1280 and 390 pixels wide. Writes to docs/screenshots/. Needs requirements-dev.txt and a Chromium
-(``$CHROMIUM``, or from the path). ``--url`` uses a running server instead.
+Makes two runs and a measurement of the loading lab with the demo voice in a temporary home, starts the server on a free
+port, and takes each page in light and dark, 1280 and 390 pixels wide. Writes to docs/screenshots/. Needs
+requirements-dev.txt and a Chromium (``$CHROMIUM``, or from the path). ``--url`` uses a running server instead.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import io
 import os
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-PAGES = ("synthesize", "chunk_size", "spectrograms", "flow", "runs", "models", "loading_lab")
+MAIN = ROOT / "workbench" / "ui" / "main.py"
 WIDTHS = {"wide": 1280, "narrow": 390}
 MAX_HEIGHT = 5000  # px
 COLOURS = 256  # enough for these pages, with a third of the bytes
@@ -33,6 +35,35 @@ TEXT = (
     "The birch canoe slid on the smooth planks. Glue the sheet to the dark blue background. It is easy to tell the "
     "depth of a well."
 )
+
+
+def page_names() -> list[str]:
+    """Return the names of all pages that the app lists, in its order. Its script itself is not run."""
+    for node in ast.parse(MAIN.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "PAGES":
+            return [page[0] for page in ast.literal_eval(node.value)]
+    raise SystemExit(f"{MAIN} lists no pages")
+
+
+def address_of(name: str, run_id: str | None, lab_id: str | None) -> str:
+    """Return path and query of a page: with the run, the class at a stop that has been answered, the lab measured."""
+    query = {"run": run_id} if run_id else {}
+    if name == "class_path":
+        query |= {"stop": "5", "said": "42_2.5_4_10_6"}
+    if name == "loading_lab" and lab_id:
+        query |= {"lab": lab_id}
+    asked = f"?{urllib.parse.urlencode(query)}" if query else ""
+    return ("" if name == "synthesize" else name) + asked
+
+
+def measure_loading() -> str:
+    """Measure the two strategies of the story with a time-out of one second; return the id of the measurement."""
+    from workbench.engine.ids import new_id
+    from workbench.lab import kept, measuring
+
+    name = new_id()
+    kept.save(name, measuring.run(measuring.LabPlan(timeout_seconds=1)))
+    return name
 
 
 def make_runs(home: Path, steps: int) -> str:
@@ -102,7 +133,9 @@ def photograph(page: Any, address: str, target: Path, settle_ms: int) -> None:
     print(f"{target.name}: {target.stat().st_size // 1024} kB, {picture.width} x {picture.height}")  # noqa: T201
 
 
-def photograph_all(url: str, run_id: str | None, out: Path, pages: list[str], settle_ms: int) -> None:
+def photograph_all(
+    url: str, run_id: str | None, lab_id: str | None, out: Path, pages: list[str], settle_ms: int
+) -> None:
     """Save every page in every theme and width."""
     from playwright.sync_api import sync_playwright
 
@@ -117,11 +150,8 @@ def photograph_all(url: str, run_id: str | None, out: Path, pages: list[str], se
                 page.goto(url)
                 page.get_by_text("loaded once").wait_for(timeout=600_000)
                 for name in pages:
-                    query = (
-                        f"?run={run_id}" if run_id and name in ("synthesize", "spectrograms", "flow", "runs") else ""
-                    )
-                    path = "" if name == "synthesize" else name
-                    photograph(page, f"{url}/{path}{query}", out / f"{name}-{scheme}-{label}.png", settle_ms)
+                    address = f"{url}/{address_of(name, run_id, lab_id)}"
+                    photograph(page, address, out / f"{name}-{scheme}-{label}.png", settle_ms)
                 context.close()
         browser.close()
 
@@ -130,20 +160,22 @@ def main() -> None:
     """Read the arguments and take the screenshots."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots")
-    parser.add_argument("--pages", nargs="*", default=list(PAGES))
+    parser.add_argument("--pages", nargs="*", default=page_names())
     parser.add_argument("--steps", type=int, default=7, help="ODE steps of the runs")
     parser.add_argument("--url", help="address of a running server; then no run is made")
     parser.add_argument("--run", help="id of the run to show, with --url")
+    parser.add_argument("--lab", help="id of the measurement to show, with --url")
     parser.add_argument("--settle", type=int, default=1500, help="milliseconds to wait for figures")
     given = parser.parse_args()
     pages = [name for name in given.pages if (ROOT / "workbench" / "ui" / "views" / f"{name}.py").exists()]
     if given.url:
-        photograph_all(given.url.rstrip("/"), given.run, given.out, pages, given.settle)
+        photograph_all(given.url.rstrip("/"), given.run, given.lab, given.out, pages, given.settle)
         return
     with tempfile.TemporaryDirectory(prefix="f5tts-workbench-") as folder:
         run_id = make_runs(Path(folder), given.steps)
+        lab_id = measure_loading() if "loading_lab" in pages else None
         with serving(Path(folder)) as url:
-            photograph_all(url, run_id, given.out, pages, given.settle)
+            photograph_all(url, run_id, lab_id, given.out, pages, given.settle)
 
 
 if __name__ == "__main__":

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import TimeoutError, expect
 
+from scripts import screenshots
+
 PATIENCE = 200_000  # ms; the processor may be busy with something else
 
 
-MAIN = Path(__file__).resolve().parents[2] / "workbench" / "ui" / "main.py"
-
-
 def page_names() -> list[str]:
-    """The addresses of all pages that the app lists; "" for the first one. Its script itself is not run."""
-    for node in ast.parse(MAIN.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "PAGES":
-            first, *others = [page[0] for page in ast.literal_eval(node.value)]
-            assert first == "synthesize"
-            return ["", *(name for name in others if (MAIN.parent / "views" / f"{name}.py").exists())]
-    raise AssertionError("main.py lists no pages")
+    """The addresses of all pages that the app lists; "" for the first one."""
+    first, *others = screenshots.page_names()
+    assert first == "synthesize"
+    return ["", *others]
 
 
 def loaded(page: Any) -> None:

@@ -38,7 +38,14 @@ function tendFigure(chart) {
   place.append(button)
 }
 
+// what scrolls inside the page must be reached by the keyboard, which then scrolls it
+function tendScroller(box) {
+  const isCut = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1
+  if (isCut && !box.hasAttribute("tabindex")) box.tabIndex = 0
+}
+
 function tendNow() {
+  document.querySelectorAll(".wb-scroll, .wb-text, .lab-code").forEach(tendScroller)
   document.querySelectorAll("[data-testid=stSlider]").forEach(tendSlider)
   if (matchMedia("(pointer: coarse)").matches) {
     document.querySelectorAll("[data-testid=stPlotlyChart]").forEach(tendFigure)
