@@ -13,6 +13,7 @@ from workbench.engine.settings import MelConfig
 from workbench.engine.signal import spectra
 from workbench.figures.base import COLOUR_MAPS, colour_scale, dress, ink
 from workbench.figures.stacked.pictures import mel_png
+from workbench.figures.theme import margins, points
 
 _FRAME_COLUMNS = 700
 _FRAME_MILLISECONDS = 180
@@ -48,8 +49,8 @@ def animation(
         mel_png(spectra.mel_decibels(s.astype(np.float32)), max_columns=_FRAME_COLUMNS, **style) for s in states
     ]
     names = [f"{step} (t = {t:.3f})" for step, t in zip(steps, times, strict=True)]
-    bar = {"title": {"text": "dB", "side": "top"}, "thickness": 10, "tickfont": {"size": 10}, "nticks": 5, "x": 1.005,
-           "outlinewidth": 0}  # fmt: skip
+    bar = {"title": {"text": "dB", "side": "top"}, "thickness": 10, "tickfont": {"size": points(12)}, "nticks": 5,
+           "x": 1.005, "outlinewidth": 0}  # fmt: skip
     scale = {"color": [top - dynamic_range, top], "cmin": top - dynamic_range, "cmax": top, "showscale": True}
     marker = {"opacity": 0, "colorscale": colour_scale(colour_map), "colorbar": bar} | scale
     fig = go.Figure(go.Scatter(x=[0, seconds], y=[0, 1], mode="markers", marker=marker, hoverinfo="skip"))
@@ -61,7 +62,7 @@ def animation(
     _add_controls(fig, names, dark)
     fig.update_xaxes(range=[0, seconds], title_text="time (s)", showgrid=False, zeroline=False)
     _mel_ticks(fig, config)
-    return fig.update_layout(margin={"l": 56, "r": 64, "t": 20, "b": 170})
+    return fig.update_layout(margin=margins(l=56, r=64, t=20, b=170))
 
 
 def _image(picture: bytes, seconds: float) -> dict[str, Any]:
@@ -91,12 +92,12 @@ def _add_controls(fig: go.Figure, names: Sequence[str], dark: bool) -> None:
                 "len": 1,
                 "y": -0.12,
                 "pad": {"t": 18, "b": 0},
-                "currentvalue": {"prefix": "ODE step ", "font": {"size": 12, "color": colours.text}},
+                "currentvalue": {"prefix": "ODE step ", "font": {"size": points(12), "color": colours.text}},
                 "steps": [
                     {"label": name.split(" ")[0], "method": "animate", "args": [[name], now], "value": name}
                     for name in names
                 ],
-                "font": {"size": 10, "color": colours.muted},
+                "font": {"size": points(12), "color": colours.muted},
                 "bgcolor": colours.grid,
                 "activebgcolor": colours.border,
                 "bordercolor": colours.muted,
@@ -115,7 +116,7 @@ def _add_controls(fig: go.Figure, names: Sequence[str], dark: bool) -> None:
                 "showactive": False,
                 "bgcolor": colours.paper,
                 "bordercolor": colours.muted,
-                "font": {"size": 12, "color": colours.text},
+                "font": {"size": points(12), "color": colours.text},
                 "buttons": [
                     {"label": "▶ Play", "method": "animate", "args": [list(names), run]},
                     {"label": "Pause", "method": "animate", "args": [[None], now]},

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from workbench.engine.signal.trajectory import Plane
 from workbench.figures.base import dress, ink
+from workbench.figures.theme import margins, points
 
 _LABELS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)  # flow times whose points are named
 _APART = 0.07  # of the width; a label nearer than this to another is left out
@@ -36,7 +37,8 @@ def trajectory_plane(plane: Plane, times: Mapping[str, np.ndarray], *, dark: boo
         fig.add_trace(
             go.Scatter(
                 name=name, x=path[:, 0], y=path[:, 1], mode="lines+markers+text", text=texts, textposition="top center",
-                textfont={"size": 11, "color": colours.muted}, line={"color": colour, "width": 2}, cliponaxis=False,
+                textfont={"size": points(12), "color": colours.muted}, line={"color": colour, "width": 2},
+                cliponaxis=False,
                 marker={"size": [10 if k in (0, len(path) - 1) else 6 for k in range(len(path))], "color": colour},
                 customdata=np.stack([np.arange(len(path)), t], axis=1),
                 hovertemplate="state %{customdata[0]:.0f}, t = %{customdata[1]:.3f}",
@@ -46,4 +48,4 @@ def trajectory_plane(plane: Plane, times: Mapping[str, np.ndarray], *, dark: boo
     first, second = (f"{100 * share:.{0 if share >= 0.1 else 1}f}" for share in plane.explained)
     fig.update_xaxes(title_text=f"first axis: {first} % of the variance", zeroline=False)
     fig.update_yaxes(title_text=f"second axis: {second} %", zeroline=False, scaleanchor="x")
-    return fig.update_layout(margin={"l": 56, "r": 16, "t": 40, "b": 44})
+    return fig.update_layout(margin=margins(l=56, r=16, t=40, b=44))

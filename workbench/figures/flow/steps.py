@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from workbench.figures.base import dress, ink
-from workbench.figures.theme import stage_colour
+from workbench.figures.theme import margins, points, stage_colour
 
 
 def distances(
@@ -46,14 +46,14 @@ def distances(
     right = {
         "overlaying": "y",
         "side": "right",
-        "title": {"text": "speed", "font": {"size": 12, "color": ink(dark).muted}},
+        "title": {"text": "speed", "font": {"size": points(12), "color": ink(dark).muted}},
         "rangemode": "tozero",
         "showgrid": False,
     }
-    fig.update_layout(yaxis2=right | {"tickfont": {"size": 11, "color": ink(dark).muted}, "tickmode": "auto"})
+    fig.update_layout(yaxis2=right | {"tickfont": {"size": points(12), "color": ink(dark).muted}, "tickmode": "auto"})
     fig.update_xaxes(title_text="ODE step", dtick=1 if len(moved) <= 16 else None)
     fig.update_yaxes(title_text="distance (RMS)", rangemode="tozero", selector={"side": None})
-    return fig.update_layout(margin={"l": 56, "r": 56, "t": 40, "b": 42})
+    return fig.update_layout(margin=margins(l=56, r=56, t=40, b=42))
 
 
 def speeds(flows: Mapping[str, tuple[np.ndarray, np.ndarray]], *, dark: bool = False) -> go.Figure:
@@ -80,7 +80,7 @@ def speeds(flows: Mapping[str, tuple[np.ndarray, np.ndarray]], *, dark: bool = F
     dress(fig, dark, 280)
     fig.update_xaxes(range=[-0.01, 1.01], title_text="flow time t: 0 is noise, 1 is speech", zeroline=False)
     fig.update_yaxes(title_text="speed (RMS / t)", rangemode="tozero")
-    return fig.update_layout(margin={"l": 56, "r": 16, "t": 40, "b": 42})
+    return fig.update_layout(margin=margins(l=56, r=16, t=40, b=42))
 
 
 def _clear(colour: str) -> str:
@@ -115,4 +115,4 @@ def time_grids(grids: Mapping[str, np.ndarray], chosen: str = "", *, dark: bool 
     dress(fig, dark, 80 + 42 * len(grids), showlegend=False)
     fig.update_xaxes(range=[-0.02, 1.02], title_text="flow time t: 0 is noise, 1 is speech", zeroline=False)
     fig.update_yaxes(autorange="reversed", showgrid=False, automargin=True)
-    return fig.update_layout(margin={"l": 16, "r": 16, "t": 10, "b": 42})
+    return fig.update_layout(margin=margins(l=16, r=16, t=10, b=42))

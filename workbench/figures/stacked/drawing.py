@@ -21,7 +21,7 @@ from workbench.figures.stacked.panels import (
     TierPanel,
     WavePanel,
 )
-from workbench.figures.theme import chunk_colour
+from workbench.figures.theme import chunk_colour, points
 
 MAX_SAMPLES = 12_000  # of a waveform that are sent as they are: half a second; of more, an envelope
 _MARKED_SAMPLES = 400  # so few that each sample has a dot
@@ -110,7 +110,7 @@ def add_tiers(fig: go.Figure, row: int, panel: TierPanel, span: Span, dark: bool
                 orientation="h", base=[start for start, _ in seen],
                 x=[end - start for start, end in seen], y=[number] * len(shown), width=0.92, text=texts,
                 textposition="inside", insidetextanchor="middle", textangle=0, name=tier.name,
-                textfont={"size": 12, "color": ink(dark).text}, cliponaxis=True,
+                textfont={"size": points(12), "color": ink(dark).text}, cliponaxis=True,
                 marker={
                     "color": [_pale(chunk_colour(k)) for k, *_ in shown],
                     "line": {"color": ink(dark).border, "width": 1},
@@ -160,14 +160,14 @@ def add_spectrum(
         z = np.ascontiguousarray(np.clip(np.rint(values), -127, 127).astype(np.int8).T)
         bottom, up = fig.get_subplot(row, 1).yaxis.domain
         bar = {"title": {"text": panel.unit, "side": "top"}, "thickness": 10, "len": up - bottom,
-               "lenmode": "fraction", "y": (bottom + up) / 2, "x": 1.005, "tickfont": {"size": 10}, "nticks": 5,
+               "lenmode": "fraction", "y": (bottom + up) / 2, "x": 1.005, "tickfont": {"size": points(12)}, "nticks": 5,
                "outlinewidth": 0}  # fmt: skip
         template = f"%{{x:.3f}} s, %{{y}}, %{{z}} {panel.unit}<extra></extra>"
         heat: dict[str, Any] = {"zmin": limits[0], "zmax": limits[1], "zsmooth": False, "hovertemplate": template}
         x0 = (first + (size - 1) / 2) / rate
         heat |= {"colorscale": stops, "showscale": with_bar, "colorbar": bar}
         fig.add_trace(go.Heatmap(z=z, x0=x0, dx=size / rate, y=names, **heat), row=row, col=1)
-        fig.update_layout(margin_r=64)
+        fig.update_layout(margin_r=points(64))
     for dots, colour in zip(panel.dots, _DOTS, strict=False):
         _add_dots(fig, row, dots, span, rows_hz, names, colour)
     fig.update_yaxes(

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from workbench.engine.signal.phonetics.fourier import Spectrum
 from workbench.engine.signal.spectra import LOWEST_HZ
 from workbench.figures.base import dress, ink
+from workbench.figures.theme import margins, points
 
 _TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 4000, 8000, 12_000)
 
@@ -53,7 +54,7 @@ def slices(
         if np.isfinite(hz) and low < hz <= highest_hz:
             fig.add_vline(
                 x=hz, line={"color": colours.muted, "width": 1, "dash": "dash"}, annotation_text=f"{name} {hz:.0f}",
-                annotation_font={"size": 11, "color": colours.muted}, annotation_position="bottom right",
+                annotation_font={"size": points(12), "color": colours.muted}, annotation_position="bottom right",
             )  # fmt: skip
     ends = [float(np.log10(hz)) for hz in (low, highest_hz)] if is_log else [low, highest_hz]
     ticks = [hz for hz in _TICKS_HZ if low <= hz <= highest_hz] if is_log else None
@@ -62,4 +63,4 @@ def slices(
         title_text="frequency (Hz)", zeroline=False, hoverformat=".0f",
     )  # fmt: skip
     fig.update_yaxes(range=[top - dynamic_range, top + 5], title_text="level (dBFS)", zeroline=False)
-    return fig.update_layout(margin={"l": 56, "r": 16, "t": 40, "b": 42})
+    return fig.update_layout(margin=margins(l=56, r=16, t=40, b=42))

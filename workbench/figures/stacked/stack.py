@@ -28,6 +28,7 @@ from workbench.figures.stacked.panels import (
     top_decibels,
 )
 from workbench.figures.stacked.pictures import MAX_COLUMNS
+from workbench.figures.theme import points
 
 MAX_LABELS = 24
 _MANY_PANELS = 4  # with more, the time is also written above the first
@@ -144,7 +145,7 @@ def _finish(fig: go.Figure, panels: Sequence[Panel], span: tuple[float, float], 
     fig.update_xaxes(range=list(span), showspikes=True, spikemode="across", spikethickness=1, spikedash="dot")
     fig.update_xaxes(spikecolor=colours.muted)
     fig.update_xaxes(title_text="time (s)", row=len(panels), col=1)
-    fig.update_annotations(x=0, xanchor="left", yanchor="bottom", font={"size": 12, "color": colours.muted})
+    fig.update_annotations(x=0, xanchor="left", yanchor="bottom", font={"size": points(12), "color": colours.muted})
     shapes, labels = [], []
     for row, panel in enumerate(panels, start=1):
         axis = f"y{row if row > 1 else ''} domain"
@@ -162,7 +163,7 @@ def _finish(fig: go.Figure, panels: Sequence[Panel], span: tuple[float, float], 
 
 def _repeat_time(fig: go.Figure) -> None:
     """Write the time above the first panel too; its title moves up."""
-    fig.update_layout(margin_t=46, xaxis={"side": "top", "showticklabels": True})
+    fig.update_layout(margin_t=points(46), xaxis={"side": "top", "showticklabels": True})
     fig.layout.annotations[0].update(yshift=18)
 
 
@@ -186,7 +187,7 @@ def _border(at: tuple[float, float], axis: str, dark: bool) -> list[dict[str, An
 
 
 def _border_label(chunk: int, start: float, axis: str, dark: bool) -> dict[str, Any]:
-    font = {"size": 11, "color": ink(dark).border}
+    font = {"size": points(12), "color": ink(dark).border}
     return {"x": start, "y": 1, "xref": "x", "yref": axis, "text": f"#{chunk}", "font": font, "showarrow": False,
             "xanchor": "left", "yanchor": "top", "xshift": 2}  # fmt: skip
 
