@@ -61,6 +61,7 @@ def test_the_command_lists_the_project_each_model_and_what_comes_along(capsys: p
     assert {spec.name for spec in list_entries()} < set(rows)
     installed = {name for name in licences.NARROW if licences.terms(name)}
     assert {"encodec", "Unidecode"} <= installed < set(rows)
+    assert all((licences.terms(name) is not None) == (name in rows) for name in licences.OPTIONAL)
     assert all(row["licence"] and len(row["licence"].splitlines()) == 1 for row in rows.values())
     with pytest.raises(SystemExit):
         main(["licences"])

@@ -1,4 +1,4 @@
-"""Listen and look, Flow and Runs in a real browser: drawing, dragging, playing and dialogs, which AppTest cannot test."""
+"""Listen and look, Flow and Runs in a real browser: drawing, dragging, playing, keys and dialogs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,10 @@ def test_a_minute_is_drawn_fluidly(server: Any, new_page: Any, library: dict[str
     assert page.locator(".st-key-spectrum .heatmaplayer image").count() == 2
 
 
-HELD = "() => { const d = globalThis.workbenchDock; return [d.A?.title ?? '', d.transport.playing, d.transport.position()] }"
+# what the player holds in slot A, whether it plays, and where
+HELD = (
+    "() => { const { A, transport: t } = globalThis.workbenchDock; return [A?.title ?? '', t.playing, t.position()] }"
+)
 SHOWN = "() => document.querySelector('.st-key-spectrum .js-plotly-plot')._fullLayout"
 
 
@@ -98,7 +101,7 @@ def test_a_span_is_played_and_zoomed_to_its_samples_and_a_click_takes_a_slice(
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 40)
     moment = page.get_by_label("Moment, s")
     page.wait_for_function(
-        f"([low, high]) => {{ const v = +document.querySelector('input[aria-label=\"Moment, s\"]').value; "
+        "([low, high]) => { const v = +document.querySelector('input[aria-label=\"Moment, s\"]').value; "
         "return v > low && v < high }", arg=[low, high], timeout=PATIENCE,
     )  # fmt: skip
     assert float(moment.input_value()) == pytest.approx((low + high) / 2, abs=0.02 * (high - low) + 0.001)

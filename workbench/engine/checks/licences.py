@@ -15,9 +15,10 @@ NARROW = {
     "Unidecode": ("f5-tts", "Never imported: only f5-tts's own command line does."),
     "soxr": ("this project and librosa", "Changes the rate of recordings."),
     "num2words": ("this project", "Writes numbers as words."),
-    "praat-parselmouth": ("the extra praat", "Formants on the page Listen and look; imported only for them."),
     "frozendict": ("einx, through f5-tts", "Imported by einx."),
 }  # package with a licence narrower than the project's -> (what brings it, what it is here for)
+# of extras, which are here only if somebody installed them
+OPTIONAL = {"praat-parselmouth": ("the extra praat", "Finds formants; imported only for them.")}
 _LONGEST = 80  # characters; some packages state the whole text of their licence
 
 
@@ -57,7 +58,7 @@ def terms(package: str) -> str | None:
 
 def packages() -> Iterator[Licence]:
     """Yield the installed packages with a licence narrower than the project's."""
-    for name, (through, note) in NARROW.items():
+    for name, (through, note) in (NARROW | OPTIONAL).items():
         stated = terms(name)
         if stated is not None:
             yield Licence(name, "package", stated, True, f"Comes with {through}. {note}")
