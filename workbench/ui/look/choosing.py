@@ -9,7 +9,7 @@ import streamlit as st
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.runs import comparison
 from workbench.engine.runs.store import RunSummary, list_runs
-from workbench.ui import document, style
+from workbench.ui import dock, document, style
 from workbench.ui.resources import bundled_voices
 from workbench.ui.runs import sources
 from workbench.ui.runs.sources import Source
@@ -40,6 +40,7 @@ def choose() -> dict[str, Source]:
                 continue
             if source is not None:
                 found[letter] = source
+                dock.button(sources.playable(source), f"Play {letter}", key=f"play_{letter}", second=letter == "B")
     return found
 
 

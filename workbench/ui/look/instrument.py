@@ -87,15 +87,14 @@ def _bar(found: Mapping[str, Source], spans: Spans) -> None:
 def _zoom_buttons(spans: Spans) -> None:
     is_whole = spans.view is None and spans.band is None
     buttons = (
-        ("Zoom in", "zoom_in", lambda: spans.zoom(0.5), False),
-        ("Zoom out", "zoom_out", lambda: spans.zoom(2.0), is_whole),
-        ("Earlier", "arrow_back", lambda: spans.move(-0.5), is_whole),
-        ("Later", "arrow_forward", lambda: spans.move(0.5), is_whole),
-        ("Show all", "zoom_out_map", lambda: spans.show(None), is_whole),
+        ("Zoom in", "look_zoom_in", lambda: spans.zoom(0.5), False),
+        ("Zoom out", "look_zoom_out", lambda: spans.zoom(2.0), is_whole),
+        ("Earlier", "look_earlier", lambda: spans.move(-0.5), is_whole),
+        ("Later", "look_later", lambda: spans.move(0.5), is_whole),
+        ("Show all", "unzoom", lambda: spans.show(None), is_whole),
     )
-    for label, icon, act, is_off in buttons:
-        key = "unzoom" if label == "Show all" else f"look_{icon}"
-        st.button("", icon=f":material/{icon}:", key=key, help=label, disabled=is_off, on_click=act, width="content")
+    for label, key, act, is_off in buttons:
+        st.button(label, key=key, disabled=is_off, on_click=act, width="content")
 
 
 def _span_form(spans: Spans) -> None:

@@ -48,7 +48,7 @@ def listen(
 
         return take
 
-    events = {f"on_{event}_change": taken(event) for event in takers}
+    events: dict[str, Any] = {f"on_{event}_change": taken(event) for event in takers}
     data = {"figure": f".st-key-{figure_key}", "role": key, "listens": list(takers), "name": name, "at": marks}
     _tools(key=key, data=data, **events)
 

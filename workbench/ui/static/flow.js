@@ -37,15 +37,13 @@ class Stage {
     if (isNew) {
       this.stop()
       this.at = 0
+      this.opened = false
       this.pictures = data.pictures.map(bytes)
       this.build()
     }
     this.range.max = this.places().length - 1
     this.style = getComputedStyle(this.root.host ?? this.box)
-    const heard = about.flows.map((flow) => flow.sounds.filter(Boolean).length).join()
-    const isMore = isNew || heard !== this.known
-    this.known = heard
-    this.go(Math.min(this.at, this.places().length - 1), isMore && !this.dock?.transport.playing)
+    this.go(Math.min(this.at, this.places().length - 1), false)
     const missing = about.flows.some((flow) => flow.sounds.some((sound) => !sound))
     this.hearing.disabled = !this.heardNow()
     this.note.textContent = missing && about.flows.every((flow) => flow.sounds.filter(Boolean).length < 2)
@@ -116,6 +114,13 @@ class Stage {
   }
 
   heardNow() { return this.states && this.soundOf(0) }
+
+  // Once, when the sounds are there: the player holds what is seen, unless it plays something.
+  open() {
+    if (this.opened || !this.dock || this.about.flows.some((flow) => flow.sounds.filter(Boolean).length < 2)) return
+    this.opened = true
+    if (!this.dock.transport.playing) this.morph()
+  }
 
   // Put the sounds of these states into the player at the same instant: what plays goes on in the new state.
   morph() {
@@ -289,6 +294,7 @@ export default function ({ data, parentElement }) {
   let stage = made.get(parentElement)
   if (!stage) made.set(parentElement, (stage = new Stage(parentElement)))
   stage.take(data)
-  const again = setInterval(() => stage.mark(), 700) // figures of the page are drawn later than this element
+  // figures of the page are drawn later than this element, and the player's script may come later
+  const again = setInterval(() => { stage.mark(); stage.open() }, 700)
   return () => { clearInterval(again); stage.stop() }
 }

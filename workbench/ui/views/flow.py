@@ -7,14 +7,13 @@ import streamlit as st
 from workbench import figures
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.runs.store import RunSummary, list_runs
-from workbench.ui import dock, document, style
+from workbench.ui import document, style
 from workbench.ui.flow import charts, choosing, making, sounds, stage
 from workbench.ui.flow.states import Flow
 
 
 def show(flows: list[Flow]) -> None:
     """Draw the states, paths and distances of ``flows``."""
-    dock.show(*[dock.of_chunk(flow.run, flow.index) for flow in flows])
     st.text(flows[0].chunk.chunk.text)
     by_time = True
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")

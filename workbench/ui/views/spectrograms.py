@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from workbench.engine import measures
-from workbench.ui import dock, style
+from workbench.ui import style
 from workbench.ui.look import choosing, display, files, instrument
 from workbench.ui.parts import tables
 from workbench.ui.runs import sources
@@ -28,16 +28,9 @@ def numbers(found: Mapping[str, Source]) -> None:
     tables.measured(rows, "Length, level and pitch of each source")
 
 
-def hold(found: Mapping[str, Source]) -> None:
-    """Let the player hold what is looked at, so that it plays and its cursor runs over the figure."""
-    sounds = [sources.playable(source) for source in found.values()]
-    dock.show(sounds[0], sounds[1] if len(sounds) > 1 else None)
-
-
 st.title("Listen and look")
 found = choosing.choose()
 if found:
-    hold(found)
     if len(found) > 1:
         told = choosing.differences(found)
         st.caption(" — ".join(f"**{letter}**: {style.plain(words_)}" for letter, words_ in told.items()))

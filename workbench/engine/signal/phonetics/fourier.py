@@ -65,8 +65,9 @@ class Window:
         """Weights float64 [samples], whose sum is 2: a sine of amplitude 1 then has a magnitude of 1."""
         n = self.samples(sample_rate)
         kind: Any = ("gaussian", n / _GAUSS_WIDTHS) if self.kind == "Gauss" else WINDOWS[self.kind]
-        weights: np.ndarray = scipy.signal.get_window(kind, n, fftbins=True)
-        return 2 * weights / weights.sum()
+        weights = np.asarray(scipy.signal.get_window(kind, n, fftbins=True), np.float64)
+        scaled: np.ndarray = 2 * weights / weights.sum()
+        return scaled
 
     def bandwidth_hz(self, sample_rate: int) -> float:
         """Equivalent noise bandwidth: two tones that are closer than this are one."""
