@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
-import scipy.signal
 
 from workbench.engine.errors import PackageError
 
@@ -15,6 +14,7 @@ N_FORMANTS = 4
 QUIET_DECIBELS = 30.0  # below the loudest moment; Praat draws no formants there either
 _KAISER = 2 * np.pi**2 + 0.5  # Praat's window of intensity: side lobes below -190 dB
 _FLOOR_DBFS = -120.0
+_BLOCK = 1024  # frames at once; bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +60,18 @@ def intensity(wave: np.ndarray, sample_rate: int, *, lowest_hz: float = 75.0, ho
     seconds = np.arange(len(wave) // hop_length + 1 if len(wave) else 0) * hop_length / sample_rate
     if not len(wave):
         return Contour(seconds, np.zeros(0))
-    sound = np.asarray(wave, np.float64)
-    at = np.minimum(np.arange(len(seconds)) * hop_length, len(wave) - 1)
-
-    def smooth(values: np.ndarray) -> np.ndarray:
-        found: np.ndarray = scipy.signal.oaconvolve(values, window)[len(window) // 2 :][: len(wave)][at]
-        return found
-
-    weight = smooth(np.ones(len(wave)))
-    power = smooth(np.square(sound)) / weight - np.square(smooth(sound) / weight)  # an offset is no sound
+    half, n_frames = len(window) // 2, len(seconds)
+    padded = np.pad(np.asarray(wave, np.float64), (half, half + hop_length))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, len(window))[::hop_length][:n_frames]
+    inside = np.lib.stride_tricks.sliding_window_view(
+        np.pad(np.ones(len(wave)), (half, half + hop_length)), len(window)
+    )[::hop_length][:n_frames]
+    power = np.empty(n_frames)
+    for at in range(0, n_frames, _BLOCK):
+        part, weight = frames[at : at + _BLOCK], inside[at : at + _BLOCK] @ window
+        weight = np.maximum(weight, 1e-12)
+        # the mean is taken off: an offset is no sound
+        power[at : at + _BLOCK] = np.square(part) @ window / weight - np.square(part @ window / weight)
     level = np.maximum(power, 10 ** (_FLOOR_DBFS / 10))
     return Contour(seconds, 10 * np.log10(level))
 
