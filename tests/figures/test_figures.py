@@ -316,6 +316,7 @@ def test_tiers_curves_and_a_marked_span_share_the_time_axis() -> None:
     assert list(first.text) == ["&lt;b&gt;one&lt;/b&gt;", "two"] and list(second.y) == [1]
     assert list(first.base) == [0.0, 0.4] and list(first.x) == pytest.approx([0.4, 0.6])
     assert line.mode == "lines" and fig.layout.yaxis2.title.text == "dBFS"
+    assert fig.layout.selectdirection == "h"
     (span,) = [shape for shape in fig.layout.shapes if shape.name == "span"]
     assert (span.x0, span.x1, span.yref) == (0.2, 0.6, "paper")
     near = figures.stack([tier], span=(0.5, 0.6))

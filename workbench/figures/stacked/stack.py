@@ -156,6 +156,7 @@ def _finish(fig: go.Figure, panels: Sequence[Panel], span: tuple[float, float], 
     fig.update_layout(
         shapes=shapes, annotations=[*fig.layout.annotations, *labels],
         uniformtext={"mode": "hide", "minsize": 10},
+        selectdirection="h",  # a span is of time, however the hand moves up or down
         newselection={"line": {"color": colours.border, "width": 2, "dash": "solid"}},
         activeselection={"opacity": 0},  # the page shades the span in every panel
     )  # fmt: skip
