@@ -135,10 +135,15 @@ def of_extra(name: str) -> list[Requirement]:
 @pytest.mark.parametrize("name", sorted(EXTRAS))
 def test_an_extra_allows_the_locked_versions_and_brings_what_its_file_lists(name: str) -> None:
     lines = of_extra(name)
-    assert {
-        str(line) for line in lines if lock.version_of(PACKAGES[canonicalize_name(line.name)]) not in line.specifier
-    } == set()
+    assert {canonicalize_name(line.name) for line in lines} <= set(PACKAGES), "run `make lock`"
+    locked = {line: lock.version_of(PACKAGES[canonicalize_name(line.name)]) for line in lines}
+    assert {str(line): version for line, version in locked.items() if version not in line.specifier} == {}
     if name in FILES:
         listed = [line.split("#")[0].strip() for line in (ROOT / FILES[name]).read_text("utf-8").splitlines()]
         listed = [canonicalize_name(line.split("==")[0]) for line in listed if "==" in line]
         assert set(listed) <= {canonicalize_name(line.name) for line in lines}
+
+
+def test_the_page_of_the_installation_lists_every_extra() -> None:
+    page = (ROOT / "docs/how-to/install.md").read_text("utf-8")
+    assert {name for name in EXTRAS if f"| `{name}` |" not in page} == set()
