@@ -34,3 +34,15 @@ def facts(values: dict[str, str]) -> None:
 def plain(text: str) -> str:
     """Return ``text`` for Markdown, so that none of its characters is markup."""
     return re.sub(r"([\\`*_{}\[\]()<>#+.!|$:~-])", r"\\\1", " ".join(text.split()))
+
+
+def duration(seconds: float) -> str:
+    """Return ``seconds`` with two digits that matter: "0.4 s", "12 s", "8 min", "3 h 20 min"."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"

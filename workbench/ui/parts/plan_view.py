@@ -20,6 +20,7 @@ from workbench.engine.text.normalise import summary
 from workbench.engine.text.preparing import Prepared, prepare
 from workbench.figures.theme import chunk_colour
 from workbench.ui import resources
+from workbench.ui.style import duration
 
 if TYPE_CHECKING:  # it extends ``Plan``
     from workbench.ui.scripts.planning import ScriptPlan
@@ -40,10 +41,12 @@ class Plan:
 def plan(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> Plan:
     """Plan ``text`` without waiting for a model: by its vocabulary if it is on this disk, else without.
 
-    A book takes a second; its plan is kept.
+    A book takes a second; its plan is kept, whatever the seed is: the chunks have seeds from 0.
     """
     loaded = resources.engine_if_loaded(model)
-    return _planned(text, voice.id, settings, model, id(loaded), resources.vocabulary(model) is None, voice)
+    return _planned(
+        text, voice.id, settings.replace(seed=0), model, id(loaded), resources.vocabulary(model) is None, voice
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
@@ -207,7 +210,7 @@ def told_in_short(found: Plan) -> str:
     n = "1 chunk" if len(chunks) == 1 else f"{len(chunks):,} chunks"
     n_warned = sum(bool(c.warnings) for c in chunks)
     warned = f" · {n_warned} with a warning" if n_warned else ""
-    return f"{n} · {sum(c.n_bytes for c in chunks):,} bytes · {seconds:.1f} s of speech{warned}"
+    return f"{n} · {sum(c.n_bytes for c in chunks):,} bytes · {duration(seconds)} of speech{warned}"
 
 
 def _facts(chunks: Sequence[Chunk], voice: Voice) -> str:
@@ -215,9 +218,9 @@ def _facts(chunks: Sequence[Chunk], voice: Voice) -> str:
     pauses = sum(c.lead_seconds + c.pause_seconds for c in chunks)
     longest = max(c.duration_frames for c in chunks) / voice.mel_config.frames_per_second
     facts = {
-        "chunk" if len(chunks) == 1 else "chunks": str(len(chunks)),
+        "chunk" if len(chunks) == 1 else "chunks": f"{len(chunks):,}",
         "bytes": f"{sum(c.n_bytes for c in chunks):,}",
-        "of speech": f"{seconds:.1f} s",
+        "of speech": f"{seconds:.1f} s" if seconds < 600 else duration(seconds),
         **({"of pauses": f"{pauses:.1f} s"} if pauses else {}),
         "longest with reference": f"{longest:.1f} s",
     }

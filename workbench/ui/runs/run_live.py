@@ -10,7 +10,7 @@ import streamlit as st
 from workbench.engine.jobs.queue import CANCELLED, DONE, FAILED, QUEUED
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.figures.theme import stage_colour
-from workbench.ui import current_line, document, resources
+from workbench.ui import current_line, document, resources, style
 from workbench.ui.parts import tables
 from workbench.ui.workspace import expected
 
@@ -32,7 +32,7 @@ def _status(job: SpeechJob) -> str:
     if job.state == QUEUED:
         ahead = resources.job_manager().ahead(job)
         seconds = expected.of_queue(job)
-        tail = f", which take about {expected.duration(seconds)} more" if seconds else ""
+        tail = f", which take about {style.duration(seconds)} more" if seconds else ""
         return f"queued: {ahead} {'job is' if ahead == 1 else 'jobs are'} before it{tail}"
     if job.state == FAILED:
         return "failed"
@@ -48,7 +48,7 @@ def _status(job: SpeechJob) -> str:
     if job.doing != "speaking":
         return job.doing
     left = job.seconds_left
-    tail = f" · about {expected.duration(left)} left" if left is not None else ""
+    tail = f" · about {style.duration(left)} left" if left is not None else ""
     n_chunks = max(len(job.plan), 1)
     return f"chunk {job.chunk_now + 1} of {n_chunks} · ODE step {job.step} of {job.n_steps}{tail}"
 

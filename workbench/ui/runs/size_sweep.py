@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import streamlit as st
 
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.speech import costs
-from workbench.engine.sweeps import Sweep, forecast, sizes
+from workbench.engine.sweeps import Sweep, sizes
 from workbench.engine.sweeps.job import SweepJob
 from workbench.engine.sweeps.records import is_running
 from workbench.figures.theme import stage_colour
@@ -22,8 +25,11 @@ SIZES = (40, 60, 90, 140, 200, 300, 450)
 FIRST = (60, 140, 300)
 
 
-def show(text: str, plan: Plan, form: Form) -> None:
-    """Draw the choice of sizes, the button with the expected time, and the progress."""
+def show(text: str, plan: Plan, factor: float, form: Form) -> None:
+    """Draw the choice of sizes, the button with the expected time, and the progress.
+
+    ``plan`` is of the text, or of its beginning; the text is ``factor`` times as long.
+    """
     st.header("Measure the sizes")
     ticked = st.pills(
         "Sizes in bytes", SIZES, selection_mode="multi", default=FIRST, key="sizes", bind="query-params",
@@ -40,16 +46,22 @@ def show(text: str, plan: Plan, form: Form) -> None:
         if st.button(label, key="sizes_go", type="primary", disabled=busy or not missing):
             start(sizes.sweep_of(request, form.voice, ticked))
         if missing:
-            st.caption(_expected(missing, form))
+            st.caption(_expected([trial.values[sizes.AXIS] for trial in missing], plan, factor, form))
     if busy or jobs(sweep.grid.name):
         st.fragment(run_every=POLL_SECONDS if busy else None)(_progress)(sweep, busy)
 
 
-def _expected(missing: list[sizes.Trial], form: Form) -> str:
-    assert form.voice is not None and form.settings is not None
-    chunks = [chunk for trial in missing for chunk in forecast.planned(trial.request, form.voice)]
-    points = expected.points(form.model)
-    return expected.told(costs.expect(chunks, points, costs.passes(form.settings)) if chunks else None)
+def _expected(missing: Sequence[int], plan: Plan, factor: float, form: Form) -> str:
+    """Return how long ``missing`` sizes will take, in words."""
+    assert form.voice is not None and form.settings is not None and plan.prepared is not None
+    chunks = []
+    for size in missing:
+        chunks += form.voice.plan(plan.prepared, form.settings.replace(max_chunk_bytes=size), plan.window_frames)
+    found = costs.expect(chunks, expected.points(form.model), costs.passes(form.settings))
+    if found is not None and factor > 1:
+        error = None if found.error is None else found.error * factor
+        found = replace(found, seconds=found.seconds * factor, error=error)
+    return expected.told(found)
 
 
 def start(sweep: Sweep) -> None:

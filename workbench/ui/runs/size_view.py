@@ -18,7 +18,7 @@ from workbench.ui.parts import forms
 
 UNMEASURED = costs.CostModel(0.0, 1.0, 0.0)  # cost 1 per frame, while no speed is known
 SCANNED = sorted({int(s) for s in np.geomspace(forms.CHUNK_BYTES_LOW, forms.CHUNK_BYTES_HIGH, 44)})
-SCANNED_CHARACTERS = 20_000  # of a longer text the beginning is scanned: 44 plans of a book take a minute
+SCANNED_CHARACTERS = 8_000  # of a longer text the beginning is scanned: 44 plans of a book take a minute
 
 
 @st.cache_data(show_spinner=False, max_entries=24)

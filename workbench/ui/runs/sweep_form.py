@@ -14,9 +14,8 @@ from workbench.engine.sweeps.axes import values_in
 from workbench.engine.sweeps.forecast import predicted_seconds
 from workbench.engine.sweeps.job import SweepJob
 from workbench.engine.sweeps.records import is_running
-from workbench.ui import resources
+from workbench.ui import resources, style
 from workbench.ui.parts import forms
-from workbench.ui.workspace import expected
 from workbench.ui.workspace.inspector import Form
 
 _ROWS = {row["name"]: row for row in describe(SynthesisSettings)}
@@ -104,7 +103,7 @@ def start(wanted: Grid) -> None:
     except WorkbenchError as error:
         st.error(str(error))
         return
-    about = f", about {expected.duration(seconds)}" if seconds else ""
+    about = f", about {style.duration(seconds)}" if seconds else ""
     there = len(found.trials) - len(missing)
     label = f"Run {len(missing)} trials{about}" if missing else f"All {there} trials are done"
     button, said = st.columns([2, 5], vertical_alignment="center")

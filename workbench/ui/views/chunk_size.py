@@ -22,15 +22,14 @@ from workbench.ui.workspace import expected, inspector, text_box
 from workbench.ui.workspace.inspector import Form
 
 
-def lesson(text: str, whole: Plan, form: Form) -> None:
-    """Draw curves, fit and recommendation for a text that can be planned."""
+def lesson(text: str, plan: Plan, factor: float, form: Form) -> None:
+    """Draw curves, fit and recommendation for a text ``factor`` times as long as what ``plan`` is of."""
     voice, settings = form.voice, form.settings
     assert voice is not None and settings is not None
     size = chosen_size(voice, settings)
     points = expected.points(form.model)
     cost = costs.fit(points, costs.passes(settings))
     unit = "s" if cost else "frames"
-    plan, factor = sample(text, whole, form)
     prepared, window = plan.prepared, plan.window_frames
     assert prepared is not None  # it has chunks
     unsized = settings.replace(max_chunk_bytes=None)
@@ -136,8 +135,9 @@ if found and found.chunks and form.voice and form.settings:
     with st.expander(f"Plan: {told_in_short(found)}", key="plan"):
         show_plan(typed, found, form.voice, "text")
     try:
-        lesson(typed, found, form)
-        size_sweep.show(typed, found, form)
+        part, factor = sample(typed, found, form)
+        lesson(typed, part, factor, form)
+        size_sweep.show(typed, part, factor, form)
         size_results.show(typed, form)
     except WorkbenchError as error:
         st.error(str(error))

@@ -46,7 +46,6 @@ def compose(form: Form) -> None:
         )  # fmt: skip
         if found is not None and can_start and form.settings is not None:
             st.caption(expected.told(expected.expected(form.model, found.chunks, form.settings)))
-        text_box.examples()
         opening.tools(found)
         spelled_view.popover(wanted, document.run(), bool(changes))
     run_live.strip(job)
@@ -107,6 +106,7 @@ def unreadable() -> None:
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="heading"):
     st.title("Synthesize", width="content")
     preload_line()
+    text_box.examples()
 compose(inspector.show())
 with st.container(key=changed.RESULT):
     result()

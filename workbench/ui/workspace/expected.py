@@ -16,6 +16,7 @@ from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.text import Chunk
 from workbench.engine.sweeps import forecast
 from workbench.ui import resources
+from workbench.ui.style import duration
 
 FRESH_SECONDS = 20  # a run that has just ended is counted after this time at the latest
 
@@ -49,18 +50,6 @@ def told(found: costs.Expectation | None) -> str:
     if found.error is None:
         return f"about {duration(found.seconds)}, guessed from only {n} on this machine"
     return f"about {duration(found.seconds)} ± {duration(found.error)}, from {n} on this machine"
-
-
-def duration(seconds: float) -> str:
-    """Return ``seconds`` with two digits that matter: "0.4 s", "12 s", "8 min", "3 h 20 min"."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 100:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 # The queue -----------------------------------------------------------------------------------------------------------
