@@ -25,9 +25,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _damage_json(source: Source, folder: Path) -> None:
-    name = source.random.choice(
-        ("run.json", "run.json", "notes.json", "takes.json", "takes.json", "takes/sound.json")
-    )
+    name = source.random.choice(("run.json", "run.json", "notes.json", "takes.json", "takes.json", "takes/sound.json"))
     source.note(name)
     path = folder / name
     path.write_bytes(damage.in_json(source, json.loads(path.read_text("utf-8"))))

@@ -25,7 +25,7 @@ class Big:
     def __init__(self, n: int) -> None:
         self.chunks = (SimpleNamespace(wave=np.zeros(n * MB, np.uint8), text="some words"),)
         self.mel_config, self.starts, self.sample_rate, self.text = MelConfig(), [0], 24_000, "some words"
-        self.fade_samples = 0
+        self.fade_samples, self.request = 0, SimpleNamespace(voice=SimpleNamespace(language="en"))
         self.n = n
 
     @property
