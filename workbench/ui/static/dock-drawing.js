@@ -136,6 +136,7 @@ export class Drawing {
     for (const [name, value] of Object.entries(set)) this.ui.host.style.setProperty(`--${name}`, value)
     document.documentElement.style.setProperty("--dock-accent", set["accent-text"])
     document.documentElement.style.setProperty("--dock-cursor", dark ? "#ff5c5c" : "#d1242f")
+    document.documentElement.style.setProperty("--dock-halo", dark ? "rgb(0 0 0 / .5)" : "rgb(255 255 255 / .5)")
     this.changed()
   }
 }

@@ -98,7 +98,7 @@ export class Figures {
     line.className = mark.to === undefined ? "dock-cursor" : "dock-span"
     line.style.cssText = `position:absolute;left:0;top:${yaxis._offset}px;height:${yaxis._length}px;width:${width}px;` +
       `transform:translateX(${at.toFixed(2)}px);` + (mark.to === undefined
-        ? `background:var(--dock-cursor,#d1242f);box-shadow:0 0 0 1px rgb(255 255 255 / .55);opacity:${mark.dim ? 0.45 : 1}`
+        ? `background:var(--dock-cursor,#d1242f);box-shadow:0 0 0 1px var(--dock-halo,rgb(255 255 255 / .5));opacity:${mark.dim ? 0.45 : 1}`
         : "background:var(--dock-cursor,#d1242f);opacity:.13")
     return 1
   }
