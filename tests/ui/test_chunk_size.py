@@ -120,3 +120,38 @@ def test_a_text_without_a_plan_says_so(open_page: Any, text: str) -> None:
     at = open_page("chunk_size")
     at.text_area(key="text").set_value(text).run()
     assert not at.exception and (at.error or "Type a text" in html_of(at))
+
+
+def test_a_script_is_planned_and_said_to_have_no_curves(open_page: Any) -> None:
+    at = open_page("chunk_size")
+    at.text_area(key="text").set_value("[Nora] One boat is here. [nature-en] Two boats are there.").run()
+    assert not at.exception and "script" in at.info[0].value and not at.get("plotly_chart")
+    at.switch_page("views/sweep.py").run()
+    assert not at.exception and "script" in at.error[0].value
+
+
+def test_a_recommended_size_is_used_with_one_click(open_page: Any, tiny_engine: Any) -> None:
+    speaker = load_voice(list_voices()[0].name)
+    for size in (30, 90):
+        store.save_run(tiny_engine.run(LONG[:300], speaker, SynthesisSettings(nfe_step=7, max_chunk_bytes=size)))
+    at = open_page("chunk_size")
+    label = at.button(key="use_recommended").label
+    at.button(key="use_recommended").click().run()
+    assert not at.exception and [b for b in at.button if b.key == "use_recommended"] == []
+    at.switch_page("views/synthesize.py").run()
+    assert at.toggle(key="own_chunk_size").value
+    assert f"Use {at.slider(key='knob_max_chunk_bytes').value} bytes" == label
+
+
+def test_measured_sizes_are_a_table_that_plays_compares_and_sets_the_form(open_page: Any, tiny_engine: Any) -> None:
+    speaker = load_voice(list_voices()[0].name)
+    for size in (30, 90):
+        run = tiny_engine.run(LONG[:120], speaker, SynthesisSettings(nfe_step=7, max_chunk_bytes=size))
+        store.save_run(run)
+    at = open_page("chunk_size")
+    at.text_area(key="text").set_value(LONG[:120]).run()
+    until(at, lambda page: " dB" in html_of(page))
+    page = html_of(at)
+    assert "30 bytes" in page and "90 bytes" in page and "Play 30" in page
+    at.button(key="use_size_30").click().run()
+    assert at.session_state["knob_max_chunk_bytes"] == 30 and at.session_state["own_chunk_size"]

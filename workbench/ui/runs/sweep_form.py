@@ -67,6 +67,8 @@ def _fixed(text: str, form: Form, values: Collection[str]) -> dict[str, object]:
     request = form.request(text.strip())
     if request is None or form.voice is None or form.settings is None:
         raise SettingsError("The form is not complete.", remedy="Choose a voice, and settings in their range.")
+    if request.script is not None:
+        raise SettingsError("The text is a script; a sweep speaks with one voice.", remedy="Remove the names.")
     fixed: dict[str, object] = sizes.fixed_of(request)
     if form.settings.max_chunk_bytes is not None:
         fixed[sizes.AXIS] = form.settings.max_chunk_bytes

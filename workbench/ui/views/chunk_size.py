@@ -131,7 +131,10 @@ st.caption(
 form = inspector.show(with_size=False, with_run=False)
 typed = text_box.show(height=100)
 found = plan_if_any(typed, form.voice, form.settings, form.model)
-if found and found.chunks and form.voice and form.settings:
+if found and found.chunks and found.prepared is None:
+    st.info("This text is a script: each passage is cut by itself. The curves below need a text of one voice.")
+    show_plan(typed, found, form.voice, "text")
+elif found and found.chunks and form.voice and form.settings:
     with st.expander(f"Plan: {told_in_short(found)}", key="plan"):
         show_plan(typed, found, form.voice, "text")
     try:
