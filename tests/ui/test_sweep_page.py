@@ -74,3 +74,9 @@ def test_a_name_that_cannot_be_and_no_text_are_said(page: Any) -> None:
     page.text_input(key="grid_name").set_value("fine")
     page.text_area(key="text").set_value("").run()
     assert "no text" in page.error[0].value
+
+
+def test_a_script_is_no_text_of_a_sweep(page: Any) -> None:
+    page.text_area(key="text").set_value("[Nora] One boat is here. [nature-en] Two boats are there.").run()
+    assert not page.exception and "script" in page.error[0].value
+    assert not [b for b in page.button if b.key == "grid_go"]
