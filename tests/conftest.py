@@ -46,6 +46,7 @@ SLOW = (
         "ui/test_models_page.py",
         "ui/test_runs_page.py",
     ),
+    *("ui/test_document.py", "ui/test_workspace.py", "engine/sweeps/test_sizes.py"),
     *("ui/test_measured_view.py", "ui/test_listen_page.py", "ui/test_long_runs.py", "ui/test_own_voices.py"),
     *(
         "ui/test_served_app.py",
