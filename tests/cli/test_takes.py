@@ -73,3 +73,31 @@ def test_a_mistake_is_one_line(call, run, words, said):
     code, out, err = call("runs", words[0], run.id, *words[1:])
     assert code == 2 and out == "" and said in err and len(err.strip().splitlines()) == 1
     assert "Traceback" not in err
+
+
+def test_a_chunk_that_fails_is_left_out_if_asked_for(call, tiny_engine, monkeypatch, voice):
+    monkeypatch.setattr("workbench.engine.speech.synthesis.load_engine", lambda *args, **kwargs: tiny_engine)
+    real = tiny_engine._speak
+
+    def broken(chunk, *args):
+        if chunk.index == 1:
+            raise RuntimeError("no memory")
+        return real(chunk, *args)
+
+    monkeypatch.setattr(tiny_engine, "_speak", broken)
+    words = (
+        "synth",
+        "One two three. Four five six.",
+        "--voice",
+        "nature-en",
+        "--nfe-step",
+        "1",
+        "--max-chunk-bytes",
+        "20",
+    )
+    code, out, err = call(*words, "--skip-failed", "--no-reuse")
+    assert code == 0 and "chunk 2 could not be made, silence is in its place" in out
+    (run,) = store.list_runs()
+    assert run.n_failed == 1 and store.load_run(run.id).failed == [1]
+    code, _, err = call(*words, "--skip-failed", "--workers", "2", "--executor", "process")
+    assert code == 2 and "--skip-failed" in err

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.cli.parts import output, show
 from workbench.cli.parts.workers import n_workers
-from workbench.engine.errors import Cancelled, WorkbenchError
+from workbench.engine.errors import Cancelled, SettingsError, WorkbenchError
 from workbench.engine.files import outputs
 from workbench.engine.runs.exports import pieces
 from workbench.engine.runs.parts import unfinished
@@ -96,6 +96,8 @@ def speak(
     skip_failed: bool = False,
 ) -> Run:
     """Speak ``request``. Raises Cancelled where a long run is interrupted; the message says how it goes on."""
+    if skip_failed and not spread.is_here:
+        raise SettingsError("--skip-failed is for one worker on this machine.", remedy="Leave out one of both.")
     try:
         if not spread.is_here:
             return spread.speak(pool, request, run_id, bar)

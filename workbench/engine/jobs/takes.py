@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 from workbench.engine.jobs.pool import EnginePool
@@ -34,6 +35,12 @@ def fresh_seed(takes: Takes, chunk: int, parent: int | None = None) -> int:
     return seed
 
 
+@cache
+def _own_pool() -> EnginePool:
+    """The engines of a program that has no pool: several takes load a model once."""
+    return EnginePool()
+
+
 def make_take(
     run_id: str,
     chunk: int,
@@ -54,7 +61,7 @@ def make_take(
     Args:
         run_id: of a saved run.
         chunk: index of the chunk, from 0.
-        pool: engines and voices; new ones if not given.
+        pool: engines and voices; by default those of earlier calls in this process.
         seed: of its noise; by default one that nothing in this run has.
         words: what to say; by default what the parent says.
         speed: by default that of the parent.
@@ -69,7 +76,7 @@ def make_take(
         VoiceError, WeightsError: voice or model are not here.
         OutputError: it cannot be kept.
     """
-    pool, takes, folder = pool or EnginePool(), choosing.takes_of(run_id), run_folder(run_id)
+    pool, takes, folder = pool or _own_pool(), choosing.takes_of(run_id), run_folder(run_id)
     every = takes.of(chunk)
     number = parent or takes.ledger.number(chunk)
     origin = every[takes.checked(chunk, number) - 1]

@@ -22,6 +22,7 @@ from workbench.engine.runs.document import RunDocument
 from workbench.engine.runs.files import read_run, read_wave, write_files
 from workbench.engine.runs.notes import MAX_CHARACTERS, write_notes
 from workbench.engine.runs.parts import unfinished
+from workbench.engine.runs.parts.partial import is_partial
 from workbench.engine.runs.paths import checked_id, folder_bytes, run_folder, runs_root, version_of
 from workbench.engine.runs.summary import RunSummary, summary_of
 from workbench.engine.runs.takes.state import document_of
@@ -187,6 +188,8 @@ def annotate(run_id: str, note: str | None = None, star: bool | None = None) -> 
         OutputError: the note cannot be written.
     """
     folder = run_folder(run_id)
+    if is_partial(folder):
+        raise RunError(f"The run {run_id} is not finished.", remedy="Go on with it first.")
     if note is not None and len(note) > NOTE_MAX_CHARACTERS:
         raise RunError(f"The note has {len(note):,} characters.", remedy=f"Keep it under {NOTE_MAX_CHARACTERS:,}.")
     plain = None if note is None else note.encode("utf-8", "replace").decode()  # replaces lone surrogates
