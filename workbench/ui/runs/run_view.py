@@ -72,6 +72,11 @@ def numbers(run: Run) -> None:
         dock.button(document.sound_of(run), key="play_run")
         for label, value, about in cells:
             st.metric(label, value, help=about, width=130)
-    facts = f"{run.model} · {run.device} · {run.dtype} · voice {run.voice} · {run.settings.nfe_step} steps · {run.id}"
+    facts = f"{run.model} · {run.device} · {run.dtype} · {_who(run)} · {run.settings.nfe_step} steps · {run.id}"
     facts += " · profiled, which slowed it" if run.request.profile else ""
     st.html(f'<div class="wb-state wb-dim">{escape(facts)}</div>')
+
+
+def _who(run: Run) -> str:
+    script = run.request.script
+    return f"voices {', '.join(one.name for one in script.speakers)}" if script else f"voice {run.voice}"

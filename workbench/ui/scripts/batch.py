@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from html import escape
 from typing import cast
 
 import streamlit as st
@@ -102,7 +103,11 @@ def _state(job: BatchJob) -> None:
             mime="application/zip", on_click="ignore", key="batch_zip", type="primary",
         )  # fmt: skip
     for one in [one for one in done if one.error][:5]:
-        st.caption(f":orange[⚠ {one.id}: {one.error}]")
+        line = escape(f"{one.id}: {one.error}")
+        st.html(f'<div class="wb-state"><span class="wb-warn">⚠</span><span>{line}</span></div>')
+    if not job.is_active and st.session_state.get("batch_settled") != job.id:
+        st.session_state["batch_settled"] = job.id
+        st.rerun()  # the form can be used again
 
 
 def _plain(name: str) -> str:

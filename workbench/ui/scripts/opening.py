@@ -68,7 +68,7 @@ def _file() -> None:
         st.session_state["script_opened"] = digests
         document.use(text=st.session_state.pop("script_text"))
     for remark in st.session_state.get("script_remarks", ()) if given else ():
-        st.caption(f":orange[⚠ {escape(remark)}]")
+        st.html(f'<div class="wb-state"><span class="wb-warn">⚠</span><span>{escape(remark)}</span></div>')
 
 
 def _open(files: dict[str, bytes]) -> None:

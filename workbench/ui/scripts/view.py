@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 import streamlit as st
@@ -24,11 +24,11 @@ from workbench.ui.style import plain
 SHOWN_ROWS = 500  # of the table of times; a film has more cues
 _CSS = """<style>
 .wb-passage{border-left:3px solid var(--c);padding:.1rem 0 .1rem .6rem;margin:.3rem 0;white-space:pre-wrap}
-.wb-speaker{font-weight:600;color:color-mix(in srgb,var(--c) 70%,currentColor);margin-right:.5em}
+.wb-speaker{font-weight:600;color:color-mix(in srgb,var(--c) 40%,currentColor);margin-right:.5em}
 .wb-when{font-size:.82em;opacity:.85;font-variant-numeric:tabular-nums;margin-right:.5em}
 .wb-passage .wb-chunk{--c:inherit}
 .wb-passage .wb-tag{--c:currentColor}
-.wb-off{color:#b4560e;font-weight:600;opacity:1}
+.wb-off{color:light-dark(#a34b08,#f2a86f);font-weight:600;opacity:1}
 </style>"""
 
 
@@ -159,14 +159,14 @@ def _off(row: Row) -> Iterator[str]:
         yield f"ends {row.over_seconds:.2f} s late"
 
 
-def times(rows: tuple[Row, ...] | list[Row]) -> None:
-    """Draw the passages beside the times that were wanted; nothing where none was."""
+def times(rows: Sequence[Row], of: str = "Times") -> None:
+    """Draw the passages beside the times that were wanted; nothing where none was. ``of`` begins the title."""
     timed = [row for row in rows if row.wanted_start is not None]
     if not timed:
         return
     off = [row for row in timed if row.is_off]
     said = f"{len(off)} of {len(timed)} passages do not fit" if off else f"all {len(timed)} passages fit"
-    with st.expander(f"Times: {said}", expanded=bool(off), key="script_times"):
+    with st.expander(f"{of}: {said}", expanded=bool(off), key=f"script_{'_'.join(of.lower().split())}"):
         st.dataframe(
             [
                 {"passage": row.passage + 1, "voice": row.speaker, "words": row.text, "wanted": row.wanted_start,
@@ -189,6 +189,6 @@ def times(rows: tuple[Row, ...] | list[Row]) -> None:
 def of_run(run: Run) -> None:
     """Draw the times of a finished script."""
     try:
-        times(rows_of_run(run))
+        times(rows_of_run(run), "Times of the run")
     except WorkbenchError as error:
         st.error(str(error))

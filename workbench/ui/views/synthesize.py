@@ -12,7 +12,7 @@ from workbench.ui import document, resources, takes
 from workbench.ui.parts.plan_view import Plan, plan_if_any, show_plan, told_in_short
 from workbench.ui.parts.preload_view import preload_line
 from workbench.ui.runs import measured_view, run_live, run_tools, run_view
-from workbench.ui.scripts import opening
+from workbench.ui.scripts import opening, view
 from workbench.ui.style import empty
 from workbench.ui.workspace import changed, expected, inspector, spelled_view, text_box
 from workbench.ui.workspace.inspector import Form
@@ -88,6 +88,7 @@ def result() -> None:
     run_view.numbers(run)
     run_view.picture(run)
     takes.table(run)
+    view.of_run(run)
     measured_view.measured(run)
     st.header("Files")
     run_tools.downloads(run)
