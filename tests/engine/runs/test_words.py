@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -72,3 +73,17 @@ def test_cancel_and_a_deleted_run_leave_nothing(run: Any) -> None:
     shutil.rmtree(store.run_folder(run.id))
     with pytest.raises(RunError):
         words.hear_words(run, [0])
+
+
+def test_heard_words_are_a_tier_of_the_textgrid_without_gaps(run: Any) -> None:
+    from workbench.engine.runs.exports import textgrid
+
+    assert [name for name, _ in textgrid.tiers(run)] == ["chunks"]
+    words.hear_words(run, [0])
+    assert [name for name, _ in textgrid.tiers(run)] == ["chunks"]  # not all of it was heard
+    words.hear_words(run, list(range(1, len(run.chunks))))
+    found = dict(textgrid.tiers(run))["words"]
+    assert [text for _, _, text in found if text] == [str(c.n_samples) for c in run.chunks]
+    assert found[0][0] == 0 and found[-1][1] == pytest.approx(run.audio_seconds)
+    assert all(a[1] == b[0] for a, b in pairwise(found))
+    assert 'name = "words"' in textgrid.text_grid(run)

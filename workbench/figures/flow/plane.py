@@ -12,7 +12,7 @@ from workbench.figures.base import dress, ink
 from workbench.figures.theme import margins, points
 
 _LABELS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)  # flow times whose points are named
-_APART = 0.07  # of the width; a label nearer than this to another is left out
+_APART = 0.12  # of the width; a label nearer than this to another is left out
 
 
 def trajectory_plane(plane: Plane, times: Mapping[str, np.ndarray], *, dark: bool = False) -> go.Figure:

@@ -14,7 +14,7 @@ from workbench.engine.catalog import RecogniserSpec
 from workbench.engine.errors import RecogniserError, WorkbenchError
 from workbench.engine.jobs.queue import DONE, Job
 from workbench.engine.jobs.speech import SPEECH_LANE
-from workbench.engine.runs.measured.words import NAME, Words, hear_words, read_words
+from workbench.engine.runs.measured.words import NAME, Words, hear_words, read_words, words_in_run
 from workbench.engine.runs.store import run_folder
 from workbench.ui.parts import watch
 from workbench.ui.resources import job_manager, kept, saved_run
@@ -39,14 +39,9 @@ def of(source: Source) -> tuple[Word, ...] | None:
         found: tuple[Word, ...] | None = job.result if job is not None and job.state == DONE else None
         return found
     run, stored = saved_run(source.run_id), _stored(source)
-    words: list[Word] = []
-    for index in _indices(source):
-        of_chunk = stored.of(run.chunks[index].wave)
-        if of_chunk is None:
-            return None
-        start = 0.0 if source.chunk is not None else run.starts[index] / run.sample_rate
-        words += [Word(w.start + start, w.end + start, w.text, w.confidence) for w in of_chunk]
-    return tuple(words)
+    if source.chunk is not None:
+        return stored.of(run.chunks[source.chunk].wave)
+    return words_in_run(run, stored)
 
 
 def offer(found: Mapping[str, Source]) -> None:

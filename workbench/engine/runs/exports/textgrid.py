@@ -1,4 +1,4 @@
-"""Export chunks, passages and speakers as a TextGrid for Praat."""
+"""Export chunks, passages, speakers and the words that were heard as a TextGrid for Praat."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from workbench.engine.runs.exports.pieces import pieces
 from workbench.engine.runs.exports.registry import export
+from workbench.engine.runs.measured.words import kept_words
 from workbench.engine.speech.results import Run
 
 Interval = tuple[float, float, str]
@@ -41,17 +42,36 @@ def passage_intervals(run: Run) -> list[Interval]:
     return [*intervals, (end / rate, total / rate, "")] if end < total else intervals
 
 
+def word_intervals(run: Run) -> list[Interval]:
+    """Return (start, end, word) of what a recogniser heard in ``run``, and of what lies between, without gaps.
+
+    Empty if nobody listened to all of it.
+    """
+    intervals: list[Interval] = []
+    end = 0.0
+    for word in kept_words(run) or ():
+        low, high = max(word.start, end), min(word.end, run.audio_seconds)
+        if high <= low:
+            continue
+        if low > end:
+            intervals.append((end, low, ""))
+        intervals.append((low, high, word.text))
+        end = high
+    return [*intervals, (end, run.audio_seconds, "")] if intervals and end < run.audio_seconds else intervals
+
+
 def tiers(run: Run) -> list[tuple[str, list[Interval]]]:
-    """Return (name, intervals) of each tier: the chunks, and of a script also its speakers and passages."""
+    """Return (name, intervals) of each tier: chunks, speakers and passages of a script, words if they were heard."""
     found = [("chunks", chunk_intervals(run))]
     if (script := run.request.script) is not None:
         passages = passage_intervals(run)
         named = [(low, high, script.speaker(int(n) - 1).name if n else "") for low, high, n in passages]
         found += [("speakers", named), ("passages", passages)]
-    return found
+    words = word_intervals(run)
+    return [*found, ("words", words)] if words else found
 
 
-@export("textgrid", ".TextGrid", "text/plain", "TextGrid", "Chunks, passages and speakers as tiers, for Praat",
+@export("textgrid", ".TextGrid", "text/plain", "TextGrid", "Chunks, passages, speakers and heard words as tiers",
         member="chunks.TextGrid")  # fmt: skip
 def text_grid(run: Run) -> str:
     """Return the interval tiers in Praat's long text format. Praat opens it together with the WAV."""

@@ -74,6 +74,28 @@ def read_words(folder: Path) -> Words:
     return Words(found["recogniser"], {sha: tuple(Word(*row) for row in rows) for sha, rows in found["chunks"].items()})
 
 
+def words_in_run(run: Run, words: Words) -> tuple[Word, ...] | None:
+    """Return the words of the whole ``run``, in seconds from its start; None if nobody listened to all of its chunks."""
+    if not words.chunks:
+        return None
+    found: list[Word] = []
+    for start, result in zip(run.starts, run.chunks, strict=True):
+        of_chunk = words.of(result.wave)
+        if of_chunk is None:
+            return None
+        at = start / run.sample_rate
+        found += [Word(at + w.start, at + w.end, w.text, w.confidence) for w in of_chunk]
+    return tuple(found)
+
+
+def kept_words(run: Run) -> tuple[Word, ...] | None:
+    """Return ``words_in_run`` of what is kept beside ``run``; None if it is not saved."""
+    try:
+        return words_in_run(run, read_words(run_folder(run.id)))
+    except RunError:
+        return None
+
+
 def hear_words(run: Run, indices: list[int], *, on_chunk: Callable[[int, int], None] | None = None) -> Words:
     """Listen to the chunks ``indices`` of a saved run and keep the words beside those heard before.
 
