@@ -75,7 +75,7 @@ def read_words(folder: Path) -> Words:
 
 
 def words_in_run(run: Run, words: Words) -> tuple[Word, ...] | None:
-    """Return the words of the whole ``run``, in seconds from its start; None if nobody listened to all of its chunks."""
+    """Return the words of the whole ``run``, in seconds from its start; None if nobody listened to all of it."""
     if not words.chunks:
         return None
     found: list[Word] = []
