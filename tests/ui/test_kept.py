@@ -98,8 +98,10 @@ def test_many_long_runs_looked_at_on_all_pages_stay_within_the_limit(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("workbench.engine.runs.store.load_run", lambda run_id, trajectories: Big(20))
-    monkeypatch.setattr("workbench.engine.runs.store.run_folder", lambda run_id: tmp_path)
+    for place in ("engine.runs.store", "engine.runs.paths", "ui.runs.sources"):
+        monkeypatch.setattr(f"workbench.{place}.run_folder", lambda run_id: tmp_path)
     monkeypatch.setattr("workbench.engine.signal.audio.to_bytes", lambda wave, *_: bytes(len(wave) // 2))
+    monkeypatch.setattr("workbench.ui.runs.sources.chunk_intervals", lambda run: ())
     reads: list[Any] = []
     for number in range(25):
         run = resources.saved_run(f"run {number}")
