@@ -122,8 +122,9 @@ def test_every_answer_carries_the_security_headers(served: Server) -> None:
     own = f"127.0.0.1:{served.port}"
     asked = [
         _request(path, Host=own)
-        for path in ("/", "/runs", "/_stcore/health", "/fonts/LICENSE-Inter.txt", "/api/runs/x/audio.wav", "//x/y")
-    ]
+        for path in ("/", "/runs", "/_stcore/health", "/fonts/LICENSE-Inter.txt", "/dock/dock.js",
+                     "/api/sounds/x.wav", "/api/runs/x/audio.wav", "//x/y")
+    ]  # fmt: skip
     asked += [_request(Host="evil.test"), _request(Host=own, Origin=EVIL[0]), _request("/", "DELETE", Host=own)]
     for request in asked:
         head = served.ask(request).split(b"\r\n\r\n")[0].decode("latin-1").lower().split("\r\n")
@@ -137,6 +138,8 @@ def _odd_requests(own: str) -> list[bytes]:
              "/api/runs/%2e%2e/audio.wav", "/api/runs/a%0d%0ab/audio.wav", "/api/runs/" + "9" * 5000 + "/audio.wav",
              "/api/runs/x/" + "9" * 5000 + ".wav", "/api/jobs/x/" + "9" * 400 + ".wav", "/api/jobs/%ff%fe/0.wav",
              "/api/jobs/x/-1.wav", "/api/jobs//0.wav", "/api/runs/./audio.wav", "/api/runs/" + "x" * 300 + "/0.wav",
+             "/dock/", "/dock/%00", "/dock/%2e%2e/app.py", "/dock/" + "x" * 300, "/api/sounds/%00.wav",
+             "/api/sounds/.wav", "/api/sounds/" + "a" * 5000 + ".wav", "/api/sounds/%2e%2e/%2e%2e/x.wav",
              "/fonts/", "/fonts/%00", "/fonts/../app.py", "/fonts/" + "x" * 300, "/media/" + "x" * 5000, "/media/%00",
              "/static/..%2f..%2fconfig.py", "/static/%00", "/component/x/y", "/component/%2e%2e/%2e%2e/x",
              "/_stcore/bidi-components/x/y", "/_stcore/bidi-components/..%2f/y", "/_stcore/metrics?families=%00",
