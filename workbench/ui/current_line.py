@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from workbench.engine.errors import RunError, WorkbenchError
@@ -102,7 +104,7 @@ def _link(letter: str, run_id: str) -> None:
 
 def _facts(run_id: str) -> tuple[str, str]:
     """Return the text of a run or job, and its length in words."""
-    job = resources.job_manager().get(run_id)
+    job: Any = resources.job_manager().get(run_id)
     if job is not None and hasattr(job, "request") and job.run is None:
         return job.request.text, job.state
     try:

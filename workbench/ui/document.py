@@ -145,7 +145,9 @@ def swap() -> NoReturn:
     state = st.session_state
     other = state.get("second_id")
     state["second_id"] = current()
-    show(other) if other else st.rerun()
+    if other:
+        show(other)
+    st.rerun()
 
 
 def close() -> NoReturn:

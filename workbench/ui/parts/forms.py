@@ -128,7 +128,7 @@ def nfe() -> int:
 
     A run may have been made with a number that is not offered; then it is.
     """
-    now = st.session_state.get("knob_nfe_step", FIRST_NFE)
+    now: int = st.session_state.get("knob_nfe_step", FIRST_NFE)
     return st.select_slider(
         title("nfe_step"),
         sorted({*NFE_CHOICES, now}),

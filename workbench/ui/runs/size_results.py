@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import streamlit as st
@@ -80,7 +81,9 @@ def _is_long(*runs: RunSummary) -> bool:
 
 
 def _shown(value: float | None) -> str:
-    return "measuring …" if value is None else _MCD.shown(value)
+    if value is None:
+        return "measuring …"
+    return "–" if math.isnan(value) else _MCD.shown(value)
 
 
 # Distances take a second each: they are measured in a job, and kept -------------------------------------------------
@@ -106,7 +109,8 @@ def _measure(run_ids: Sequence[str], largest: str) -> None:
             job.report(index / len(run_ids))
             try:
                 pair = Pair(resources.saved_run(largest).mel, resources.saved_run(run_id).mel)
-                _distances()[run_id, largest] = _MCD.value(pair)
+                value = _MCD.value(pair)
+                _distances()[run_id, largest] = float("nan") if value is None else value
             except WorkbenchError:  # deleted meanwhile
                 _distances()[run_id, largest] = float("nan")
 

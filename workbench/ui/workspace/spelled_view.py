@@ -52,7 +52,7 @@ def _link() -> None:
 def _programs(request: SpeechRequest, key: str, load: dict[str, Any] | None = None) -> None:
     recording, note = _recording(request.voice)
     text_file = TEXT_FILE if len(request.text) > LONG_CHARACTERS else ""
-    how = {"load": load, "recording": recording, "text_file": text_file}
+    how: dict[str, Any] = {"load": load, "recording": recording, "text_file": text_file}
     st.caption("Command")
     st.code(spelled.command(request, **how), language="bash", wrap_lines=True)
     st.caption("Python")
