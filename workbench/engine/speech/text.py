@@ -203,7 +203,7 @@ def plan_chunks(
         if fix_seconds is not None and not ref_frames + 1 < frames <= window_frames:
             low, high = ref_frames / mel.frames_per_second, window_frames / mel.frames_per_second
             raise SettingsError(
-                f"fix_duration {chosen.fix_duration:g} s gives chunk {index + 1} {fix_seconds:.2f} s with the reference.",
+                f"fix_duration {chosen.fix_duration:g} s gives chunk {index + 1} {fix_seconds:.2f} s in all.",
                 remedy=f"It must lie between the reference's {low:.2f} s and {high:.0f} s.",
             )
         if frames > window_frames:
