@@ -237,3 +237,20 @@ def test_a_take_is_served_and_audio_is_that_of_the_choice(saved: Any) -> None:
     choosing.choose(saved.id, {1: 2}, join=False)
     whole = client.get(f"/api/runs/{saved.id}/audio.wav").content
     assert whole == to_bytes(store.load_run(saved.id).wave, 24_000)
+
+
+def test_chunks_with_wrong_words_are_flagged_until_another_take_is_chosen(open_page: Any, saved: Any) -> None:
+    from workbench.engine.measures.intelligibility import Step
+    from workbench.engine.runs.measured.files import Measured, write_measured
+
+    good, bad = (Step("same", "One", "One"),), (Step("missing", "boats", ""),)
+    measured = Measured({}, ({},) * 4, (good, bad, good, good), ("",) * 4, "whisper-base", "en", "2026-01-01")
+    write_measured(store.run_folder(saved.id), measured)
+    choosing.add(saved.id, saved.chunks[1])
+    at = open_page(run=saved.id)
+    assert html_of(at).count("words missing</span>") == 1
+    button(at, "takes_open_1").click().run()
+    button(at, "takes_choose_1_2").click().run()
+    assert "words missing</span>" not in html_of(at)
+    button(at, "takes_undo").click().run()
+    assert html_of(at).count("words missing</span>") == 1

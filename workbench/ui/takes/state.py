@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from workbench.engine.errors import RunError, WorkbenchError
-from workbench.engine.runs.measured.files import flagged, read_measured
+from workbench.engine.runs.measured.files import NAME, flagged, read_measured
 from workbench.engine.runs.store import run_folder, version_of
 from workbench.engine.runs.takes import choosing
 from workbench.engine.runs.takes.values import Take, Takes
@@ -51,10 +51,16 @@ def flags_of(run: Run) -> dict[int, str]:
     """Return index to what is wrong with a chunk, in words: it failed, or a recogniser heard other words."""
     found = dict.fromkeys(run.failed, "failed")
     try:
-        measured = read_measured(run_folder(run.id))
-    except RunError:
+        folder = run_folder(run.id)
+        stamp = (folder / NAME).stat().st_mtime_ns
+    except (RunError, OSError):  # not saved, or never measured
         return found
-    return (flagged(measured) if measured else {}) | found
+
+    def read() -> dict[int, str]:
+        measured = read_measured(folder)
+        return flagged(measured) if measured else {}
+
+    return resources.kept().get(("flags", run.version, stamp), read) | found
 
 
 def sound_of(run: Run, take: Take) -> Sound:
