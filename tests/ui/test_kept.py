@@ -111,3 +111,12 @@ def test_many_long_runs_looked_at_on_all_pages_stay_within_the_limit(
         reads.append(sources.sound(source))
         assert resources.kept().n_bytes <= resources.kept().limit_bytes + 100 * MB  # what this run has computed since
     assert resources.saved_run("run 24") is run
+
+
+def test_a_new_version_replaces_the_others_of_the_same_thing() -> None:
+    kept = Kept()
+    for version in range(5):
+        assert kept.get(("run", "a", version), lambda version=version: {"v": version}, versions_of=2) == {"v": version}
+    kept.get(("run", "b", 0), dict, versions_of=2)
+    kept.get(("takes", "a", 0), dict)
+    assert list(kept._values) == [("run", "a", 4), ("run", "b", 0), ("takes", "a", 0)]

@@ -45,8 +45,15 @@ class Kept:
         self._making: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return the value of ``key``; make it if it is not in the cache. Errors of ``make`` propagate."""
+    def get(self, key: Hashable, make: Callable[[], T], *, versions_of: int = 0) -> T:
+        """Return the value of ``key``; make it if it is not in the cache. Errors of ``make`` propagate.
+
+        Args:
+            key: of the value.
+            make: makes it.
+            versions_of: if not 0, keys that are tuples and equal in their first so many parts are versions of one
+                thing: a new one replaces the others.
+        """
         with self._lock:
             making = self._making.setdefault(key, threading.Lock())
         with making:
@@ -58,6 +65,8 @@ class Kept:
             try:
                 value = make()
                 with self._lock:
+                    if versions_of and isinstance(key, tuple):
+                        self._drop_versions(key[:versions_of])
                     self._values[key] = value
                     self._trim()
             finally:
@@ -71,6 +80,11 @@ class Kept:
         with self._lock:
             seen: set[int] = set()
             return sum(array_bytes(value, seen) for value in self._values.values())
+
+    def _drop_versions(self, of: tuple[Hashable, ...]) -> None:
+        for key in list(self._values):
+            if isinstance(key, tuple) and key[: len(of)] == of:
+                del self._values[key]
 
     def _trim(self) -> None:
         """Drop the oldest values until the rest fits. Sizes are measured again, because values grow in use."""

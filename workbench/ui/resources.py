@@ -289,4 +289,4 @@ def saved_run(run_id: str, *, trajectories: bool = False) -> Run:
     from workbench.engine.runs.store import load_run, run_folder, version_of
 
     key = ("run", run_id, trajectories, version_of(run_folder(run_id)))
-    return kept().get(key, lambda: load_run(run_id, trajectories=trajectories))
+    return kept().get(key, lambda: load_run(run_id, trajectories=trajectories), versions_of=3)

@@ -42,7 +42,7 @@ def takes_of(run_id: str) -> Takes | None:
     """Return the takes of a run, read once while they do not change; None if it is not saved or not finished."""
     try:
         key = ("takes", run_id, version_of(run_folder(run_id)))
-        return resources.kept().get(key, lambda: choosing.takes_of(run_id))
+        return resources.kept().get(key, lambda: choosing.takes_of(run_id), versions_of=2)
     except RunError:
         return None
 
@@ -60,7 +60,7 @@ def flags_of(run: Run) -> dict[int, str]:
         measured = read_measured(folder)
         return flagged(measured) if measured else {}
 
-    return resources.kept().get(("flags", run.version, stamp), read) | found
+    return resources.kept().get(("flags", run.id, run.version, stamp), read, versions_of=2) | found
 
 
 def sound_of(run: Run, take: Take) -> Sound:
