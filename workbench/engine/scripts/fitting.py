@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -95,11 +95,17 @@ def fit(
     prepare: Prepare,
     window_frames: int = 8192,
     limits: Fit = Fit(),
+    kept: MutableMapping[Any, Any] | None = None,
 ) -> SpeechRequest:
     """Return ``request`` with the speeds at which its passages fit into their times, within ``limits``.
 
     A passage that begins late, because the one before it is too long, is given what is left of its time. Passages
     without an end keep their speed; a request without times comes back unchanged.
+
+    Args:
+        request: with a script.
+        voices, prepare, window_frames, kept: as in ``plan_script``.
+        limits: of the speed.
 
     Raises:
         TextError, SettingsError: as ``plan_script``.
@@ -112,15 +118,20 @@ def fit(
         chosen, voice = request.settings_of(index), voices[passage.speaker]
         begin = max(end, passage.at_seconds or 0.0)
         try:
-            prepared = prepare(request.text[passage.start : passage.end], voice, chosen)
-            length = _Length(prepared, voice, chosen, window_frames, rate)
-            if passage.until_seconds is not None and chosen.fix_duration is None:
-                speed = length.speed_for(passage.until_seconds - begin, limits)
-                if speed != chosen.speed:
-                    passage = passage.replace(settings={**passage.settings, "speed": speed})
-                end = begin + length.at(speed)
-            else:
-                end = begin + length.at(chosen.speed)
+            words = request.text[passage.start : passage.end]
+            bound = passage.until_seconds is not None and chosen.fix_duration is None
+            room = round((passage.until_seconds or 0.0) - begin, 6) if bound else None
+            key = ("fit", words, voice.id, chosen, room, limits, window_frames)
+            found = kept.get(key) if kept is not None else None
+            if found is None:
+                length = _Length(prepare(words, voice, chosen), voice, chosen, window_frames, rate)
+                speed = chosen.speed if room is None else length.speed_for(room, limits)
+                found = speed, length.at(speed)
+            if kept is not None:
+                kept[key] = found
+            if found[0] != chosen.speed:
+                passage = passage.replace(settings={**passage.settings, "speed": found[0]})
+            end = begin + found[1]
         except (TextError, SettingsError) as error:
             raise type(error)(f"Passage {index + 1} ({passage.speaker}): {error.what}", remedy=error.remedy) from error
         fitted.append(passage)

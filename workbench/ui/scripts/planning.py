@@ -122,7 +122,7 @@ def _of_script(request: SpeechRequest, voices: dict[str, Voice], model: str, lim
     assert script is not None
     parts: tuple[tuple[int, Prepared], ...] = ()
     try:
-        request = fit(request, voices, prepared, window, limits)
+        request = fit(request, voices, prepared, window, limits, kept)
         parts = tuple(
             (p.start, prepared(request.text[p.start : p.end], voices[p.speaker], request.settings_of(k)))
             for k, p in enumerate(script.passages)
