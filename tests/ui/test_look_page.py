@@ -144,7 +144,9 @@ def test_another_run_that_is_chosen_is_the_run_you_hear(open_page: Any, tiny_eng
     assert at.query_params["run"] in (b.id, [b.id])
     at.button_group(key="kind_B_").set_value("Run").run()
     assert at.query_params["b"] in (a.id, [a.id])
-    at.button_group(key=f"kind_B_{a.id}").set_value("Nothing").run()
+    at.button_group(key=f"kind_B_{a.id}").set_value("Reference").run()
+    assert "b" not in at.query_params and "B: Waveform" in titles(at)  # the reference stands beside it instead
+    at.button_group(key="kind_B_").set_value("Nothing").run()
     assert "b" not in at.query_params and not at.exception
 
 

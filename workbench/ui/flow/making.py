@@ -11,12 +11,12 @@ import streamlit as st
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.jobs.queue import DONE
 from workbench.engine.jobs.speech import SpeechJob
-from workbench.engine.settings import SynthesisSettings
-from workbench.engine.speech.requests import SpeechRequest
+from workbench.engine.settings import MelConfig, SynthesisSettings
+from workbench.engine.speech.requests import SpeechRequest, VoiceRef
 from workbench.ui import document
 from workbench.ui.flow.states import Flow
 from workbench.ui.parts import watch
-from workbench.ui.resources import default_voice, job_manager, request, voice_of
+from workbench.ui.resources import default_voice, job_manager, pool, request, voice_of
 
 MAX_CHARACTERS = 300
 _SENTENCE = re.compile(r".+?[.!?。！？…](?=\s|$)|.+$", re.DOTALL)
@@ -37,7 +37,9 @@ def _base() -> tuple[str, SpeechRequest]:
         return chunk.chunk.text, request(chunk.chunk.text, voice_of(run), made, run.model, run.request.load)
     text = first_sentence(document.text())
     made = document.settings().replace(keep_trajectory=True)
-    return text, request(text, default_voice(), made, document.model(), document.load())
+    chosen: VoiceRef | None = st.session_state.get("form_voice")
+    voice = pool().voice(chosen, MelConfig()) if chosen is not None else default_voice()
+    return text, request(text, voice, made, document.model(), document.load())
 
 
 def one(expanded: bool) -> None:

@@ -52,6 +52,7 @@ def _choose_one(letter: str, runs: Sequence[RunSummary], first: Source | None) -
     label = "Look at" if letter == "A" else "Compare with"
     kind = st.segmented_control(label, kinds, default=usual, required=True, key=f"kind_{letter}_{held or ''}")
     if letter == "B" and kind != RUN and held:
+        st.session_state["kind_B_"] = kind  # the same choice, when there is no run beside the one you hear
         document.compare_with(None)
     if kind == RUN:
         return _choose_run_and_part(letter, runs, held, first)
