@@ -82,19 +82,19 @@ def drag(page: Any, area: Any, start: float, end: float, down: int = 30) -> None
 def test_a_span_is_played_and_zoomed_to_its_samples_and_a_click_takes_a_slice(
     server: Any, new_page: Any, library: dict[str, Any]
 ) -> None:
-    page, seconds = new_page(), library["minute"].audio_seconds
-    page.goto(f"{server.url}/spectrograms?run={library['minute'].id}")
+    page, seconds = new_page(), library["short"].audio_seconds
+    page.goto(f"{server.url}/spectrograms?run={library['short'].id}")
     loaded(page)
     page.wait_for_selector(".st-key-spectrum .heatmaplayer image", timeout=PATIENCE)
     areas, bar = page.locator(".st-key-spectrum .nsewdrag"), page.locator(".st-key-look_bar")
-    drag(page, areas.first, 0.2, 0.205)
-    expect(bar).to_contain_text("ms", timeout=PATIENCE)
+    drag(page, areas.first, 0.2, 0.25)
+    expect(bar).to_contain_text(" ms · ", timeout=PATIENCE)
     page.locator(".st-key-play_span_A button").click()
     page.wait_for_function(f"() => ({HELD})()[1] && ({HELD})()[0].includes(' s of ')", timeout=PATIENCE)
     page.locator(".st-key-zoom button").click()
     page.wait_for_function(f"() => {{ const r = ({SHOWN})().xaxis.range; return r[1] - r[0] < 1 }}", timeout=PATIENCE)
     low, high = page.evaluate(f"() => ({SHOWN})().xaxis.range")
-    assert low == pytest.approx(0.2 * seconds, rel=0.02) and high - low == pytest.approx(0.005 * seconds, rel=0.1)
+    assert low == pytest.approx(0.2 * seconds, rel=0.03) and high - low == pytest.approx(0.05 * seconds, rel=0.1)
     expect(page.locator(".st-key-unzoom button")).to_be_enabled(timeout=PATIENCE)
     assert page.evaluate("() => document.querySelector('.st-key-spectrum .js-plotly-plot').data[0].name") == "samples"
     box = areas.first.bounding_box()
