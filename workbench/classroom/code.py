@@ -67,7 +67,8 @@ def find(wanted: CodeLine, around: int = 2) -> Found:
         target = getattr(target, part, None)
     if target is None:
         raise LineGone(f"{wanted.module} has no {wanted.name}")
-    target = inspect.unwrap(target.fget if isinstance(target, property) else target)
+    plain: Any = target.fget if isinstance(target, property) else target
+    target = inspect.unwrap(plain)
     lines, start = inspect.getsourcelines(target)
     start = max(start, 1) if not isinstance(target, ModuleType) else 1
     at = next((k for k, line in enumerate(lines) if wanted.has in line), None)

@@ -47,7 +47,8 @@ def known(stop: Stop, run: Run) -> Measured | None:
     """Return the measurement if it is at hand or takes no time; starts no job."""
     if not stop.needs_engine:
         return measured(stop, run)
-    return st.session_state.get("class_measured", {}).get((stop.key, run.version))
+    found: dict[tuple[str, str], Measured] = st.session_state.get("class_measured", {})
+    return found.get((stop.key, run.version))
 
 
 def _measure(job: Job, stop: Stop, run: Run) -> Measured:
