@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+import numpy as np
 import streamlit as st
 
 from workbench import figures
@@ -107,7 +108,7 @@ def explain(here: Stop, run: Run, found: Measured) -> None:
     """Draw pictures, sounds, three sentences, the evidence, and where to go from here."""
     if found.pictures:
         for column, (title, mel) in zip(st.columns(len(found.pictures)), found.pictures, strict=True):
-            column.image(figures.mel_png(mel), width="stretch", caption=title, alt=f"Mel {title}")
+            column.image(figures.mel_png(np.repeat(mel, 2, axis=0)), width="stretch", caption=title, alt=f"Mel {title}")
     st.markdown(_plain(" ".join(found.why)))
     if found.sounds:
         with st.container(horizontal=True):

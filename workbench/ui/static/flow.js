@@ -186,7 +186,8 @@ class Stage {
     c.drawImage(small, LEFT, TOP, width, height)
     const ink = this.style.getPropertyValue("--st-text-color") || "#333", font = this.style.getPropertyValue("--st-font") || "sans-serif"
     c.fillStyle = c.strokeStyle = ink
-    c.font = `12px ${font}`
+    const root = parseFloat(getComputedStyle(document.documentElement).fontSize)  // 14 px, 20 px for a projector
+    c.font = `${Math.min(16, (12 * root) / 14)}px ${font}`
     c.textBaseline = "middle"
     c.textAlign = "right"
     for (const tick of ticks) {
