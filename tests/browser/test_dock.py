@@ -285,13 +285,20 @@ def test_only_one_thing_sounds(server: Any, new_page: Any, two: tuple[str, str])
 
 
 def test_the_bar_covers_nothing_and_fits_a_phone(server: Any, new_page: Any, two: tuple[str, str]) -> None:
-    for width, scheme in ((1280, "light"), (390, "dark")):
+    for width, scheme, type_size in (
+        (1280, "light", 14),
+        (390, "dark", 14),
+        (390, "light", 20),
+    ):  # 20 px for a projector
         page = new_page(width, scheme)
         compared(page, server, two)
         page.locator(".st-key-play_A button").click()
         page.locator(".st-key-play_B button").click()
         expect(dock(page)).to_have_attribute("data-second", f"run:{two[1]}", timeout=PATIENCE)
-        found = page.evaluate("""() => {
+        found = page.evaluate(
+            """(size) => {
+          document.documentElement.style.setProperty('font-size', `${size}px`, 'important')
+          workbenchDock.ui.measure()
           const main = document.querySelector('[data-testid=stMain]')
           const bar = workbenchDock.ui.host.getBoundingClientRect()
           main.scrollTop = 1e9
@@ -300,9 +307,17 @@ def test_the_bar_covers_nothing_and_fits_a_phone(server: Any, new_page: Any, two
             const r = e.getBoundingClientRect(), s = getComputedStyle(e)
             return r.width && s.position !== 'absolute' && (r.left < -0.5 || r.right > innerWidth + 0.5)
           }).map(e => e.className)
-          return { bottom: last.bottom, top: bar.top, outside, wide: document.documentElement.scrollWidth - innerWidth }
-        }""")
-        assert found["bottom"] <= found["top"] and found["outside"] == [] and found["wide"] <= 0, (width, found)
+          const says = (e) => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())
+          const small = [...workbenchDock.ui.root.querySelectorAll('.dock *')].filter(e =>
+            says(e) && parseFloat(getComputedStyle(e).fontSize) < 12)
+          const seconds = workbenchDock.ui.time.getBoundingClientRect().width
+          const wide = main.scrollWidth - main.clientWidth
+          return { bottom: last.bottom, top: bar.top, outside, wide, small: small.map(e => e.className), seconds }
+        }""",
+            type_size,
+        )
+        assert found["bottom"] <= found["top"] + 0.5 and found["outside"] == found["small"] == [], (width, found)
+        assert found["seconds"] > 50 and (found["wide"] <= 0 or type_size > 14), (width, found)
 
 
 PARTS = """([url, n]) => workbenchDock.receive({ show: { key: "book", title: "A book", base: "", timeline: "book",
