@@ -55,11 +55,6 @@ def smallest_chunks_and_steps(page: Any) -> None:
     to_lowest(page, "knob_nfe_step", "0")
 
 
-def rows(page: Any) -> list[list[str]]:
-    """Cells of the table of chunks."""
-    return [row.locator("td").all_inner_texts() for row in page.locator(".wb-table tbody tr").all()]
-
-
 def choose(page: Any, key: str, index: int) -> None:
     """Pick option ``index`` of the select box inside the element with key ``key``.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.browser.helpers import PATIENCE, choose, loaded, ready, rows, smallest_chunks_and_steps, write
+from tests.browser.helpers import PATIENCE, loaded, ready, smallest_chunks_and_steps, write
 
 FIVE = "One boat is here. Two boats are there. Three boats went by. Four boats came in. Five boats sank."
 NOTE_THAT_IT_PLAYED = """box => {
@@ -52,13 +52,12 @@ def test_a_text_of_five_chunks_from_typing_to_comparing(server: Any, new_page: A
     expect(page.get_by_text(re.compile("^done in"))).to_be_visible(timeout=PATIENCE)
 
     # five rows whose stages add up
-    table = rows(page)
-    assert len(table) == 5
-    numbers = [[float(cell) for cell in row[5:9]] for row in table]
-    for text, ode, vocoder, total in numbers:
-        assert abs(text + ode + vocoder - total) <= 0.05 * total
+    expect(page.locator(".wb-row")).to_have_count(5, timeout=PATIENCE)
+    told = [cell.get_attribute("title") for cell in page.locator('.wb-row [title^="made in"]').all()]
+    numbers = [[float(found) for found in re.findall(r"([\d.]+) s", title)] for title in told]
+    assert len(numbers) == 5 and all(len(stages) == 3 for stages in numbers)
     whole = float(re.search(r"Whole run.*?([\d.]+) s", page.get_by_test_id("stMain").inner_text(), re.S).group(1))
-    assert abs(sum(total for *_, total in numbers) - whole) <= 0.05 * whole + 0.1  # other tests share the processor
+    assert abs(sum(map(sum, numbers)) - whole) <= 0.05 * whole + 0.1  # other tests share the processor
 
     # it can be heard
     player = page.locator("#workbench-dock")
@@ -74,17 +73,10 @@ def test_a_text_of_five_chunks_from_typing_to_comparing(server: Any, new_page: A
     again = new_page()
     again.goto(address)
     loaded(again)
-    expect(again.locator(".wb-table tbody tr")).to_have_count(5, timeout=PATIENCE)
+    expect(again.locator(".wb-row")).to_have_count(5, timeout=PATIENCE)
     assert server.get(f"/api/runs/{run_id}/audio.wav")[0] == 200
-
-    # chunk 3 alone
     expect(again.locator(".js-plotly-plot")).to_have_count(1, timeout=PATIENCE)
-    choose(again, f"remake_{run_id}", 2)
-    again.get_by_role("button", name="Make chunk 3 again").click()
-    expect(again.get_by_text("Chunk 3 remade in")).to_be_visible(timeout=PATIENCE)
-    before, after = rows(page), rows(again)
-    assert [a[8] == b[8] for a, b in zip(before, after, strict=True)] == [True, True, False, True, True]
-    assert len(list((server.home / "runs").iterdir())) == 2
+    assert len(list((server.home / "runs").glob("2*"))) == 1
 
 
 def test_cancel_stops_at_the_next_step_and_saves_nothing(server: Any, new_page: Any) -> None:
