@@ -47,7 +47,7 @@ def test_a_minute_is_drawn_fluidly(server: Any, new_page: Any, library: dict[str
     for _ in range(3):  # the first one also loads Plotly, once for a browser
         page.goto(f"{server.url}/runs?run={library['minute'].id}")
         loaded(page)
-        link = page.get_by_test_id("stMain").get_by_role("link", name="Spectrogram")
+        link = page.get_by_test_id("stMain").get_by_role("link", name="Listen and look")
         began = time.perf_counter()
         link.click()
         page.wait_for_selector(".st-key-spectrum .heatmaplayer image", timeout=PATIENCE)

@@ -73,7 +73,7 @@ def one(run: RunSummary) -> None:
         key = f"star_{run.id}"
         st.toggle("Star", run.star, key=key, on_change=save_star, args=(run.id, key))
         st.page_link("views/synthesize.py", label="Open", icon=":material/open_in_new:", query_params={"run": run.id})
-        st.page_link("views/spectrograms.py", label="Spectrogram", icon=":material/equalizer:",
+        st.page_link("views/spectrograms.py", label="Listen and look", icon=":material/equalizer:",
                      query_params={"run": run.id})  # fmt: skip
         if run.has_trajectory:
             st.page_link("views/flow.py", label="Flow", icon=":material/water:", query_params={"run": run.id})
