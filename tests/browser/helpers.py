@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from playwright.sync_api import TimeoutError, expect
+from playwright.sync_api import expect
 
 from scripts import screenshots
 
@@ -53,19 +53,3 @@ def smallest_chunks_and_steps(page: Any) -> None:
     page.locator(".st-key-own_chunk_size label").first.click()
     to_lowest(page, "knob_max_chunk_bytes", "20")
     to_lowest(page, "knob_nfe_step", "0")
-
-
-def choose(page: Any, key: str, index: int) -> None:
-    """Pick option ``index`` of the select box inside the element with key ``key``.
-
-    The page may be drawn anew under the hand; a menu that closes or never opened is opened again, as a person would.
-    """
-    box = page.locator(f".st-key-{key}").get_by_role("combobox")
-    for _ in range(20):
-        try:
-            box.press("ArrowDown", timeout=10_000)
-            page.get_by_role("option").nth(index).click(timeout=5_000)
-            return
-        except TimeoutError:
-            box.press("Escape")
-    raise AssertionError(f"the menu of {key} did not stay open")
