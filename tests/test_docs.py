@@ -297,3 +297,10 @@ def test_every_lesson_has_figures_or_tables_and_all_together_are_small() -> None
     kept = [docs_lessons.SHOWN / f"{notebook.stem}.json" for notebook in docs_lessons.NOTEBOOKS]
     assert all(path.is_file() and json.loads(path.read_text("utf-8"))["cells"] for path in kept), "run `make lessons`"
     assert sum(path.stat().st_size for path in kept) < 3_000_000
+
+
+def test_the_page_of_the_player_lists_its_keys() -> None:
+    script = (ROOT / "workbench" / "ui" / "static" / "dock-keys.js").read_text(encoding="utf-8")
+    keys = re.findall(r'^  \["([^"]+)", "([^"]+)"\],$', script, re.MULTILINE)
+    page = (ROOT / "docs" / "how-to" / "player.md").read_text(encoding="utf-8")
+    assert len(keys) > 8 and all(f"| {key} | {about} |" in page for key, about in keys)
