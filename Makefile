@@ -1,6 +1,7 @@
 # Each target sets everything up: virtual environment and packages.
 #   make app        start the workbench with the demo voice
 #   make test       run lint and all tests, also in a real browser, except the notebooks
+#   make test-thorough    run the rest of them: accessibility and layout of every page, toy trainings, benches
 #   make test-fast  run the fast tests: no browser, no servers, no training
 #   make test-notebooks   run every notebook, and JupyterLab in a real browser
 #   make test-cluster     run sweeps and books over several workers, also on a Ray of this machine, and kill them
@@ -20,17 +21,21 @@ VERSIONS = $(VENV)/versions.txt
 # where other builds of torch are, whose hashes `make lock` adds: indexes, or folders with wheels
 BUILDS ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: app test test-fast test-notebooks test-cluster notebooks lessons course docs lint format lock screenshots film clean
+.PHONY: app test test-thorough test-fast test-notebooks test-cluster notebooks lessons course docs lint format lock screenshots film clean
 
 app: $(VENV)/.app
 	$(BIN)/python -m workbench app --port $(PORT)
 
 test: lint
 	bash scripts/system_packages.sh
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not notebook and not cluster" $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not notebook and not cluster and not thorough" $(ARGS)
+
+test-thorough: $(VENV)/.dev
+	bash scripts/system_packages.sh
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "thorough and not notebook and not cluster" $(ARGS)
 
 test-fast: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not browser and not notebook and not cluster and not slow" $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not browser and not notebook and not cluster and not slow and not thorough" $(ARGS)
 
 test-cluster: $(VENV)/.dev
 	$(BIN)/python $(INSTALL) -r requirements-cluster.txt -c $(VERSIONS)

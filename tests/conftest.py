@@ -78,20 +78,41 @@ SLOW = (
     "engine/evaluation/test_running.py::test_a_killed_process_goes_on",
     "engine/runs/test_document.py::test_no_damage_of_one_field_or_file_ends_in_a_traceback",
 )
+# what `make test` leaves to `make test-thorough`, which CI runs too: every page by every means, toy trainings, benches
+THOROUGH = (
+    *("browser/test_accessibility.py", "browser/test_takes.py"),
+    "browser/test_loading_lab.py::test_the_story_is_measured",
+    "browser/test_robustness.py::test_every_page_is_whole_in_both_themes_and_on_a_phone",
+    "browser/test_inspection_pages.py::test_a_minute_is_drawn_fluidly",
+    *(
+        f"browser/test_dock.py::test_{name}"
+        for name in (
+            "the_bar_covers_nothing_and_fits_a_phone",
+            "a_run_is_heard_while_it_is_made",
+            "a_book_of_hundreds_of_chunks_plays_from_anywhere_in_bounded_memory",
+            "a_loop_comes_round_without_a_gap",
+            "a_sound_that_is_gone_is_named_and_playing_it_again_asks_again",
+            "a_page_of_the_same_recording_does_not_interrupt_and_another_run_does",
+        )
+    ),
+    *("cli/test_bench.py", "engine/checks/test_bench.py", "training", "test_fuzz.py"),
+)
 SLOW_SECONDS = 240  # a test among these, on a busy machine; else pytest-timeout's in pyproject.toml
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow."""
+    """Mark what is slow, and what only a thorough run needs."""
     here = Path(__file__).parent
-    for place, _, name in (slow.partition("::") for slow in SLOW):
+    for place, _, name in (slow.partition("::") for slow in SLOW + THOROUGH):
         known = not name or f"def {name}(" in (here / place).read_text(encoding="utf-8")
-        assert (here / place).exists() and known, f"SLOW names what is no longer here: {place} {name}"
+        assert (here / place).exists() and known, f"a list names what is no longer here: {place} {name}"
     for item in items:
         path = item.path.relative_to(here) if here in item.path.parents else item.path
         names = {str(path), *map(str, path.parents), f"{path}::{getattr(item, 'originalname', item.name)}"}
         if names.intersection(SLOW):
             item.add_marker(pytest.mark.slow)
+        if names.intersection(THOROUGH):
+            item.add_marker(pytest.mark.thorough)
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
 

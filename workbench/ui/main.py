@@ -26,19 +26,28 @@ PAGES = (
 TITLE = "F5-TTS workbench"
 SIDEBAR_PIXELS = 300
 
-# must come before st.navigation, else the browser asks a font server for the page's icon
-st.set_page_config(page_title=TITLE, page_icon="🎙️", layout="wide", menu_items={}, initial_sidebar_state=SIDEBAR_PIXELS)
-pages = [
-    st.Page(VIEWS / f"{name}.py", title=title, icon=icon, help=about, default=name == "synthesize")
-    for name, title, icon, about in PAGES
-    if (VIEWS / f"{name}.py").exists()
-]
-page = st.navigation(pages, position="top")
-document.sync()  # before any widget
-st.set_page_config(page_title=current_line.tab_title(page.title))
-style.apply()
-bar.show(page.title)
-dock.place()
-# the first page shows the current run itself
-current_line.show(with_line=page.title != PAGES[0][1] or document.second() is not None)
-page.run()
+
+def draw() -> None:
+    """Draw the page of the address, with what all pages share around it."""
+    # must come before st.navigation, else the browser asks a font server for the page's icon
+    st.set_page_config(
+        page_title=TITLE, page_icon="🎙️", layout="wide", menu_items={}, initial_sidebar_state=SIDEBAR_PIXELS
+    )
+    pages = [
+        st.Page(VIEWS / f"{name}.py", title=title, icon=icon, help=about, default=name == "synthesize")
+        for name, title, icon, about in PAGES
+        if (VIEWS / f"{name}.py").exists()
+    ]
+    page = st.navigation(pages, position="top")
+    document.sync()  # before any widget
+    st.set_page_config(page_title=current_line.tab_title(page.title))
+    style.apply()
+    bar.show(page.title)
+    dock.place()
+    # the first page shows the current run itself
+    current_line.show(with_line=page.title != PAGES[0][1] or document.second() is not None)
+    page.run()
+
+
+if __name__ == "__main__":  # not in a worker process, which imports the main script of the server that starts it
+    draw()
