@@ -39,6 +39,12 @@ def write(page: Any, text: str) -> None:
     expect(page.locator(".wb-text")).to_contain_text(text[-12:], timeout=PATIENCE)
 
 
+def choose(page: Any, key: str, option: str) -> None:
+    """Choose ``option`` in the select box with widget key ``key``."""
+    page.locator(f".st-key-{key}").get_by_role("combobox").click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
 def to_lowest(page: Any, key: str, value: str) -> None:
     """Move the slider with widget key ``key`` to its beginning, which the range input calls ``value``."""
     handle = page.locator(f".st-key-{key}").get_by_role("slider")
