@@ -2,6 +2,7 @@
 // The same script serves two elements: one for spans and zooms, one for clicks, which also marks its moment.
 const CLICK_PIXELS = 4
 const DOUBLE_MS = 400
+const UNTOLD_MS = 10000 // what was done longer ago is not meant any more
 const known = new WeakMap() // graph to what listens to it now
 
 const graphOf = (selector) => document.querySelector(`${selector} .js-plotly-plot`)
@@ -16,9 +17,13 @@ function band(graph, names) {
 }
 
 function adopt(graph) {
-  const one = { roles: {} }
+  const one = { roles: {}, untold: {} }
   known.set(graph, one)
-  const tell = (name, value) => Object.values(one.roles).find((role) => role.data.listens.includes(name))?.set(name, value)
+  const tell = (name, value) => {
+    const role = Object.values(one.roles).find((other) => other.data.listens.includes(name))
+    if (role) role.set(name, value)
+    else one.untold[name] = { value, since: performance.now() } // nobody listens while the page is drawn again
+  }
   let waiting = 0
   const view = (range) => { if (range.some((at) => !Number.isFinite(at))) return; clearTimeout(waiting); waiting = setTimeout(() => tell("view", range), 200) }
   graph.on("plotly_selected", (event) => {
@@ -76,11 +81,17 @@ async function save(graph, format, data, root) {
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
+  const mine = { data, set: setTriggerValue }
   const attach = () => {
     const graph = graphOf(data.figure)
     if (!graph?.on || !graph._fullLayout) return false
     const one = known.get(graph) ?? adopt(graph)
-    one.roles[data.role] = { data, set: setTriggerValue }
+    one.roles[data.role] = mine
+    for (const name of data.listens.filter((other) => other in one.untold)) {
+      const { value, since } = one.untold[name]
+      delete one.untold[name]
+      if (performance.now() - since < UNTOLD_MS) setTriggerValue(name, value)
+    }
     mark(graph)
     return true
   }
@@ -97,6 +108,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return () => {
     clearInterval(look)
     const one = known.get(graphOf(data.figure))
-    if (one) delete one.roles[data.role]
+    if (one?.roles[data.role] === mine) delete one.roles[data.role] // not that of a later drawing
   }
 }
