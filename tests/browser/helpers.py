@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from scripts import screenshots
 
-PATIENCE = 200_000  # ms; the processor may be busy with something else
+PATIENCE = 200_000
 
 
 def page_names() -> list[str]:
@@ -25,6 +25,12 @@ def loaded(page: Any) -> None:
     expect(page.get_by_test_id("stHeading").first).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
     expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def at_rest(page: Any) -> None:
+    """No script of the page runs any more."""
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
 
 
 def ready(page: Any) -> None:

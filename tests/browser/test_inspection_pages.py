@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.helpers import PATIENCE, loaded
+from tests.browser.helpers import PATIENCE, at_rest, loaded
 from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.voices import load_voice
@@ -105,9 +105,11 @@ def test_a_span_is_played_and_zoomed_to_its_samples_and_a_click_takes_a_slice(
         "([at, near]) => Math.abs(document.querySelector('input[aria-label=\"Moment, s\"]').value - at) < near",
         arg=[(low + high) / 2, 0.02 * (high - low) + 0.001], timeout=PATIENCE,
     )  # fmt: skip
-    expect(page.get_by_text("peak")).to_contain_text("Hz", timeout=PATIENCE)
+    expect(page.get_by_text(re.compile(r"dBFS · peak \d+ Hz"))).to_be_visible(timeout=PATIENCE)
     page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + 40)
     page.wait_for_function(f"() => ({SHOWN})().xaxis.range[0] === 0", timeout=PATIENCE)
+    expect(page.locator(".st-key-unzoom button")).to_be_disabled(timeout=PATIENCE)
+    at_rest(page)  # else the script still reads the run that is deleted next
 
 
 def test_a_pointer_on_a_mel_reads_hertz_and_its_axes_move_together(
@@ -147,7 +149,7 @@ def test_one_slider_moves_picture_time_and_sound_by_keys(server: Any, new_page: 
     slider = page.locator(".st-key-flow_stage input[type=range]")
     expect(slider).to_have_attribute("aria-valuetext", f"step 0 of {n_steps}, t = 0.00", timeout=PATIENCE)
     page.wait_for_function(
-        f"() => ({HELD})()[0].includes('step 0 of {n_steps}')", timeout=PATIENCE
+        f"() => ({HELD})()[0].includes('state 0 of {n_steps}')", timeout=PATIENCE
     )  # it opens at noise
     canvas = page.locator(".st-key-flow_stage canvas")
     noise = canvas.evaluate("c => c.toDataURL()")
@@ -155,14 +157,15 @@ def test_one_slider_moves_picture_time_and_sound_by_keys(server: Any, new_page: 
     slider.press("ArrowRight")
     slider.press("ArrowRight")
     expect(slider).to_have_attribute("aria-valuetext", re.compile(f"^step 2 of {n_steps}, t = 0"))
-    page.wait_for_function(f"() => ({HELD})()[0].includes('step 2 of {n_steps}')", timeout=PATIENCE)
+    t = (slider.get_attribute("aria-valuetext") or "").split(", ")[1]
+    page.wait_for_function(f"() => ({HELD})()[0].endsWith('state 2 of {n_steps}, {t}')", timeout=PATIENCE)
     assert canvas.evaluate("c => c.toDataURL()") != noise
     slider.press("Home")
     slider.press(" ")
     page.wait_for_function(f"() => ({HELD})()[1] && ({HELD})()[2] > 0.05", timeout=PATIENCE)  # picture and sound run on
     expect(slider).to_have_attribute("aria-valuetext", f"step {n_steps} of {n_steps}, t = 1.00", timeout=PATIENCE)
     page.wait_for_function(f"() => ({HELD})()[0].startsWith('Chunk 1')", timeout=PATIENCE)
-    assert not page.evaluate("() => document.querySelector('.st-key-flow_stage').matches('.playing')")
+    expect(page.locator(".st-key-flow_stage .stage")).not_to_have_class(re.compile("playing"), timeout=PATIENCE)
 
 
 def test_deleting_takes_two_clicks_and_is_undone_by_one(server: Any, new_page: Any, library: dict[str, Any]) -> None:
