@@ -80,7 +80,7 @@ SLOW = (
 )
 # what `make test` leaves to `make test-thorough`, which CI runs too: every page by every means, toy trainings, benches
 THOROUGH = (
-    *("browser/test_accessibility.py", "browser/test_takes.py"),
+    *("browser/test_accessibility.py", "browser/test_takes.py", "browser/test_scripts.py"),
     "browser/test_loading_lab.py::test_the_story_is_measured",
     "browser/test_robustness.py::test_every_page_is_whole_in_both_themes_and_on_a_phone",
     "browser/test_inspection_pages.py::test_a_minute_is_drawn_fluidly",
