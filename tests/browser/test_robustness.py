@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.helpers import PATIENCE, loaded, page_names
+from tests.browser.helpers import PATIENCE, at_rest, loaded, page_names
 
 
 def _handshake(server: Any, host: str) -> str:
@@ -73,6 +73,7 @@ def test_uploads_made_to_break_things_end_in_a_message(server: Any, new_page: An
     expect(page.get_by_text("must be 20.0MB or smaller")).to_be_visible(timeout=PATIENCE)
     wrong = tmp_path / "<img src=x onerror=alert(1)>.wav"
     wrong.write_bytes(b"this is not audio" * 50)
+    at_rest(page)  # while the uploader is drawn again, it takes no file
     chooser.set_input_files(wrong)
     words = page.locator(".st-key-voice_words_Upload input")
     words.fill("Some words.")
