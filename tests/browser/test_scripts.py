@@ -32,7 +32,7 @@ def test_subtitles_are_opened_cast_and_spoken_at_their_times(server: Server, new
     page.locator(".st-key-go button").click()
     expect(page.get_by_text("done in")).to_be_visible(timeout=helpers.PATIENCE)
     expect(page.get_by_text("Times of the run")).to_be_visible(timeout=helpers.PATIENCE)
-    page.wait_for_function(f"({STARTS})().length === 2")
+    page.wait_for_function(f"() => ({STARTS})().length === 2")
     assert page.evaluate(STARTS) == [0.5, 2.0]
     expect(page.locator(".st-key-download_pieces_speaker").get_by_role("button")).to_be_visible()
     page.get_by_role("button", name="Script", exact=True).click()
