@@ -57,7 +57,7 @@ def test_a_text_of_five_chunks_from_typing_to_comparing(server: Any, new_page: A
     numbers = [[float(found) for found in re.findall(r"([\d.]+) s", title)] for title in told]
     assert len(numbers) == 5 and all(len(stages) == 3 for stages in numbers)
     whole = float(re.search(r"Whole run.*?([\d.]+) s", page.get_by_test_id("stMain").inner_text(), re.S).group(1))
-    assert abs(sum(map(sum, numbers)) - whole) <= 0.05 * whole + 0.1  # other tests share the processor
+    assert abs(sum(map(sum, numbers)) - whole) <= 0.05 * whole + 0.5  # chunks are kept, and others compute
 
     # it can be heard
     player = page.locator("#workbench-dock")

@@ -7,9 +7,11 @@ import json
 import multiprocessing
 import os
 import shutil
+import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -90,7 +92,9 @@ def _in_another_process(*requests: SpeechRequest) -> list[tuple[bytes, list[int]
     lines = [json.dumps(request.as_dict()) for request in requests]
     context = multiprocessing.get_context("spawn")
     worker = context.Process(target=speak_from_json, args=(lines, os.environ["WORKBENCH_HOME"], there))
-    worker.start()
+    # a page that another test ran in this process may still be its main script, which a worker would run
+    with mock.patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):
+        worker.start()
     there.close()
     try:
         return here.recv()
