@@ -28,8 +28,8 @@ def show(*, with_line: bool = True) -> None:
 
     ``with_line`` false: only the player, for the page that shows the run itself.
     """
-    if document.missing():
-        _missing()
+    if reason := document.missing():
+        offer_afresh(reason)
     job = document.job()
     active = job is not None and job.is_active
     poll = 1 + len(job.plan) / _CHUNKS_A_SECOND if job is not None else 1
@@ -82,10 +82,10 @@ def _hold(other: str | None) -> None:
         dock.show(document.sound_of(run), second, autoplay=st.session_state.get("started_here") == run.id)
 
 
-def _missing() -> None:
-    """Say that the address names no run, and offer to go on without."""
-    st.error(document.missing())
-    if st.button("Start afresh", key="start_afresh", icon=":material/restart_alt:"):
+def offer_afresh(reason: str, key: str = "start_afresh") -> None:
+    """Draw ``reason``, why a run of the address cannot be shown, and a button ``key`` that goes on without the runs."""
+    st.error(reason)
+    if st.button("Start afresh", key=key, icon=":material/restart_alt:"):
         document.close()
 
 

@@ -8,7 +8,7 @@ from workbench.engine.errors import WorkbenchError
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs.store import read_document
 from workbench.engine.speech.requests import SpeechRequest
-from workbench.ui import document, resources, takes
+from workbench.ui import current_line, document, resources, takes
 from workbench.ui.parts.plan_view import Plan, plan_if_any, show_plan, told_in_short
 from workbench.ui.parts.preload_view import preload_line
 from workbench.ui.runs import measured_view, run_live, run_tools, run_view
@@ -99,9 +99,7 @@ def unreadable() -> None:
     try:
         resources.saved_run(document.current() or "")
     except WorkbenchError as error:
-        st.error(str(error))
-        if st.button("Start afresh", key="start_afresh", icon=":material/restart_alt:"):
-            document.close()
+        current_line.offer_afresh(str(error), "start_afresh_from_run")  # B of the address may be missing too
 
 
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="heading"):
