@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json
-
 from workbench.engine.errors import OutputError, RunError
+from workbench.engine.files.reading import read_object
 from workbench.engine.files.writing import write_json
 
 MAX_CHARACTERS = 2_000
@@ -18,21 +17,9 @@ _KINDS = {"note": str, "star": bool}
 
 def read_notes(folder: Path) -> dict[str, Any]:
     """Read ``{"note": str, "star": bool}`` of the run in ``folder``; missing or damaged values are left out."""
-    found = _read(folder / "notes.json") or {}
+    found = read_object(folder / "notes.json", _MAX_BYTES) or {}
     good = {name: found[name] for name, kind in _KINDS.items() if isinstance(found.get(name), kind)}
     return good | {"note": good["note"][:MAX_CHARACTERS]} if "note" in good else good
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    """Return the content of notes.json; {} if there is none, None if it is damaged."""
-    try:
-        if not path.is_file():
-            return {}
-        with path.open("rb") as file:
-            found = from_json(file.read(_MAX_BYTES))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def write_notes(folder: Path, changes: dict[str, Any]) -> None:
@@ -52,7 +39,7 @@ def write_notes(folder: Path, changes: dict[str, Any]) -> None:
         with FileLock(folder.parent / ".notes.lock", timeout=_PATIENCE_SECONDS, poll_interval=0.005):
             if not folder.is_dir():
                 raise RunError(f"There is no run {folder.name}.", remedy="It may have been deleted.")
-            if _read(path) is None:
+            if read_object(path, _MAX_BYTES) is None:
                 path.replace(path.with_name("notes.damaged.json"))
             write_json(path, read_notes(folder) | changes)
     except Timeout as error:

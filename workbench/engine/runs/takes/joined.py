@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic_core import from_json
 
 from workbench.engine.files.leftovers import sweep
+from workbench.engine.files.reading import read_object
 from workbench.engine.files.writing import draft_of, write_json
 from workbench.engine.runs.takes.arrays import FOLDER
 from workbench.engine.runs.takes.ledger import Ledger
@@ -34,15 +34,7 @@ def digest_of(ledger: Ledger) -> str:
 
 def _record(folder: Path) -> dict[str, Any]:
     """What sound.json says; {} if it cannot be read."""
-    path = folder / FOLDER / _NAME
-    try:
-        if not path.is_file():
-            return {}
-        with path.open("rb") as file:
-            found = from_json(file.read(_MAX_BYTES))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return read_object(folder / FOLDER / _NAME, _MAX_BYTES) or {}
 
 
 def envelope_of(folder: Path, ledger: Ledger) -> list[float] | None:
