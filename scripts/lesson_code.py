@@ -31,6 +31,7 @@ def page() -> str:
         parts += [shown(line) for line in lesson.code]
     parts.append("## The eight stops of the page Class\n")
     for number, stop in enumerate(STOPS, 1):
-        parts.append(f"{number}. **{stop.title}**, with lesson [{stop.lesson[1]}]({stop.lesson[0]}.md): the line that "
+        lesson = stop.lesson
+        parts.append(f"{number}. **{stop.title}**, with lesson [{lesson.title}]({lesson.stem}.md): the line that "
                      f"{stop.code.why}, `{find(stop.code).place}`")  # fmt: skip
     return "\n".join(parts) + "\n"

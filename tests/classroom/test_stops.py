@@ -22,7 +22,7 @@ BY_KEY = {stop.key: stop for stop in STOPS}
 def test_there_are_eight_in_the_order_of_the_sound() -> None:
     assert [stop.key for stop in STOPS] == ["text", "bytes", "chunks", "noise", "flow", "vocoder", "time", "loading"]
     for stop in STOPS:
-        assert (ROOT / "notebooks" / f"{stop.lesson[0]}.ipynb").exists()
+        assert (ROOT / "notebooks" / f"{stop.lesson.stem}.ipynb").exists()
         assert (ROOT / "workbench" / "ui" / "views" / f"{stop.page[0]}.py").exists()
 
 

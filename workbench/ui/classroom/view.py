@@ -135,8 +135,8 @@ def onward(here: Stop, run: Run) -> None:
     query = {"run": run.id, "stop": str(STOPS.index(here) + 1)}
     st.page_link(PLACE.format(view), label=f"See it on the page **{title}**", icon=":material/open_in_new:",
                  query_params=query)  # fmt: skip
-    stem, lesson = here.lesson
-    st.markdown(f"Lesson {int(stem[:2])}, *{lesson}*: `notebooks/{stem}.ipynb`")
+    lesson = here.lesson
+    st.markdown(f"Lesson {lesson.number}, *{lesson.title}*: `notebooks/{lesson.stem}.ipynb`")
     found = find(here.code)
     st.markdown(f"The line that {here.code.why}: `{found.place}`")
     st.code(found.source, language="python", wrap_lines=True)
