@@ -16,7 +16,7 @@ assert answer_2 == lab.predict("load-once-hub", 1, 10)[1], "it asks before the f
 answer_2 = 100 * 3 * 10  # multiplies by the chunks, although the loop no longer loads
 
 # %% wrong-2
-answer_2 = 0  # all files are in the cache; the client asks all the same
+answer_2 = 0  # wrong: the client asks the Hub even if all files are in the cache
 
 # %% hidden-3
 lines = STRATEGIES["lazy-first-use"].code.splitlines()

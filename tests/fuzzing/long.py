@@ -1,4 +1,4 @@
-"""Long runs on disk: one in the making (``.partial``) or in parts is damaged, then listed, resumed, read, removed."""
+"""Damage a long run on disk, unfinished (``.partial``) or in parts; then list, resume, read and remove it."""
 
 from __future__ import annotations
 

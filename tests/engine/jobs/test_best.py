@@ -9,22 +9,12 @@ import pytest
 from workbench.engine.errors import Cancelled, RunError, SettingsError
 from workbench.engine.jobs import best as best_module
 from workbench.engine.jobs.best import best_of, other_seeds, repair
-from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.measures.registry import INSTANT, SOUND, Measure
 from workbench.engine.runs import store
 from workbench.engine.runs.takes import choosing
 from workbench.engine.settings import SynthesisSettings
 
 TEXT = "The first sentence is here. The second one follows it."
-
-
-@pytest.fixture
-def pool(tiny_engine: Any, voice: Any, monkeypatch: pytest.MonkeyPatch) -> EnginePool:
-    monkeypatch.setattr("workbench.engine.speech.synthesis.load_engine", lambda *args, **kwargs: tiny_engine)
-    found = EnginePool()
-    found.add(tiny_engine)
-    found.remember(voice)
-    return found
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -93,7 +92,8 @@ def _in_another_process(*requests: SpeechRequest) -> list[tuple[bytes, list[int]
     context = multiprocessing.get_context("spawn")
     worker = context.Process(target=speak_from_json, args=(lines, os.environ["WORKBENCH_HOME"], there))
     # a page that another test ran in this process may still be its main script, which a worker would run
-    with mock.patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "__main__", ModuleType("__main__"))
         worker.start()
     there.close()
     try:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from workbench.engine.errors import Cancelled, RunError, SettingsError, TextError
-from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.jobs.queue import CANCELLED, DONE, FAILED, JobManager
 from workbench.engine.jobs.rerun import rerun
 from workbench.engine.jobs.takes import TakeJob, fresh_seed, make_take
@@ -19,15 +18,6 @@ from workbench.engine.settings import SynthesisSettings
 
 TEXT = "The first sentence is here. The second one has 12 words. A third one ends the story. The fourth is here too."
 QUICK = SynthesisSettings(nfe_step=2, max_chunk_bytes=40, seed=3)
-
-
-@pytest.fixture
-def pool(tiny_engine: Any, voice: Any, monkeypatch: pytest.MonkeyPatch) -> EnginePool:
-    monkeypatch.setattr("workbench.engine.speech.synthesis.load_engine", lambda *args, **kwargs: tiny_engine)
-    found = EnginePool()
-    found.add(tiny_engine)
-    found.remember(voice)
-    return found
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def test_the_store_drops_what_was_used_longest_ago() -> None:
     new = kept.put(wav(0.5, 0.4))[0]
     assert [kept.get(name) is not None for name in (*names, new)] == [True, False, True, True]
     assert kept.n_bytes == 3 * each
-    assert kept.get(kept.put(wav(9.0))[0]) is not None  # one that is too large alone is kept all the same
+    assert kept.get(kept.put(wav(9.0))[0]) is not None  # a sound above the limit is kept too
     assert kept.n_bytes == len(wav(9.0))
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from workbench.engine.errors import Cancelled, RunError
-from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.jobs.queue import CANCELLED, DONE, JobManager
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs import exports, store
@@ -21,15 +20,6 @@ from workbench.engine.speech.results import ChunkResult
 
 TEXT = "One boat is here. Two boats are there. [pause 0.3s] Three more came. Four went away."
 QUICK = SynthesisSettings(nfe_step=2, max_chunk_bytes=20, keep_trajectory=True)
-
-
-@pytest.fixture
-def pool(tiny_engine: Any, voice: Any, monkeypatch: pytest.MonkeyPatch) -> EnginePool:
-    monkeypatch.setattr("workbench.engine.speech.synthesis.load_engine", lambda *args, **kwargs: tiny_engine)
-    found = EnginePool()
-    found.add(tiny_engine)
-    found.remember(voice)
-    return found
 
 
 @pytest.fixture
