@@ -82,11 +82,15 @@ def bench_scale(
     """Measure time and memory per chunk in runs of 1 to 300 chunks."""
     _begin(html)
     from workbench.engine.checks.bench.scale import scale
+    from workbench.engine.runs.parts.making import begin_aside
 
     engine, voice = _subject(model, random_weights, load)
-    found = scale(engine, voice, nfe_step=nfe_step, largest=largest, rounds=rounds, on_round=_tell)
-    _end(found, f"a chunk costs the same within {found['largest_deviation']:.1%} from 1 to {largest} chunks",
-         markdown, html, as_json)  # fmt: skip
+    found = scale(
+        engine, voice, nfe_step=nfe_step, largest=largest, rounds=rounds, begin_long=begin_aside, on_round=_tell
+    )
+    beside = max(row["beside_bytes"] for row in found["sizes"]) / 2**20
+    _end(found, f"a chunk costs the same within {found['largest_deviation']:.1%} from 1 to {largest} chunks; memory "
+         f"beyond the run grows by {beside:.0f} MiB at most", markdown, html, as_json)  # fmt: skip
 
 
 @bench_app.command("observe")

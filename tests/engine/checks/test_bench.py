@@ -17,6 +17,8 @@ from workbench.engine.checks.bench.observe import _bare, observe
 from workbench.engine.checks.bench.scale import scale
 from workbench.engine.errors import SettingsError
 from workbench.engine.reuse.store import ChunkStore
+from workbench.engine.runs.parts.making import Making, begin_aside
+from workbench.engine.runs.store import list_runs
 from workbench.engine.settings import SynthesisSettings
 
 
@@ -128,6 +130,22 @@ def test_a_chunk_is_measured_in_runs_of_every_size(tiny_engine: Any, voice: Any)
     assert [row["chunks"] for row in found["sizes"]] == [1, 3, 4] and len(told) == 2
     assert all(spread_is_sound(row["seconds_a_chunk"], 2) and row["run_bytes"] > 0 for row in found["sizes"])
     assert found["is_constant"] == (found["largest_deviation"] <= 0.05)
+
+
+def test_a_long_run_is_measured_with_its_chunks_on_disk_which_are_gone_afterwards(
+    tiny_engine: Any, voice: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("workbench.engine.rules.LONG_RUN_CHUNKS", 3)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    kept: list[int] = []
+    keep = Making.keep
+    monkeypatch.setattr(Making, "keep", lambda self, result: kept.append(result.chunk.index) or keep(self, result))
+    found = scale(tiny_engine, voice, nfe_step=1, largest=5, rounds=1, begin_long=begin_aside)
+    held = {row["chunks"]: row["run_bytes"] for row in found["sizes"]}
+    assert held[3] > held[1] > 0 == held[5] and kept == [0, 1, 2, 3, 4] * 2
+    assert not list(tmp_path.iterdir()) and not list_runs()
+    most = max(row["beside_bytes"] for row in found["sizes"])
+    assert found["is_memory_flat"] == (most <= found["memory_tolerance_bytes"])
 
 
 def test_an_edited_chunk_is_measured_and_the_shelf_given_back(tiny_engine: Any, voice: Any, tmp_path: Path) -> None:

@@ -18,33 +18,38 @@ from workbench.engine.checks.bench.sampling import (
     subject,
 )
 from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech.assembling import BeginLongRun
 from workbench.engine.speech.synthesis import Engine
 from workbench.engine.speech.voices import Voice
 
 SIZES = (1, 3, 10, 30, 100, 300)
 TOLERANCE = 0.05
+MEMORY_TOLERANCE_BYTES = 64 * 2**20
 _SMALL = 10  # a shorter run is repeated until it has as many chunks: a single chunk says little
 
 
 def scale(engine: Engine, voice: Voice, *, nfe_step: int = 7, largest: int = SIZES[-1], rounds: int = 3,
-          on_round: OnRound | None = None) -> dict[str, Any]:  # fmt: skip
+          begin_long: BeginLongRun | None = None, on_round: OnRound | None = None) -> dict[str, Any]:  # fmt: skip
     """Time runs of 1 to ``largest`` chunks of one length, from the shortest to the longest and back.
 
+    ``begin_long`` keeps the chunks of runs with more than ``rules.LONG_RUN_CHUNKS`` on disk, as the workbench does.
+
     Returns:
-        The JSON document of ``bench scale``: for each size seconds a chunk with quartiles, the growth of memory beyond
-        what the run itself holds (its waves and mels); the largest deviation of a size's median from that of all, and
-        whether it stays within 5 %.
+        The JSON document of ``bench scale``: for each size seconds a chunk with quartiles, and the growth of memory, in
+        all and beyond what the run itself holds there (its waves and mels); the largest deviation of a size's median
+        from that of all, and whether it stays within 5 %; whether memory beyond the run stays within 64 MiB.
     """
     check_counts(largest=largest, rounds=rounds)
     settings = one_sentence_a_chunk(nfe_step)
     sizes = sorted({*(size for size in SIZES if size < largest), largest})
     seconds: dict[int, list[float]] = {size: [] for size in sizes}
-    memory: dict[int, dict[str, int]] = {}
+    memory: dict[int, dict[str, int]] = {size: {} for size in sizes}
     engine.run(SENTENCES[0], voice, settings)  # the first run of a length
     for index in range(rounds):
         for size in sizes if index % 2 == 0 else sizes[::-1]:
-            spent, memory[size] = _a_chunk(engine, voice, settings, size)
+            spent, used = _a_chunk(engine, voice, settings, size, begin_long)
             seconds[size].append(spent)
+            memory[size] = {name: max(n, memory[size].get(name, 0)) for name, n in used.items()}
         if on_round:
             told = ", ".join(f"{size}: {spent[-1]:.4f}" for size, spent in seconds.items())
             on_round(f"round {index + 1}/{rounds}, seconds a chunk: {told}")
@@ -56,19 +61,25 @@ def scale(engine: Engine, voice: Voice, *, nfe_step: int = 7, largest: int = SIZ
     return {
         "benchmark": "scale", **subject(engine, settings), "sizes": rows, "largest_deviation": deviation,
         "tolerance": TOLERANCE, "is_constant": deviation <= TOLERANCE,
+        "memory_tolerance_bytes": MEMORY_TOLERANCE_BYTES,
+        "is_memory_flat": all(used["beside_bytes"] <= MEMORY_TOLERANCE_BYTES for used in memory.values()),
     }  # fmt: skip
 
 
-def _a_chunk(engine: Engine, voice: Voice, settings: SynthesisSettings, size: int) -> tuple[float, dict[str, int]]:
+def _a_chunk(
+    engine: Engine, voice: Voice, settings: SynthesisSettings, size: int, begin_long: BeginLongRun | None
+) -> tuple[float, dict[str, int]]:
     """Return the seconds per chunk of a run of ``size`` chunks, and its memory in bytes."""
     repeats = math.ceil(_SMALL / size)
+    request = engine.request(" ".join([SENTENCES[0]] * size), voice, settings).replace(reuse=False)
     before, spent, held = psutil.Process().memory_info().rss, 0.0, 0
     with peak_memory(engine.loaded.device) as peak:
         for _ in range(repeats):
             began = time.perf_counter()
-            run = engine.run(" ".join([SENTENCES[0]] * size), voice, settings)
+            run = engine.fulfil(request, voice, begin_long=begin_long)
             spent += time.perf_counter() - began
-            held = sum(c.wave.nbytes + c.mel.nbytes for c in run.chunks) + run.wave.nbytes
+            on_disk = run.is_long and begin_long is not None
+            held = 0 if on_disk else sum(c.wave.nbytes + c.mel.nbytes for c in run.chunks) + run.wave.nbytes
     grown = max(0, peak.n_bytes - before)
     return spent / (repeats * size), {
         "peak_growth_bytes": grown, "run_bytes": held, "beside_bytes": max(0, grown - held),

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from workbench.engine import rules
@@ -229,6 +230,20 @@ def begin(
         ) from error
     parts = Parts(target / FOLDER, mel.n_mel_channels, mel.target_sample_rate)
     return Making(target, lock, parts, is_short=is_short)
+
+
+@contextlib.contextmanager
+def begin_aside(
+    run_id: str, request: SpeechRequest, voice: Voice, loaded: Loaded, chunks: Sequence[Chunk], *ignored: Any
+) -> Iterator[Making]:
+    """Keep the chunks as ``begin`` does, in a folder that is removed at the end: to measure what that costs."""
+    mel = loaded.spec.mel
+    with TemporaryDirectory(prefix="run-") as root:
+        folder = Path(root) / run_id
+        (folder / FOLDER).mkdir(parents=True)
+        parts = Parts(folder / FOLDER, mel.n_mel_channels, mel.target_sample_rate)
+        with Making(folder, hold(folder), parts, is_short=len(chunks) <= rules.LONG_RUN_CHUNKS) as making:
+            yield making
 
 
 def _not_ours(folder: Path, known: Mapping[str, Any]) -> RunError:
