@@ -196,7 +196,9 @@ def run_document() -> str:
     schema = TypeAdapter(RunDocument).json_schema(mode="serialization")
     parts = ["# Documents and tables\n", "## run.json\n",
              f"Format {FORMAT_VERSION}; older formats are read too. Seconds count from the start of the run; loading "
-             "is before 0.\n", _fields(schema)]  # fmt: skip
+             "is before 0. In this and every other JSON document, and in Python, chunks and passages count from "
+             "0; in tables, CSV, SQL, TextGrid, names of files, on the command line and on the pages, from 1.\n",
+             _fields(schema)]  # fmt: skip
     for name, inner in sorted(schema.get("$defs", {}).items()):
         parts += [f"### {name.lstrip('_')}\n", (inner.get("description") or "").strip() + "\n", _fields(inner)]
     parts += ["## Index of runs\n", "`runs/index.sqlite` is made from the folders; it may be deleted. Query it with "

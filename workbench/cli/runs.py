@@ -117,7 +117,9 @@ def rm(
 @runs_app.command("export")
 def export(
     run_id: RunId,
-    kind: Annotated[str, typer.Option("--as", help="wav, flac, csv, textgrid, trace or zip.")] = "wav",
+    kind: Annotated[
+        str, typer.Option("--as", help="wav, flac, textgrid, srt, vtt, csv, contours, mel, trace or zip.")
+    ] = "wav",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File. Default: named after the run.")] = None,
     files: Annotated[
         str,

@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from workbench.engine import measures
+from workbench.engine import measures, rules
 from workbench.engine.errors import RunError
-from workbench.engine.runs import exports, store
+from workbench.engine.runs import exports, index, store
 from workbench.engine.runs.exports.readme import command
 from workbench.engine.runs.exports.textgrid import chunk_intervals
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.signal.audio import to_bytes
+from workbench.engine.signal.phonetics import contours
 from workbench.engine.speech.voices import make_voice
 from workbench.engine.timing import Sample
 
@@ -127,7 +128,7 @@ def test_the_zip_holds_everything_under_safe_names(run: Any) -> None:
     others = {one.member: one for one in exports.every() if one.name != "zip"}
     reference = {"reference.wav", "reference.txt"}
     assert set(files) == chunks | set(others) | reference | {"run.json", "text.txt", "mel.npy", "README.txt"}
-    tables = {"timings.csv", "chunks.TextGrid", "trace.json", "speech.srt", "speech.vtt"}
+    tables = {"timings.csv", "contours.csv", "mel.csv", "chunks.TextGrid", "trace.json", "speech.srt", "speech.vtt"}
     assert set(others) == {"speech.wav", "speech.flac"} | tables
     for name, one in others.items():
         assert files[name] == one.make(run)
@@ -219,3 +220,43 @@ def test_borders_of_chunks_lie_in_the_middle_of_their_fades(run: Any) -> None:
     for (_, end, _), start, before, first in zip(found, run.starts[1:], run.chunks, run.starts, strict=False):
         middle = (start + first + len(before.wave)) / 2 / run.sample_rate
         assert end == pytest.approx(middle)
+
+
+def test_contours_and_mel_are_the_sheets_of_the_page(run: Any) -> None:
+    """F0 where the page draws it; the mel of the model in dB, one row for each frame of the run."""
+    sound = measures.Sound.of_run(run)
+    rows = list(csv.DictReader(io.StringIO(made("contours", run))))
+    assert [float(row["time_s"]) for row in rows] == pytest.approx(sound.pitch.seconds, abs=1e-4)
+    f0 = [float(row["f0_hz"] or "nan") for row in rows]
+    assert np.allclose(f0, sound.pitch.hz, atol=1e-3, equal_nan=True)
+    assert all(row["intensity_dbfs"] for row in rows) and ("f1_hz" in rows[0]) == (not contours.lacking())
+    head, *mel = csv.reader(io.StringIO(made("mel", run)))
+    assert head[0] == "time_s" and head[1].startswith("db_at_") and head[1].endswith("_hz") and len(head) == 101
+    assert np.allclose(np.array(mel, float)[:, 1:], sound.model_decibels, atol=1e-3)
+
+
+def test_a_long_run_is_analysed_chunk_by_chunk_and_its_zip_goes_without(
+    run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(rules, "LONG_RUN_CHUNKS", 1)
+    assert run.is_long
+    for name, heads in (("contours", "time_s,f0_hz"), ("mel", "time_s,db_at")):
+        text = made(name, run)
+        exports.get(name).write(run, tmp_path / name)
+        assert (tmp_path / name).read_bytes() == text.encode() and text.count(heads) == 1
+        times = [float(row[0]) for row in list(csv.reader(io.StringIO(text)))[1:]]
+        starts = [start / run.sample_rate for start in run.starts]
+        assert all(any(abs(time - start) < 1e-3 for time in times) for start in starts)
+        assert max(times) == pytest.approx(run.audio_seconds, abs=0.05)
+        assert exports.get(name).member not in unzipped(run)
+
+
+def test_chunks_count_from_one_wherever_people_read_them(run: Any) -> None:
+    numbers = [str(k + 1) for k in range(len(run.chunks))]
+    assert [row["chunk"] for row in csv.DictReader(io.StringIO(made("csv", run)))] == numbers
+    stages = [e for e in json.loads(made("trace", run))["traceEvents"] if e["ph"] == "X" and "args" in e]
+    assert {str(e["args"]["chunk"]) for e in stages} == set(numbers)
+    store.save_run(run)
+    assert [
+        str(n) for (n,) in index.ask(f"SELECT chunk FROM chunks WHERE run_id = '{run.id}' ORDER BY 1")[1]
+    ] == numbers

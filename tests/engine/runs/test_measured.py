@@ -72,7 +72,7 @@ def test_they_are_columns_of_the_index(saved: str, ears: Ears) -> None:
     measured, _ = measure_run(saved, ["wer", "level_dbfs"])
     columns, rows = index.ask("SELECT wer_percent, level_dbfs FROM runs")
     assert rows == [(pytest.approx(measured.run["wer_percent"]), pytest.approx(measured.run["level_dbfs"]))], columns
-    assert index.ask("SELECT chunk FROM chunks WHERE wer_percent > 30")[1] == [(1,)]
+    assert index.ask("SELECT chunk FROM chunks WHERE wer_percent > 30")[1] == [(2,)]
     (summary,) = store.list_runs()
     assert summary.measured["wer_percent"] == measured.run["wer_percent"]
 
@@ -133,7 +133,7 @@ def test_a_damaged_file_is_none_and_disturbs_no_list(saved: str, content: bytes)
 def test_a_foreign_file_cannot_write_other_columns(saved: str) -> None:
     folder = store.run_folder(saved)
     write_measured(folder, Measured({"seconds": 99.0, "rtf": 5.0}, ({"chunk": 7.0, "seed": 1.0},) * 5))
-    assert index.ask("SELECT chunk FROM chunks ORDER BY chunk")[1] == [(0,), (1,), (2,)]
+    assert index.ask("SELECT chunk FROM chunks ORDER BY chunk")[1] == [(1,), (2,), (3,)]
     assert store.list_runs()[0].rtf != 5.0
 
 

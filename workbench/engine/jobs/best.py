@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from workbench.engine.errors import RunError, SettingsError
+from workbench.engine.errors import SettingsError
 from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.jobs.takes import make_take
 from workbench.engine.measures import Measure
 from workbench.engine.runs.measured.making import named, sound_of
 from workbench.engine.runs.store import load_run
 from workbench.engine.runs.takes import choosing
+from workbench.engine.runs.takes.values import check_chunk
 from workbench.engine.timing import Progress
 from workbench.engine.visible import quoted
 
@@ -79,8 +80,7 @@ def best_of(
     if not by.better:
         raise SettingsError(f"{quoted(measure)} has no better way.", remedy="Choose one that has.")
     run = load_run(run_id, trajectories=False)
-    if not 0 <= chunk < len(run.chunks):
-        raise RunError(f"{run_id} has no chunk {chunk}.", remedy=f"It has {len(run.chunks)}, counted from 0.")
+    check_chunk(run_id, chunk, len(run.chunks))
     before = run.takes[chunk] if run.takes else 1
     present = run.chunks[chunk].seed
     values: dict[int, float | None] = {present: by.value(sound_of(run, run.chunks[chunk]))}

@@ -164,7 +164,7 @@ def take_number(document: RunDocument, index: int) -> int:
 def _apart(folder: Path, document: RunDocument, index: int) -> StoredChunk | None:
     """Chunk ``index`` as one whose arrays have a file of their own; None if they are in chunks.npz."""
     if not 0 <= index < len(document["chunks"]):
-        raise damaged(folder.name, f"there is no chunk {index}")
+        raise damaged(folder.name, f"there is no chunk {index + 1}")
     mel, take = document["mel_config"], take_number(document, index)
     if take != FIRST:
         parts: Parts = TakeFile(folder, {**mel}, index, take)

@@ -73,11 +73,23 @@ class RunSummary:
     n_failed: int = 0
 
     @property
+    def remade_number(self) -> int | None:
+        """Number of the chunk that was made again, from 1; None if none was."""
+        return None if self.remade_chunk is None else self.remade_chunk + 1
+
+    @property
     def remade(self) -> str:
         """Which chunks were spoken again, for a list; "" if none was."""
-        again = [] if self.remade_chunk is None else [f"chunk {self.remade_chunk + 1}"]
+        again = [] if self.remade_number is None else [f"chunk {self.remade_number}"]
         again += [f"{self.retaken} {'take' if self.retaken == 1 else 'takes'}"] if self.retaken else []
         return ", ".join(again)
+
+    @property
+    def reused(self) -> str:
+        """How many chunks were read from the chunk store, for a list: "all", "1 of 3", or "" if none was."""
+        if not self.n_reused:
+            return ""
+        return "all" if self.n_reused == self.n_chunks else f"{self.n_reused} of {self.n_chunks}"
 
     @property
     def is_long(self) -> bool:
@@ -161,7 +173,7 @@ def _voices(document: RunDocument) -> str:
 MEASURED = [m for cost in measures.COSTS for m in measures.every(measures.SOUND, cost=cost)]
 """Measures that measures.json may hold: a column each, of runs and of chunks."""
 
-# Columns of a chunk in the index, with their SQL types: values of the plan, then measured values.
+# Columns of a chunk in the index, with their SQL types: values of the plan, then measured values. Chunks count from 1.
 CHUNK_COLUMNS = {
     "run_id": "TEXT", "chunk": "INTEGER", "text": "TEXT", "n_bytes": "INTEGER", "duration_frames": "INTEGER",
     "new_frames": "INTEGER", "planned_seconds": "REAL", "seed": "INTEGER", "audio_seconds": "REAL",
@@ -174,7 +186,7 @@ def chunk_rows_of(document: RunDocument, measured: Measured | None = None) -> li
     """Return one row per chunk of ``document`` with the keys ``CHUNK_COLUMNS``."""
     rows = []
     for index, (plan, made) in enumerate(zip(document["plans"], document["chunks"], strict=True)):
-        known: dict[str, Any] = {"made": "", **plan, **made, "run_id": document["id"], "chunk": index}
+        known: dict[str, Any] = {"made": "", **plan, **made, "run_id": document["id"], "chunk": index + 1}
         known |= measures.values(measures.CHUNK, measures.Times.of_chunk(made))
         found = measured.chunks[index] if measured and index < len(measured.chunks) else {}
         known |= {m.name: found.get(m.name) for m in MEASURED}

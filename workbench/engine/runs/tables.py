@@ -1,7 +1,8 @@
 """Tables of the index: their columns, writing and reading rows, and SQL queries.
 
 ``runs`` has one row per folder. If the folder cannot be read, ``problem`` says why and the other columns except id and
-stamp are NULL. Each setting, of synthesis and of loading, is a column too. ``chunks`` has one row per chunk.
+stamp are NULL. Each setting, of synthesis and of loading, is a column too. ``chunks`` has one row per chunk, counted
+from 1.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from workbench.engine.runs.document import FORMAT_VERSION
 from workbench.engine.runs.summary import CHUNK_COLUMNS, MEASURED, RunSummary
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 
-REVISION = 1  # raise it when the values of a column change but not its name and type
+REVISION = 2  # raise it when the values of a column change but not its name and type
 VALUE_MAX_BYTES = 64 * 2**20  # of one value in the answer to a query
 QUERY_MAX_ROWS = 100_000
 QUERY_SECONDS = 10.0
@@ -143,6 +144,8 @@ def read(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, En
             continue
         for name in _AS_JSON:
             known[name] = from_json(known[name])
+        if known["remade_chunk"] is not None:
+            known["remade_chunk"] -= 1
         for name in _BOOLS:
             known[name] = bool(known[name])
         known["envelope"] = tuple(known["envelope"])
@@ -170,7 +173,8 @@ def write(connection: sqlite3.Connection, changed: dict[str, Entry], gone: Itera
 
 def _values(run_id: str, entry: Entry) -> Iterator[Any]:
     for name in _FIELDS:
-        value = run_id if name == "id" else getattr(entry.summary, name, None)
+        shown = "remade_number" if name == "remade_chunk" else name  # tables count chunks from 1
+        value = run_id if name == "id" else getattr(entry.summary, shown, None)
         yield json.dumps(value, ensure_ascii=False) if name in _AS_JSON and value is not None else value
 
 

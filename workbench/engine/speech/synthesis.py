@@ -241,7 +241,7 @@ class Engine(Speaker):
     def _remade(self, wanted: Remake, voice: Voice, base: Run, voices: Mapping[str, Voice]) -> Chunk:
         """Return the plan of the chunk to make again."""
         if not 0 <= wanted.chunk < len(base.chunks):
-            raise SettingsError(f"There is no chunk {wanted.chunk}.", remedy=f"Choose 0 to {len(base.chunks) - 1}.")
+            raise SettingsError(f"There is no chunk {wanted.chunk + 1}.", remedy=f"Choose 1 to {len(base.chunks)}.")
         if voice.id != base.voice_id:
             raise VoiceError(f"The run was spoken by {base.voice!r}.", remedy="Remake its chunks with the same voice.")
         old = base.chunks[wanted.chunk].chunk

@@ -82,7 +82,7 @@ class _Spread:
             outcome = next(self._outcomes)
             if outcome.result is None:
                 raise EngineError(
-                    f"Chunk {outcome.key} could not be made by a worker: {outcome.error.rstrip('.')}.",
+                    f"Chunk {int(outcome.key) + 1} could not be made by a worker: {outcome.error.rstrip('.')}.",
                     remedy="What was made before is kept; speak it again, with one worker if this comes again.",
                 )
             self._early[outcome.key] = outcome.result

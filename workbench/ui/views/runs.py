@@ -63,6 +63,8 @@ def one(run: RunSummary) -> None:
     facts |= {m.label: m.shown(m.value(run.times)) for m in measures.known(measures.RUN, [run.times])}
     facts |= {m.label: m.shown(run.measured[m.name]) for m in MEASURED if m.name in run.measured}
     facts["chunks"] = str(run.n_chunks)
+    if run.n_reused:
+        facts["reused"] = run.reused if run.n_reused < run.n_chunks else "all of them, so there is no RTF"
     style.facts(facts)
     left, right = st.columns([3, 1], vertical_alignment="top")
     with left:
@@ -98,7 +100,7 @@ def actions(runs: Sequence[RunSummary]) -> None:
         if short:
             one_zip = len(short) == 1
             st.download_button(
-                "Everything (zip)" if one_zip else f"{len(short)} runs (zip)",
+                exports.get("zip").label if one_zip else f"{len(short)} runs, as zip",
                 (lambda: exports.get("zip").make(load_run(short[0], trajectories=False)))
                 if one_zip
                 else (lambda: bundle.zip_of(short)),

@@ -1,4 +1,4 @@
-"""Export a run for other tools: sound, CSV, Praat TextGrid, Perfetto trace, and a zip of all.
+"""Export a run for other tools: sound, subtitles, CSV, Praat TextGrid, Perfetto trace, and a zip of all.
 
 To add an export, write a module here with a function of a run under ``@export``. Pages, zip and command line then
 offer it.

@@ -21,7 +21,9 @@ from workbench.engine.speech.results import Run
 
 
 def _write(run: Run, path: Path) -> None:
-    """The zip, one member after the other. A long run is without mel.npy, which alone would fill the memory."""
+    """The zip, one member after the other. A long run is without mel.npy, which alone would fill the memory,
+    and without what takes minutes of analysis: `runs export` writes it.
+    """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".f5tts-") as place, path.open("wb") as file:
         draft, names = Path(place, "member"), []
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -35,7 +37,7 @@ def _write(run: Run, path: Path) -> None:
                     archive.write(draft, name)
 
             for found in every():
-                if found.name != "zip":
+                if found.name != "zip" and not (run.is_long and found.is_heavy):
                     add(found.member, partial(found.write, run) if found.writer else found.make(run))
             add("run.json", json.dumps(run.as_dict(), ensure_ascii=False, indent=1).encode("utf-8", "replace"))
             add("text.txt", run.text.encode("utf-8", "replace"))

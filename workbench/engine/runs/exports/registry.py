@@ -29,6 +29,7 @@ class Export:
         member: its name within the zip.
         function: takes a run; returns the bytes or the text of the file.
         writer: takes a run and a path; writes the file in pieces, for a run that does not fit into memory.
+        is_heavy: takes minutes for a long run, so it is not in the zip of one.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Export:
     member: str
     function: Callable[[Run], bytes | str]
     writer: Callable[[Run, Path], None] | None = None
+    is_heavy: bool = False
 
     def make(self, run: Run) -> bytes:
         """Return the file for ``run``; text is encoded as UTF-8.
@@ -75,6 +77,7 @@ def export(
     *,
     member: str = "",
     writer: Callable[[Run, Path], None] | None = None,
+    is_heavy: bool = False,
 ) -> Callable[[Callable[[Run], bytes | str]], Callable[[Run], bytes | str]]:
     """Return a decorator that registers a function as an export; the arguments are the attributes of ``Export``.
 
@@ -83,7 +86,7 @@ def export(
     """
 
     def register(function: Callable[[Run], bytes | str]) -> Callable[[Run], bytes | str]:
-        made = Export(name, suffix, mime, label, about, member or name + suffix, function, writer)
+        made = Export(name, suffix, mime, label, about, member or name + suffix, function, writer, is_heavy)
         for other in _EXPORTS.values():
             if {other.name, other.suffix, other.member} & {made.name, made.suffix, made.member}:
                 raise ValueError(f"the exports {other.name!r} and {name!r} share a name")

@@ -45,7 +45,7 @@ def stage_events(run: Run, shift_seconds: float, pid: int = 1) -> list[dict[str,
         event["tid"] = _track(span.chunk_index, span.start_seconds)
         event["dur"] = _microseconds(span.end_seconds + shift_seconds) - start
         if span.chunk_index is not None:
-            event["args"] = {"chunk": span.chunk_index}
+            event["args"] = {"chunk": span.chunk_index + 1}  # as in the names of tracks
         events.append(event)
     for sample in run.utilisation:
         at = _microseconds(sample.seconds + shift_seconds)

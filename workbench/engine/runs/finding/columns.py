@@ -20,7 +20,7 @@ NUMBER, TEXT, YES_NO = "number", "text", "yes or no"
 _KINDS = {"int": NUMBER, "float": NUMBER, "bool": YES_NO}
 _ALIASES = {"made": "created_at", "audio_seconds": "seconds", "chunks": "n_chunks", "nfe": "nfe_step"}
 _TITLES = {"seconds": "audio (s)", "total_seconds": "total (s)", "n_chunks": "chunks", "n_bytes": "size (bytes)",
-           "n_reused": "chunks reused", "remade_chunk": "chunk remade, from 0"}  # fmt: skip
+           "n_reused": "chunks reused", "remade_chunk": "chunk remade"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def columns() -> dict[str, Column]:
 
     for f in dataclasses.fields(RunSummary):
         if not str(f.type).startswith(("dict", "tuple")):
-            add(f.name, _kind(f.type), _entry("", f.name))
+            add(f.name, _kind(f.type), _entry("", "remade_number" if f.name == "remade_chunk" else f.name))
     for owner, holder in ((SynthesisSettings, "settings"), (LoadSettings, "load")):
         for f in dataclasses.fields(owner):
             add(f.name, _kind(f.type), _entry(holder, f.name))

@@ -126,7 +126,7 @@ class Making:
             self._n_kept += 1
         except OSError as error:
             raise OutputError(
-                f"Chunk {result.chunk.index} of the run {self.id} cannot be kept: {reason_of(error)}.",
+                f"Chunk {result.chunk.index + 1} of the run {self.id} cannot be kept: {reason_of(error)}.",
                 remedy=f"{remedy_for(error)} Then go on with `workbench runs resume {self.id}`.",
             ) from error
         return stored(result.chunk, noted["row"], self.parts)

@@ -41,7 +41,7 @@ class Parts:
 
     def damaged(self, index: int, reason: str) -> RunError:
         """The error for a part that cannot be read."""
-        return damaged(self.folder.parent.name, f"chunk {index}: {reason}")
+        return damaged(self.folder.parent.name, f"chunk {index + 1}: {reason}")
 
     def missing(self, n_chunks: int) -> int | None:
         """The first of ``n_chunks`` that has no file; None if all are there. Raises OSError."""
