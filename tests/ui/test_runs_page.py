@@ -14,10 +14,12 @@ import pytest
 from tests import damage, many_runs
 from tests.ui.helpers import buttons_of, html_of, told_to_dock
 from workbench.engine import measures
+from workbench.engine.ids import new_id
 from workbench.engine.runs import index, store
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.recordings.bundled import list_voices
 from workbench.engine.speech.voices import load_voice
+from workbench.engine.timing import REUSED
 from workbench.ui.compare import bundle
 
 WHOLE = ("audio", "total", "first audio")  # columns in seconds that are no stages
@@ -73,6 +75,19 @@ def test_a_remade_run_is_marked_and_has_the_time_of_all_its_chunks(open_page: An
     assert list(table.loc[[base.id, made.id], "remade"]) == ["", "chunk 2"]
     assert table.loc[made.id, "total (s)"] >= sum(c.timing.total_seconds for c in made.chunks)
     assert any("times are those of all chunks" in c.value for c in open_page("runs", run=made.id).caption)
+
+
+def test_a_run_of_reused_chunks_says_why_it_has_no_rtf(open_page: Any, tiny_engine: Any) -> None:
+    made = make_run(tiny_engine)
+    assert "reused" not in open_page("runs").dataframe[0].value
+    reused = [dataclasses.replace(c, timing=dataclasses.replace(c.timing, made=REUSED)) for c in made.chunks]
+    again = dataclasses.replace(made, id=new_id(), chunks=tuple(reused))
+    store.save_run(again)
+    at = open_page("runs", run=again.id)
+    table = at.dataframe[0].value.set_index("id")
+    assert list(table.loc[[made.id, again.id], "reused"]) == ["", "all"]
+    assert np.isnan(table.loc[again.id, "RTF"]) and at.dataframe[0].proto.placeholder == "–"
+    assert "so there is no RTF" in html_of(at)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def show(runs: Sequence[RunSummary]) -> list[RunSummary]:
     ticked = [k for k, run in enumerate(runs) if run.id in wanted]
     event = st.dataframe(
         _rows(runs), hide_index=True, column_config=_columns(), on_select="rerun", selection_mode="multi-row",
-        selection_default={"selection": {"rows": ticked}}, height=_height(len(runs)),
+        selection_default={"selection": {"rows": ticked}}, height=_height(len(runs)), placeholder=tables.NO_VALUE,
         key=f"runs_{len(runs)}_{runs[0].id}_{runs[-1].id}", alt="All runs; tick one to open it, two or more to compare",
     )  # fmt: skip
     _play(runs)
@@ -61,6 +61,7 @@ def _play(runs: Sequence[RunSummary]) -> None:
 def _rows(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
     measured = measures.known(measures.RUN, [run.times for run in runs])
     kept = [m for m in MEASURED if any(m.name in run.measured for run in runs)]
+    has_reused = any(run.n_reused for run in runs)
     return [
         {
             "★": "★" if run.star else "",
@@ -73,6 +74,7 @@ def _rows(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
             **{m.title: m.value(run.times) for m in measured},
             **{m.title: run.measured.get(m.name) for m in kept},
             "chunks": run.n_chunks,
+            **({"reused": run.reused} if has_reused else {}),
             "remade": run.remade,
             "NFE": run.settings.get("nfe_step"),
             "seed": run.settings.get("seed"),
@@ -95,4 +97,7 @@ def _columns() -> dict[str, Any]:
         "shape": st.column_config.AreaChartColumn(width=110, y_min=0, help="Peaks of the waveform"),
         "audio (s)": number(format="%.2f"),
         "total (s)": number(format="%.2f", help="Processing time without loading"),
+        "reused": st.column_config.TextColumn(
+            help="Chunks read from the store of earlier runs. If all were, nothing was made and there is no RTF"
+        ),
     } | tables.measure_columns()

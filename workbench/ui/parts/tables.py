@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _HEAD = ("chunk", "text", "bytes", "planned s", "audio s", "text s", "ODE s", "vocoder s", "total s", "RTF", "seed")
 _LEFT = ("chunk", "text")
 MAX_ROWS = 200
+NO_VALUE = "–"  # in a cell of a data frame
 
 
 def _row(cells: Sequence[tuple[str, str]], css: str = "") -> str:
@@ -136,7 +137,7 @@ def measured(rows: Sequence[dict[str, Any]], alt: str) -> None:
     """
     used = {heading for row in rows for heading, value in row.items() if value is not None}
     shown = [{heading: value for heading, value in row.items() if heading in used} for row in rows]
-    st.dataframe(shown, hide_index=True, column_config=measure_columns(), alt=alt)
+    st.dataframe(shown, hide_index=True, column_config=measure_columns(), placeholder=NO_VALUE, alt=alt)
 
 
 def measure_columns() -> dict[str, Any]:
