@@ -165,7 +165,7 @@ def test_it_plays_on_across_a_change_of_page(server: Any, new_page: Any, two: tu
         "() => { window.gaps = []; const t = workbenchDock.transport; let last = null; window.watch ="
         " setInterval(() => window.gaps.push(t.playing), 20) }"
     )
-    page.get_by_role("link", name="Models and cache").click()
+    page.get_by_role("link", name="Models", exact=True).click()
     expect(page.get_by_role("heading", name="Models and cache")).to_be_visible(timeout=PATIENCE)
     expect(dock(page)).to_have_attribute("data-state", "playing")
     assert position(page) > before and all(page.evaluate("window.gaps"))

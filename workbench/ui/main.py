@@ -21,7 +21,7 @@ PAGES = (
     ("listen", "Listen", ":material/hearing:", "Judge speech by ear, without knowing what it is"),
     ("class_path", "Class", ":material/school:", "A guided path over the pages: predict, then see"),
     ("loading_lab", "Loading lab", ":material/hourglass_top:", "Why 169 characters took two minutes, measured"),
-    ("models", "Models and cache", ":material/database:", "Models on disk and in memory, and network use"),
+    ("models", "Models", ":material/database:", "Models on disk and in memory, and network use"),
 )
 TITLE = "F5-TTS workbench"
 SIDEBAR_PIXELS = 300

@@ -44,7 +44,17 @@ function tendScroller(box) {
   if (isCut && !box.hasAttribute("tabindex")) box.tabIndex = 0
 }
 
+// on a phone the navigation is in the side bar too
+function tendMenu() {
+  const button = document.querySelector("[data-testid=stExpandSidebarButton]")
+  const name = "Menu: pages, voice and settings"
+  if (button && matchMedia("(max-width: 767px)").matches && button.getAttribute("aria-label") !== name) {
+    button.setAttribute("aria-label", name)
+  }
+}
+
 function tendNow() {
+  tendMenu()
   document.querySelectorAll(".wb-scroll, .wb-text, .lab-code").forEach(tendScroller)
   document.querySelectorAll("[data-testid=stSlider]").forEach(tendSlider)
   if (matchMedia("(pointer: coarse)").matches) {

@@ -70,7 +70,7 @@ def _model() -> str:
     if len(names) == 1:
         st.page_link(
             "views/models.py", label=f"Model {first}", icon=":material/database:",
-            help="The only model on this disk. The page Models and cache says how to get others.",
+            help="The only model on this disk. The page Models says how to get others.",
         )  # fmt: skip
         return first
     return st.selectbox("Model", names, key="model", persist_state="session")
