@@ -425,3 +425,87 @@ def test_a_sound_that_is_gone_is_named_and_playing_it_again_asks_again(
     expect(dock(page)).to_have_attribute("data-state", "paused", timeout=PATIENCE)
     play(page, "A")  # another one plays, and nothing is said any more
     assert "no longer" not in page.evaluate("workbenchDock.ui.state.textContent")
+
+
+# 0.3 s after the first loud sample: how long ago it was by the audio clock, where the player says that it is, and the
+# pitch of what sounded since
+AT_SPEED = """() => new Promise((done, fail) => {
+  const dock = workbenchDock, t = dock.transport, meter = new AnalyserNode(dock.ctx, { fftSize: 32768 })
+  const samples = new Float32Array(meter.fftSize), began = performance.now(), hz = dock.ctx.sampleRate
+  dock.analyser.connect(meter)
+  const look = () => {
+    meter.getFloatTimeDomainData(samples)
+    const heard = t.position() + t.latency() * t.rate
+    const first = samples.findIndex(s => Math.abs(s) > 0.1)
+    if (first > 0 && samples.length - first > 0.3 * hz) {
+      const tone = samples.slice(first + 0.05 * hz)
+      let waves = 0
+      for (let i = 1; i < tone.length; i++) waves += tone[i - 1] <= 0 && tone[i] > 0
+      return done({ heard, ago: (samples.length - first) / hz, pitch: waves / (tone.length / hz), rate: t.rate })
+    }
+    if (performance.now() - began > 60000) return fail('silent')
+    requestAnimationFrame(look)
+  }
+  requestAnimationFrame(look)
+})"""
+
+
+@pytest.mark.parametrize("speed", [0.5, 2])
+def test_at_another_speed_the_pitch_stays_and_the_cursor_is_where_the_sound_is(
+    server: Any, new_page: Any, two: tuple[str, str], speed: float
+) -> None:
+    page = new_page()
+    compared(page, server, two)
+    play(page, "A")
+    page.evaluate("workbenchDock.transport.pause()")
+    dock(page).get_by_role("combobox", name="Speed, at the same pitch").select_option(str(speed))
+    expect(dock(page)).to_have_attribute("data-rate", str(speed))
+    page.evaluate("workbenchDock.transport.seek(0); workbenchDock.toggle()")
+    found = page.evaluate(AT_SPEED)
+    assert found["rate"] == speed and found["pitch"] == pytest.approx(440, rel=0.02), found
+    assert abs(found["heard"] - found["ago"] * speed - BURST_AT) < 0.03, found
+    page.evaluate("workbenchDock.transport.seek(10.7)")
+    took = page.evaluate("""() => new Promise(done => {
+      const { ctx, transport: t } = workbenchDock, began = ctx.currentTime, from = t.position()
+      const look = () => t.playing ? setTimeout(look, 20) : done({ clock: ctx.currentTime - began, sound: t.at - from })
+      look()
+    })""")
+    assert took["sound"] == pytest.approx(1.0, abs=0.1) and took["clock"] == pytest.approx(1 / speed, abs=0.4), took
+
+
+def test_the_speed_changes_by_keys_without_a_jump_and_a_blind_sound_stays_as_it_is(
+    server: Any, new_page: Any, two: tuple[str, str]
+) -> None:
+    page = new_page()
+    compared(page, server, two)
+    play(page, "A")
+    page.locator("h1").first.click()
+    choice = dock(page).get_by_role("combobox", name="Speed, at the same pitch")
+    page.wait_for_function("() => workbenchDock.transport.position() > 1")
+    jumped = page.evaluate("""async () => {
+      const { ctx, transport: t } = workbenchDock, now = () => [t.position(), ctx.currentTime]
+      const [at, clock] = now()
+      await t.setSpeed(1.5)
+      await new Promise(done => setTimeout(done, 300))
+      const [after, later] = now(), lap = t.laps[0]
+      const before = lap.at - clock  // at speed 1 until the lap at speed 1.5 began
+      return after - at - before - (later - lap.at) * 1.5 + t.latency() * 0.5
+    }""")
+    assert abs(jumped) < 0.05
+    page.keyboard.press("Shift+>")
+    expect(choice).to_have_value("1.25")  # of the list; it is moved by keys and by hand alone
+    for _ in range(6):
+        page.keyboard.press("Shift+>")
+    expect(choice).to_have_value("2")
+    expect(dock(page)).to_have_attribute("data-rate", "2", timeout=PATIENCE)
+    for _ in range(5):
+        page.keyboard.press("Shift+<")
+    expect(choice).to_have_value("0.5")
+    expect(dock(page).get_by_role("status")).to_have_text("Speed 0.5, at the same pitch")
+    choice.focus()
+    page.keyboard.press("ArrowDown")  # the list's own key, which does not seek
+    expect(choice).to_have_value("0.75")
+    blind = "{ play: { ...workbenchDock.A, key: 'blind', blind: true }, order: 'o', slot: 'A' }"
+    page.evaluate(f"workbenchDock.receive({blind})")
+    expect(choice).to_be_disabled()
+    assert dock(page).get_attribute("data-rate") == "1" and page.evaluate("workbenchDock.transport.rate") == 1

@@ -1,5 +1,6 @@
 // The bar itself: its elements, in a shadow root that is a child of the body, so that no page redraws it.
 import { KEYS } from "./dock-keys.js"
+import { SPEEDS } from "./dock-speeds.js"
 
 const PATHS = {
   play: "M4 2v12l10-6z", pause: "M3.5 2.5h3.2v11H3.5zM9.3 2.5h3.2v11H9.3z",
@@ -31,6 +32,8 @@ const HTML = `
     <button type="button" class="match" aria-pressed="false" title="Bring A and B to one level" hidden>=&thinsp;dB</button>
     <button type="button" class="close-b" aria-label="Close B" title="Close B" hidden>${icon("cross")}</button>
     <button type="button" class="loop" aria-label="Loop" aria-pressed="false">${icon("loop")}</button>
+    <select class="speed" aria-label="Speed, at the same pitch" title="Speed, at the same pitch (&lt; and &gt;)">
+      ${SPEEDS.map((speed) => `<option value="${speed}"${speed === 1 ? " selected" : ""}>${speed}&times;</option>`).join("")}</select>
     <div class="meter" role="meter" aria-label="Level" aria-valuemin="-60" aria-valuemax="0"><i></i></div>
     <div class="volume">${volume("volume")}</div>
     <button type="button" class="more" aria-label="Keys and volume" aria-expanded="false" title="Keys (?)">
@@ -56,7 +59,7 @@ export function build() {
   const ui = {
     host, root, play: one(".play"), slots: one(".slots"), title: one(".title"), back: one(".back"), state: one(".state"),
     bar: one(".bar"), canvas: one("canvas"), head: one(".head"), time: one(".time"), match: one(".match"),
-    closeB: one(".close-b"), loop: one(".loop"), meter: one(".meter"), level: one(".meter i"), more: one(".more"),
+    closeB: one(".close-b"), loop: one(".loop"), speed: one(".speed"), meter: one(".meter"), level: one(".meter i"), more: one(".more"),
     panel: one(".panel"), close: one(".panel .close"), status: one(".quiet"), mutes: all(".mute"), volumes: all(".level"),
     slot: (name) => one(`.slot[data-slot=${name}]`),
     set: (button, name) => button.querySelector("path").setAttribute("d", PATHS[name]),

@@ -1,6 +1,7 @@
 // What the bar's controls, the keys and the page's buttons do.
 import { Drawing } from "./dock-drawing.js"
 import { stored, whole } from "./dock-sounds.js"
+import { SPEEDS } from "./dock-speeds.js"
 
 const DRAG_PIXELS = 5
 
@@ -12,6 +13,7 @@ export class Controls extends Drawing {
     ui.closeB.onclick = () => { this.closeB(); ui.play.focus() }
     ui.match.onclick = () => this.match()
     ui.loop.onclick = () => this.setLoop(this.transport.loop ? null : { from: 0, to: this.transport.end })
+    ui.speed.onchange = () => this.setSpeed(Number(ui.speed.value))
     ui.back.onclick = () => {
       const { sound, active } = this.announced, at = this.mapped(sound)
       this.put("A", sound, active)
@@ -99,6 +101,9 @@ export class Controls extends Drawing {
     } else if (name === "switch") {
       if (!this.B) return false
       this.switchTo(this.slot === "A" ? "B" : "A")
+    } else if (name === "slower" || name === "faster") {
+      const k = SPEEDS.indexOf(Number(this.ui.speed.value)) + (name === "faster" ? 1 : -1)
+      if (SPEEDS[k] !== undefined && !this.ui.speed.disabled) this.setSpeed(SPEEDS[k])
     } else if (name === "mute") this.setVolume(this.percent, !this.muted)
     return true
   }
@@ -106,6 +111,14 @@ export class Controls extends Drawing {
   loopFrom(from, to) {
     const end = to !== undefined && to > from + 0.05 ? to : this.transport.end
     if (end > from + 0.05) this.setLoop({ from, to: end })
+  }
+
+  // Not kept for the next visit: what is heard then is heard as it is.
+  setSpeed(speed) {
+    this.ui.speed.value = speed
+    this.transport.setSpeed(speed)
+    this.say(speed === 1 ? "Speed 1" : `Speed ${speed}, at the same pitch`)
+    this.changed()
   }
 
   setLoop(span) {

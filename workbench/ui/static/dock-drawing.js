@@ -31,6 +31,8 @@ export class Drawing {
       ui.back.title = `Back to: ${home?.title ?? ""}`
       ui.back.setAttribute("aria-label", ui.back.title)
       const { loop } = transport
+      ui.speed.disabled = !!held.blind
+      ui.speed.classList.toggle("other", transport.rate !== 1)
       ui.loop.setAttribute("aria-pressed", String(!!loop))
       ui.loop.title = loop ? `Loop ${loop.from.toFixed(1)} to ${loop.to.toFixed(1)} s; press to end it` : "Loop all; drag on the bar, or I and O, for a span"
       const style = getComputedStyle(ui.host)
@@ -77,7 +79,7 @@ export class Drawing {
     }
     ui.play.disabled = state === "empty" && !this.isActive(held)
     this.meter()
-    Object.assign(ui.host.dataset, { state, position: now.toFixed(3), key: held.key, slot: this.slot, peak: this.peak.toFixed(4),
+    Object.assign(ui.host.dataset, { state, position: now.toFixed(3), key: held.key, slot: this.slot, rate: t.rate, peak: this.peak.toFixed(4),
       ready: held.urls.length, second: this.B?.key ?? "", loop: t.loop ? `${t.loop.from.toFixed(2)} ${t.loop.to.toFixed(2)}` : "" })
     this.figures.draw()
     if (t.playing) this.next = requestAnimationFrame(() => this.frame())

@@ -14,6 +14,7 @@ export const KEYS = [
   ["I · O", "loop from here · to here"],
   ["Esc", "no loop"],
   ["X", "A or B, at the same instant"],
+  ["< >", "slower or faster, at the same pitch"],
   ["M", "mute"],
   ["?", "these keys"],
 ]
@@ -27,7 +28,7 @@ export function listen(act, host) {
     if (!isOwn && (within(TYPING) || document.querySelector("[role=dialog][aria-modal=true]"))) return
     if (!isOwn && within(PRESSING) && OWN_KEYS.has(event.key)) return
     if (isOwn && target.matches("button") && (event.key === " " || event.key === "Enter")) return
-    if (isOwn && target.matches("input") && OWN_KEYS.has(event.key)) return
+    if (isOwn && target.matches("input, select") && OWN_KEYS.has(event.key)) return
     if (!isOwn && within("[role=slider], [role=tab], [role=radio]") && event.key.startsWith("Arrow")) return
     const name = nameOf(event, isOwn)
     if (name && act(name)) event.preventDefault()
@@ -45,6 +46,8 @@ function nameOf(event, isOwn) {
     case "Escape": return "no loop"
     case ",": return "previous"
     case ".": return "next"
+    case "<": return "slower"
+    case ">": return "faster"
     case "?": return "keys"
     default: return event.shiftKey ? "" : { j: "back", k: "stop", l: "forward", i: "in", o: "out", x: "switch", m: "mute" }[event.key.toLowerCase()] ?? ""
   }

@@ -1,8 +1,11 @@
-// Decoded parts of sounds, as many as fit, and the envelope of each part that was ever decoded.
+// Decoded parts of sounds, as many as fit, at the speeds that are played, and the envelope of each that was ever decoded.
+import { atSpeed } from "./dock-speeds.js"
+
 const LIMIT_BYTES = 96 * 2 ** 20
 const PEAKS_A_SECOND = 50
 
 const nameOf = (url) => url.replace(/^\/api\/(jobs|runs)\//, "") // a run's parts are those of the job that made it
+const keyOf = (url, rate) => (rate === 1 ? nameOf(url) : `${nameOf(url)}@${rate}`)
 
 export class Shelf {
   constructor(context, arrived) {
@@ -15,8 +18,8 @@ export class Shelf {
     this.bytes = 0
   }
 
-  get(sound, k) {
-    const name = nameOf(sound.urls[k]), found = this.buffers.get(name)
+  get(sound, k, rate = 1) {
+    const name = keyOf(sound.urls[k], rate), found = this.buffers.get(name)
     if (found) { this.buffers.delete(name); this.buffers.set(name, found) }
     return found
   }
@@ -25,12 +28,19 @@ export class Shelf {
 
   problem(sound, k) { return this.failed.get(nameOf(sound.urls[k])) }
 
-  // Fetch and decode a part once, whoever asks; resolves to its buffer, or to null if it cannot be had.
-  load(sound, k) {
-    const url = sound.urls[k], name = nameOf(url), here = this.get(sound, k)
+  // Fetch and decode a part once, whoever asks; resolves to its buffer at this speed, or to null if it cannot be had.
+  load(sound, k, rate = 1) {
+    const url = sound.urls[k], name = keyOf(url, rate), here = this.get(sound, k, rate)
     if (here) return Promise.resolve(here)
-    if (!this.coming.has(name)) this.coming.set(name, this.fetch(url, name).finally(() => this.coming.delete(name)))
+    const make = () => (rate === 1 ? this.fetch(url, name) : this.load(sound, k).then((buffer) => buffer && this.stretch(buffer, rate, name)))
+    if (!this.coming.has(name)) this.coming.set(name, make().finally(() => this.coming.delete(name)))
     return this.coming.get(name)
+  }
+
+  async stretch(buffer, rate, name) {
+    const made = await atSpeed(buffer, rate)
+    this.keep(name, made)
+    return made
   }
 
   async fetch(url, name) {
@@ -52,7 +62,7 @@ export class Shelf {
     const size = (b) => 4 * b.length * b.numberOfChannels
     this.buffers.set(name, buffer)
     this.bytes += size(buffer)
-    if (!this.peaks.has(name)) this.peaks.set(name, envelopeOf(buffer))
+    if (!name.includes("@") && !this.peaks.has(name)) this.peaks.set(name, envelopeOf(buffer))
     for (const [other, old] of this.buffers) {
       if (this.bytes <= LIMIT_BYTES || other === name) break
       this.buffers.delete(other)

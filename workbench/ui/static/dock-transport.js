@@ -1,7 +1,8 @@
 // Plays the parts of a sound on one clock: without gaps, with the cross-fades of the saved audio, and in loops.
 //
 // A "lap" says at which time of the audio clock which second of the sound begins. A jump, a loop and a late part each
-// begin a new lap. Parts are scheduled AHEAD seconds before they sound, so timers of a hidden page are early enough.
+// begin a new lap. At another speed than 1, parts are stretched beforehand, and a second of the clock is ``rate``
+// seconds of the sound. Parts are scheduled AHEAD seconds before they sound, so timers of a hidden page are early enough.
 const AHEAD = 12
 const LOOP_AHEAD = 2.5
 const LEAD = 0.04
@@ -13,6 +14,7 @@ export class Transport {
     this.sound = null
     this.active = false // more parts will come
     this.loop = null // { from, to } in seconds of the sound
+    this.speed = 1 // as chosen
     this.playing = false
     this.at = 0 // second of the sound while it does not play
     this.generation = 0
@@ -23,6 +25,10 @@ export class Transport {
     this.bus = null
     setInterval(() => this.pump(), 100)
   }
+
+  get rate() { return this.rateOf(this.sound) }
+
+  rateOf(sound) { return sound?.blind ? 1 : this.speed } // a blind test is heard as it is
 
   get length() { return this.sound?.length ?? 0 }
   get made() { return this.sound?.urls.length ?? 0 }
@@ -40,7 +46,7 @@ export class Transport {
     const heard = this.context().currentTime - this.latency()
     let lap = this.laps[0]
     for (const other of this.laps) if (other.at <= heard) lap = other
-    const gone = heard - lap.at
+    const gone = (heard - lap.at) * this.rate
     const to = lap === this.laps[this.laps.length - 1] ? Math.max(this.limit, lap.from) : Infinity
     if (gone < 0) return lap.smooth ? Math.max(0, lap.from + gone) : lap.from
     return Math.min(lap.from + gone, to, lap.to)
@@ -49,7 +55,7 @@ export class Transport {
   get waiting() {
     if (!this.playing) return false
     const lap = this.laps[this.laps.length - 1]
-    return !lap || this.context().currentTime - lap.at + lap.from > this.limit + 0.01
+    return !lap || (this.context().currentTime - lap.at) * this.rate + lap.from > this.limit + 0.01
   }
 
   // Hold another sound, or the same one with more parts or other parts.
@@ -81,6 +87,20 @@ export class Transport {
     else this.changed()
   }
 
+  // Play faster or slower at the same pitch, from the instant that is heard, as soon as the sound for it is made.
+  async setSpeed(speed) {
+    const order = (this.ordered = (this.ordered ?? 0) + 1)
+    if (this.playing && !this.sound?.blind) await this.prepare(this.sound, this.position(), 4, speed)
+    if (order !== this.ordered) return
+    const before = this.rate
+    if (this.playing) {
+      const at = this.position() + (LEAD + this.latency()) * (before - (this.sound?.blind ? 1 : speed))
+      this.speed = speed
+      if (this.rate !== before) this.start(at, true)
+    } else this.speed = speed
+    this.changed()
+  }
+
   // Play from a second of the sound; ``smooth``: the clock goes on while the change is made, as if it had no delay.
   async start(from, smooth = false) {
     const ctx = this.context(), generation = ++this.generation
@@ -97,7 +117,7 @@ export class Transport {
     if (this.loop && (from < this.loop.from || from >= this.loop.to - 0.01)) from = this.loop.from
     else if (!this.loop && !this.active && from >= this.length - 0.02) from = 0
     const at = ctx.currentTime + LEAD
-    if (smooth) from += LEAD + this.latency()
+    if (smooth) from += (LEAD + this.latency()) * this.rate
     this.silence(at)
     this.bus = new GainNode(ctx)
     this.bus.connect(this.output())
@@ -151,12 +171,12 @@ export class Transport {
   // Schedule what sounds within the next seconds; fetch what comes after.
   pump() {
     if (!this.playing || !this.sound) return
-    const ctx = this.context(), sound = this.sound
+    const ctx = this.context(), { sound, rate } = this
     for (let guard = 0; guard < 200; guard++) {
       const lap = this.laps[this.laps.length - 1], end = this.loop?.to ?? Infinity
       if (this.next >= sound.starts.length || sound.starts[this.next] >= end) {
         if (!this.loop) break
-        const at = lap.at + end - lap.from
+        const at = lap.at + (end - lap.from) / rate
         if (at > ctx.currentTime + LOOP_AHEAD) break
         lap.to = end
         this.cut(lap, at)
@@ -164,19 +184,20 @@ export class Transport {
         continue
       }
       const k = this.next, from = Math.max(lap.from, sound.starts[k])
-      if (lap.at + from - lap.from > ctx.currentTime + AHEAD) break
+      const due = lap.at + (from - lap.from) / rate
+      if (due > ctx.currentTime + AHEAD) break
       if (k >= this.made) break // not made yet
-      const buffer = this.shelf.get(sound, k)
+      const buffer = this.shelf.get(sound, k, rate)
       if (!buffer) {
         const failed = this.shelf.problem(sound, k)
         if (failed && performance.now() - failed.at < 5000) {
           if (this.waiting) { this.problem = failed.why; this.pause() }
           break
         }
-        this.shelf.load(sound, k).then(() => this.pump())
+        this.shelf.load(sound, k, rate).then(() => this.pump())
         break
       }
-      if (lap.at + from - lap.from < ctx.currentTime - 0.005) { // it came late: go on from its beginning
+      if (due < ctx.currentTime - 0.005) { // it came late: go on from its beginning
         lap.to = this.limit
         this.begin(ctx.currentTime + LEAD, from)
         this.next = k
@@ -193,26 +214,26 @@ export class Transport {
   fetchAhead() {
     let seconds = 0
     for (let k = this.next; k < this.made && seconds < 2 * AHEAD; k++) {
-      seconds += this.sound.seconds[k]
-      if (!this.shelf.problem(this.sound, k)) this.shelf.load(this.sound, k)
+      seconds += this.sound.seconds[k] / this.rate
+      if (!this.shelf.problem(this.sound, k)) this.shelf.load(this.sound, k, this.rate)
     }
     if (this.loop) this.prepare(this.sound, this.loop.from)
   }
 
   // Fetch the parts of a sound around a second of it, so that playing from there begins at once.
-  prepare(sound, at, seconds = 8) {
+  prepare(sound, at, seconds = 8, speed = this.rateOf(sound)) {
     const loads = []
     for (let k = 0; k < sound.urls.length; k++) {
       const start = sound.starts[k], end = start + sound.seconds[k]
-      if (end > at && start < at + seconds && !this.shelf.problem(sound, k)) loads.push(this.shelf.load(sound, k))
+      if (end > at && start < at + seconds && !this.shelf.problem(sound, k)) loads.push(this.shelf.load(sound, k, speed))
     }
     return Promise.all(loads)
   }
 
   schedule(k, buffer) {
-    const ctx = this.context(), sound = this.sound, lap = this.laps[this.laps.length - 1]
-    const origin = lap.at - lap.from, start = origin + sound.starts[k]
-    const before = k ? Math.max(0, sound.starts[k - 1] + sound.seconds[k - 1] - sound.starts[k]) : 0
+    const ctx = this.context(), { sound, rate } = this, lap = this.laps[this.laps.length - 1]
+    const start = lap.at + (sound.starts[k] - lap.from) / rate
+    const before = k ? Math.max(0, sound.starts[k - 1] + sound.seconds[k - 1] - sound.starts[k]) / rate : 0
     const when = Math.max(start, lap.at, ctx.currentTime), offset = Math.max(0, when - start)
     if (offset >= buffer.duration) return
     const source = new AudioBufferSourceNode(ctx, { buffer }), gain = new GainNode(ctx)
