@@ -49,5 +49,5 @@ def draw() -> None:
     page.run()
 
 
-if __name__ == "__main__":  # not in a worker process, which imports the main script of the server that starts it
+if __name__ == "__main__":
     draw()

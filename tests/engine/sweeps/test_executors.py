@@ -7,19 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.engine.sweeps import hands
 from tests.engine.sweeps.conftest import FIXED, small
 from workbench.engine.errors import Cancelled, SettingsError
 from workbench.engine.jobs.pool import EnginePool
 from workbench.engine.runs.store import list_runs, load_run
 from workbench.engine.sweeps import find_sweep, open_sweep
-from workbench.engine.sweeps.executors import executor
+from workbench.engine.sweeps.executors import executor, process
 from workbench.engine.sweeps.executors.local import Local
 from workbench.engine.sweeps.executors.process import Processes
 from workbench.engine.sweeps.worker import Outcome, Task
@@ -29,11 +29,25 @@ SEEDS = {"seed": list(range(24))}
 
 
 @pytest.fixture(params=["process", "ray"])
-def two(request: pytest.FixtureRequest, tiny_home: Path) -> Any:
-    """Two workers of one thread, in processes or on a Ray of this machine."""
+def kind(request: pytest.FixtureRequest, tiny_home: Path) -> str:
+    """Name of an executor with workers in other processes."""
     if request.param == "ray":
         pytest.importorskip("ray", reason="ray is not installed (requirements-cluster.txt)")
-    return executor(request.param, 2, threads=1)
+    return str(request.param)
+
+
+@pytest.fixture
+def two(kind: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Two workers of one thread. Each speaks one task; the others wait until the test opens the gate."""
+    use(monkeypatch, "Gated")
+    monkeypatch.setattr("workbench.engine.sweeps.executors.ray.Worker", hands.Gated)
+    return executor(kind, 2, threads=1)
+
+
+def use(monkeypatch: pytest.MonkeyPatch, worker: str) -> None:
+    """Let processes run a worker of ``hands``."""
+    monkeypatch.setattr(process, "_MAIN", hands.__name__)
+    monkeypatch.setenv("TEST_WORKER", worker)
 
 
 def waves() -> dict[int, bytes]:
@@ -41,22 +55,25 @@ def waves() -> dict[int, bytes]:
     return {run.settings["seed"]: load_run(run.id).wave.tobytes() for run in list_runs()}
 
 
-def kill_the_first(pids: set[int]) -> Callable[[Any], None]:
-    """Kills the worker of the second record, once."""
+class Seen:
+    """Notes the workers of the records; kills that of the second, if asked; opens the gate when ``n`` were seen."""
 
-    def on_record(record: Any) -> None:
-        pids.add(record.worker["pid"])
-        if len(pids) == 2 and not killed:
-            killed.append(record.worker["pid"])
-            os.kill(killed[0], signal.SIGKILL)
+    def __init__(self, n: int, *, kills: bool = False) -> None:
+        self.pids: set[int] = set()
+        self._n, self._kills = n, kills
 
-    killed: list[int] = []
-    on_record.killed = killed  # type: ignore[attr-defined]
-    return on_record
+    def __call__(self, record: Any) -> None:
+        pid = record.worker["pid"]
+        if pid not in self.pids:
+            self.pids.add(pid)
+            if self._kills and len(self.pids) == 2:
+                os.kill(pid, signal.SIGKILL)
+        if len(self.pids) == self._n:
+            hands.gate().touch()
 
 
 def test_two_workers_load_twice_and_speak_what_one_speaks(two: Any) -> None:
-    rows = open_sweep(small(SEEDS)).run(two)
+    rows = open_sweep(small(SEEDS)).run(two, on_record=Seen(2))
     loads = {row["worker_pid"]: row["worker_loads"] for row in rows}
     assert len(rows) == 24 == len(list_runs()) and os.getpid() not in loads
     assert sum(loads.values()) == 2 == len(loads)
@@ -68,44 +85,68 @@ def test_two_workers_load_twice_and_speak_what_one_speaks(two: Any) -> None:
 
 
 def test_a_worker_that_is_killed_costs_its_task_alone(two: Any) -> None:
-    pids: set[int] = set()
-    on_record = kill_the_first(pids)
-    rows = open_sweep(small(SEEDS)).run(two, on_record=on_record)
-    assert on_record.killed and not any(row["error"] for row in rows)  # type: ignore[attr-defined]
+    seen = Seen(3, kills=True)
+    rows = open_sweep(small(SEEDS)).run(two, on_record=seen)
+    assert len(seen.pids) == 3 and not any(row["error"] for row in rows)
     assert sorted(row["seed"] for row in rows) == SEEDS["seed"]
     assert len(list_runs()) == 24 and len({run.settings["seed"] for run in list_runs()}) == 24
-    assert len(pids) in (2, 3)  # the one that is left may be done before a third has come
+    assert sum(row["attempts"] for row in rows) in (24, 25)  # it died within a task, or between two
 
 
 def test_a_stop_ends_the_workers(two: Any) -> None:
-    pids: set[int] = set()
+    seen = Seen(3)  # the gate stays closed: both are within their second task
 
     def check() -> None:
-        if len(pids) == 2:
+        if len(seen.pids) == 2:
             raise Cancelled()
 
     with pytest.raises(Cancelled):
-        open_sweep(small(SEEDS)).run(two, check=check, on_record=lambda r: pids.add(r.worker["pid"]))
+        open_sweep(small(SEEDS)).run(two, check=check, on_record=seen)
     deadline = time.monotonic() + 20
     while any(
-        Path(f"/proc/{pid}").exists() and "zombie" not in Path(f"/proc/{pid}/status").read_text() for pid in pids
+        Path(f"/proc/{pid}").exists() and "zombie" not in Path(f"/proc/{pid}/status").read_text() for pid in seen.pids
     ):
         assert time.monotonic() < deadline, "a worker lives on"
         time.sleep(0.05)
-    assert 2 <= len(list_runs()) < 24
+    assert len(list_runs()) == 2
 
 
 def test_a_task_that_kills_every_worker_is_given_up(tiny_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workbench.engine.sweeps.executors.process._serve", die)
+    use(monkeypatch, "Dying")
     sweep = open_sweep(small({"seed": [0, 1]}))
     rows = sweep.run(Processes(2, 1))
     assert [row["attempts"] for row in rows] == [3, 3] and all("3 workers were lost" in row["error"] for row in rows)
 
 
-def die(pipe: Any, name: str, threads: int) -> None:
-    """A worker that ends as if the system had killed it."""
-    pipe.recv()
-    os._exit(9)
+def test_what_a_worker_prints_is_no_outcome(
+    tiny_home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    use(monkeypatch, "Talking")
+    (row,) = open_sweep(small({"seed": [0]})).run(Processes(1, 1))
+    said = capfd.readouterr()
+    assert not row["error"] and said.out == "" and "loading\nmore\n" in said.err
+
+
+def test_a_worker_does_not_run_the_script_that_starts_it(tiny_home: Path, tmp_path: Path) -> None:
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "print('the script runs', flush=True)\n"
+        "from tests.engine.sweeps.conftest import small\n"
+        "from workbench.engine.sweeps import open_sweep\n"
+        "from workbench.engine.sweeps.executors.process import Processes\n"
+        "rows = open_sweep(small({'seed': [0, 1]})).run(Processes(2, 1))\n"
+        "print([row['error'] for row in rows])\n"
+    )
+    root = str(Path(__file__).parents[3])
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120,
+                          env=os.environ | {"PYTHONPATH": root})  # fmt: skip
+    assert done.stdout.splitlines() == ["the script runs", "['', '']"], done.stderr
+
+
+def test_a_worker_imports_no_page() -> None:
+    code = f"import {process._MAIN}, sys; print([n for n in sys.modules if n.split('.')[0] in ('streamlit', 'torch')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "[]"
 
 
 def test_a_sweep_that_is_killed_goes_on_where_it_was(tiny_home: Path, tmp_path: Path) -> None:

@@ -1,34 +1,69 @@
-"""Workers in other processes on this machine."""
+"""Workers in other processes on this machine.
+
+Each is a new interpreter that runs ``hand.main``. A process of ``multiprocessing`` would run the main script of this
+process again: every script without a guard, and the pages of the server.
+"""
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
+import pickle
+import subprocess
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from queue import Empty, SimpleQueue
+from typing import IO
 
-from workbench.engine.errors import Cancelled
 from workbench.engine.sweeps.executors import ATTEMPTS, given_up
-from workbench.engine.sweeps.worker import Outcome, Task, Worker
+from workbench.engine.sweeps.worker import Outcome, Task
 
 log = logging.getLogger("workbench.sweeps")
 _CHECK_SECONDS = 0.2  # between two calls of ``check``
 _END_SECONDS = 5.0  # time for a worker to end before it is killed
-_SPAWN = multiprocessing.get_context("spawn")  # a forked process with torch would hang
+_MAIN = "workbench.engine.sweeps.executors.hand"  # module with the main function of a worker
+# modules are found where this process finds them; the path is sent, as it may be too long for a command
+_START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from {} import main; main()"
 
 
 @dataclass(eq=False)
 class _Hand:
-    """A worker process, its pipe and its current task."""
+    """A worker process and its current task."""
 
     name: str
-    process: BaseProcess
-    pipe: Connection
+    process: subprocess.Popen[bytes]
     task: Task | None = None
+
+    @property
+    def tasks(self) -> IO[bytes]:
+        assert self.process.stdin is not None  # a pipe
+        return self.process.stdin
+
+    def send(self, what: object) -> bool:
+        """Send ``what``; return False if the worker is dead."""
+        try:
+            pickle.dump(what, self.tasks)
+            self.tasks.flush()
+        except OSError:
+            return False
+        return True
+
+    def listen(self, arrived: SimpleQueue[tuple[_Hand, Outcome | None]]) -> None:
+        """Put every outcome into ``arrived``, and None when the worker has ended."""
+        assert self.process.stdout is not None  # a pipe
+        with self.process.stdout as outcomes:
+            while True:
+                try:
+                    outcome: Outcome | None = pickle.load(outcomes)
+                except Exception:  # it ended; what an outcome that is cut off raises depends on where it is cut
+                    outcome = None
+                arrived.put((self, outcome))
+                if outcome is None:
+                    return
 
 
 class Processes:
@@ -47,85 +82,55 @@ class Processes:
         """Yield outcomes as they are finished."""
         waiting = deque(tasks)
         attempts = dict.fromkeys((task.key for task in tasks), 0)
-        hands: list[_Hand] = []
+        arrived: SimpleQueue[tuple[_Hand, Outcome | None]] = SimpleQueue()
+        hands: dict[str, _Hand] = {}
         try:
-            hands += [self._hire(f"process {k + 1}") for k in range(min(self._n, len(tasks)))]
-            while waiting or any(hand.task for hand in hands):
+            for k in range(min(self._n, len(tasks))):
+                self._hire(f"process {k + 1}", hands, arrived)
+            while waiting or any(hand.task for hand in hands.values()):
                 check()
-                for k, hand in enumerate(hands):
-                    if waiting and hand.task is None and not self._give(hand, waiting[0], attempts):
-                        hands[k] = self._replaced(hand)
-                    elif waiting and hand.task is waiting[0]:
-                        waiting.popleft()
-                busy = {hand.pipe: k for k, hand in enumerate(hands) if hand.task}
-                for pipe in wait(list(busy), timeout=_CHECK_SECONDS):
-                    k = busy[pipe]  # type: ignore[index]
-                    task, outcome = hands[k].task, _received(hands[k])
-                    assert task is not None
-                    hands[k].task = None
-                    if outcome is not None:
-                        yield replace(outcome, attempts=attempts[task.key])
-                        continue
-                    hands[k] = self._replaced(hands[k])
-                    if attempts[task.key] < ATTEMPTS:
-                        waiting.appendleft(task)
-                    else:
-                        yield given_up(task.key, "the log")
+                for hand in hands.values():
+                    # a task that a dead worker does not take is no attempt; its end arrives next
+                    if waiting and hand.task is None and hand.send(waiting[0]):
+                        hand.task = waiting.popleft()
+                        attempts[hand.task.key] += 1
+                try:
+                    hand, outcome = arrived.get(timeout=_CHECK_SECONDS)
+                except Empty:
+                    continue
+                task, hand.task = hand.task, None
+                if outcome is not None:
+                    yield replace(outcome, attempts=attempts[outcome.key])
+                    continue
+                _dismiss([hand])
+                log.warning("worker lost name=%s pid=%s code=%s", hand.name, hand.process.pid, hand.process.returncode)
+                self._hire(hand.name, hands, arrived)
+                if task is not None and attempts[task.key] < ATTEMPTS:
+                    waiting.appendleft(task)
+                elif task is not None:
+                    yield given_up(task.key, "the log")
         finally:
-            _dismiss(hands)
+            _dismiss(list(hands.values()))
 
-    def _hire(self, name: str) -> _Hand:
-        ours, theirs = _SPAWN.Pipe()
-        process = _SPAWN.Process(target=_serve, args=(theirs, name, self._threads), name=name, daemon=True)
-        process.start()
-        theirs.close()
-        log.info("worker started name=%s pid=%s", name, process.pid)
-        return _Hand(name, process, ours)
-
-    def _give(self, hand: _Hand, task: Task, attempts: dict[str, int]) -> bool:
-        """Send ``task``; return False if the worker is dead, which does not count as an attempt."""
-        try:
-            hand.pipe.send(task)
-        except OSError:
-            return False
-        hand.task = task
-        attempts[task.key] += 1
-        return True
-
-    def _replaced(self, hand: _Hand) -> _Hand:
-        _dismiss([hand])
-        log.warning("worker lost name=%s pid=%s code=%s", hand.name, hand.process.pid, hand.process.exitcode)
-        return self._hire(hand.name)
-
-
-def _received(hand: _Hand) -> Outcome | None:
-    """Return the outcome from the worker; None if it died."""
-    try:
-        outcome: Outcome = hand.pipe.recv()
-    except (EOFError, OSError):
-        return None
-    return outcome
+    def _hire(self, name: str, hands: dict[str, _Hand], arrived: SimpleQueue[tuple[_Hand, Outcome | None]]) -> None:
+        command = [sys.executable, "-c", _START.format(_MAIN), name, str(self._threads)]
+        hand = _Hand(name, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        hands[name] = hand
+        threading.Thread(target=hand.listen, args=(arrived,), name=f"listen to {name}", daemon=True).start()
+        hand.send([place or os.getcwd() for place in sys.path])
+        log.info("worker started name=%s pid=%s", name, hand.process.pid)
 
 
 def _dismiss(hands: Sequence[_Hand]) -> None:
-    """End the workers: closing the pipe ends idle ones; busy ones are terminated."""
+    """End the workers: closing its standard input ends an idle one; busy ones are terminated."""
     for hand in hands:
-        hand.pipe.close()
+        with suppress(OSError):
+            hand.tasks.close()
         if hand.task is not None:
             hand.process.terminate()
     for hand in hands:
-        hand.process.join(_END_SECONDS)
-        if hand.process.is_alive():
-            hand.process.kill()
-            hand.process.join()
-
-
-def _serve(pipe: Connection, name: str, threads: int) -> None:
-    """Speak tasks from ``pipe`` until it is closed. This is the main function of a worker process."""
-    worker = Worker(name, threads)
-    while True:
         try:
-            task: Task = pipe.recv()
-            pipe.send(worker.do(task))
-        except (EOFError, OSError, Cancelled, KeyboardInterrupt):
-            return
+            hand.process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            hand.process.kill()
+            hand.process.wait()
