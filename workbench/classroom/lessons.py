@@ -55,7 +55,7 @@ LESSONS = (
     )),
     Lesson("05_spectrograms", "Spectrograms", (
         _line("engine.signal.mel", "mel_spectrogram", "clamp(min=1e-5).log()", "makes samples a mel"),
-        _line("engine.speech.speaker", "Speaker.decode", "vocoder.decode", "makes a mel samples"),
+        _line("engine.model.backends.eager", "Eager.decode", "vocoder.decode", "makes a mel samples"),
     )),
     Lesson("06_flow_matching", "Flow matching", (
         _line("engine.model.backends.solvers", "step", "return state + dt * k1", "is one step of Euler's method"),

@@ -71,7 +71,7 @@ STOPS = (
                   "goes one step of Euler's method in the direction that the model gave"), needs_states=True),
     Stop("vocoder", "Vocoder", mels.ask_vocoder, mels.measure_vocoder, ("spectrograms", "Listen and look"),
          _LESSON["05_spectrograms"],
-         CodeLine("workbench.engine.speech.speaker", "Speaker.decode", "vocoder.decode",
+         CodeLine("workbench.engine.model.backends.eager", "Eager.decode", "vocoder.decode",
                   "turns a mel into samples"), needs_engine=True),
     Stop("time", "Time", numbers.ask_time, numbers.measure_time, ("time", "Time"),
          _LESSON["02_where_the_time_goes"],

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from workbench.engine.errors import DeviceError
+from workbench.engine.model.capturing import RECORDING
 
 _FASTER = 0.6  # bf16 is chosen below this share of fp32's time; far from 1, so every start decides alike
 _ROUNDS = 7
@@ -57,7 +58,8 @@ def _is_available(torch: Any, name: str) -> bool:
 def waiting_for(device: str) -> Callable[[], None] | None:
     """Function that waits until all that was queued on this very ``device`` is done; None if it works synchronously.
 
-    Without its name, PyTorch waits for the current device, which is cuda:0 while cuda:1 works.
+    Without its name, PyTorch waits for the current device, which is cuda:0 while cuda:1 works. While another thread
+    records a CUDA graph it waits for that too, which its own waiting would break.
     """
     kind = device.split(":")[0]
     if kind == "cpu":
@@ -65,7 +67,12 @@ def waiting_for(device: str) -> Callable[[], None] | None:
     wait: Callable[..., None] | None = getattr(getattr(torch, kind, None), "synchronize", None)
     if wait is None or kind == "mps":  # there is one of these, and it takes no name
         return wait
-    return partial(wait, device)
+    return partial(_wait_unless_recording, wait, device)
+
+
+def _wait_unless_recording(wait: Callable[..., None], device: str) -> None:
+    with RECORDING:
+        wait(device)
 
 
 def upstream_dtype(device: str) -> str:

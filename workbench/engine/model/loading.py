@@ -222,17 +222,21 @@ def _set_dtype(cfm: Any, dtype: str) -> None:
     cfm.transformer.time_embed.register_forward_hook(lambda module, given, result: result.to(kind))
 
 
-def warm_up(loaded: Loaded, backend: Backend, n_frames: int = 64) -> None:
-    """Evaluate every part once on a chunk of ``n_frames``, so that the first run is as fast as the second."""
+def warm_up(loaded: Loaded, backend: Backend, n_frames: int = 64, ref_frames: int = 16) -> None:
+    """Evaluate every part once on a chunk of ``n_frames``, so that the first run is as fast as the second.
+
+    ``ref_frames`` of them are the reference's; the text is as long as that of usual speech of the others.
+    """
     import torch
 
     from workbench.engine.model.sampling import Flow, solve, text_embedded
     from workbench.engine.settings import SynthesisSettings
 
     n_mels = loaded.spec.mel.n_mel_channels
+    words = " ".join(["warm up"] * max(1, (n_frames - ref_frames) // 27))
     with torch.inference_mode():
-        cond = torch.zeros(16, n_mels, device=loaded.device)
-        flow = Flow(loaded.cfm, cond, loaded.tokens("warm up"), n_frames, 2.0, backend)
+        cond = torch.zeros(ref_frames, n_mels, device=loaded.device)
+        flow = Flow(loaded.cfm, cond, loaded.tokens(words), n_frames, 2.0, backend)
         with text_embedded(flow):
-            mel = solve(flow, SynthesisSettings(nfe_step=1), 0, 16).mel
-        loaded.vocoder.decode(mel.T[None])
+            mel = solve(flow, SynthesisSettings(nfe_step=1), 0, ref_frames).mel
+        backend.decode(loaded.vocoder, mel, flow.preparing)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from workbench.engine.model.backends import solvers
-from workbench.engine.model.backends.base import Backend, Field
+from workbench.engine.model.backends.base import Backend, Field, Preparations
 from workbench.engine.model.backends.eager import Eager
 from workbench.engine.model.stopwatch import StepClock, StepEvents
 from workbench.engine.settings import SynthesisSettings
@@ -97,7 +97,7 @@ class Flow:
         self.cond = padded[None].to(self.dtype)
         self._backend = backend or Eager()
         self._field: Field | None = None
-        self.preparations: dict[str, float] = {}
+        self.preparations = Preparations()
 
     @property
     def field(self) -> Field:
@@ -105,14 +105,9 @@ class Flow:
         assert self._field is not None, "call it inside text_embedded"
         return self._field
 
-    @contextmanager
-    def preparing(self, name: str) -> Iterator[None]:
+    def preparing(self, name: str) -> AbstractContextManager[None]:
         """Add the seconds of the block to ``preparations``: work that the next chunk like this will be spared."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.preparations[name] = self.preparations.get(name, 0.0) + time.perf_counter() - began
+        return self.preparations.noting(name)
 
     def embed_text(self) -> None:
         """Embed the text once for all steps, and compute what no step changes."""

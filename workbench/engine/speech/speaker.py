@@ -12,6 +12,8 @@ import torch
 from workbench.engine import rules
 from workbench.engine.errors import Cancelled, VoiceError, WorkbenchError, told
 from workbench.engine.logs import pairs
+from workbench.engine.model.backends.base import Preparations
+from workbench.engine.model.backends.graphs import unnoted
 from workbench.engine.model.loading import Loaded, warm_up
 from workbench.engine.model.sampling import Flow, solve, text_embedded
 from workbench.engine.settings import SynthesisSettings
@@ -173,14 +175,15 @@ class Speaker:
         For the background, once the pages can be used. Between two lengths, others may speak.
         """
         for n_frames in self.loaded.backend.usual_frames:
-            with self._turn:
-                warm_up(self.loaded, self.loaded.backend, n_frames)
+            for ref_frames in (n_frames // 3, n_frames * 2 // 3):  # chunks and texts of several lengths
+                with self._turn:
+                    warm_up(self.loaded, self.loaded.backend, n_frames, ref_frames)
 
     def decode(self, mel: np.ndarray) -> np.ndarray:
         """Decode a natural-log ``mel`` [frames, n_mels] with the vocoder: float32 [n_samples], at the mel's level."""
         with self._turn, torch.inference_mode():
             on_device = torch.from_numpy(np.array(mel, dtype=np.float32)).to(self.loaded.device)
-            wave: np.ndarray = self.loaded.vocoder.decode(on_device.T[None])[0].cpu().numpy()
+            wave: np.ndarray = self.loaded.backend.decode(self.loaded.vocoder, on_device, unnoted).cpu().numpy()
         return wave
 
     def _taken(
@@ -240,8 +243,8 @@ class Speaker:
                 solution = solve(
                     flow, settings, chunk.seed, voice.frames, on_step=report, clock=timeline.now, keep_bytes=keep_bytes
                 )
-            solved = timeline.now()
-            wave = self.loaded.vocoder.decode(solution.mel.T[None])[0]
+            solved, decoding = timeline.now(), Preparations()
+            wave = self.loaded.backend.decode(self.loaded.vocoder, solution.mel, decoding.noting)
             wave = (wave / voice.gain(settings.target_rms)).cpu().numpy()
             mel = solution.mel.cpu().numpy()
         ended = timeline.now()
@@ -250,8 +253,9 @@ class Speaker:
             solution.step_seconds, ended - began, solution.n_evaluations, self._warmth(chunk.duration_frames),
         )  # fmt: skip
         note_chunk(timeline, chunk.index, began, timing)
-        for name, seconds in flow.preparations.items():  # within the time of the text
-            timeline.add(name, began, seconds, chunk.index)
+        for at, preparations in ((began, flow.preparations), (solved, decoding)):  # within text, and within vocoder
+            for name, seconds in preparations.items():
+                timeline.add(name, at, seconds, chunk.index)
         rate = self.loaded.spec.mel.target_sample_rate
         return ChunkResult(chunk, chunk.seed, np.ascontiguousarray(wave), mel, solution.trajectory, timing, rate)
 

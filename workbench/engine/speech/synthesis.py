@@ -210,6 +210,7 @@ class Engine(Speaker):
             old = base.chunks[new.chunk.index].chunk
             chunks = [result.chunk for result in results] if changed else []
             request = rewritten(request, base.request, old, new.chunk, chunks)
+        here |= {"backend": self._backend_of(base if request.remake else None)}  # known after the first evaluation
         run = assemble(
             request, voice, self.loaded, results, timeline, first_audio,
             run_id=run_id, loads=load_counts(self.loaded.spec.name), environment=here, others=others,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from workbench.engine.errors import Cancelled
 from workbench.engine.model.backends.eager import Eager
 from workbench.engine.model.backends.graph import Graph
 from workbench.engine.model.backends.graphs import CudaRecorder, Graphs
+from workbench.engine.model.backends.lean import attention, field
 from workbench.engine.model.backends.lean.compiling import Compiler
 from workbench.engine.model.backends.lean.field import Lean
 from workbench.engine.model.sampling import solve, text_embedded
@@ -36,6 +38,11 @@ class Fake:
             output.copy_(function())
 
         return replay, output, self.n_bytes
+
+
+def kinds(graphs):
+    """What the graphs record, and how many there are of each."""
+    return Counter(key[0] for key in graphs._graphs)
 
 
 def spoken(model, backend, frames=120, strength=2.0, seed=5, on_step=None, **changes):
@@ -76,7 +83,11 @@ def test_lean_in_buckets_is_upstreams_evaluation(variant):
         for frames in lengths:
             ours = variants.evaluated(model, frames, strength, lean)
             torch.testing.assert_close(ours, variants.evaluated(model, frames, strength), atol=1e-4, rtol=1e-4)
-    assert fake.n_recorded == 8, "64, 128, 192 and 256 frames, with and without guidance, for any strength"
+    recorded = kinds(lean.graphs)
+    assert recorded.pop("step") == 8, "64, 128, 192 and 256 frames, with and without guidance, for any strength"
+    trims = variant not in ("v0", "no text blocks")
+    assert recorded == ({"text": 2} if trims else {}), "with and without guidance, for any number of frames"
+    assert fake.n_recorded == 8 + 2 * trims
 
 
 def test_a_chunk_sounds_the_same_whatever_its_bucket_held_before():
@@ -86,7 +97,9 @@ def test_a_chunk_sounds_the_same_whatever_its_bucket_held_before():
     spoken(model, lean, 127, seed=9)
     with torch.inference_mode():
         for kept in lean.graphs._graphs.values():  # a chunk of broken weights, say
-            kept.inputs.x.fill_(float("nan"))
+            for value in kept.inputs:
+                if isinstance(value, torch.Tensor):
+                    value.fill_(float("nan") if value.is_floating_point() else 1)
     assert torch.equal(spoken(model, lean, 100)[0], first)
     fresh = Lean(model, Graphs(Fake()), fill_up=True)
     assert torch.equal(spoken(model, fresh, 100)[0], first)
@@ -121,10 +134,11 @@ def test_usual_lengths_are_recorded_ahead(tiny_engine, voice):
     lean = Lean(tiny_engine.loaded.cfm, Graphs(fake), fill_up=True)
     engine = Engine(dataclasses.replace(tiny_engine.loaded, backend=lean))
     engine.compile_ahead()
-    assert fake.n_recorded == len(lean.usual_frames) == len(lean.graphs)
+    assert kinds(lean.graphs) == {"step": len(lean.usual_frames), "text": 5, "vocoder": 6}
+    n_recorded = fake.n_recorded
     run = engine.run("The first sentence.", voice, SynthesisSettings(nfe_step=2), save=False)
     assert run.chunks[0].chunk.duration_frames in range(512, 1344), "this one is usual"
-    assert fake.n_recorded == len(lean.usual_frames)
+    assert fake.n_recorded == n_recorded
     assert "capture" not in {span.name for span in run.spans}
     tiny_engine.compile_ahead()  # on a CPU there is nothing to be done
 
@@ -133,7 +147,11 @@ def test_a_run_notes_what_it_captured(tiny_engine, voice):
     lean = Lean(tiny_engine.loaded.cfm, Graphs(Fake()), fill_up=True)
     engine = Engine(dataclasses.replace(tiny_engine.loaded, backend=lean))
     runs = [engine.run("The first sentence.", voice, SynthesisSettings(nfe_step=2), save=False) for _ in range(2)]
-    assert [[s.chunk_index for s in run.spans if s.name == "capture"] for run in runs] == [[0], []]
+    assert [[s.chunk_index for s in run.spans if s.name == "capture"] for run in runs] == [[0, 0], []]
+    stages = {s.name: s for s in runs[0].spans if s.name in ("text", "vocoder")}
+    for span, stage in zip((s for s in runs[0].spans if s.name == "capture"), ("text", "vocoder"), strict=True):
+        assert stages[stage].start_seconds <= span.start_seconds
+        assert span.end_seconds <= stages[stage].end_seconds
 
 
 def test_the_graph_not_used_for_longest_goes_first():
@@ -197,12 +215,12 @@ def test_what_is_compiled_serves_all_layers_and_lengths(monkeypatch):
     fake = Fake()
     lean = Lean(model, Graphs(fake), Compiler(backend=backend), fill_up=True)
     notes = [spoken(model, lean, 131)[1].preparations for _ in range(2)]
-    assert [list(note) for note in notes] == [["compile", "capture"], []]
+    assert [sorted(note) for note in notes] == [["capture", "compile"], []]
     for frames in (131, 200, 90):
         ours = variants.evaluated(model, frames, 2.0, lean)
         torch.testing.assert_close(ours, variants.evaluated(model, frames, 2.0), atol=1e-4, rtol=1e-4)
     assert len(compiled) == 3, "what stands before the layers, one layer, what stands after"
-    assert fake.n_recorded == 3
+    assert kinds(lean.graphs)["step"] == 3
     assert lean.recorded == "lean, compiled"
 
 
@@ -217,6 +235,81 @@ def test_where_compiling_fails_lean_goes_on_without_and_says_why(caplog):
     torch.testing.assert_close(ours, variants.evaluated(model, 131, 2.0), atol=1e-4, rtol=1e-4)
     assert "could not be compiled and goes on without" in caplog.text
     assert lean.recorded == "lean"
+
+
+def test_one_row_is_compiled_apart_from_two_and_noted(monkeypatch):
+    monkeypatch.setattr("workbench.engine.model.backends.lean.products.has_onednn", lambda dtype: False)
+    monkeypatch.setattr("workbench.engine.model.backends.lean.convolution.has_onednn", lambda dtype: False)
+    model, (compiled, backend) = variants.cfm("v1"), _counting()
+    lean = Lean(model, Graphs(Fake()), Compiler(backend=backend), fill_up=True)
+    for strength, new in ((2.0, True), (0.0, True), (2.0, False), (0.0, False)):
+        assert ("compile" in spoken(model, lean, 131, strength)[1].preparations) == new
+    n_compiled = len(compiled)
+    for frames in (70, 131, 200, 330):
+        for strength in (0.0, 2.0):
+            ours = variants.evaluated(model, frames, strength, lean)
+            torch.testing.assert_close(ours, variants.evaluated(model, frames, strength), atol=1e-4, rtol=1e-4)
+    assert len(compiled) == n_compiled == 6, "three pieces each, for all lengths"
+
+
+def test_after_a_failed_recording_nothing_is_compiled_or_replayed(monkeypatch, caplog):
+    """What was compiled for other shapes would be compiled again, which raises from then on."""
+    monkeypatch.setattr("workbench.engine.model.backends.lean.products.has_onednn", lambda dtype: False)
+    monkeypatch.setattr("workbench.engine.model.backends.lean.convolution.has_onednn", lambda dtype: False)
+    model, (compiled, backend) = variants.cfm("v1"), _counting()
+    fake = Fake()
+    lean = Lean(model, Graphs(fake), Compiler(backend=backend), fill_up=True)
+    plain = Lean(model, fill_up=True)
+    spoken(model, lean, 131)
+    fake.broken = "RuntimeError: a recording of another engine"
+    with caplog.at_level("WARNING"):
+        for frames, strength in ((131, 2.0), (150, 0.0)):
+            ours, theirs = spoken(model, lean, frames, strength)[0], spoken(model, plain, frames, strength)[0]
+            assert torch.equal(ours, theirs)
+    assert len(compiled) == 3 and len(lean.graphs) == 0 and lean.recorded == "lean"
+    assert [r.getMessage() for r in caplog.records if r.name == "workbench.backends"] == [
+        "no CUDA graph could be recorded, going on without: RuntimeError: a recording of another engine"
+    ]
+
+
+@pytest.mark.parametrize("error", [OSError("no compiler"), RuntimeError("a limit"), TypeError("arguments")])
+def test_whatever_fails_in_the_compiler_lean_goes_on_without(error, caplog):
+    def broken(module, example):
+        raise error
+
+    model = variants.cfm()
+    lean, plain = Lean(model, compiler=Compiler(backend=broken), fill_up=True), Lean(model, fill_up=True)
+    with caplog.at_level("WARNING"):
+        for frames in (131, 150):
+            assert torch.equal(spoken(model, lean, frames)[0], spoken(model, plain, frames)[0])
+    assert caplog.text.count("could not be compiled") == 1
+
+
+def test_the_memory_of_inputs_counts():
+    graphs = Graphs(Fake(n_bytes=100), max_bytes=10_000)
+    for key in range(6):
+        inputs = torch.zeros(1000), torch.zeros(10), (torch.zeros(2), None)
+        assert graphs.recorded(key, lambda inputs=inputs: (inputs, lambda: torch.zeros(1))).n_bytes == 4148
+    assert len(graphs) == 2
+
+
+def test_flash_attention_is_tried_before_it_is_used(monkeypatch):
+    attention.has_flash.cache_clear()
+    assert attention.has_flash("cpu", torch.bfloat16, 64)
+    model = variants.cfm("v1", torch.bfloat16)
+    asked = []
+    monkeypatch.setattr(field, "has_flash", lambda *given: bool(asked.append(given)))
+    assert not field.lean_on_cuda(model, "cuda:1").fill_up
+    assert asked == [("cuda:1", torch.bfloat16, 32)]
+    assert not field.lean_on_cuda(variants.cfm("v1"), "cuda:1").fill_up and len(asked) == 1, "fp32 it cannot"
+    attention.has_flash.cache_clear()
+
+    def missing(*given):
+        raise TypeError("_flash_attention_forward() got an unexpected keyword argument")
+
+    monkeypatch.setattr(attention, "flash", missing)
+    assert not attention.has_flash("cpu", torch.bfloat16, 64)
+    attention.has_flash.cache_clear()
 
 
 @needs_cuda

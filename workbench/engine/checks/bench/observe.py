@@ -71,5 +71,5 @@ def _bare(engine: Engine, voice: Voice, cond: torch.Tensor, settings: SynthesisS
         flow = Flow(loaded.cfm, cond, tokens, chunk.duration_frames, settings.cfg_strength, loaded.backend)
         with text_embedded(flow):
             mel = solve(flow, settings, chunk.seed, voice.frames).mel
-        wave: np.ndarray = loaded.vocoder.decode(mel.T[None])[0].cpu().numpy()
+        wave: np.ndarray = loaded.backend.decode(loaded.vocoder, mel, flow.preparing).cpu().numpy()
     return wave

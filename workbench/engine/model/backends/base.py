@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
+
+from workbench.engine.model.backends.graphs import Noting
 
 if TYPE_CHECKING:
     from workbench.engine.model.sampling import Flow
 
 CFG_OFF = 1e-5  # upstream's threshold below which the unconditional flow is not evaluated
+
+
+class Preparations(dict[str, float]):
+    """Seconds of "compile" and "capture", where something was the first of its kind to need them."""
+
+    @contextmanager
+    def noting(self, name: str) -> Iterator[None]:
+        """Add the seconds of the block to those of ``name``."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self[name] = self.get(name, 0.0) + time.perf_counter() - began
 
 
 class Field(Protocol):
@@ -46,3 +63,9 @@ class Backend(Protocol):
 
     def begin(self, flow: Flow) -> Field:
         """Return the field of ``flow``."""
+
+    def decode(self, vocoder: Any, mel: torch.Tensor, noting: Noting) -> torch.Tensor:
+        """Return the wave of ``mel`` float32 [frames, n_mels] on its device, float32 [samples], by upstream's vocoder.
+
+        ``noting`` receives "capture" as in ``Graphs.recorded``.
+        """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from workbench.engine.model.backends.base import CFG_OFF
+from workbench.engine.model.backends.graphs import Noting
 
 if TYPE_CHECKING:
     from workbench.engine.model.sampling import Flow
@@ -22,6 +23,11 @@ class Eager:
     def begin(self, flow: Flow) -> EagerField:
         """Return the field of ``flow`` with its text embedded."""
         return EagerField(flow)
+
+    def decode(self, vocoder: Any, mel: torch.Tensor, noting: Noting) -> torch.Tensor:
+        """See ``Backend``."""
+        wave: torch.Tensor = vocoder.decode(mel.T[None])[0]
+        return wave
 
 
 class EagerField:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from workbench.engine.model.backends.base import Field
-from workbench.engine.model.backends.eager import EagerField
+from workbench.engine.model.backends.eager import Eager, EagerField
 from workbench.engine.model.backends.graphs import CudaRecorder, Function, Graphs, Recorded
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ class Inputs(NamedTuple):
     text_uncond: torch.Tensor
 
 
-class Graph:
+class Graph(Eager):
     """Replays eager's evaluation. A graph serves one length and strength of guidance, for any text and reference.
 
-    Where recording fails, eager takes its place; the samples are the same.
+    Where recording fails, eager takes its place; the samples are the same. Text and vocoder stay eager's: they run once
+    a chunk, and at a length to the frame, which rarely comes again, recording them costs more than it saves.
 
     Args:
         device: a CUDA device; or ``graphs``, which tests bring.

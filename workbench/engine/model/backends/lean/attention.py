@@ -13,13 +13,17 @@ Returns:
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 
 from workbench.engine.model.backends.lean.products import has_onednn
+
+log = logging.getLogger("workbench.backends")
 
 
 class Places(NamedTuple):
@@ -127,3 +131,21 @@ def flash(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bounds: torch.Tenso
 @flash.register_fake
 def _(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bounds: torch.Tensor, longest: int) -> torch.Tensor:
     return q.new_empty(q.shape)
+
+
+@lru_cache
+def has_flash(device: str, dtype: torch.dtype, width: int) -> bool:
+    """Whether ``flash`` computes heads of ``width`` in ``dtype`` on this device.
+
+    It calls an operator that is not public: another release of PyTorch may lack it, or take other arguments; and older
+    GPUs cannot run it.
+    """
+    q = torch.linspace(-1, 1, 80 * 2 * width).view(80, 2, width).to(dtype)
+    bounds = torch.tensor([0, 50, 64, 64, 80], dtype=torch.int32)  # one is empty, as that of a chunk without filling
+    given = q, q.flip(0), q.flip(1), bounds
+    try:
+        there = flash(*(value.to(device) for value in given), 64).cpu()
+    except (RuntimeError, TypeError) as error:
+        log.info("no flash attention on %s: %s", device, error)
+        return False
+    return torch.allclose(there.float(), flash(*given, 64).float(), atol=2e-2)

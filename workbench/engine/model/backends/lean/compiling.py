@@ -10,8 +10,10 @@ from typing import Any
 
 import torch
 
+from workbench.engine.model.backends.graphs import first_line
 from workbench.engine.model.backends.lean.attention import Places
 from workbench.engine.model.backends.lean.step import LeanStep
+from workbench.engine.model.capturing import COMPILING
 
 _numbers = itertools.count()
 log = logging.getLogger("workbench.backends")
@@ -21,34 +23,49 @@ class Compiler:
     """Compiles a step once, for all lengths: for some ten seconds the first time, for one from PyTorch's disk cache.
 
     Attributes:
-        failure: why it could not be compiled, or "".
+        failure: why it could not be compiled, or must not be used any more; or "".
     """
 
     def __init__(self, **options: Any) -> None:
         self._options = {"fullgraph": True} | options
-        self.is_done = False
+        self._plain: tuple[Callable[..., Any], ...] = ()
+        self._compiled: tuple[Callable[..., Any], ...] = ()
+        self._ready: set[int] = set()
         self.failure = ""
 
-    def compile(self, step: LeanStep, evaluate: Callable[[], object]) -> None:
+    def is_ready(self, rows: int) -> bool:
+        """Whether nothing is left to compile for this number of rows."""
+        return bool(self.failure) or rows in self._ready
+
+    def compile(self, step: LeanStep, evaluate: Callable[[], object], rows: int) -> None:
         """Compile ``step``; where that fails, a warning says why, and ``step`` stays as it was.
 
         Args:
             step: whose operations are compiled.
             evaluate: evaluates ``step``, which compiles what is called.
+            rows: that it evaluates; PyTorch's compiler has other code for one row than for several.
         """
-        self.is_done = True
-        plain = step.run_enter, step.run_block, step.run_leave
-        enter, block, leave = (torch.compile(_own(function), **self._options) for function in plain)
+        if not self._compiled:
+            self._plain = step.run_enter, step.run_block, step.run_leave
+            self._compiled = tuple(torch.compile(_own(function), **self._options) for function in self._plain)
+        self._ready.add(rows)
+        enter, block, leave = self._compiled
         step.run_enter, step.run_block = _for_all_lengths(enter), block
         step.run_leave = _after_all_lengths(leave)
         try:
-            evaluate()
-        except RuntimeError as error:  # the compiler's own are children of it
-            self.failure = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+            with COMPILING:
+                evaluate()
+        except Exception as error:  # the compilers' are of many kinds; one of ``step`` itself is raised again without
+            self.give_up(step, first_line(error))
             log.warning("the lean backend could not be compiled and goes on without: %s", self.failure)
-            step.run_enter, step.run_block, step.run_leave = plain
         else:
             step.run_enter, step.run_leave = enter, leave
+
+    def give_up(self, step: LeanStep, why: str) -> None:
+        """Let ``step`` run as it is."""
+        self.failure = self.failure or why
+        if self._plain:
+            step.run_enter, step.run_block, step.run_leave = self._plain
 
 
 def _own(function: Any) -> Any:

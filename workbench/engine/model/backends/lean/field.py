@@ -1,8 +1,8 @@
 """The lean backend: what is constant over the steps of a chunk is computed once, the rest in few operations.
 
-On CUDA its operations are compiled by Triton when the first chunk needs them, and recorded in graphs. There lengths are
-filled up to a multiple of 64 frames, so that a graph serves many; the fillings are sequences of their own in attention
-and zero in the convolutions, so nothing of them is heard.
+On CUDA its operations are compiled by Triton when the first chunk needs them, and recorded in graphs, as are the text
+embedding and the vocoder's backbone. There lengths are filled up to a multiple of 64 frames, so that a graph serves
+many; the fillings are sequences of their own in attention and zero in the convolutions, so nothing of them is heard.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import torch
 import torch.nn.functional as F
 
 from workbench.engine.model.backends.base import CFG_OFF
-from workbench.engine.model.backends.graphs import CudaRecorder, Graphs, Recorded
-from workbench.engine.model.backends.lean.attention import Places, by_sequences
+from workbench.engine.model.backends.eager import Eager
+from workbench.engine.model.backends.graphs import CudaRecorder, Graphs, Noting, Recorded
+from workbench.engine.model.backends.lean.attention import Places, by_sequences, has_flash
 from workbench.engine.model.backends.lean.compiling import Compiler
 from workbench.engine.model.backends.lean.step import LeanStep
 from workbench.engine.model.backends.lean.text import LeanText
+from workbench.engine.model.backends.vocoder import decoded
 
 if TYPE_CHECKING:
     from workbench.engine.model.sampling import Flow
@@ -54,7 +56,7 @@ class Lean:
 
     Args:
         cfm: upstream's model.
-        graphs: records evaluations; None calls the operations one by one.
+        graphs: records evaluations, texts and vocoder; None calls the operations one by one.
         compiler: compiles the operations; None leaves them as they are.
         fill_up: lengths are filled up to a multiple of 64 frames. The format must be one that flash attention takes.
     """
@@ -65,7 +67,7 @@ class Lean:
         self, cfm: Any, graphs: Graphs | None = None, compiler: Compiler | None = None, *, fill_up: bool = False
     ) -> None:
         self.step = LeanStep(cfm.transformer, by_sequences if fill_up else None)
-        self.text = LeanText(cfm.transformer.text_embed)
+        self.text = LeanText(cfm.transformer.text_embed, graphs)
         self.graphs, self.compiler, self.fill_up = graphs, compiler, fill_up
         self._windows: OrderedDict[tuple[float, ...], torch.Tensor] = OrderedDict()
 
@@ -76,13 +78,21 @@ class Lean:
 
     @property
     def usual_frames(self) -> Sequence[int]:
-        """Lengths of 6 to 14 s, a reference and a sentence or two: a graph serves each of their buckets."""
-        usual = range(9 * BUCKET, 21 * BUCKET + 1, BUCKET)
+        """Lengths of 14 to 6 s, a reference and a sentence or two: a graph serves each of their buckets.
+
+        The longest comes first: the memory of its graph serves all others.
+        """
+        usual = range(21 * BUCKET, 8 * BUCKET, -BUCKET)
         return usual if self.fill_up else usual[:1] if self.compiler is not None else ()
 
     def begin(self, flow: Flow) -> LeanField:
         """The field of ``flow``, its text embedded."""
         return LeanField(self, flow)
+
+    def decode(self, vocoder: Any, mel: torch.Tensor, noting: Noting) -> torch.Tensor:
+        """See ``Backend``."""
+        wave = None if self.graphs is None else decoded(vocoder, mel, self.graphs, noting)
+        return Eager().decode(vocoder, mel, noting) if wave is None else wave
 
     def modulations(self, times: tuple[float, ...]) -> torch.Tensor:
         """``LeanStep.modulations`` of at most 16 times; the same for every chunk and run, so the latest are kept."""
@@ -105,7 +115,7 @@ class Lean:
         """All that an evaluation of ``flow`` reads; ``x`` and ``m`` are zeros for now."""
         guided, frames, device = flow.cfg_strength >= CFG_OFF, flow.n_frames, flow.cond.device
         whole = -(-frames // BUCKET) * BUCKET if self.fill_up else frames
-        text = self.text(flow.text, frames, guided)
+        text = self.text(flow.text, frames, guided, flow.preparing)
         constants = F.pad(self.step.constants(flow.cond, text.to(flow.dtype)), (0, 0, 0, whole - frames))
         places, n_modulations = Places(self.step.angles(whole)), 6 * len(self.step.blocks) + 2
         if self.fill_up:
@@ -123,15 +133,20 @@ class Lean:
     def prepared(self, flow: Flow, inputs: Inputs) -> Recorded | None:
         """The recorded evaluation for all chunks like ``inputs``, which it keeps if it is new; None without graphs.
 
-        The first of all compiles.
+        The first of all with as many rows compiles.
         """
-        if self.compiler is not None and not self.compiler.is_done:
+        shape, compiler = tuple(inputs.constants.shape), self.compiler
+        is_broken = self.graphs is not None and bool(self.graphs.failure)
+        if compiler is not None and not compiler.is_ready(shape[0]) and not is_broken:
             with flow.preparing("compile"):
-                self.compiler.compile(self.step, lambda: self.evaluate(inputs))
+                compiler.compile(self.step, lambda: self.evaluate(inputs), shape[0])
         if self.graphs is None:
             return None
-        shape = tuple(inputs.constants.shape)
-        return self.graphs.recorded(shape, lambda: (inputs, lambda: self.evaluate(inputs)), flow.preparing)
+        key = ("step", *shape)
+        found = self.graphs.recorded(key, lambda: (inputs, lambda: self.evaluate(inputs)), flow.preparing)
+        if found is None and compiler is not None:  # what is left to compile would fail, in the middle of a chunk
+            compiler.give_up(self.step, self.graphs.failure)
+        return found
 
 
 def lean_on_cuda(cfm: Any, device: str) -> Lean:
@@ -139,8 +154,8 @@ def lean_on_cuda(cfm: Any, device: str) -> Lean:
     model = cfm.transformer
     width = model.rotary_embed.inv_freq.shape[0] * 2
     halves = model.proj_out.weight.dtype in (torch.float16, torch.bfloat16)
-    flash = halves and width % 8 == 0 and width <= 256 and torch.cuda.get_device_capability(device)[0] >= 8
-    return Lean(cfm, Graphs(CudaRecorder(device)), Compiler(), fill_up=flash)
+    fill_up = halves and has_flash(device, model.proj_out.weight.dtype, width)
+    return Lean(cfm, Graphs(CudaRecorder(device)), Compiler(), fill_up=fill_up)
 
 
 class LeanField:
