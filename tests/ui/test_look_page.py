@@ -23,7 +23,7 @@ from workbench.engine.speech.recordings.bundled import list_voices
 from workbench.engine.speech.voices import load_voice
 from workbench.ui.look import display, tools
 from workbench.ui.look import words as word_tier
-from workbench.ui.look.spans import Spans
+from workbench.ui.look.spans import Moment, Spans
 
 TEXT = "One two three, four five. Six seven eight. Nine ten."
 
@@ -151,7 +151,12 @@ def test_another_run_that_is_chosen_is_the_run_you_hear(open_page: Any, tiny_eng
 
 
 def name_of(at: Any) -> str:
-    return next(n.key.removeprefix("at_") for n in at.number_input if (n.key or "").startswith("at_"))
+    return str(figure(at)["layout"]["meta"]["look"])
+
+
+def moment(at: Any) -> Any:
+    """The box with the second of the slice: another one after each click."""
+    return next(box for box in at.number_input if (box.key or "").startswith("at_"))
 
 
 def test_a_span_is_measured_played_zoomed_and_marked_in_every_panel(open_page: Any, tiny_engine: Any) -> None:
@@ -176,7 +181,7 @@ def test_a_span_is_measured_played_zoomed_and_marked_in_every_panel(open_page: A
 def test_the_slice_is_at_the_moment_that_is_typed(open_page: Any, tiny_engine: Any) -> None:
     run = make_run(tiny_engine)
     at = open_page("spectrograms", run=run.id)
-    at.number_input(key=f"at_{name_of(at)}").set_value(0.5).run()
+    moment(at).set_value(0.5).run()
     at.toggle(key="slice_mean").set_value(True).run()
     names = [t["name"] for t in figure(at, 1)["data"]]
     assert names[0] == "A at 0.500 s" and names[1].startswith("A, mean of 0.00 to ")
@@ -250,6 +255,56 @@ def test_every_measure_of_a_run_s_sound_is_in_the_table(open_page: Any, tiny_eng
 @pytest.mark.parametrize("value", ["x", None, {"a": 1}, [1], [1, 2, 3], float("nan"), [0, float("inf")], [True, False]])
 def test_what_is_no_span_and_no_moment_is_dropped(value: Any) -> None:
     assert tools._numbers(value) is None
+
+
+def told(monkeypatch: pytest.MonkeyPatch, *says: Any) -> list[Any]:
+    """What the page takes of an element that listens to "here", if its state becomes each of ``says``."""
+    state: dict[str, Any] = {}
+    events: dict[str, Any] = {}
+    taken: list[Any] = []
+    monkeypatch.setattr(tools, "st", SimpleNamespace(session_state=state))
+    monkeypatch.setattr(tools, "_tools", lambda **asked: events.update(asked))
+    tools.listen("here", "ears", at=taken.append)
+    for said in says:
+        state["ears"] = {"at": said}
+        events["on_at_change"]()
+    return taken
+
+
+def test_what_is_done_is_taken_once_and_of_this_figure_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = {"n": 7, "of": "here", "value": 1.5}
+    assert told(monkeypatch, first, first, first | {"n": 6}) == [1.5]
+    assert told(monkeypatch, first, first | {"n": 8}) == [1.5, 1.5]  # a second click at the same place
+    assert told(monkeypatch, first | {"of": "elsewhere"}) == []
+
+
+@pytest.mark.parametrize(
+    "said", [None, 1.5, [1.5], {}, {"of": "here", "value": 1.0}, {"n": "9", "of": "here", "value": 1.0}]
+)
+def test_what_no_element_of_ours_would_say_is_dropped(monkeypatch: pytest.MonkeyPatch, said: Any) -> None:
+    assert told(monkeypatch, said) == []
+
+
+def test_a_click_is_not_undone_by_what_the_browser_still_says_of_the_box(open_page: Any, tiny_engine: Any) -> None:
+    at = open_page("spectrograms", run=make_run(tiny_engine).id)
+    name, before = name_of(at), moment(at)
+    at.session_state[f"moment_{name}"], at.session_state[f"clicks_{name}"] = 0.25, 1  # as a click leaves them
+    at.toggle(key="slice_log").set_value(True).run()  # which also says what the box showed before
+    assert moment(at).value == 0.25 and moment(at).key != before.key
+    moment(at).set_value(0.5).run()
+    typed = moment(at).key
+    at.toggle(key="slice_log").set_value(False).run()
+    assert moment(at).value == 0.5 and moment(at).key == typed  # the box in which one types stays
+
+
+def test_a_moment_is_within_the_sound_and_clicked_again(spans: Spans) -> None:
+    moment = Moment(spans, lambda: 9.0)
+    assert moment.second == 6.0
+    first = moment.key
+    moment.take(1.23456)
+    assert moment.second == 1.235 and moment.key != first
+    moment.take(-1.0)
+    assert moment.second == 0.0 and Moment(spans, lambda: 9.0).second == 0.0
 
 
 @pytest.fixture

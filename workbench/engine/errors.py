@@ -88,6 +88,10 @@ class RunError(WorkbenchError):
     """A saved run does not exist or cannot be read."""
 
 
+class MissingRunError(RunError):
+    """There is no such run, or no longer."""
+
+
 class ListeningError(WorkbenchError):
     """A listening test does not exist, cannot be made or read, or an answer does not belong to it."""
 

@@ -10,6 +10,7 @@ from workbench.engine.errors import RunError, WorkbenchError
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs.store import read_document, run_folder, version_of
 from workbench.ui import dock, document, resources, style
+from workbench.ui.fragments import fragment
 from workbench.ui.workspace import expected
 
 SHOWN = 48  # characters of a text
@@ -33,7 +34,7 @@ def show(*, with_line: bool = True) -> None:
     job = document.job()
     active = job is not None and job.is_active
     poll = 1 + len(job.plan) / _CHUNKS_A_SECOND if job is not None else 1
-    st.fragment(run_every=poll if active else None)(_line)(active, with_line)
+    fragment(run_every=poll if active else None)(_line)(active, with_line)
 
 
 def _line(was_active: bool, with_line: bool) -> None:

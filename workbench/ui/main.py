@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from workbench.ui import current_line, dock, document, style
+from workbench.ui import current_line, dock, document, fragments, style
 from workbench.ui.classroom import bar
 
 VIEWS = Path(__file__).with_name("views")
@@ -46,7 +46,7 @@ def draw() -> None:
     dock.place()
     # the first page shows the current run itself
     current_line.show(with_line=page.title != PAGES[0][1] or document.second() is not None)
-    page.run()
+    fragments.in_words(page.run)()
 
 
 if __name__ == "__main__":

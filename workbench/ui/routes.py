@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.signal.audio import to_bytes
+from workbench.ui import assets
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _GONE = "There is no such sound.\n"
@@ -121,6 +122,6 @@ ROUTES = [
     Route("/api/runs/{id}/{index}.wav", chunk_of_run),
     Route("/api/runs/{id}/{index}/takes/{take}.wav", take_of_run),
     Route("/api/sounds/{digest}.wav", kept_sound),
-    Mount("/dock", Scripts(directory=Path(__file__).with_name("static"))),
+    Mount("/dock", Scripts(directory=assets.FOLDER)),
     Mount("/fonts", StaticFiles(directory=Path(__file__).with_name("fonts"))),
 ]

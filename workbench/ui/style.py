@@ -7,11 +7,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from workbench.ui import assets
 from workbench.ui.parts import theme
 
 _VIEWS = Path(__file__).with_name("views")
-_STATIC = Path(__file__).with_name("static")
-_CSS = f"<style>{(_STATIC / 'pages.css').read_text('utf-8')}</style>"
+_CSS = assets.sheet("pages.css")
 
 
 def apply() -> None:

@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from workbench.engine.errors import RunError
+from workbench.engine.errors import MissingRunError, RunError
 from workbench.engine.files.places import home
 from workbench.engine.runs.document import ID
 
@@ -29,13 +29,13 @@ def run_folder(run_id: str) -> Path:
     """Return the folder of an existing run, or of one that was begun and not finished.
 
     Raises:
-        RunError: ``run_id`` is not an id, or there is no such run.
+        RunError: ``run_id`` is not an id; ``MissingRunError``: there is no such run.
     """
     folder = runs_root() / checked_id(run_id)
     if not os.path.lexists(folder):
         if (begun := folder.with_name(f"{run_id}{PARTIAL}")).is_dir():
             return begun
-        raise RunError(f"There is no run {run_id}.", remedy="It may have been deleted; see the list of runs.")
+        raise MissingRunError(f"There is no run {run_id}.", remedy="It may have been deleted; see the list of runs.")
     return folder
 
 

@@ -6,13 +6,13 @@ import json
 import secrets
 from contextlib import suppress
 from html import escape
-from pathlib import Path
 
 import streamlit as st
 from streamlit.components.v2 import component
 from streamlit.errors import StreamlitDuplicateElementKey
 
 from workbench.figures.theme import CHUNK_COLOURS
+from workbench.ui import assets
 from workbench.ui.dock.sounds import Sound
 
 # The scripts are modules of this server. They keep one player for the whole visit, outside of the page's elements.
@@ -24,13 +24,13 @@ export default function ({ data, parentElement }) {
 """
 _dock = component("dock", html="<span></span>", js=_JS)
 _SHOWN_MAX = 8  # parts of one page that show the same sound
-_CSS = (Path(__file__).parents[1] / "static" / "dock-page.css").read_text("utf-8")
+_CSS = assets.sheet("dock-page.css")
 
 
 def place() -> None:
     """Put the player at the foot of the page, once a page, before anything else is drawn."""
     with st.container(key="hidden_dock"):
-        st.html(f"<style>{_CSS}</style>")
+        st.html(_CSS)
         _dock(key="dock", data={"colours": list(CHUNK_COLOURS)})
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from streamlit.components.v2 import component
 
 from workbench import figures
 from workbench.engine.signal import spectra
-from workbench.ui import dock
+from workbench.ui import assets, dock
 from workbench.ui.flow.states import Flow
 
 _TICKS_HZ = (100, 500, 1000, 2000, 4000, 8000)
-_STATIC = Path(__file__).parents[1] / "static"
 _HTML = """
 <div class="stage">
   <div class="panes"></div>
@@ -30,12 +28,7 @@ _HTML = """
   <p class="note" aria-live="polite"></p>
 </div>
 """
-_stage = component(
-    "flow_stage",
-    html=_HTML,
-    css=(_STATIC / "flow.css").read_text("utf-8"),
-    js=(_STATIC / "flow.js").read_text("utf-8"),
-)
+_stage = component("flow_stage", html=_HTML, css=assets.text("flow.css"), js=assets.text("flow.js"))
 
 
 def show(

@@ -14,6 +14,7 @@ from workbench.engine.jobs.queue import QUEUED, Job
 from workbench.figures.lab import stage_title, stages_of
 from workbench.lab import kept, measuring
 from workbench.lab.strategies import STRATEGIES
+from workbench.ui.fragments import fragment
 from workbench.ui.lab import view
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.resources import job_manager
@@ -45,7 +46,7 @@ def live(job: LabJob) -> None:
     """Show progress and figures while the cells are measured."""
     active = job.is_active
 
-    @st.fragment(run_every=POLL_SECONDS if active else None)
+    @fragment(run_every=POLL_SECONDS if active else None)
     def panel() -> None:
         if not job.is_active:
             if active:

@@ -12,6 +12,7 @@ from workbench.engine.listening.answers import Answer
 from workbench.engine.listening.records import ListeningTest
 from workbench.engine.listening.results import Compared, Mean
 from workbench.ui import style
+from workbench.ui.fragments import fragment
 from workbench.ui.parts.theme import is_dark
 
 POLL_SECONDS = 2.0
@@ -20,7 +21,7 @@ POLL_SECONDS = 2.0
 def show(test: ListeningTest) -> None:
     """Draw the results, and refresh them while the page is open."""
     st.caption(f"{len(test.systems)} systems: {style.plain(', '.join(test.systems))}. {test.levels}")
-    st.fragment(run_every=POLL_SECONDS)(_live)(test)
+    fragment(run_every=POLL_SECONDS)(_live)(test)
 
 
 def _live(test: ListeningTest) -> None:

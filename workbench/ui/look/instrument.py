@@ -11,6 +11,7 @@ import streamlit as st
 from workbench import figures
 from workbench.engine.signal.phonetics import contours
 from workbench.ui import dock, style
+from workbench.ui.fragments import fragment
 from workbench.ui.look import analysing, display, panels, slice_view, tools, words
 from workbench.ui.look.display import Display
 from workbench.ui.look.spans import Spans
@@ -18,7 +19,6 @@ from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import sources
 from workbench.ui.runs.sources import Source
 
-FIGURE = "spectrum"
 _PLOTLY: dict[str, Any] = figures.CONFIG | {"displayModeBar": False, "doubleClick": False}
 _MANY = 6  # panels, from which on each is lower
 # the tools stay in sight while a long figure is scrolled
@@ -30,7 +30,7 @@ _CSS = """<style>
 </style>"""
 
 
-@st.fragment
+@fragment
 def show(found: Mapping[str, Source], chosen: Display) -> None:
     """Draw the figure of ``found`` with its tools, and the slice below it."""
     drawn = panels.of(found, chosen)
@@ -51,8 +51,9 @@ def show(found: Mapping[str, Source], chosen: Display) -> None:
         drawn, span=spans.view, mark=spans.selected, band=spans.band, dark=is_dark(), sample_rate=first.sample_rate,
         panel_pixels=190 if len(drawn) < _MANY else 150, **chosen.figure,
     )  # fmt: skip
+    tools.bind(figure, spans.key)
     st.plotly_chart(
-        dock.bind(figure, sources.playable(first), first.starts_at), theme=None, key=FIGURE, config=_PLOTLY,
+        dock.bind(figure, sources.playable(first), first.starts_at), theme=None, key="spectrum", config=_PLOTLY,
         alt="Waveform, words, pitch and spectrograms over time; the numbers are in the table below",
     )  # fmt: skip
     if display.WORDS in chosen.shown:
@@ -79,7 +80,7 @@ def _bar(found: Mapping[str, Source], spans: Spans) -> None:
             ):
                 st.button(label, icon=f":material/{icon}:", key=key, on_click=act, args=(value,), width="content")
         tools.listen(
-            FIGURE, "look_figure", name=_file_name(found), span=spans.select, view=spans.show,
+            spans.key, "look_figure", name=_file_name(found), span=spans.select, view=spans.show,
         )  # fmt: skip
     st.caption(_told(found, chosen) if chosen is not None else _hint(spans))
 

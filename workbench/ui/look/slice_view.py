@@ -10,9 +10,10 @@ import streamlit as st
 
 from workbench import figures
 from workbench.engine.signal.phonetics import fourier, sheets
+from workbench.ui.fragments import fragment
 from workbench.ui.look import analysing, display, tools
 from workbench.ui.look.display import Display
-from workbench.ui.look.spans import Spans
+from workbench.ui.look.spans import Moment, Spans
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import sources
 from workbench.ui.runs.sources import Source
@@ -20,27 +21,23 @@ from workbench.ui.runs.sources import Source
 LEAST_SAMPLES = 64
 
 
-@st.fragment
+@fragment
 def show(found: Mapping[str, Source], chosen: Display, spans: Spans) -> None:
     """Draw the slice at the moment of the last click, or of the number that is typed."""
-    key = f"at_{spans.key}"
-    if key not in st.session_state:
-        st.session_state[key] = round(_loudest(next(iter(found.values()))), 3)
+    moment = Moment(spans, lambda: _loudest(next(iter(found.values()))))
     st.header("Spectrum at a moment")
-
-    def take(second: float) -> None:
-        st.session_state[key] = round(min(max(0.0, second), spans.seconds), 3)
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         at = st.number_input(
-            "Moment, s", 0.0, float(np.ceil(1000 * spans.seconds) / 1000), step=0.01, format="%.3f", key=key, width=160
-        )
+            "Moment, s", 0.0, float(np.ceil(1000 * spans.seconds) / 1000), moment.second, 0.01, format="%.3f",
+            key=moment.key, on_change=moment.typed, width=160,
+        )  # fmt: skip
         is_log = st.toggle("Logarithmic frequency", key="slice_log", persist_state="session")
         has_mean = st.toggle(
             "Mean of the span" if spans.selected else "Mean of all that is shown", key="slice_mean",
             persist_state="session", help="The long-term average spectrum.",
         )  # fmt: skip
-        tools.listen("spectrum", "look_moment", marks=at, at=take)
+        tools.listen(spans.key, "look_moment", marks=at, at=moment.take)
         csv = st.container(width="content")
     spectra = _spectra(found, chosen, at, (spans.selected or spans.view) if has_mean else (), spans)
     csv.download_button(

@@ -1,8 +1,9 @@
-"""The part of the time axis that is shown, and the span that is selected: both belong to what is looked at."""
+"""What is shown of the time axis, the selected span and the moment of the slice: all belong to what is looked at."""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -83,3 +84,43 @@ class Spans:
             return None
         low, high = sorted(min(max(0.0, float(at)), self.seconds) for at in span)
         return (low, high) if high - low >= SHORTEST else None
+
+
+class Moment:
+    """The second of the slice, in the session of the visitor.
+
+    The box that shows it is another widget after each click: what the browser says of the box meanwhile, with
+    anything else that is pressed, is the second before the click, and must not undo it.
+
+    Args:
+        spans: what is looked at.
+        first: the second to begin with.
+    """
+
+    def __init__(self, spans: Spans, first: Callable[[], float]) -> None:
+        self.seconds = spans.seconds
+        self._name, self._clicks = f"moment_{spans.key}", f"clicks_{spans.key}"
+        if self._name not in st.session_state:
+            self._set(first())
+
+    @property
+    def second(self) -> float:
+        """Where the slice is taken."""
+        return float(st.session_state[self._name])
+
+    @property
+    def key(self) -> str:
+        """The key of the box."""
+        return f"at_{self._name}_{st.session_state.get(self._clicks, 0)}"
+
+    def take(self, second: float) -> None:
+        """Take the slice at ``second``, or at the end that is nearest to it."""
+        self._set(second)
+        st.session_state[self._clicks] = st.session_state.get(self._clicks, 0) + 1
+
+    def typed(self) -> None:
+        """Take the slice at the second in the box."""
+        self._set(st.session_state[self.key])
+
+    def _set(self, second: float) -> None:
+        st.session_state[self._name] = round(min(max(0.0, second), self.seconds), 3)

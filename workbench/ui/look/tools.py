@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from streamlit.components.v2 import component
 
-_STATIC = Path(__file__).parents[1] / "static"
+from workbench.figures import Figure
+from workbench.ui import assets
+
 _HTML = """
 <div class="tools" role="group" aria-label="Save the figure">
   <button type="button" data-format="svg" title="Save this figure as SVG">SVG</button>
   <button type="button" data-format="png" title="Save this figure as PNG, at twice its size">PNG</button>
 </div>
 """
-_tools = component(
-    "look_tools",
-    html=_HTML,
-    css=(_STATIC / "look.css").read_text("utf-8"),
-    js=(_STATIC / "look.js").read_text("utf-8"),
-)
+_tools = component("look_tools", html=_HTML, css=assets.text("look.css"), js=assets.text("look.js"))
 
 
-def listen(
-    figure_key: str, key: str, *, name: str = "", marks: float | None = None, **takers: Callable[[Any], None]
-) -> None:
-    """Listen to the figure with widget key ``figure_key``; its x axes are in seconds.
+def bind(figure: Figure, of: str) -> Figure:
+    """Return ``figure``, which says from now on that it shows ``of``; its x axes are in seconds."""
+    figure.update_layout(meta={**(figure.layout.meta or {}), "look": of})
+    return figure
+
+
+def listen(of: str, key: str, *, name: str = "", marks: float | None = None, **takers: Callable[[Any], None]) -> None:
+    """Listen to the figure that is bound to ``of``, also while it is drawn again.
+
+    What a visitor did is a state of the element, not a trigger: a state is kept until the page has seen it, where
+    a trigger is lost to a script run that another click begins. Each is taken once, by its number.
 
     Args:
-        figure_key: key of its ``st.plotly_chart``.
+        of: name of what the figure shows; what was done to a figure of something else is dropped.
         key: widget key of this element.
         name: of the files that are saved; "" draws no buttons.
         marks: second that is marked in the figure.
@@ -41,15 +44,19 @@ def listen(
 
     def taken(event: str) -> Callable[[], None]:
         def take() -> None:
-            held: Any = st.session_state.get(key) or {}
-            value = _numbers(held.get(event))
-            if value is not None:
+            told = (st.session_state.get(key) or {}).get(event)
+            seen = f"{key}_{event}_seen"
+            if not isinstance(told, dict) or told.get("of") != of:
+                return
+            number, value = told.get("n"), _numbers(told.get("value"))
+            if value is not None and isinstance(number, int) and number > st.session_state.get(seen, 0):
+                st.session_state[seen] = number
                 takers[event](value)
 
         return take
 
     events: dict[str, Any] = {f"on_{event}_change": taken(event) for event in takers}
-    data = {"figure": f".st-key-{figure_key}", "role": key, "listens": list(takers), "name": name, "at": marks}
+    data = {"of": of, "role": key, "listens": list(takers), "name": name, "at": marks}
     _tools(key=key, data=data, **events)
 
 

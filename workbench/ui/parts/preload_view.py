@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from workbench.ui import resources
+from workbench.ui.fragments import fragment
 from workbench.ui.runs.run_live import status_line
 
 _GREEN, _BLUE, _RED = "#2a9d78", "#2f72c4", "#c0392b"
@@ -13,7 +14,7 @@ _GREEN, _BLUE, _RED = "#2a9d78", "#2f72c4", "#c0392b"
 def preload_line() -> None:
     """Draw one line: what is being loaded, or what is in memory. Refreshed during loading."""
     state = resources.preload_state()
-    st.fragment(run_every=1.0 if state.is_active else None)(_line)()
+    fragment(run_every=1.0 if state.is_active else None)(_line)()
 
 
 def _line() -> None:

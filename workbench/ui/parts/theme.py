@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from streamlit.components.v2 import component
 
 from workbench.figures import theme as figure_theme
+from workbench.ui import assets
 
 LARGE_SCALE = 20 / 14  # of the root font size in static/display.js over that in .streamlit/config.toml
 _KEY = "display"
-_STATIC = Path(__file__).parents[1] / "static"
 _HTML = """
 <div class="display">
   <button type="button" aria-haspopup="true" aria-expanded="false" aria-controls="panel"
@@ -31,12 +30,7 @@ _HTML = """
   </div>
 </div>
 """
-_display = component(
-    "display",
-    html=_HTML,
-    css=(_STATIC / "display.css").read_text("utf-8"),
-    js="\n".join((_STATIC / name).read_text("utf-8") for name in ("tend.js", "display.js")),
-)
+_display = component("display", html=_HTML, css=assets.text("display.css"), js=assets.text("tend.js", "display.js"))
 
 
 def is_dark() -> bool:

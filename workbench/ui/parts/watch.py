@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from workbench.engine.jobs.queue import CANCELLED, FAILED, QUEUED, Job
+from workbench.ui.fragments import fragment
 from workbench.ui.resources import job_manager
 
 POLL_SECONDS = 0.5
@@ -32,7 +33,7 @@ def watch(key: str) -> Job | None:
         return None
     active = job.is_active
 
-    @st.fragment(run_every=POLL_SECONDS if active else None)
+    @fragment(run_every=POLL_SECONDS if active else None)
     def panel() -> None:
         if active and not job.is_active:
             st.rerun()  # once: the rest of the page depends on the result

@@ -11,6 +11,7 @@ from workbench.engine.jobs.queue import CANCELLED, DONE, FAILED, QUEUED
 from workbench.engine.jobs.speech import SpeechJob
 from workbench.figures.theme import stage_colour
 from workbench.ui import current_line, document, resources, style
+from workbench.ui.fragments import fragment
 from workbench.ui.parts import tables
 from workbench.ui.workspace import expected
 
@@ -59,7 +60,7 @@ def strip(job: SpeechJob | None) -> None:
     They are always on the page, so that nothing moves when a run starts. When the job ends, the page is drawn once
     more, with the result.
     """
-    st.fragment(run_every=POLL_SECONDS if job and job.is_active else None)(_strip)(job)
+    fragment(run_every=POLL_SECONDS if job and job.is_active else None)(_strip)(job)
 
 
 def _strip(job: SpeechJob | None) -> None:
@@ -79,7 +80,7 @@ def _strip(job: SpeechJob | None) -> None:
 
 def chunks(job: SpeechJob) -> None:
     """Draw the chunk table of ``job``; refresh it while the job runs."""
-    st.fragment(run_every=POLL_SECONDS if job.is_active else None)(_chunks)(job)
+    fragment(run_every=POLL_SECONDS if job.is_active else None)(_chunks)(job)
 
 
 def _chunks(job: SpeechJob) -> None:

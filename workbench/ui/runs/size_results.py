@@ -13,6 +13,7 @@ from workbench.engine.measures import Pair
 from workbench.engine.measures import get as get_measure
 from workbench.engine.runs.store import RunSummary
 from workbench.ui import dock, document, resources
+from workbench.ui.fragments import fragment
 from workbench.ui.runs.size_view import measured
 from workbench.ui.workspace.inspector import Form
 
@@ -32,7 +33,7 @@ def show(text: str, form: Form) -> None:
     missing = [run_id for run_id in others if _known(run_id, runs[-1].id) is None]
     if missing:
         _measure(missing, runs[-1].id)
-    st.fragment(run_every=POLL_SECONDS if missing else None)(_rows)(runs, bool(missing))
+    fragment(run_every=POLL_SECONDS if missing else None)(_rows)(runs, bool(missing))
 
 
 def _rows(runs: Sequence[RunSummary], was_missing: bool) -> None:

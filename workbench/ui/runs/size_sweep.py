@@ -14,6 +14,7 @@ from workbench.engine.sweeps.job import SweepJob
 from workbench.engine.sweeps.records import is_running
 from workbench.figures.theme import stage_colour
 from workbench.ui import resources
+from workbench.ui.fragments import fragment
 from workbench.ui.parts.plan_view import Plan
 from workbench.ui.runs.run_live import status_line
 from workbench.ui.runs.sweep_form import jobs
@@ -48,7 +49,7 @@ def show(text: str, plan: Plan, factor: float, form: Form) -> None:
         if missing:
             st.caption(_expected([trial.values[sizes.AXIS] for trial in missing], plan, factor, form))
     if busy or jobs(sweep.grid.name):
-        st.fragment(run_every=POLL_SECONDS if busy else None)(_progress)(sweep, busy)
+        fragment(run_every=POLL_SECONDS if busy else None)(_progress)(sweep, busy)
 
 
 def _expected(missing: Sequence[int], plan: Plan, factor: float, form: Form) -> str:

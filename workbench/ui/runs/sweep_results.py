@@ -16,6 +16,7 @@ from workbench.engine.sweeps.records import is_running
 from workbench.figures import sweeps as drawings
 from workbench.figures.theme import stage_colour
 from workbench.ui import dock, resources
+from workbench.ui.fragments import fragment
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs.run_live import status_line
 from workbench.ui.runs.sweep_form import jobs
@@ -27,7 +28,7 @@ POLL_SECONDS = 1.0
 def show(sweep: Sweep) -> None:
     """Draw the sweep, and refresh it while it runs."""
     active = any(job.is_active for job in jobs(sweep.grid.name)) or is_running(sweep.folder)
-    st.fragment(run_every=POLL_SECONDS if active else None)(_show)(sweep, active)
+    fragment(run_every=POLL_SECONDS if active else None)(_show)(sweep, active)
 
 
 def _show(sweep: Sweep, was_active: bool) -> None:

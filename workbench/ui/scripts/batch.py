@@ -13,6 +13,7 @@ from workbench.engine.scripts.batch import Line, read_lines
 from workbench.engine.scripts.jobs import BatchJob
 from workbench.engine.speech.requests import VoiceRef
 from workbench.ui import document, resources
+from workbench.ui.fragments import fragment
 from workbench.ui.scripts import session
 
 MAX_MEGABYTES = 5
@@ -31,7 +32,7 @@ def show() -> None:
         _table(given.name, given.getvalue())
     job = _job()
     if job is not None:
-        st.fragment(run_every=POLL_SECONDS if job.is_active else None)(_state)(job)
+        fragment(run_every=POLL_SECONDS if job.is_active else None)(_state)(job)
 
 
 def _table(name: str, content: bytes) -> None:

@@ -1,6 +1,5 @@
 // The cursor over every Plotly figure that is bound to a sound, and clicks on it. See dock/figures.py.
-const CLICK_PIXELS = 4
-const CLICK_MS = 600
+import { eachFigure, onClick, plots } from "./figure-events.js"
 
 export class Figures {
   // dock: { slots(): [{ sound, position, isActive, loop }], seekIn(sound, instant) }
@@ -8,9 +7,9 @@ export class Figures {
     this.dock = dock
     this.known = new Map()
     this.wanted = false
-    new MutationObserver(() => this.look()).observe(document.body, { childList: true, subtree: true })
     addEventListener("resize", () => this.look())
-    this.look()
+    eachFigure((graph) => this.adopt(graph))
+    onClick(({ meta: { sound }, x }) => { if (sound?.key && x !== null) dock.seekIn(sound, sound.figure_starts_at + x) })
   }
 
   look() {
@@ -20,13 +19,10 @@ export class Figures {
   }
 
   scan() {
-    for (const [graph, one] of this.known) if (!graph.isConnected) { one.layer.remove(); this.known.delete(graph) }
-    for (const graph of document.querySelectorAll(".js-plotly-plot")) {
-      const bound = graph.layout?.meta?.sound
-      if (!bound?.key || !graph._fullLayout?._plots) continue
-      if (!this.known.has(graph)) this.adopt(graph)
-      const { layer } = this.known.get(graph), place = graph.querySelector(".svg-container")
-      if (place && layer.parentElement !== place) place.append(layer)
+    for (const [graph, { layer }] of this.known) {
+      const place = graph.querySelector(".svg-container")
+      if (!graph.isConnected) { layer.remove(); this.known.delete(graph) }
+      else if (place && layer.parentElement !== place) place.append(layer)
     }
   }
 
@@ -36,42 +32,16 @@ export class Figures {
     layer.setAttribute("aria-hidden", "true")
     layer.style.cssText = "position:absolute;inset:0;pointer-events:none;overflow:hidden;z-index:5"
     this.known.set(graph, { layer, lines: [] })
-    graph.on?.("plotly_afterplot", () => this.look())
-    graph.on?.("plotly_relayouting", () => this.look())
-    let pressed = null
-    graph.addEventListener("pointerdown", (e) => {
-      pressed = e.isPrimary && e.button === 0 && e.target.closest?.(".nsewdrag, .drag") ? { x: e.clientX, y: e.clientY, at: e.timeStamp } : null
-    }, true)
-    addEventListener("pointerup", (e) => { // Plotly covers the page while a button is down
-      const from = pressed
-      pressed = null
-      if (!from || !graph.isConnected || e.timeStamp - from.at > CLICK_MS) return
-      if (Math.hypot(e.clientX - from.x, e.clientY - from.y) <= CLICK_PIXELS) this.clicked(graph, e)
-    }, true)
-    addEventListener("pointercancel", () => { pressed = null }, true)
-  }
-
-  // The parts of a graph in which x is time, in pixels of its container; several subplots may share an axis.
-  plots(graph) {
-    return Object.values(graph._fullLayout?._plots ?? {}).filter((p) => p.xaxis?.type === "linear" && p.xaxis._length > 0)
-  }
-
-  clicked(graph, event) {
-    const box = graph.querySelector(".svg-container")?.getBoundingClientRect(), bound = graph.layout?.meta?.sound
-    if (!box || !bound) return
-    const x = event.clientX - box.left, y = event.clientY - box.top
-    const plot = this.plots(graph).find(({ xaxis, yaxis }) =>
-      x >= xaxis._offset && x <= xaxis._offset + xaxis._length && y >= yaxis._offset && y <= yaxis._offset + yaxis._length)
-    if (plot) this.dock.seekIn(bound, bound.figure_starts_at + plot.xaxis.p2l(x - plot.xaxis._offset))
+    for (const name of ["plotly_afterplot", "plotly_relayouting"]) graph.on(name, () => this.look())
+    this.look()
   }
 
   draw() {
     const slots = this.dock.slots()
     for (const [graph, { layer, lines }] of this.known) {
       const bound = graph.layout?.meta?.sound
-      if (!bound) continue
       const marks = []
-      for (const slot of slots) {
+      for (const slot of bound?.key ? slots : []) {
         if (slot.sound.timeline !== bound.timeline) continue
         const shift = slot.sound.starts_at - bound.figure_starts_at
         marks.push({ x: slot.position + shift, dim: !slot.isActive })
@@ -79,7 +49,7 @@ export class Figures {
       }
       if (!marks.some((mark) => mark.to === undefined && !mark.dim)) for (const mark of marks) mark.dim = false
       let used = 0
-      for (const { xaxis, yaxis } of this.plots(graph)) {
+      for (const { xaxis, yaxis } of plots(graph)) {
         for (const mark of marks) {
           const line = lines[used] ?? (lines[used] = layer.appendChild(document.createElement("div")))
           used += this.place(line, mark, xaxis, yaxis)

@@ -3,6 +3,14 @@ const LEFT = 52, RIGHT = 58, TOP = 8, BOTTOM = 38
 const ZERO_DB = 160 // the byte of 0 dB
 const LEAST_MS = 220 // for a state, while they play
 const made = new WeakMap()
+const player = import(new URL("/dock/dock.js", location.href).href)
+let current = null // the stage of the page
+
+// figures of the page are drawn later than the stage, and again
+import(new URL("/dock/figure-events.js", location.href).href).then(({ eachFigure }) => eachFigure((graph) => {
+  graph.on("plotly_afterplot", () => current?.mark())
+  current?.mark()
+}))
 
 const mel = (hz) => 2595 * Math.log10(1 + hz / 700)
 const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
@@ -292,10 +300,8 @@ class Stage {
 }
 
 export default function ({ data, parentElement }) {
-  let stage = made.get(parentElement)
-  if (!stage) made.set(parentElement, (stage = new Stage(parentElement)))
+  if (!made.has(parentElement)) made.set(parentElement, new Stage(parentElement))
+  const stage = (current = made.get(parentElement))
   stage.take(data)
-  // figures of the page are drawn later than this element, and the player's script may come later
-  const again = setInterval(() => { stage.mark(); stage.open() }, 700)
-  return () => { clearInterval(again); stage.stop() }
+  player.then(() => stage.open()) // the player's script may come later
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -14,7 +13,8 @@ from workbench.engine import measures
 from workbench.engine.runs.takes import choosing
 from workbench.engine.runs.takes.values import Takes
 from workbench.engine.timing import FIRST_RUN, NEW_LENGTH, REUSED
-from workbench.ui import dock
+from workbench.ui import assets, dock
+from workbench.ui.fragments import fragment
 from workbench.ui.parts.tables import swatch
 from workbench.ui.runs import unfinished_view
 from workbench.ui.takes import failed, state, work
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 ROWS = 25
 _FILTER_FROM = 8  # chunks from which it is worth to filter them
-_CSS = (Path(__file__).parents[1] / "static" / "takes.css").read_text("utf-8")
+_CSS = assets.sheet("takes.css")
 _ALL, _FLAGGED, _RETAKEN = "All", "Flagged", "With takes"
 
 
-@st.fragment
+@fragment
 def table(run: Run) -> None:
     """Draw the chunks of ``run``: to play, to make again, and to choose among their takes.
 
@@ -36,7 +36,7 @@ def table(run: Run) -> None:
     """
     run = state.current(run)
     takes, flags = state.takes_of(run.id), state.flags_of(run)
-    st.html(f"<style>{_CSS}</style>")
+    st.html(_CSS)
     if run.n_planned:
         unfinished_view.line(run)
     shown = _tools(run, takes, flags)

@@ -25,6 +25,7 @@ from workbench.engine.runs.summary import MEASURED
 from workbench.ui import dock, document, resources, style
 from workbench.ui.compare import address, bundle, deleting, scatter, table
 from workbench.ui.compare import view as compare_view
+from workbench.ui.fragments import fragment
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import run_tools, run_view, unfinished_view
 
@@ -176,7 +177,7 @@ if every:
         plot = st.expander("Scatter", icon=":material/scatter_plot:", on_change="rerun", key="runs_scatter")
         if plot.open and shown:
             with plot:
-                st.fragment(scatter.show)(shown)
+                fragment(scatter.show)(shown)
         if chosen:
             actions(chosen)
         if len(chosen) == 1:

@@ -9,6 +9,7 @@ from workbench.engine.jobs.speech import SpeechJob
 from workbench.engine.runs.store import read_document
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.ui import current_line, document, resources, takes
+from workbench.ui.fragments import fragment
 from workbench.ui.parts.plan_view import Plan, plan_if_any, show_plan, told_in_short
 from workbench.ui.parts.preload_view import preload_line
 from workbench.ui.runs import measured_view, run_live, run_tools, run_view
@@ -29,7 +30,7 @@ def start(wanted: SpeechRequest) -> None:
     document.show(job.id)
 
 
-@st.fragment
+@fragment
 def compose(form: Form) -> None:
     """Draw text, button, expected time, state and plan. A fragment: typing redraws the plan, not the result below."""
     text = text_box.show(height=130)

@@ -1,0 +1,17 @@
+"""The style sheets and scripts of the pages, which lie beside this module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).with_name("static")
+
+
+def text(*names: str) -> str:
+    """Return the files ``names`` of ``static``, one after another."""
+    return "\n".join((FOLDER / name).read_text("utf-8") for name in names)
+
+
+def sheet(name: str) -> str:
+    """Return the style sheet ``name`` as an element for ``st.html``."""
+    return f"<style>{text(name)}</style>"
