@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
 LIMIT_BYTES = 256 * 2**20
+TABLE_ROWS = 8  # a longer list holds items of one kind: the chunks, spans or rows of a run
+TABLE_COLUMNS = 64  # a larger dictionary holds items of one kind; a document has fewer fields
 T = TypeVar("T")
 
 
 def array_bytes(thing: Any, seen: set[int]) -> int:
     """Return the bytes of the arrays and byte strings in ``thing`` and its cached properties, except those in ``seen``.
 
-    Adds everything counted to ``seen``. Two views of one array count once.
+    Adds everything counted to ``seen``. Two views of one array count once. A long list is a table: if its first items
+    hold no arrays, the others are not looked at.
     """
     if isinstance(thing, str | int | float | None) or id(thing) in seen:
         return 0
@@ -27,10 +30,16 @@ def array_bytes(thing: Any, seen: set[int]) -> int:
     seen.add(id(thing))
     if isinstance(thing, np.ndarray | bytes):
         return thing.nbytes if isinstance(thing, np.ndarray) else len(thing)
-    if not isinstance(thing, list | tuple):
+    if isinstance(thing, list | tuple):
+        parts: Sequence[Any] = thing
+        is_table = len(parts) > TABLE_ROWS
+    else:
         # copy to a list: another thread may add a cached property
-        thing = list((thing if isinstance(thing, dict) else getattr(thing, "__dict__", {})).values())
-    return sum(array_bytes(part, seen) for part in thing)
+        parts = list((thing if isinstance(thing, dict) else getattr(thing, "__dict__", {})).values())
+        is_table = isinstance(thing, dict) and len(parts) > TABLE_COLUMNS
+    if is_table and not any(array_bytes(part, set()) for part in parts[:TABLE_ROWS]):
+        return 0
+    return sum(array_bytes(part, seen) for part in parts)
 
 
 class Kept:

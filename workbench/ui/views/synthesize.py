@@ -6,7 +6,7 @@ import streamlit as st
 
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.jobs.speech import SpeechJob
-from workbench.engine.runs.store import read_document
+from workbench.engine.runs.store import run_folder
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.ui import current_line, document, resources, takes
 from workbench.ui.fragments import fragment
@@ -83,7 +83,7 @@ def result() -> None:
         run_tools.unsaved(job)
     try:
         if job is None or run is not job.run:
-            read_document(run.id)
+            run_folder(run.id)
     except WorkbenchError as error:  # deleted meanwhile on the page Runs; the copy in memory can still be downloaded
         st.warning(str(error))
     run_view.numbers(run)
