@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
@@ -130,6 +131,40 @@ def test_auto_takes_bf16_on_a_cpu_that_multiplies_it_much_faster(monkeypatch):
         assert choose_dtype("auto", "cpu") == dtype
         assert choose_dtype("fp32", "cpu") == "fp32"
         assert choose_dtype("auto", "mps") == "fp32"
+
+
+@pytest.fixture
+def unmeasured(monkeypatch, tmp_path):
+    """A home in which no processor was measured; every process that starts in it is one call."""
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    measure = devices.cpu_prefers_bf16
+    measure.cache_clear()
+    yield lambda: (measure.cache_clear(), measure())[1]
+    measure.cache_clear()
+
+
+def test_a_busy_machine_does_not_change_the_number_format(monkeypatch, tmp_path, unmeasured):
+    for first in (True, False):
+        monkeypatch.setattr(devices, "_bf16_is_faster", lambda found=first: found)
+        assert unmeasured() is first
+        monkeypatch.setattr(devices, "_bf16_is_faster", lambda found=first: not found)
+        assert unmeasured() is first  # in the next process, whatever would be measured there
+        monkeypatch.setattr(devices, "_processor", lambda: "another one")
+        assert unmeasured() is not first
+        monkeypatch.undo()
+        monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / f"other {first}"))
+
+
+def test_what_was_measured_may_be_damaged_or_unwritable(monkeypatch, tmp_path, unmeasured):
+    path = tmp_path / "cache" / devices.REMEMBERED
+    monkeypatch.setattr(devices, "_bf16_is_faster", lambda: True)
+    path.mkdir(parents=True)  # can be neither read nor replaced
+    assert unmeasured() is True
+    path.rmdir()
+    for content in ("", "[1]", '{"a": 1'):
+        path.write_text(content)
+        assert unmeasured() is True
+        assert True in json.loads(path.read_text()).values()
 
 
 def test_bf16_keeps_time_text_and_positions_exact_and_speaks(tiny_folder, voice):

@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from workbench.engine.errors import DeviceError
+from workbench.engine.cache.paths import cache_root
+from workbench.engine.errors import DeviceError, WorkbenchError
+from workbench.engine.files.reading import read_object
+from workbench.engine.files.writing import write_json
 from workbench.engine.model.capturing import RECORDING
 
-_FASTER = 0.6  # bf16 is chosen below this share of fp32's time; far from 1, so every start decides alike
-_ROUNDS = 7
+_FASTER = 0.6  # bf16 is chosen below this share of fp32's time
+_ROUNDS = 21
+REMEMBERED = "processors.json"  # in ``cache/``: processor to what was measured
+_READ_BYTES = 1 << 20
 
 
 @lru_cache(1)
 def cpu_prefers_bf16() -> bool:
-    """Whether a matrix product of the demo voice's size is much faster in bf16 than in fp32; measures for about 20 ms.
+    """Whether a matrix product of the demo voice's size is much faster in bf16 than in fp32.
 
+    It is measured once for each processor and version of PyTorch, for about 80 ms, and remembered in ``cache/``: if
+    other programs are at work, a measurement may come out differently, and the same request must give the same bytes.
     The processor's flags do not tell: of three machines with avx512_bf16 and without AMX, one reached 85 GFLOP/s in
     bf16 and 155 in fp32 on one core, one 204 and 78, and one 430 and 190 on two cores.
     """
+    name = f"{_processor()}, {os.cpu_count()} cores, PyTorch {torch.__version__}"
+    known = _remembered().get(name)
+    if isinstance(known, bool):
+        return known
+    measured = _bf16_is_faster()
+    now = _remembered()  # another process may have measured meanwhile
+    found = now.setdefault(name, measured)
+    if not isinstance(found, bool):
+        now[name] = found = measured
+    with suppress(OSError, ValueError, WorkbenchError):  # a cache that cannot be written remembers nothing
+        write_json(cache_root() / REMEMBERED, now)
+    return bool(found)
+
+
+def _bf16_is_faster() -> bool:
+    """Multiply in both formats and compare the shortest times."""
     best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
     pairs = {d: (torch.ones(2048, 256, dtype=d), torch.ones(256, 512, dtype=d)) for d in best}
     for _ in range(_ROUNDS):  # alternating, so that other load slows both
@@ -32,6 +58,22 @@ def cpu_prefers_bf16() -> bool:
             a @ b
             best[dtype] = min(best[dtype], time.perf_counter() - started)
     return best[torch.bfloat16] < _FASTER * best[torch.float32]
+
+
+def _remembered() -> dict[str, Any]:
+    try:
+        return read_object(cache_root() / REMEMBERED, _READ_BYTES) or {}
+    except WorkbenchError:
+        return {}
+
+
+def _processor() -> str:
+    """Return the name of the processor and the instructions that PyTorch uses of it."""
+    named = platform.processor() or platform.machine()
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), named)
+    return f"{named} {torch.backends.cpu.get_cpu_capability()}"
 
 
 def choose_device(device: str) -> str:
