@@ -76,7 +76,15 @@ def test_a_name_that_cannot_be_and_no_text_are_said(page: Any) -> None:
     assert "no text" in page.error[0].value
 
 
-def test_a_script_is_no_text_of_a_sweep(page: Any) -> None:
-    page.text_area(key="text").set_value("[Nora] One boat is here. [nature-en] Two boats are there.").run()
-    assert not page.exception and "script" in page.error[0].value
+def test_a_script_of_saved_voices_is_a_text_of_a_sweep_and_one_with_others_is_not(page: Any) -> None:
+    script = "[Nora] One boat is here. [pause 0.5s] [nature-en speed=1.2] Two boats are there."
+    page.text_input(key="grid_values_nfe_step").set_value("1")
+    page.text_input(key="grid_values_seed").set_value("0")
+    page.text_area(key="text").set_value(script).run()
+    page.button(key="grid_go").click().run()
+    until(page, lambda at: "1 of 1 trials done" in html_of(at))
+    (row,) = find_sweep("My sweep").rows()
+    assert row["voice"] == "Nora, nature-en" and not row["error"]
+    page.text_area(key="text").set_value("[Nora at=3s] One boat is here.").run()
+    assert not page.exception and "times" in page.error[0].value
     assert not [b for b in page.button if b.key == "grid_go"]

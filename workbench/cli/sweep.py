@@ -12,6 +12,7 @@ from workbench.cli.parts.output import console, print_json, say, table
 from workbench.cli.parts.workers import Address, ExecutorName, Threads, WorkerCount, n_workers
 from workbench.engine import measures, sweeps
 from workbench.engine.errors import SettingsError, WorkbenchError
+from workbench.engine.runs.measured.making import of_run
 from workbench.engine.sweeps import executors, records, tables
 from workbench.engine.sweeps.forecast import predicted_seconds
 from workbench.engine.sweeps.running import Sweep
@@ -56,7 +57,7 @@ def sweep(
     if grid is None:
         _list(as_json)
         return
-    found = _opened(grid, out)
+    found, by = _opened(grid, out), _measure(by)
     missing = found.missing()
     seconds = predicted_seconds(missing, {voice.id: voice for voice in found.voices.values()})
     count = n_workers(executor, workers)
@@ -89,6 +90,11 @@ def _opened(named: str, out: Path | None) -> Sweep:
     if out is not None:
         raise SettingsError("--out is for a grid in a file.", remedy=f"Give the TOML file, not the name {named!r}.")
     return sweeps.find_sweep(named)
+
+
+def _measure(name: str) -> str:
+    """Return the column of the measure called ``name``. Raises SettingsError if there is none."""
+    return name if name in tables.TIMES else of_run([name])[0].name
 
 
 def _list(as_json: bool) -> None:
@@ -140,7 +146,7 @@ def _show(found: Sweep, rows: list[dict[str, Any]], by: str, drawn: Path | None)
     axes = [name for name in (points[0] if points else {}) if name in found.grid.axes]
     cells = [(*(show.short(str(p[axis])) for axis in axes), p["n"], _number(p["median"]), _number(p["iqr"]))
              for p in points]  # fmt: skip
-    title = next((m.title for m in measures.every() if m.name == by), by)
+    title = by if by in tables.TIMES else measures.get(by).title
     columns = (*axes, "n", f"median {title}", "IQR")
     console().print(table(f"{found.grid.name}: {len(rows)} trials", columns, cells, right=columns[len(axes) :]))
     for row in rows:

@@ -22,10 +22,10 @@ from workbench.engine.errors import Cancelled, OutputError, RunError, SettingsEr
 from workbench.engine.evaluation import Evaluation, How, folder_of, list_evaluations, measuring, open_evaluation
 from workbench.engine.evaluation.plan import read_plan
 from workbench.engine.evaluation.results import read_results
+from workbench.engine.files.alone import alone_in
 from workbench.engine.measures import registry
 from workbench.engine.runs.store import delete_run, list_runs, run_folder
 from workbench.engine.settings import SynthesisSettings
-from workbench.engine.sweeps.records import alone_in
 
 Open = Callable[..., Evaluation]
 

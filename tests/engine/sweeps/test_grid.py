@@ -104,6 +104,11 @@ BAD = [
     ({"grid": {"nfe_step": [0]}}, "nfe_step"),
     ({"grid": {"nfe_step": ["many"]}}, "nfe_step"),
     ({"grid": {"nfe_step": []}}, "nfe_step"),
+    ({"grid": {"nfe_step": ["unset"]}}, "'unset'"),
+    ({"grid": {"seed": [0]}, "fixed": {"text": 5}}, "text is 5"),
+    ({"grid": {"seed": [0]}, "fixed": {"text": TEXT, "model": 5}}, "model is 5"),
+    ({"grid": {"seed": [0]}, "fixed": {"text": TEXT, "voice": {"recording": 1, "words": 2}}}, "voice"),
+    ({"grid": {"text": ["  "]}, "fixed": {}}, "empty"),
     ({"grid": {"nfe_step": 3}}, "nfe_step"),
     ({"grid": {"nfe_step": {"from": 3, "to": 9}}}, "nfe_step"),
     ({"grid": {"nfe_step": {"from": "a", "to": 9, "values": 2}}}, "nfe_step"),
@@ -181,3 +186,32 @@ def test_one_voice_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "load_voice", load)
     open_sweep(grid({"seed": list(range(20))}))
     assert len(prepared) == 1
+
+
+def test_a_text_that_names_voices_is_a_script_with_the_settings_of_each_point() -> None:
+    text = "[Nora] One boat. [pause 1s] [Clara speed=0.9] And two of them."
+    made = open_sweep(grid({"seed": [0, 1]}, fixed={"text": text, "voice": "nature-en"}))
+    assert len(made.trials) == 2
+    for trial in made.trials:
+        script = trial.request.script
+        assert script is not None and [one.name for one in script.speakers] == ["Nora", "Clara"]
+        assert trial.request.settings_of(1).speed == 0.9 and trial.request.settings_of(1).seed == trial.values["seed"]
+    assert {voice.name for voice in made.voices.values()} == {"nature-en", "Nora", "Clara"}
+    with pytest.raises(WorkbenchError, match="Norra"):
+        open_sweep(grid({"seed": [0]}, fixed={"text": text.replace("Nora", "Norra")}))
+    with pytest.raises(SettingsError, match="times"):
+        open_sweep(grid({"seed": [0]}, fixed={"text": "[Nora at=3s] One boat."}))
+
+
+def test_the_id_of_a_script_does_not_depend_on_where_its_recordings_lie() -> None:
+    (trial,) = open_sweep(grid({"seed": [0]}, fixed={"text": "[Nora] One boat. [Clara] Two."})).trials
+    moved = trial.request.with_voices(lambda voice: voice.replace(recording=f"/elsewhere/{voice.name}.wav"))
+    other = trial.request.with_voices(lambda voice: voice.replace(id="f" * 64) if voice.name == "Clara" else voice)
+    assert trial_id(moved, 0) == trial.id != trial_id(other, 0)
+
+
+def test_a_file_of_subtitles_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "film.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nHello.\n")
+    (tmp_path / "film.toml").write_text('[fixed]\ntext_file = "film.srt"\n[grid]\nseed = [0]\n')
+    with pytest.raises(SettingsError, match=r"film\.srt"):
+        open_sweep(read_grid(tmp_path / "film.toml"))

@@ -15,11 +15,16 @@ from pyarrow import parquet
 
 from tests.engine.sweeps.conftest import FIXED, small
 from workbench.engine.errors import Cancelled, OutputError, RunError, SettingsError
+from workbench.engine.files.alone import alone_in, is_running
+from workbench.engine.measures import Measure
 from workbench.engine.runs.store import list_runs, load_run
 from workbench.engine.signal.audio import to_bytes
+from workbench.engine.speech.recordings.library import keep_voice, remove_voice
+from workbench.engine.speech.voices import make_voice
 from workbench.engine.sweeps import Sweep, find_sweep, open_sweep, running
 from workbench.engine.sweeps.executors.local import Local
-from workbench.engine.sweeps.records import alone_in, is_running, list_sweeps, sweeps_root
+from workbench.engine.sweeps.executors.process import Processes
+from workbench.engine.sweeps.records import list_sweeps, sweeps_root
 from workbench.engine.sweeps.worker import Outcome
 
 
@@ -193,3 +198,47 @@ def test_records_are_json_that_names_its_version(here: Local) -> None:
     (path,) = (sweep.folder / "trials").iterdir()
     given = json.loads(path.read_bytes())
     assert given["version"] == 1 and given["run"] == list_runs()[0].id and dataclasses.is_dataclass(Outcome)
+
+
+def test_what_cannot_be_measured_here_is_said_before_anything_is_spoken(here: Local) -> None:
+    sweep = open_sweep(small({"seed": [0]}, measures=["wer", "wer"]))
+    with pytest.raises(SettingsError, match="leave this measure out"):
+        sweep.run(here)
+    assert not list_runs() and not sweep.folder.exists()
+
+
+def test_a_measure_that_fails_does_not_cost_the_run(here: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    value = Measure.value
+
+    def fail(self: Measure, subject: Any) -> float | None:
+        if self.name == "voiced_percent":
+            raise ValueError("no such sound")
+        return value(self, subject)
+
+    monkeypatch.setattr(Measure, "value", fail)
+    (row,) = open_sweep(small({"seed": [0]}, measures=["voiced_percent"])).run(here)
+    assert row["voiced_percent"] is None and not row["error"] and row["run"] == list_runs()[0].id
+
+
+def test_a_script_is_spoken_by_all_its_voices_also_in_another_process(tiny_home: Path) -> None:
+    text = "[Nora] One boat is here. [pause 0.5s] [Clara speed=1.2] Two boats are there."
+    sweep = open_sweep(small({"seed": [0]}, fixed=FIXED | {"text": text}))
+    (row,) = sweep.run(Processes(1, 1))
+    run = load_run(row["run"])
+    assert not row["error"] and row["voice"] == "Nora, Clara"
+    assert [one.name for one in run.request.script.speakers] == ["Nora", "Clara"] and len(run.chunks) == 2
+    for path in (sweep.folder / "trials").iterdir():
+        path.unlink()
+    assert speak(find_sweep("small"), Local()) == 0  # the run is taken in by its content
+
+
+def test_a_voice_that_is_known_nowhere_else_is_taken_from_the_sweep(here: Local, tmp_path: Path) -> None:
+    t = np.arange(72_000) / 24_000
+    wave = (0.1 * np.sin(2 * np.pi * 150 * t) * (1 + np.sin(2 * np.pi * 3 * t))).astype(np.float32)
+    (tmp_path / "me.wav").write_bytes(to_bytes(wave, 24_000))
+    keep_voice(make_voice(tmp_path / "me.wav", "Some words of mine."), "Mine")
+    first = open_sweep(small({"seed": [0, 1]}, fixed=FIXED | {"voice": "Mine"}))
+    speak(first, here, stop_after=1)
+    remove_voice("Mine")
+    found = find_sweep("small")
+    assert [t.id for t in found.trials] == [t.id for t in first.trials] and speak(found, here) == 1

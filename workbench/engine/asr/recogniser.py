@@ -205,6 +205,15 @@ def best_recogniser(language: str = "") -> RecogniserSpec:
     return max(fitting, key=lambda s: (s.about_bytes // 10_000_000, bool(s.languages)))
 
 
+def why_deaf(language: str = "") -> str:
+    """Return why no recogniser can listen here, with the remedy; "" if one can. Loads none."""
+    try:
+        best_recogniser(language)
+    except RecogniserError as error:
+        return str(error)
+    return ""
+
+
 def _recogniser_called(name: str) -> RecogniserSpec:
     spec = get_entry(name)
     if not isinstance(spec, RecogniserSpec):

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.engine import measures
-from workbench.engine.errors import Cancelled, RecogniserError, RunError, SettingsError, WorkbenchError
+from workbench.engine.asr.recogniser import why_deaf
+from workbench.engine.errors import Cancelled, RunError, WorkbenchError
 from workbench.engine.files.writing import write_json
 from workbench.engine.measures import intelligibility
 from workbench.engine.runs.measured.files import NAME as FILE
 from workbench.engine.runs.measured.files import Measured, read_measured
-from workbench.engine.runs.measured.making import GROUPS, measure_run
+from workbench.engine.runs.measured.making import measure_run, of_run
 from workbench.engine.runs.store import run_folder
 from workbench.engine.sweeps.records import Record
-from workbench.engine.visible import quoted
 
 log = logging.getLogger("workbench.evaluation")
 DEFAULT = ("wer", "sim", "dnsmos")
@@ -49,18 +49,11 @@ def wanted(names: Sequence[str], language: str = "") -> Wanted:
     Raises:
         SettingsError: there is no such measure, or it is not one of a run.
     """
-    kinds = {m.name: m for cost in measures.COSTS for m in measures.every(measures.RUN, measures.SOUND, cost=cost)}
-    asked = dict.fromkeys(member for name in names for member in GROUPS.get(name.strip(), (name.strip(),)))
-    unknown = next((name for name in asked if name not in kinds), None)
-    if unknown is not None:
-        raise SettingsError(
-            f"There is no measure {quoted(unknown)}.", remedy=f"Choose from {', '.join([*GROUPS, *kinds])}."
-        )
-    found = [kinds[name] for name in asked]
+    found = of_run(names)
     lacking = _lacking(found)
     usable = [m for m in found if not m.lacking]
     listening = [m for m in usable if m.needs == intelligibility.NEEDS]
-    if listening and (why := _why_deaf(language)):
+    if listening and (why := why_deaf(language)):
         lacking.append(f"{' and '.join(m.label for m in listening)}: {why}")
         usable = [m for m in usable if m not in listening]
     return Wanted(
@@ -77,17 +70,6 @@ def _lacking(found: Sequence[measures.Measure]) -> list[str]:
         if m.lacking:
             labels.setdefault(m.lacking.removeprefix(f"{m.label} needs "), []).append(m.label)
     return [f"{', '.join(own)} {'needs' if len(own) == 1 else 'need'} {what}" for what, own in labels.items()]
-
-
-def _why_deaf(language: str) -> str:
-    """Return why no recogniser can listen here, with the remedy; "" if one can. Loads none."""
-    from workbench.engine.asr.recogniser import best_recogniser
-
-    try:
-        best_recogniser(language)
-    except RecogniserError as error:
-        return str(error)
-    return ""
 
 
 def read(folder: Path, trial: str) -> Measured | None:

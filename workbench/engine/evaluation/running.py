@@ -15,6 +15,7 @@ from workbench.engine.evaluation.lists import Utterance, read_list
 from workbench.engine.evaluation.measuring import DEFAULT, Wanted
 from workbench.engine.evaluation.plan import How, Plan, check_same, make_plan, place_of, write_plan
 from workbench.engine.evaluation.report import write_report
+from workbench.engine.files.alone import alone_in
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.sweeps import records
 from workbench.engine.sweeps.batch import Batch
@@ -80,7 +81,7 @@ class Evaluation:
             OutputError: the folder cannot be written.
         """
         try:
-            with records.alone_in(self.folder):
+            with alone_in(self.folder):
                 check_same(self.plan, self.folder)
                 write_plan(self.folder, self.plan)
                 for trial in measuring.lost(self.folder, self.batch.records().values(), self.wanted.sound):

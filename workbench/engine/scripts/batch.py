@@ -27,6 +27,7 @@ from workbench.engine.errors import (
     reason_of,
     remedy_for,
 )
+from workbench.engine.files.alone import alone_in
 from workbench.engine.files.writing import write_whole
 from workbench.engine.ids import new_id
 from workbench.engine.jobs.pool import EnginePool
@@ -39,7 +40,6 @@ from workbench.engine.signal.joining import write_sound
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.text import check_text
 from workbench.engine.speech.voices import Voice
-from workbench.engine.sweeps.records import alone_in
 from workbench.engine.text import speakers
 from workbench.engine.visible import quoted
 

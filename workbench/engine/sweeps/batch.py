@@ -51,7 +51,7 @@ class Batch:
         return [t for t in self.trials if t.id not in done or not done[t.id].is_done]
 
     def speak(self, how: Executor, check: Callable[[], None], on_record: OnRecord) -> None:
-        """Speak the missing trials with ``how``; save each run and its record. ``records.alone_in`` must be held.
+        """Speak the missing trials with ``how``; save each run and its record. ``alone_in`` must be held.
 
         Args:
             how: executor.
@@ -63,13 +63,17 @@ class Batch:
         if not missing:
             return
         by_id = {trial.id: trial for trial in missing}
-        tasks = [Task(t.id, t.request, self.voices[t.request.voice.id], measures=self.measures) for t in missing]
+        tasks = [self._task(trial) for trial in missing]
         outcomes = how.run(tasks, check)
         try:
             for outcome in outcomes:
                 on_record(self._keep(by_id[outcome.key], outcome))
         finally:
             getattr(outcomes, "close", lambda: None)()  # ends the workers now, not at garbage collection
+
+    def _task(self, trial: Trial) -> Task:
+        first, *others = (self.voices[voice.id] for voice in trial.request.voices)
+        return Task(trial.id, trial.request, first, tuple(others), measures=self.measures)
 
     def _keep(self, trial: Trial, outcome: Outcome) -> Record:
         if outcome.run is not None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from workbench.engine.catalog import get_model
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.rules import WINDOW_FRAMES
 from workbench.engine.runs.index import chunk_rows
 from workbench.engine.runs.store import list_runs
+from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech import costs
+from workbench.engine.speech.passages.planning import plan_script
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.text import Chunk, number_languages
 from workbench.engine.speech.voices import Voice
 from workbench.engine.sweeps.grid import Trial
-from workbench.engine.text.preparing import prepare
+from workbench.engine.text.preparing import Prepared, prepare
 
 MEASURED_RUNS = 200  # newest runs; their chunks are enough to fit the cost
 
@@ -60,17 +62,24 @@ def predicted_seconds(trials: Iterable[Trial], voices: dict[str, Voice]) -> floa
         cost = models[key]
         if cost is None:
             return None
-        chunks = planned(request, voices[request.voice.id])
+        chunks = planned(request, voices)
         total += n * sum(cost.seconds(chunk.duration_frames) for chunk in chunks)
     return total
 
 
-def planned(request: SpeechRequest, voice: Voice) -> list[Chunk]:
+def planned(request: SpeechRequest, voices: Mapping[str, Voice]) -> list[Chunk]:
     """Return the chunks of ``request`` without loading a model; none for a text that cannot be spoken."""
     try:
         spec = get_model(request.model)
-        languages = number_languages(spec.languages, voice.language, request.settings)
-        prepared = prepare(request.text, None, languages)
-        return voice.plan(prepared, request.settings, WINDOW_FRAMES[spec.backbone])
+
+        def prepared(words: str, voice: Voice, settings: SynthesisSettings) -> Prepared:
+            return prepare(words, None, number_languages(spec.languages, voice.language, settings))
+
+        window = WINDOW_FRAMES[spec.backbone]
+        if request.script is not None:
+            named = {one.name: voices[one.voice.id] for one in request.script.speakers}
+            return plan_script(request, named, prepared, window)
+        voice = voices[request.voice.id]
+        return voice.plan(prepared(request.text, voice, request.settings), request.settings, window)
     except WorkbenchError:  # it fails at once
         return []

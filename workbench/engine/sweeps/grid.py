@@ -14,7 +14,8 @@
     seed = [0, 1]
 
 ``fixed`` and ``grid`` may hold every synthesis and load setting, and text, text_file, voice, model, folder and
-random_weights. ``duration_factor`` stretches the planned speech: 1.25 is 1.25 times as long (``speed`` is its inverse).
+random_weights. A text may name its voices: "[Nora] Good day. [pause 1s] [Clara speed=0.9] And to you."
+``duration_factor`` stretches the planned speech: 1.25 is 1.25 times as long (``speed`` is its inverse).
 ``"unset"`` means None for a setting that may be unset.
 """
 
@@ -36,12 +37,12 @@ from workbench.engine.files.names import NAME_RULE, is_name
 from workbench.engine.files.places import user_path
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech.requests import SpeechRequest
-from workbench.engine.speech.voices import Voice
 from workbench.engine.sweeps.axes import TRIALS_MAX, duration_factor, values_of
 from workbench.engine.visible import quoted
 
 REPEATS_MAX = 1_000
 SYNTHESIS = tuple(f.name for f in dataclasses.fields(SynthesisSettings))
+_MAY_BE_UNSET = frozenset(f.name for f in dataclasses.fields(SynthesisSettings) if "None" in str(f.type))
 LOAD = tuple(f.name for f in dataclasses.fields(LoadSettings))
 PLACES = ("text", "text_file", "voice", "model", "folder", "random_weights", "duration_factor")
 KEYS = (*PLACES, *SYNTHESIS, *LOAD)
@@ -145,21 +146,20 @@ class Grid:
         for values in itertools.product(*self.axes.values()):
             yield dict(zip(self.axes, values, strict=True))
 
-    def trials(self, voice_of: Callable[[Any, str], Voice], read_text: Callable[[str], str]) -> list[Trial]:
+    def trials(self, spoken: Callable[[Mapping[str, Any]], SpeechRequest]) -> list[Trial]:
         """Return every trial, shuffled by ``order_seed``.
 
         Trials with the same model and load settings follow each other, so that a worker loads each model once.
 
         Args:
-            voice_of: returns the voice for a value of "voice" (None: the default voice), prepared for a model.
-            read_text: returns the text of a file.
+            spoken: returns a request with text, voices and model of a point, given by their names in the grid.
 
         Raises:
             WorkbenchError: a value is out of its range, or a voice or a text was not found.
         """
         found: dict[str, Trial] = {}
         for point in self.points():
-            request = self._request(point, voice_of, read_text)
+            request = self._request(point, spoken)
             for repeat in range(self.repeats):
                 trial = Trial(trial_id(request, repeat), request, point, repeat)
                 if trial.id in found:
@@ -170,22 +170,15 @@ class Grid:
                 found[trial.id] = trial
         return shuffled(list(found.values()), self.order_seed)
 
-    def _request(
-        self, point: Mapping[str, Any], voice_of: Callable[[Any, str], Voice], read_text: Callable[[str], str]
-    ) -> SpeechRequest:
+    def _request(self, point: Mapping[str, Any], spoken: Callable[[Mapping[str, Any]], SpeechRequest]) -> SpeechRequest:
         wanted = {**self.fixed, **point}
         if "duration_factor" in wanted:
             wanted["speed"] = 1.0 / duration_factor(wanted.pop("duration_factor"))
-        text = wanted.get("text")
-        if text is None:
-            text = read_text(wanted["text_file"])
-        model = wanted.get("model", "demo-voice")
-        chosen = {name: _unset(wanted[name]) for name in SYNTHESIS if name in wanted}
+        chosen = {name: _unset(name, wanted[name]) for name in SYNTHESIS if name in wanted}
         load = {name: wanted[name] for name in LOAD if name in wanted}
-        return SpeechRequest(
-            text, voice_of(wanted.get("voice"), model).ref, SynthesisSettings().replace(**chosen), model,
-            wanted.get("folder", ""), wanted.get("random_weights", False), LoadSettings().replace(**load),
-            sweep=self.name, reuse=False,
+        return spoken(wanted).replace(
+            settings=SynthesisSettings().replace(**chosen), folder=wanted.get("folder", ""), sweep=self.name,
+            random_weights=wanted.get("random_weights", False), load=LoadSettings().replace(**load), reuse=False,
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
@@ -286,8 +279,8 @@ def _said(value: Any, default: Any) -> dict[str, Any]:
     return found
 
 
-def _unset(value: Any) -> Any:
-    return None if value == "unset" else value
+def _unset(name: str, value: Any) -> Any:
+    return None if value == "unset" and name in _MAY_BE_UNSET else value
 
 
 def _shown(point: Mapping[str, Any]) -> str:

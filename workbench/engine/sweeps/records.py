@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,7 +73,7 @@ def sweeps_root() -> Path:
 def sweep_folder(name: str) -> Path:
     """Return the folder of the sweep ``name``. Raises SettingsError if the name is invalid."""
     if not NAME.fullmatch(name):
-        raise SettingsError(f"There is no sweep {name!r}.", remedy="See `workbench sweep --list`.")
+        raise SettingsError(f"There is no sweep {name!r}.", remedy="`workbench sweep` lists them.")
     return sweeps_root() / name
 
 
@@ -161,37 +160,3 @@ def read_record(folder: Path, trial_id: str) -> Record | None:
         log.warning("record %s is damaged, speaking the trial again: %s", path.name, error)
         return None
     return record if sound else None
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Let only this process run the sweep in ``folder`` during the block.
-
-    Raises:
-        SettingsError: another process is running it.
-        OSError: the folder cannot be written.
-    """
-    from filelock import FileLock, Timeout
-
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".running.lock", timeout=0, thread_local=False):
-            yield
-    except Timeout as error:
-        raise SettingsError(
-            f"Another process is running the sweep {folder.name!r}.", remedy="Wait for it, or stop it."
-        ) from error
-
-
-def is_running(folder: Path) -> bool:
-    """Whether a process is running the sweep in ``folder``."""
-    from filelock import FileLock, Timeout
-
-    path = folder / ".running.lock"
-    if not path.exists():
-        return False
-    try:
-        with FileLock(path, timeout=0, thread_local=False):
-            return False
-    except (Timeout, OSError):
-        return True

@@ -9,11 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from workbench.engine import measures
-from workbench.engine.catalog import get_model
-from workbench.engine.errors import OutputError, RunError, SettingsError
+from workbench.engine.asr.recogniser import why_deaf
+from workbench.engine.catalog import DEMO_VOICE, get_model
+from workbench.engine.errors import OutputError, RunError, SettingsError, VoiceError, reason_of
+from workbench.engine.files.alone import alone_in
 from workbench.engine.files.writing import write_whole
-from workbench.engine.speech.requests import VoiceRef
+from workbench.engine.measures import intelligibility
+from workbench.engine.runs.measured.making import of_run
+from workbench.engine.scripts import SUFFIXES, Cast, compose
+from workbench.engine.speech.requests import SpeechRequest, VoiceRef
 from workbench.engine.speech.text import check_text
 from workbench.engine.speech.voices import Voice, load_voice, make_voice, restore_voice
 from workbench.engine.sweeps import records, tables
@@ -21,6 +25,9 @@ from workbench.engine.sweeps.batch import Batch, OnRecord
 from workbench.engine.sweeps.executors import Executor, executor
 from workbench.engine.sweeps.grid import Grid, Trial
 from workbench.engine.sweeps.records import Record
+from workbench.engine.visible import quoted
+
+_TEXTS = (".txt", ".md")  # what `SUFFIXES` of scripts are texts
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,16 @@ class Sweep:
     @cached_property
     def _batch(self) -> Batch:
         voices = {voice.id: voice for voice in self.voices.values()}
-        return Batch(self.grid.name, self.folder, self.trials, voices, self.grid.measures)
+        names = tuple(m.name for m in of_run(self.grid.measures))
+        return Batch(self.grid.name, self.folder, self.trials, voices, names)
+
+    def lacking(self) -> list[str]:
+        """Return why measures of the grid cannot be made on this machine, one line each with the remedy."""
+        wanted = of_run(self.grid.measures)
+        found = [m.lacking for m in wanted if m.lacking]
+        if any(m.needs == intelligibility.NEEDS and not m.lacking for m in wanted) and (why := why_deaf()):
+            found.append(why)
+        return found
 
     def records(self) -> dict[str, Record]:
         """Return id to record of the finished trials."""
@@ -71,11 +87,13 @@ class Sweep:
             on_record: called with the record of each finished trial.
 
         Raises:
-            SettingsError: another process runs this sweep.
+            SettingsError: another process runs this sweep, or a measure cannot be made here.
             OutputError: the folder cannot be written.
         """
+        if self.missing() and (lacking := self.lacking()):
+            raise SettingsError(lacking[0], remedy="Or leave this measure out of the grid.")
         try:
-            with records.alone_in(self.folder):
+            with alone_in(self.folder):
                 records.write_grid(self.folder, self.grid, self.voices)
                 try:
                     self._batch.speak(how or executor(), check, on_record)
@@ -105,21 +123,13 @@ def open_sweep(grid: Grid, folder: Path | None = None) -> Sweep:
     Raises:
         WorkbenchError: a value is out of its range, or a model, measure, voice or text was not found.
     """
-    for name in grid.measures:
-        _check_measure(name)
+    of_run(grid.measures)  # all names are known
     kept: dict[str, VoiceRef] = {}
     place = folder or records.sweep_folder(grid.name)
     with suppress(RunError):  # no sweep is saved there, or it will be written again
         kept = records.read_grid_of(place)[1]
-    voices: dict[str, Voice] = {}
-
-    def voice_of(value: Any, model: str) -> Voice:
-        key = records.voice_key(value, model)
-        if key not in voices:
-            voices[key] = _voice(value, model, kept.get(key))
-        return voices[key]
-
-    return Sweep(grid, place, tuple(grid.trials(voice_of, _read_text)), voices)
+    casting = _Casting(kept)
+    return Sweep(grid, place, tuple(grid.trials(casting.request)), casting.voices)
 
 
 def find_sweep(name: str) -> Sweep:
@@ -128,33 +138,85 @@ def find_sweep(name: str) -> Sweep:
     return open_sweep(records.read_grid_of(folder)[0], folder)
 
 
-def _check_measure(name: str) -> None:
-    try:
-        found = measures.get(name)
-    except KeyError as error:
-        known = [m.name for m in measures.every(measures.RUN, measures.SOUND)]
-        raise SettingsError(f"There is no measure {name!r}.", remedy=f"Known: {', '.join(known)}.") from error
-    if not {measures.RUN, measures.SOUND} & set(found.of):
-        raise SettingsError(f"{name} is not a measure of a run.", remedy="Choose one of a run or a sound.")
+class _Casting:
+    """Texts with their voices, each made once for all points of a grid.
 
+    Attributes:
+        voices: ``records.voice_key`` to each voice that was asked for.
+    """
 
-def _read_text(path: str) -> str:
-    try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The text {path} cannot be read: {error}.", remedy="Give a file in UTF-8.") from error
-    check_text(text)
-    return text
+    def __init__(self, kept: Mapping[str, VoiceRef]) -> None:
+        self.voices: dict[str, Voice] = {}
+        self._kept = kept
+        self._casts: dict[tuple[str, str], Cast] = {}
+        self._texts: dict[str, str] = {}
+        self._requests: dict[tuple[str, str, str], SpeechRequest] = {}
+
+    def request(self, wanted: Mapping[str, Any]) -> SpeechRequest:
+        """Return a request with text, voices and model of ``wanted``; a text that names voices is a script.
+
+        Raises:
+            WorkbenchError: a text, voice or model was not found or has a wrong type.
+        """
+        model, text = wanted.get("model", DEMO_VOICE), wanted.get("text")
+        for name in ("model", "text", "text_file"):
+            if not isinstance(wanted.get(name, ""), str):
+                raise SettingsError(f"{name} is {quoted(wanted[name])}, not a text.", remedy="Put it between quotes.")
+        if text is None:
+            text = self._read(wanted["text_file"])
+        key = text, records.voice_key(wanted.get("voice"), ""), model
+        if key not in self._requests:
+            check_text(text)
+            made = compose(text, self._cast(wanted.get("voice"), model), model=model)[0]
+            if made.script is not None and made.script.is_timed:
+                raise SettingsError("A sweep does not fit passages into times.", remedy="Remove at= and until=.")
+            self._requests[key] = made
+        return self._requests[key]
+
+    def _read(self, path: str) -> str:
+        if path not in self._texts:
+            if Path(path).suffix.lower() in SUFFIXES and Path(path).suffix.lower() not in _TEXTS:
+                raise SettingsError(
+                    f"A sweep does not read scripts of the type {Path(path).name!r}.",
+                    remedy="Give a text, which may name its voices as in [Nora].",
+                )
+            try:
+                self._texts[path] = Path(path).read_bytes().decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                raise SettingsError(f"The text {path} is not UTF-8.", remedy="Save it as UTF-8.") from error
+            except (OSError, ValueError) as error:
+                raise SettingsError(
+                    f"The text {path} cannot be read: {reason_of(error)}.", remedy="Name another file."
+                ) from error
+        return self._texts[path]
+
+    def _cast(self, value: Any, model: str) -> Cast:
+        key = records.voice_key(value, ""), model
+        if key not in self._casts:
+            self._casts[key] = Cast(self._voice(value, model), load=lambda name: self._voice(name, model))
+        return self._casts[key]
+
+    def _voice(self, value: Any, model: str) -> Voice:
+        key = records.voice_key(value, model)
+        if key not in self.voices:
+            self.voices[key] = _voice(value, model, self._kept.get(key))
+        return self.voices[key]
 
 
 def _voice(value: Any, model: str, kept: VoiceRef | None) -> Voice:
-    """Return the voice for ``value``; from the folder of the sweep if its recording was deleted."""
+    """Return the voice for ``value``; from the folder of the sweep if it was deleted, or is not on this machine."""
     mel = get_model(model).mel
     if value is None or isinstance(value, str):
-        return load_voice(value, mel)
-    if not isinstance(value, Mapping) or set(value) != {"recording", "words"}:
+        try:
+            return load_voice(value, mel)
+        except VoiceError:
+            if kept is None or not kept.recording:
+                raise
+            return restore_voice(kept, mel)
+    given = isinstance(value, Mapping) and set(value) == {"recording", "words"}
+    if not given or not all(isinstance(part, str) for part in value.values()):
         raise SettingsError(
-            f"voice is {str(value)[:60]!r}.", remedy='Name a voice, or write {recording = "me.wav", words = "..."}.'
+            f"voice is {quoted(value)}.", remedy='Name a voice, or write {recording = "me.wav", words = "..."}.'
         )
     if kept is not None and not Path(value["recording"]).is_file():
         return restore_voice(kept, mel)

@@ -13,6 +13,7 @@ import numpy as np
 from workbench.engine.sweeps.grid import Trial
 from workbench.engine.sweeps.records import Record
 
+TIMES = ("load_seconds", "warm_up_seconds")  # of the worker, beside the measures
 _REPEATED = ("seed",)  # axes that only change the noise of a point
 
 
@@ -38,7 +39,8 @@ def _row(trial: Trial, record: Record) -> dict[str, Any]:
     axes = {name: value for name, value in trial.values.items() if name == "duration_factor"}
     return {
         "trial": trial.id, "run": record.run, "error": record.error, "finished_at": record.finished_at,
-        "repeat": trial.repeat, "model": request.model, "voice": request.voice.name, "text": request.text,
+        "repeat": trial.repeat, "model": request.model, "voice": ", ".join(voice.name for voice in request.voices),
+        "text": request.text,
         **request.settings.as_dict(), **request.load.as_dict(), **axes, **record.measures,
         "worker": worker.get("name", ""), "host": worker.get("host", ""), "worker_pid": worker.get("pid"),
         "worker_loads": worker.get("loads"), "load_seconds": worker.get("load_seconds"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import time
@@ -19,6 +20,7 @@ from workbench.engine.speech.voices import Voice
 if TYPE_CHECKING:
     from workbench.engine.speech.results import ChunkResult, Run
 
+log = logging.getLogger("workbench.sweeps")
 _WARM_UP = "This is only to warm up."
 
 
@@ -30,6 +32,7 @@ class Task:
         key: unique among the tasks.
         request: what to speak.
         voice: the voice with its samples, because a worker on another machine may not have the recording.
+        voices: the other voices of a script.
         chunk: speak only this chunk and return a ``ChunkResult``; None: speak the whole request and return a ``Run``.
         measures: names of measures to compute for the run.
     """
@@ -37,6 +40,7 @@ class Task:
     key: str
     request: SpeechRequest
     voice: Voice
+    voices: tuple[Voice, ...] = ()
     chunk: Chunk | None = None
     measures: tuple[str, ...] = ()
 
@@ -101,7 +105,8 @@ class Worker:
 
     def _spoken(self, task: Task, check: Callable[[], None]) -> Outcome:
         engine = self.pool.engine_for(task.request)
-        self.pool.remember(task.voice)
+        for voice in (task.voice, *task.voices):
+            self.pool.remember(voice)
         self._warm_up(task, check)
         if task.chunk is not None:
             (result,) = engine.synthesize(
@@ -140,12 +145,16 @@ class Worker:
 def values_of(run: Run, names: Sequence[str] = ()) -> dict[str, float | None]:
     """Return name to number of every measure of the run's times, and of the measures ``names`` of its sound.
 
-    Raises:
-        KeyError: there is no such measure.
+    A measure that fails is None: it must not cost the run. Raises KeyError if there is no such measure.
     """
     found = measures.values(measures.RUN, measures.Times.of_run(run.as_dict()))
     sound = measures.Sound.of_run(run)
     for name in names:
         if name not in found:
-            found[name] = measures.get(name).value(sound)
+            measure = measures.get(name)
+            try:
+                found[name] = measure.value(sound)
+            except Exception as error:
+                log.warning("run %s: %s cannot be measured: %s", run.id, measure.label, error)
+                found[name] = None
     return found

@@ -8,10 +8,10 @@ from dataclasses import replace
 import streamlit as st
 
 from workbench.engine.errors import WorkbenchError
+from workbench.engine.files.alone import is_running
 from workbench.engine.speech import costs
 from workbench.engine.sweeps import Sweep, sizes
 from workbench.engine.sweeps.job import SweepJob
-from workbench.engine.sweeps.records import is_running
 from workbench.figures.theme import stage_colour
 from workbench.ui import resources
 from workbench.ui.fragments import fragment

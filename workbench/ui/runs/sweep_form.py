@@ -8,12 +8,13 @@ import streamlit as st
 
 from workbench.engine import measures
 from workbench.engine.errors import SettingsError, WorkbenchError
+from workbench.engine.files.alone import is_running
 from workbench.engine.settings import SynthesisSettings, describe
+from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.sweeps import Grid, open_sweep, sizes
 from workbench.engine.sweeps.axes import values_in
 from workbench.engine.sweeps.forecast import predicted_seconds
 from workbench.engine.sweeps.job import SweepJob
-from workbench.engine.sweeps.records import is_running
 from workbench.ui import resources, style
 from workbench.ui.parts import forms
 from workbench.ui.workspace.inspector import Form
@@ -43,7 +44,8 @@ def grid(text: str, form: Form) -> Grid | None:
     called = name.text_input("Name", "My sweep", key="grid_name", max_chars=80, persist_state="session")
     times = repeats.number_input("Repeats", 1, 20, 1, key="grid_repeats", persist_state="session",
                                  help="Runs of each combination, to see the spread of the times.")  # fmt: skip
-    sounds = [m for m in measures.every(measures.SOUND) if measures.RUN not in m.of]
+    sounds = [m for cost in measures.COSTS for m in measures.every(measures.SOUND, cost=cost)
+              if measures.RUN not in m.of and not m.lacking]  # fmt: skip
     about = "Times are always measured. " + " ".join(f"**{m.name}**: {m.help}" for m in sounds)
     chosen = wanted.multiselect("Measures", [m.name for m in sounds], key="grid_measures", persist_state="session",
                                 help=about)  # fmt: skip
@@ -67,9 +69,8 @@ def _fixed(text: str, form: Form, values: Collection[str]) -> dict[str, object]:
     request = form.request(text.strip())
     if request is None or form.voice is None or form.settings is None:
         raise SettingsError("The form is not complete.", remedy="Choose a voice, and settings in their range.")
-    if request.script is not None:
-        raise SettingsError("The text is a script; a sweep speaks with one voice.", remedy="Remove the names.")
     fixed: dict[str, object] = sizes.fixed_of(request)
+    _refuse_own_cast(request)
     if form.settings.max_chunk_bytes is not None:
         fixed[sizes.AXIS] = form.settings.max_chunk_bytes
     if "voice" not in values:
@@ -80,6 +81,20 @@ def _fixed(text: str, form: Form, values: Collection[str]) -> dict[str, object]:
         fixed["voice"] = form.voice.name
     clash = {"speed", "fix_duration"} if "duration_factor" in values else set()
     return {name: value for name, value in fixed.items() if name not in {*values, *clash}}
+
+
+def _refuse_own_cast(request: SpeechRequest) -> None:
+    """Raise SettingsError for a script that its text alone does not tell: one with voices, times or gaps of its own."""
+    script = request.script
+    if script is None:
+        return
+    known = {voice.name for voice in resources.bundled_voices()}
+    strangers = [one.name for one in script.speakers if one.name != one.voice.name or one.name not in known]
+    if strangers or script.gap_seconds:
+        raise SettingsError(
+            f"{strangers[0]} is cast for this script alone." if strangers else "The script has gaps of its own.",
+            remedy="Name saved voices in the tags, and write pauses into the text.",
+        )
 
 
 def _title(axis: str) -> str:
@@ -109,7 +124,10 @@ def start(wanted: Grid) -> None:
     there = len(found.trials) - len(missing)
     label = f"Run {len(missing)} trials{about}" if missing else f"All {there} trials are done"
     button, said = st.columns([2, 5], vertical_alignment="center")
-    busy = is_running(found.folder) or any(j.is_active for j in jobs(wanted.name))
+    lacking = found.lacking() if missing else []
+    for line in lacking:
+        st.error(line)
+    busy = bool(lacking) or is_running(found.folder) or any(j.is_active for j in jobs(wanted.name))
     if button.button(label, key="grid_go", type="primary", disabled=not missing or busy, width="stretch"):
         try:
             resources.job_manager().submit(SweepJob(found))

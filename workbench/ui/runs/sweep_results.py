@@ -9,10 +9,10 @@ import streamlit as st
 from workbench import figures
 from workbench.engine import measures
 from workbench.engine.errors import WorkbenchError
+from workbench.engine.files.alone import is_running
 from workbench.engine.runs.store import list_runs
 from workbench.engine.sweeps import Sweep, tables
 from workbench.engine.sweeps.job import SweepJob
-from workbench.engine.sweeps.records import is_running
 from workbench.figures import sweeps as drawings
 from workbench.figures.theme import stage_colour
 from workbench.ui import dock, resources
@@ -71,7 +71,8 @@ def _progress(sweep: Sweep, job: SweepJob | None, n_done: int) -> None:
 
 def _figures(rows: list[dict[str, Any]], axes: list[str], name: str) -> None:
     """Draw a measure over the axes, and one measure against another."""
-    known = [m for m in measures.every() if m.name in rows[0] and any(row[m.name] is not None for row in rows)]
+    every = [m for cost in measures.COSTS for m in measures.every(cost=cost)]
+    known = [m for m in every if m.name in rows[0] and any(row[m.name] is not None for row in rows)]
     titles = {m.name: m.title for m in known}
     varied = [a for a in axes if len({str(row[a]) for row in rows}) > 1 and a != "seed"]
     about = "Median over repeats and seeds, with its quartiles."

@@ -82,7 +82,7 @@ def _left(job: Job) -> float | None:
 @st.cache_resource(show_spinner=False, ttl=FRESH_SECONDS, max_entries=64)
 def _of_request(request: SpeechRequest) -> costs.Expectation | None:
     try:
-        voice = resources.pool().voice(request.voice)
+        voices = {voice.id: resources.pool().voice(voice) for voice in request.voices}
     except WorkbenchError:
         return None
-    return expected(request.model, forecast.planned(request, voice), request.settings)
+    return expected(request.model, forecast.planned(request, voices), request.settings)

@@ -47,6 +47,22 @@ def named(names: Sequence[str] = ()) -> list[Measure]:
     return [every[name] for name in wanted]
 
 
+def of_run(names: Sequence[str]) -> list[Measure]:
+    """Return the measures of a run or a sound called ``names``, or by the short names ``GROUPS``.
+
+    Raises:
+        SettingsError: there is no such measure of a run.
+    """
+    kinds = {m.name: m for cost in measures.COSTS for m in measures.every(measures.RUN, SOUND, cost=cost)}
+    asked = dict.fromkeys(member for name in names for member in GROUPS.get(name.strip(), (name.strip(),)))
+    unknown = next((name for name in asked if name not in kinds), None)
+    if unknown is not None:
+        raise SettingsError(
+            f"There is no measure {quoted(unknown)}.", remedy=f"Choose from {', '.join([*GROUPS, *kinds])}."
+        )
+    return [kinds[name] for name in asked]
+
+
 def measure_sound(sound: Sound, wanted: Sequence[Measure]) -> dict[str, float | None]:
     """Return name to value of ``wanted`` for one sound. Raises RecogniserError if nothing can listen."""
     return {m.name: m.value(sound) for m in wanted}
