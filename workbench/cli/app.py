@@ -204,13 +204,14 @@ def plan(
 
 def _mount() -> None:
     """Add the commands of the neighbouring modules."""
-    from workbench.cli import batch, bench, cache, evaluate, info, lab, runs, serve, sweep, takes, voices
+    from workbench.cli import batch, bench, cache, evaluate, info, lab, listen, runs, serve, sweep, takes, voices
 
     for command in (info.models, info.licences, info.doctor):
         app.command(command.__name__)(command)
     app.command("app")(serve.serve)
     app.command("sweep")(sweep.sweep)
     app.command("evaluate")(evaluate.evaluate)
+    app.command("listen")(listen.listen)
     app.command("batch")(batch.batch)
     takes.add_to(runs.runs_app)
     app.add_typer(runs.runs_app, name="runs")

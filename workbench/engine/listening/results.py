@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,47 @@ def _compared(
         a, b, n_a, n_b, n_same, len(set(listeners)), n_a / (n_a + n_b), float(tested.pvalue),
         (float(two_sided.low), float(two_sided.high)), interval(halves, listeners),
     )  # fmt: skip
+
+
+def verdict(kind: str, one: Compared, shown: Callable[[str], str] = str) -> str:
+    """Return in one sentence what the answers say about a pair; ``shown`` writes the name of a system."""
+    a, b = shown(one.a), shown(one.b)
+    if one.p_value is None:
+        return f"{a} and {b}: nobody has chosen one yet."
+    if kind == ABX:
+        if one.is_clear:
+            return f"{a} and {b} are heard apart (p = {one.p_value:.4f})."
+        return f"{a} and {b}: no difference heard so far (p = {one.p_value:.2f})."
+    if one.is_clear:
+        return f"{a} and {b}: {a if one.n_a > one.n_b else b} is preferred (p = {one.p_value:.4f})."
+    return f"{a} and {b}: no preference seen so far (p = {one.p_value:.2f})."
+
+
+def seen(one: Mean) -> str:
+    """Return whether a difference of scores is seen, in words."""
+    return ("yes" if one.is_clear else "no") if one.n_drawn >= FEWEST else f"fewer than {FEWEST} listeners"
+
+
+def document(test: ListeningTest, answers: Sequence[Answer]) -> dict[str, Any]:
+    """Return the results of a test, ready for JSON.
+
+    Returns:
+        name, kind, systems, texts, levels, made_at, n_trials of a listener, n_answers, n_listeners, n_finished; pairs:
+        fields of ``Compared`` and the verdict, for ABX and preference; by_listener: for ABX; means and differences:
+        fields of ``Mean``, for scores; and whether a difference is seen.
+    """
+    counts = Counter(one.key for one in answers)
+    is_score = test.kind == SCORE
+    return {
+        "name": test.name, "kind": test.kind, "systems": list(test.systems), "texts": list(test.texts),
+        "levels": test.levels, "made_at": test.made_at, "n_trials": test.n_trials, "n_answers": len(answers),
+        "n_listeners": len(counts), "n_finished": sum(n == test.n_trials for n in counts.values()),
+        "pairs": [] if is_score else [asdict(one) | {"verdict": verdict(test.kind, one)}
+                                      for one in compare(test, answers)],
+        "by_listener": by_listener(test, answers) if test.kind == ABX else [],
+        "means": [asdict(one) for one in means(test, answers)] if is_score else [],
+        "differences": [asdict(one) | {"seen": seen(one)} for one in differences(test, answers)],
+    }  # fmt: skip
 
 
 def by_listener(test: ListeningTest, answers: Sequence[Answer]) -> list[dict[str, Any]]:

@@ -6,11 +6,11 @@ import streamlit as st
 
 from workbench import figures
 from workbench.engine.errors import WorkbenchError
-from workbench.engine.evaluation.statistics import FEWEST, Interval
+from workbench.engine.evaluation.statistics import Interval
 from workbench.engine.listening import answers, design, results
 from workbench.engine.listening.answers import Answer
 from workbench.engine.listening.records import ListeningTest
-from workbench.engine.listening.results import Compared, Mean
+from workbench.engine.listening.results import Compared
 from workbench.ui import style
 from workbench.ui.fragments import fragment
 from workbench.ui.parts.theme import is_dark
@@ -64,7 +64,7 @@ def _pairs(test: ListeningTest, found: list[Answer]) -> None:
                         alt=f"{title} of each pair with its interval; the numbers are in the table")  # fmt: skip
     st.dataframe(rows, hide_index=True, alt="One row per pair of systems")
     for one in compared:
-        st.markdown(verdict(test.kind, one))
+        st.markdown(results.verdict(test.kind, one, lambda name: f"**{style.plain(name)}**"))
     if len(compared) > 1:
         st.caption(f"With {len(compared)} pairs, one in twenty has p below {results.SIGNIFICANT} by chance alone.")
     if test.kind == design.ABX:
@@ -94,22 +94,6 @@ def _shown(interval: Interval | None, digits: int | None = None) -> str:
     return f"{low:.0%} to {high:.0%}" if digits is None else f"{low:+.{digits}f} to {high:+.{digits}f}"
 
 
-def verdict(kind: str, one: Compared) -> str:
-    """Return in one sentence what the answers say about a pair, in Markdown."""
-    a, b = style.plain(one.a), style.plain(one.b)
-    pair = f"**{a}** and **{b}**"
-    if one.p_value is None:
-        return f"{pair}: nobody has chosen one yet."
-    if kind == design.ABX:
-        if one.is_clear:
-            return f"{pair} are heard apart (p = {one.p_value:.4f})."
-        return f"{pair}: no difference heard so far (p = {one.p_value:.2f})."
-    if one.is_clear:
-        better = a if one.n_a > one.n_b else b
-        return f"{pair}: **{better}** is preferred (p = {one.p_value:.4f})."
-    return f"{pair}: no preference seen so far (p = {one.p_value:.2f})."
-
-
 def _scores(test: ListeningTest, found: list[Answer]) -> None:
     means = results.means(test, found)
     shown = [(one.name, one.mean, one.bootstrap) for one in means]
@@ -125,18 +109,12 @@ def _scores(test: ListeningTest, found: list[Answer]) -> None:
     if changes:
         st.dataframe(
             [{"difference": one.name, "mean": f"{one.mean:+.2f}", "95 % interval": _shown(one.bootstrap, 2),
-              "seen": _seen(one),
+              "seen": results.seen(one),
               "pairs of answers": one.n} for one in changes],
             hide_index=True, alt="Mean differences of scores, paired by listener and text",
         )  # fmt: skip
     st.caption("Bootstrap intervals: listeners are drawn with all their answers (answers, while there is one). "
                "Differences are paired by listener and text; one is seen if its interval excludes 0.")  # fmt: skip
-
-
-def _seen(one: Mean) -> str:
-    if one.n_drawn < FEWEST:
-        return f"fewer than {FEWEST} listeners"
-    return "yes" if one.is_clear else "no"
 
 
 def _plain(interval: Interval | None) -> str:
