@@ -113,13 +113,19 @@ def _start(address: str, workers: int) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.WARNING, "configure_logging": False}
     # the same home, so that a worker on this machine finds the same models
     surroundings = {"env_vars": {"WORKBENCH_HOME": str(home())}}
+    here = {"num_cpus": max(os.cpu_count() or 1, workers), "include_dashboard": False,
+            "_node_ip_address": "127.0.0.1", "runtime_env": surroundings}  # fmt: skip
     try:
-        if address:
-            ray.init(address=address, **quiet)
-        else:
-            ray.init(num_cpus=max(os.cpu_count() or 1, workers), include_dashboard=False, _node_ip_address="127.0.0.1",
-                     runtime_env=surroundings, **quiet)  # fmt: skip
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        try:
+            ray.init(**({"address": address} if address else here), **quiet)
+        except Exception as error:  # Ray gives itself 30 s to start, too few on a busy machine; it raises many kinds
+            if address or isinstance(error, ValueError):
+                raise
+            log.warning("Ray did not start, trying again: %s", error)
+            ray.shutdown()
+            ray.init(**here, **quiet)
+    except Exception as error:
+        ray.shutdown()
         first = (str(error).splitlines() or [""])[0][:200]
         where = f"at {address}" if address else "on this machine"
         raise EngineError(f"Ray cannot be reached {where}: {first}.", remedy="See `ray status`.") from error
