@@ -73,7 +73,7 @@ def command_line() -> str:
     """One section for each command, with its arguments and options."""
     from typer.main import get_command
 
-    from workbench.cli.app import app
+    from workbench.cli.parts.commands import app
 
     parts = ["# Command line\n", "`workbench` is the command of an installed package; `python -m workbench` is the "
              "same in a checkout. Errors that you can correct are one line on standard error, with exit code 2. "

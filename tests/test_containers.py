@@ -19,7 +19,7 @@ import yaml
 from typer.main import get_command
 
 from tests.server import ROOT
-from workbench.cli.app import app
+from workbench.cli.parts.commands import app
 from workbench.ui.parts.bundle_import import MAX_MEGABYTES
 
 LINES = re.sub(r"\\\n\s*", " ", (ROOT / "Dockerfile").read_text(encoding="utf-8")).splitlines()

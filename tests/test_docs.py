@@ -22,7 +22,7 @@ from typer.main import get_command
 import workbench
 from scripts import docs, docs_lessons, lesson_code
 from workbench.cli import main
-from workbench.cli.app import app
+from workbench.cli.parts.commands import app
 from workbench.engine import measures
 from workbench.engine.signal.audio import to_bytes
 

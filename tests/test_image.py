@@ -57,7 +57,7 @@ def test_files_are_copied_from_the_context_and_from_other_stages(tmp_path: Path)
         tmp_path,
     )
     assert sorted(path.name for path in (stage.root / "opt/all").iterdir()) == ["LICENSE", "README.md", "workbench"]
-    assert (stage.root / "opt/all/workbench/cli/app.py").is_file() and stage.user == "10001"
+    assert (stage.root / "opt/all/workbench/cli/synth.py").is_file() and stage.user == "10001"
     assert not list(stage.root.rglob("__pycache__"))
     with pytest.raises(SystemExit, match="not in the context"):
         build("FROM x\nCOPY tests /tests\n", tmp_path / "other")

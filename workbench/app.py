@@ -7,7 +7,6 @@ configuration is in ``.streamlit/config.toml`` beside this file; Streamlit reads
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,16 +30,6 @@ if not st.get_option("server.address"):  # otherwise Streamlit listens on every 
     sys.exit("The workbench's own configuration was not read. Start it with: python -m workbench app")
 
 
-def import_for_pages() -> None:
-    """Import the packages that pages draw with before a second thread starts.
-
-    If the first visits and the preload import pandas at the same time, Python avoids a deadlock by giving one thread a
-    half-imported package.
-    """
-    for name in ("pandas", "plotly.graph_objects", "scipy.optimize", "PIL.Image"):
-        importlib.import_module(name)
-
-
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Start loading the models; the pages can be used meanwhile."""
@@ -48,7 +37,6 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     from workbench.ui.resources import warm_in_background
 
     logs.to_console()
-    import_for_pages()
     warm_in_background()
     yield
 

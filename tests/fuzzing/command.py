@@ -30,7 +30,8 @@ _HEAVY = (
     "torch",
     "workbench.engine.speech.synthesis",
     "workbench.engine.runs.exports",
-    "workbench.cli.app",
+    "workbench.cli.synth",
+    "workbench.cli.takes",
     "f5_tts.model.cfm",
     "vocos",
 )

@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _exit_code(arguments: list[str] | None) -> int:
     """Run the command and return the exit code; report an error in one line. Bugs keep their traceback."""
     try:
-        from workbench.cli.app import app
+        from workbench.cli.parts.commands import app
 
         code = app(args=arguments, standalone_mode=False)
         sys.stdout.flush()

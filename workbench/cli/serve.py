@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from workbench.engine import collecting
 from workbench.engine.errors import ServerError
 
 APP = Path(__file__).resolve().parents[1] / "app.py"
@@ -43,7 +44,11 @@ def serve(port: Port = None, host: Host = LOOPBACK, allow_host: AllowHost = None
         print(f"Warning: there are no accounts: everyone who can reach {host} can use the workbench and hear its runs.",
               file=sys.stderr)  # fmt: skip
     sys.argv = ["streamlit", "run", str(APP), *flags]
-    runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
+    collecting.pause()  # until the model is loaded
+    try:
+        runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
+    finally:
+        collecting.resume()
 
 
 def flags_of(port: int | None, host: str, names: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ import typer
 
 from workbench.cli.parts import output
 from workbench.cli.parts.output import console, print_json, say, table
-from workbench.cli.runs import Json, RunId
+from workbench.cli.runs import Json, RunId, runs_app
 from workbench.engine import measures
 from workbench.engine.errors import SettingsError
 from workbench.engine.files import outputs
@@ -19,13 +19,7 @@ ChunkNumber = Annotated[int, typer.Argument(metavar="CHUNK", help="Number of the
 TakeNumber = Annotated[int, typer.Argument(metavar="TAKE", help="Number of the take; 1 is the first.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to ``app``."""
-    for name, command in (("takes", takes), ("take", take), ("choose", choose), ("undo", undo), ("redo", redo),
-                          ("save-take", save_take)):  # fmt: skip
-        app.command(name)(command)
-
-
+@runs_app.command("takes")
 def takes(
     run_id: RunId,
     chunk: Annotated[int | None, typer.Option("--chunk", help="Of this chunk only, from 1.")] = None,
@@ -44,6 +38,7 @@ def takes(
     _print(run_id, found, rows)
 
 
+@runs_app.command("take")
 def take(
     run_id: RunId,
     chunk: ChunkNumber,
@@ -74,21 +69,25 @@ def take(
         say(f"Choose it with `workbench runs choose {run_id} {chunk} {made.number}`.")
 
 
+@runs_app.command("choose")
 def choose(run_id: RunId, chunk: ChunkNumber, number: TakeNumber, as_json: Json = False) -> None:
     """Let a run sound with another take of a chunk. `runs undo` takes it back; no take is lost."""
     _changed(run_id, choosing.choose(run_id, {chunk - 1: number}), as_json)
 
 
+@runs_app.command("undo")
 def undo(run_id: RunId, as_json: Json = False) -> None:
     """Take the last choice of a take back."""
     _changed(run_id, choosing.undo(run_id), as_json)
 
 
+@runs_app.command("redo")
 def redo(run_id: RunId, as_json: Json = False) -> None:
     """Make the choice again that was undone last."""
     _changed(run_id, choosing.redo(run_id), as_json)
 
 
+@runs_app.command("save-take")
 def save_take(
     run_id: RunId,
     chunk: ChunkNumber,

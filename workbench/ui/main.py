@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from workbench.ui import current_line, dock, document, fragments, style
+from workbench.ui import current_line, dock, document, first_page, fragments, style
 from workbench.ui.classroom import bar
 
 VIEWS = Path(__file__).with_name("views")
@@ -50,4 +50,5 @@ def draw() -> None:
 
 
 if __name__ == "__main__":
-    draw()
+    with first_page.drawing():
+        draw()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import threading
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from workbench.engine import upstream
+from workbench.engine import collecting, upstream
 from workbench.engine.cache import sweep_drafts
 from workbench.engine.catalog import DEMO_VOICE, get_model
 from workbench.engine.errors import WorkbenchError
@@ -26,6 +27,7 @@ from workbench.engine.speech.recordings.bundled import BundledVoice
 from workbench.engine.speech.recordings.reading import vocabulary_of
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, load_voice
+from workbench.ui import first_page
 from workbench.ui.kept import Kept
 from workbench.ui.uploads import Uploads
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:  # synthesis imports torch
     from workbench.engine.speech.synthesis import Engine
 
 log = logging.getLogger("workbench.ui")
+
+_OF_PAGES = ("plotly.subplots", "pandas", "scipy.signal", "scipy.optimize")  # large, and drawn with by other pages
 
 
 @dataclass
@@ -200,8 +204,6 @@ def warm() -> None:
         state.doing = "ready"
         log.info("preload ready", extra=pairs(took=time.perf_counter() - state.began))
     state.ended = time.perf_counter()
-    if not state.error:
-        engine().compile_ahead()
 
 
 def warm_in_background() -> None:
@@ -209,7 +211,22 @@ def warm_in_background() -> None:
     state = preload_state()
     if state.doing == "not started":
         state.doing = "starting"
-        threading.Thread(target=warm, name="preload", daemon=True).start()
+        threading.Thread(target=_warm_in_turn, name="preload", daemon=True).start()
+
+
+def _warm_in_turn() -> None:
+    """Run ``warm`` once the first page is drawn, then import what other pages draw with."""
+    collecting.pause()
+    try:
+        first_page.wait()
+        warm()
+        for name in _OF_PAGES:
+            importlib.import_module(name)
+        collecting.spare()
+    finally:
+        collecting.resume()
+    if not preload_state().error:
+        engine().compile_ahead()
 
 
 # Voices --------------------------------------------------------------------------------------------------------------

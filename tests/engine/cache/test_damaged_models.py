@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from tests.conftest import TINY_ARCH
 from tests.engine.cache.hub_server import COMMIT
 from tests.engine.cache.test_checkpoints import HEADERS
-from workbench.cli.app import app
+from workbench.cli.parts.commands import app
 from workbench.engine.cache import import_model, inventory, plan_delete, resolve, verify
 from workbench.engine.cache.paths import hub_root, manifests_root, user_hub_root
 from workbench.engine.catalog import get_model, imported_folder, list_models

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from tests.conftest import TINY_ARCH, TINY_SPEC
-from workbench.cli.app import app
+from workbench.cli.parts.commands import app
 from workbench.engine.cache import import_model, inventory, resolve
 from workbench.engine.cache.headers import TensorInfo
 from workbench.engine.cache.imports.contents import read_contents

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from tests.conftest import TINY_ARCH, TINY_SPEC
 from tests.engine.cache.hub_server import COMMIT, NEWER, tiny_safetensors
 from tests.engine.cache.stocked import HUB, PICKLE, WEIGHTS, put, put_base, put_vocoder
-from workbench.cli.app import app
+from workbench.cli.parts.commands import app
 from workbench.engine.cache import file_problem, import_model, inventory, plan_delete, resolve, verify
 from workbench.engine.cache.links import blob_in_text, followed
 from workbench.engine.cache.paths import hub_root, user_hub_root

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from tests.conftest import TINY_ARCH
 from tests.engine.cache.stocked import put_base, put_vocoder
-from workbench.cli.app import app
+from workbench.cli.parts.commands import app
 from workbench.engine.cache import import_model, inventory, resolve, sweep_drafts, verify
 from workbench.engine.cache.paths import cache_root, hub_root, user_hub_root
 from workbench.engine.catalog import bundled_folder, get_model

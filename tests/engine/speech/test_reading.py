@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from workbench.cli.app import app
+from workbench.cli.parts.commands import app
 from workbench.engine.catalog import get_model, packaged_vocab
 from workbench.engine.signal.audio import to_bytes
 from workbench.engine.speech.recordings.reading import told_of_unread, vocabulary_of

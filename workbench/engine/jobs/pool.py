@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from workbench.engine import collecting
 from workbench.engine.jobs import profiling
 from workbench.engine.monitor import Monitor
 from workbench.engine.reuse.store import ChunkStore
@@ -60,9 +61,12 @@ class EnginePool:
         with self._loading:
             found = self._find(key)
             if found is None:
-                from workbench.engine.speech import synthesis
+                with collecting.paused():
+                    from workbench.engine.speech import synthesis
 
-                found = synthesis.load_engine(model, folder=folder or None, load=load, random_weights=random_weights)
+                    found = synthesis.load_engine(
+                        model, folder=folder or None, load=load, random_weights=random_weights
+                    )
                 found.shelf = ChunkStore()
                 self._keep(key, found)
         return found
@@ -204,8 +208,9 @@ def load_engine(model: str = "demo-voice", **chosen: Any) -> Engine:
     Raises:
         ModelError, WeightsError, DeviceError, EngineError: as ``synthesis.load_engine``.
     """
-    from workbench.engine.speech import synthesis
+    with collecting.paused():
+        from workbench.engine.speech import synthesis
 
-    engine = synthesis.load_engine(model, keep=save_run, **chosen)
+        engine = synthesis.load_engine(model, keep=save_run, **chosen)
     engine.shelf, engine.begin_long = ChunkStore(), begin
     return engine

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
+import scipy
 
 from workbench.engine.errors import AudioError
 from workbench.engine.signal.spectra import DECIBELS_PER_NEPER

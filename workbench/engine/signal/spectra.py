@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import scipy.fft
+import scipy
 
 from workbench.engine.errors import AudioError
 from workbench.engine.settings import MelConfig

@@ -1,4 +1,4 @@
-"""The Typer app, with the commands ``synth`` and ``plan``. Other modules hold the other commands."""
+"""``workbench synth`` and ``workbench plan``: speak a text, or show its chunks."""
 
 from __future__ import annotations
 
@@ -29,19 +29,6 @@ from workbench.engine.runs.exports.pieces import KINDS
 from workbench.engine.settings import LoadSettings, SynthesisSettings
 from workbench.engine.speech import text
 from workbench.engine.speech.voices import Voice, load_voice, make_voice
-
-app = typer.Typer(
-    name="workbench",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    # accept underscores too, as in upstream's flags
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "token_normalize_func": lambda name: name.replace("_", "-"),
-    },
-    help="F5-TTS research workbench: speech, spectrograms and the time of every stage, offline.",
-)
 
 TextArgument = Annotated[str | None, typer.Argument(metavar="[TEXT]", help="Text to speak; - reads standard input.")]
 TextFile = Annotated[Path | None, typer.Option("--text-file", help="Read the text from a UTF-8 file.")]
@@ -88,7 +75,6 @@ def choose_voice(
     return make_voice(ref_audio, ref_text, mel_config=mel, shorten_pauses=shorten_pauses)
 
 
-@app.command("synth")
 @settings_flags(settings=SynthesisSettings, load=LoadSettings)
 def synth(
     *,
@@ -166,7 +152,6 @@ def synth(
     speaking.finish(run, target, save=save, as_json=as_json, profile=profile)
 
 
-@app.command("plan")
 @settings_flags(settings=SynthesisSettings)
 def plan(
     *,
@@ -200,25 +185,3 @@ def plan(
         output.print_json(document)
     else:
         show.plan(document)
-
-
-def _mount() -> None:
-    """Add the commands of the neighbouring modules."""
-    from workbench.cli import batch, bench, cache, evaluate, info, lab, listen, runs, serve, sweep, takes, voices
-
-    for command in (info.models, info.licences, info.doctor):
-        app.command(command.__name__)(command)
-    app.command("app")(serve.serve)
-    app.command("sweep")(sweep.sweep)
-    app.command("evaluate")(evaluate.evaluate)
-    app.command("listen")(listen.listen)
-    app.command("batch")(batch.batch)
-    takes.add_to(runs.runs_app)
-    app.add_typer(runs.runs_app, name="runs")
-    app.add_typer(voices.voices_app, name="voices")
-    app.add_typer(cache.cache_app, name="cache")
-    app.add_typer(bench.bench_app, name="bench")
-    app.add_typer(lab.lab_app, name="lab")
-
-
-_mount()
