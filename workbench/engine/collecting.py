@@ -1,7 +1,7 @@
 """Python's search for garbage, put off while packages are imported and models are loaded.
 
-An import of PyTorch makes half a million objects. All of them stay, but Python would go through all that are there again
-and again meanwhile, which is a quarter of the time from the start of the pages to a loaded model.
+An import of PyTorch makes half a million objects. All of them stay, but Python would go through all that are there
+again and again meanwhile, which is a quarter of the time from the start of the pages to a loaded model.
 """
 
 from __future__ import annotations
