@@ -91,6 +91,7 @@ def compared(page: Any, server: Any, two: tuple[str, str]) -> None:
     loaded(page)
     page.wait_for_selector(".st-key-compare_mels .nsewdrag", timeout=PATIENCE)
     page.wait_for_function("() => document.querySelector('.st-key-compare_mels .js-plotly-plot')?.layout?.meta?.sound")
+    page.wait_for_function("() => globalThis.workbenchDock")  # its scripts are there: a click is heard
 
 
 def play(page: Any, letter: str) -> None:

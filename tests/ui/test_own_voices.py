@@ -55,6 +55,9 @@ def test_what_is_no_recording_is_named_at_once(open_page: Any, content: bytes) -
     at.segmented_control(key="voice_source").set_value("Upload").run()
     at.file_uploader(key="voice_file").upload("me.wav", content, "audio/wav").run()
     assert not at.exception and len(at.error) == 1 and not recordings(at)
+    assert at.error[0].value.startswith("'me.wav' is ")
+    at.text_input(key="voice_words_Upload").set_value(WORDS).run()
+    assert len(at.error) == 1 and at.error[0].value.startswith("'me.wav' is ")
 
 
 def test_an_upload_survives_bundled_and_back_another_page_and_a_reload(uploaded: Any, open_page: Any) -> None:

@@ -326,6 +326,7 @@ def test_a_model_that_cannot_read_the_voice_says_so_when_it_is_chosen(open_page:
     at = open_page()
     assert not any("cannot read" in caption.value for caption in at.caption)
     chinese = next(name for name in at.selectbox(key="voice_name").options if "zh" in name)
+    assert at.selectbox(key="voice_name").options[-1] == chinese and chinese.endswith("not for tiny")
     at.selectbox(key="voice_name").set_value(chinese.split(" ")[0]).run()
     told = [caption.value for caption in at.caption if "cannot read" in caption.value]
     assert len(told) == 1 and told[0].startswith(":orange[⚠ tiny cannot read") and "U\\+" in told[0]

@@ -124,7 +124,7 @@ class SynthesisSettings(_Checked):
 
     nfe_step: int = knob(
         32,
-        "Steps of the ODE solver: more steps are finer and proportionally slower. "
+        "Steps of the ODE solver (NFE): more steps are finer and proportionally slower. "
         "5, 6, 7, 10, 12 and 16 have a pruned grid (EPSS).",
         low=1,
         high=128,

@@ -20,9 +20,18 @@ def apply() -> None:
     theme.switches(["/", *(f"/{view.stem}" for view in sorted(_VIEWS.glob("*.py")))])
 
 
-def empty(message: str) -> None:
-    """Draw a box that says what to do on an empty page. ``message`` is HTML from the code, never from the user."""
+def empty(message: str, **pages: str) -> None:
+    """Draw a box that says what to do on an empty page, and links to where one does it.
+
+    Args:
+        message: HTML from the code, never from the user.
+        pages: file name of each view to the words of its link, such as ``synthesize="Synthesize"``.
+    """
     st.html(f'<div class="wb-empty">{message}</div>')
+    if pages:
+        with st.container(horizontal=True, horizontal_alignment="center", gap="small"):
+            for view, words in pages.items():
+                st.page_link(f"views/{view}.py", label=words, icon=":material/arrow_forward:", width="content")
 
 
 def facts(values: dict[str, str]) -> None:

@@ -17,7 +17,8 @@ class Upload:
 
     Attributes:
         source: the kind of widget it came from.
-        name: shown to users.
+        name: of the voice, shown to users.
+        file: name of the file with its ending, for messages.
         content: bytes of the file.
         digest: sha256 of ``content``.
         words: what the visitor typed as its words.
@@ -28,6 +29,7 @@ class Upload:
     content: bytes
     digest: str
     words: str = ""
+    file: str = ""
 
 
 class Uploads:

@@ -145,7 +145,7 @@ def test_remaking_what_is_not_there_is_refused(tiny_engine, voice, run, speech):
     from workbench.engine.signal.audio import to_bytes
     from workbench.engine.speech.voices import make_voice
 
-    with pytest.raises(SettingsError, match="no chunk 77"):
+    with pytest.raises(SettingsError, match="no chunk 78"):
         tiny_engine.remake(run, voice, 77)
     with pytest.raises(VoiceError):
         tiny_engine.remake(run, make_voice(to_bytes(speech, 24000), "Hm."), 0)

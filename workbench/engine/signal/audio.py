@@ -50,8 +50,9 @@ def read_recording(
     Raises:
         AudioError: as ``decoding.decode``, or the recording is silent.
     """
-    title = name or (Path(source).name if isinstance(source, str | Path) else "the recording")
-    found = decode(source, sample_rate, title, max_seconds)
+    own = name or (Path(source).name if isinstance(source, str | Path) else "")
+    title = quoted(own) if own else "the recording"
+    found = decode(source, sample_rate, title, max_seconds, own)
     if found.level < SILENT_RMS:
         raise AudioError(f"{title} is silent ({decibels(found.level):.0f} dBFS).", remedy="Use a recording of speech.")
     return found

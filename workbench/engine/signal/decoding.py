@@ -73,11 +73,12 @@ class _Bytes(io.BytesIO):
             return self.tell()
 
 
-def decode(source: Source, sample_rate: int, title: str, max_seconds: float) -> Recording:
+def decode(source: Source, sample_rate: int, title: str, max_seconds: float, file_name: str = "") -> Recording:
     """Decode ``source`` to mono at ``sample_rate``: the mean of its channels, or the loudest channel if they cancel.
 
     Memory depends on ``max_seconds`` of the result, not on the rate, channels and length that the file states. It is
-    twice the result and some blocks of 1 MiB: 120 MB for ten minutes at 24 kHz.
+    twice the result and some blocks of 1 MiB: 120 MB for ten minutes at 24 kHz. ``title`` is what messages call it, and
+    ``file_name`` is for a command that converts it.
 
     Raises:
         AudioError: the file is missing, empty, not audio, too long, of an unusual rate, without samples or not finite;
@@ -85,7 +86,7 @@ def decode(source: Source, sample_rate: int, title: str, max_seconds: float) -> 
     """
     with _opened(source, title) as file:
         found = inspect(file)
-        wave, heard = _decoded(file, found, sample_rate, title, max_seconds, None)
+        wave, heard = _decoded(file, found, sample_rate, title, max_seconds, None, file_name=file_name)
         small = bool(heard.failed)  # read again in small blocks, which loses less before the fault
         if small:
             wave, heard = _decoded(file, found, sample_rate, title, max_seconds, None, small)
@@ -112,11 +113,12 @@ def _decoded(
     max_seconds: float,
     channel: int | None,
     small: bool = False,
+    file_name: str = "",
 ) -> tuple[np.ndarray, _Heard]:
     """Read ``file`` once. ``small`` blocks lose less of a file that breaks off, because a block fails as a whole."""
     file.seek(0)
     if found.kind:
-        with foreign.opened(file, found, title) as stream:
+        with foreign.opened(file, found, title, file_name) as stream:
             return _read(stream, sample_rate, title, max_seconds, channel)
     try:
         descriptor = None if found.patch else _descriptor(file)

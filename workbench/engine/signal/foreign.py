@@ -18,7 +18,9 @@ from workbench.engine.signal.containers import Container
 
 
 @contextmanager
-def opened(file: BinaryIO, found: Container, title: str) -> Iterator[tuple[int, int, int, Iterator[np.ndarray]]]:
+def opened(
+    file: BinaryIO, found: Container, title: str, file_name: str = ""
+) -> Iterator[tuple[int, int, int, Iterator[np.ndarray]]]:
     """Yield (rate in Hz, channels, stated frames or 0, blocks of float32 [n, channels]) of a file of kind ``found``.
 
     Raises:
@@ -27,10 +29,11 @@ def opened(file: BinaryIO, found: Container, title: str) -> Iterator[tuple[int, 
     try:
         import av  # type: ignore[import-not-found, unused-ignore]  # optional, and without types
     except ImportError as error:
-        wav = shlex.quote(f"{title.rpartition('.')[0] or title}.wav")
+        name = file_name or "recording"
+        wav = shlex.quote(f"{name.rpartition('.')[0] or name}.wav")
         raise AudioError(
             f"{title} is {found.kind}, which needs the package av to be read.",
-            remedy=f"Run `pip install av`, or convert it: `ffmpeg -i {shlex.quote(title)} {wav}`.",
+            remedy=f"Run `pip install av`, or convert it: `ffmpeg -i {shlex.quote(name)} {wav}`.",
         ) from error
     try:
         with av.open(file, mode="r", format=found.format) as media:

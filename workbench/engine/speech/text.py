@@ -201,10 +201,10 @@ def plan_chunks(
     for index, (said, fix_seconds) in enumerate(zip(texts, fixed, strict=True)):
         frames = _total_frames(said, ref_text, ref_hops, pace_hops, chosen, fix_seconds, mel)
         if fix_seconds is not None and not ref_frames + 1 < frames <= window_frames:
-            low, high = ref_frames / mel.frames_per_second, window_frames / mel.frames_per_second
+            least = f"{2 / mel.frames_per_second:.2f} s longer than the reference, {ref_samples / rate:.2f} s"
             raise SettingsError(
                 f"fix_duration {chosen.fix_duration:g} s gives chunk {index + 1} {fix_seconds:.2f} s in all.",
-                remedy=f"It must lie between the reference's {low:.2f} s and {high:.0f} s.",
+                remedy=f"It must be at least {least}, and at most {window_frames / mel.frames_per_second:.0f} s.",
             )
         if frames > window_frames:
             raise TextError(

@@ -97,6 +97,7 @@ def _columns() -> dict[str, Any]:
         "shape": st.column_config.AreaChartColumn(width=110, y_min=0, help="Peaks of the waveform"),
         "audio (s)": number(format="%.2f"),
         "total (s)": number(format="%.2f", help="Processing time without loading"),
+        "NFE": number(help="ODE steps (nfe_step)"),
         "reused": st.column_config.TextColumn(
             help="Chunks read from the store of earlier runs. If all were, nothing was made and there is no RTF"
         ),

@@ -15,7 +15,7 @@ from workbench.engine.settings import MelConfig, SynthesisSettings
 from workbench.engine.speech.requests import SpeechRequest, VoiceRef
 from workbench.ui import document
 from workbench.ui.flow.states import Flow
-from workbench.ui.parts import watch
+from workbench.ui.parts import forms, watch
 from workbench.ui.resources import default_voice, job_manager, pool, request, voice_of
 
 MAX_CHARACTERS = 300
@@ -67,14 +67,20 @@ def second(a: Flow) -> None:
     with st.expander("Make a second flow beside it: change one thing", icon=":material/compare:"):
         columns = st.columns(4)
         changed: dict[str, Any] = {
-            "nfe_step": columns[0].number_input("ODE steps (NFE)", 1, 128, old.nfe_step, key="second_nfe"),
+            "nfe_step": columns[0].number_input(forms.title("nfe_step"), 1, 128, old.nfe_step, key="second_nfe"),
             "cfg_strength": columns[1].number_input(
-                "Guidance (CFG)", 0.0, 10.0, float(old.cfg_strength), 0.5, key="second_cfg"
+                forms.title("cfg_strength"), 0.0, 10.0, float(old.cfg_strength), 0.5, key="second_cfg"
             ),
             "sway_sampling_coef": columns[2].number_input(
-                "Sway", -1.0, 1.0, float(old.sway_sampling_coef or 0.0), 0.1, key="second_sway", help="0 is uniform."
+                forms.title("sway_sampling_coef"),
+                -1.0,
+                1.0,
+                float(old.sway_sampling_coef or 0.0),
+                0.1,
+                key="second_sway",
+                help="0 is uniform.",
             ),
-            "seed": columns[3].number_input("Seed", 0, 2**31 - 1, a.chunk.seed, key="second_seed"),
+            "seed": columns[3].number_input(forms.title("seed"), 0, 2**31 - 1, a.chunk.seed, key="second_seed"),
         }
         differ = changed != {
             "nfe_step": old.nfe_step, "cfg_strength": old.cfg_strength, "seed": a.chunk.seed,

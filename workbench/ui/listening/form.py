@@ -78,7 +78,8 @@ def _choose_runs() -> Sequence[RunSummary] | None:
     """Draw the search and the box of runs; return the chosen ones, or None if there is nothing to choose from."""
     every = list_runs()
     if len(every) < 2:
-        style.empty("Two runs are needed. Make them on the page <b>Synthesize</b> or <b>Sweep</b>.")
+        style.empty("Two runs are needed. Make them on the page <b>Synthesize</b> or <b>Sweep</b>.",
+                    synthesize="Synthesize", sweep="Sweep")  # fmt: skip
         return None
     asked = st.text_input("Find runs", key="listen_query", placeholder="words, or sweep=\"My sweep\" nfe_step<=16",
                           help="As on the page Runs. All runs that are found take part, unless you choose some.",

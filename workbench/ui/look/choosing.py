@@ -70,7 +70,9 @@ def _choose_run_and_part(
     letter: str, runs: Sequence[RunSummary], held: str | None, first: Source | None
 ) -> Source | None:
     if not runs:
-        style.empty("No run yet. Make one on the page <b>Synthesize</b>, or choose a reference.")
+        style.empty(
+            "No run yet. Make one on the page <b>Synthesize</b>, or choose a reference.", synthesize="Synthesize"
+        )
         return None
     known = {run.id: run for run in runs}
     if held and held not in known:

@@ -14,7 +14,7 @@ from workbench.engine.signal.phonetics import contours, fourier
 WAVE, WORDS, PITCH, LEVEL = "Waveform", "Words", "F0", "Intensity"
 MODEL, HEARD, CHANGE, FOURIER, FORMANTS, MINUS = "Mel, model", "Mel, audio", "Vocoder", "STFT", "Formants", "B − A"
 KINDS = (WAVE, WORDS, PITCH, LEVEL, MODEL, HEARD, CHANGE, FOURIER, FORMANTS, MINUS)
-DRAGS: dict[str, str | bool] = {"selects a span": "select", "zooms": "zoom", "does nothing": False}
+DRAGS: dict[str, str | bool] = {"selects a span": "select", "zooms": "zoom", "is off": False}
 _HIGHEST = {"12 kHz": 12_000.0, "8 kHz": 8_000.0, "5 kHz": 5_000.0, "3 kHz": 3_000.0}
 _PRESETS_MS = (3.0, 5.0, 10.0, 15.0, 20.0, 30.0, 42.7, 60.0, 90.0, 120.0)
 _MODELS_MS = 42.7

@@ -19,19 +19,19 @@ NFE_CHOICES = (4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 48, 64)
 CHUNK_BYTES_LOW, CHUNK_BYTES_HIGH, CHUNK_BYTES_STEP = 20, 600, 5
 _SHOWN_APART = ("nfe_step", "max_chunk_bytes", "seed")
 _TITLES = {
-    "cfg_strength": "Guidance (cfg_strength)",
+    "cfg_strength": "Guidance",
     "sway_sampling_coef": "Sway sampling",
     "ode_method": "ODE solver",
     "use_epss": "EPSS grid",
     "speed": "Speed",
     "fix_duration": "Fixed duration",
     "cross_fade_duration": "Cross-fade",
-    "target_rms": "Reference level (target_rms)",
-    "keep_trajectory": "Keep the ODE trajectory (for the Flow page)",
+    "target_rms": "Reference level",
+    "keep_trajectory": "Keep the trajectory, for Flow",
     "numbers": "Numbers as words",
     "seed": "Seed",
-    "nfe_step": "ODE steps (nfe_step)",
-    "max_chunk_bytes": "Chunk size (max_chunk_bytes)",
+    "nfe_step": "ODE steps",
+    "max_chunk_bytes": "Chunk size",
 }
 _ROWS = {row["name"]: row for row in describe(SynthesisSettings)}
 
@@ -42,9 +42,10 @@ def names() -> list[str]:
 
 
 def title(name: str) -> str:
-    """Return the label of the knob ``name`` on pages, with its unit."""
-    unit = _ROWS[name]["unit"]
-    return _TITLES.get(name, name) + (f", {unit}" if unit and unit not in ("x", "steps") else "")
+    """Return the label of the knob ``name`` on pages, with the name that messages and files use, and its unit."""
+    unit, words = _ROWS[name]["unit"], _name(name)
+    said = f"{words} ({name})" if words != name and "_" in name else words
+    return said + (f", {unit}" if unit and unit not in ("x", "steps") else "")
 
 
 def first(name: str) -> Any:
@@ -83,7 +84,7 @@ def differences(made: SynthesisSettings) -> list[str]:
 
 
 def _name(name: str) -> str:
-    return _TITLES.get(name, name).split(" (")[0]
+    return _TITLES.get(name, name)
 
 
 def _said(name: str, value: Any) -> str:

@@ -38,7 +38,7 @@ def pick_voice(model: str) -> Voice | None:
         "Voice", kinds, default=BUNDLED, key="voice_source", required=True, persist_state="session"
     )
     try:
-        voice = _of_run() if source == OF_RUN else _bundled() if source == BUNDLED else _own(source)
+        voice = _of_run() if source == OF_RUN else _bundled(model) if source == BUNDLED else _own(source)
     except WorkbenchError as error:
         st.error(str(error))
         return None
@@ -47,12 +47,19 @@ def pick_voice(model: str) -> Voice | None:
     return voice
 
 
-def _bundled() -> Voice:
-    voices = {v.name: v for v in resources.bundled_voices()}
+def _bundled(model: str) -> Voice:
+    """Draw the list, with the voices last whose words ``model`` cannot read; return the chosen one."""
+    voices, known = {v.name: v for v in resources.bundled_voices()}, resources.vocabulary(model)
+    unread = {name for name, voice in voices.items() if told_of_unread(voice.ref_text, model, known)}
+
+    def shown(name: str) -> str:
+        voice = voices[name]
+        return " · ".join([name, voice.language, f"not for {model}" if name in unread else voice.source])
+
     name = st.selectbox(
         "Bundled voice",
-        list(voices),
-        format_func=lambda n: f"{n} · {voices[n].language} · {voices[n].source}",
+        sorted(voices, key=lambda name: name in unread),
+        format_func=shown,
         key="voice_name",
         label_visibility="collapsed",
         persist_state="session",
@@ -93,8 +100,9 @@ def _own(source: str) -> Voice | None:
         return None
     upload.words = words
     data, digest, name = upload.content, upload.digest, upload.name
+    checked = _checked(digest, upload.file or name, data)
     if not words.strip():
-        _show_recording(_checked(digest, name, data), name)
+        _show_recording(checked, name)
         st.caption("Type the words of the recording, or have them filled in.")
         _fill_in(key, digest, name, data)
         return None
@@ -136,7 +144,8 @@ def _kept(source: str, given: Any) -> Upload | None:
         data = given.getvalue()
         digest = hashlib.sha256(data).hexdigest()
         if found is None or found.digest != digest:
-            found = Upload(source, shown_name(given.name), data, digest)
+            name = clean_name(given.name)
+            found = Upload(source, shown_name(name), data, digest, file=name)
             state[key] = resources.uploads().put(found)
     elif found is not None:
         line, button = st.columns([3, 1], vertical_alignment="center")
@@ -205,11 +214,15 @@ def _prepared(digest: str, words: str, name: str, _data: bytes, shorten: bool = 
     return resources.remember_voice(voice)
 
 
+def clean_name(name: Any) -> str:
+    """Return the last part of a file name without control characters."""
+    last = PurePath(str(name).replace("\\", "/")).name
+    return "".join(c for c in last if unicodedata.category(c)[0] != "C").strip(". ")
+
+
 def shown_name(name: Any) -> str:
     """Return the last part of a file name without suffix and control characters, 60 characters at most."""
-    last = PurePath(str(name).replace("\\", "/")).name
-    clean = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip(". ")
-    return PurePath(clean).stem[:60] or "recording"
+    return PurePath(clean_name(name)).stem[:60] or "recording"
 
 
 def _show(voice: Voice, model: str) -> None:

@@ -190,11 +190,14 @@ def slice_sound(source: Source, span: tuple[float, float]) -> bytes | None:
 
 
 def run_label(summary: RunSummary) -> str:
-    """Return one line that names a run in a list: star, time, start of the text, length, what it was made with."""
+    """Return one line that names a run in a list: star, time, what it was made with, length, voice, start of the text.
+
+    Lists cut it at its end, and runs of one text differ in what they were made with.
+    """
     star = "★ " if summary.star else ""
     text = " ".join(summary.text.split())
     when = summary.created_at[5:16].replace("T", " ")
     known = {key: summary.settings.get(key) for key in _TOLD}
     made = [_TOLD[key].format(value) for key, value in known.items() if value not in (None, _USUAL.get(key))]
-    parts = [f"{star}{when}", f"{text[:40]}{'…' if len(text) > 40 else ''}", f"{summary.seconds:.1f} s", summary.voice]
-    return " · ".join([*parts, *made])
+    short = f"{text[:40]}{'…' if len(text) > 40 else ''}"
+    return " · ".join([f"{star}{when}", *made, f"{summary.seconds:.1f} s", summary.voice, short])

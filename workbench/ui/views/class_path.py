@@ -37,7 +37,8 @@ try:
         document.show(made)
     run = current_run()
     if run is None:
-        style.empty("The path looks at a run. Speak on the page <b>Synthesize</b>, or let the class make its own.")
+        style.empty("The path looks at a run. Speak on the page <b>Synthesize</b>, or let the class make its own.",
+                    synthesize="Synthesize")  # fmt: skip
         view.offer_run()
     else:
         dock.show(dock.of_run(run))

@@ -26,8 +26,9 @@ from workbench.ui.parts.bundle_import import bundle_form
 from workbench.ui.parts.preload_view import preload_line
 from workbench.ui.parts.theme import is_dark
 
-# wide enough for "about 1,350 MB"; Streamlit's own guess cuts sizes at the edge
-SIZE_COLUMNS = {name: st.column_config.TextColumn(width=width) for name, width in (("size", 100), ("download", 130))}
+# wide enough for "about 1,350 MB" and "part of the workbench"; Streamlit's own guess cuts them at the edge
+_WIDTHS = {"size": 100, "download": 130, "pinned revision": 160}
+SIZE_COLUMNS = {name: st.column_config.TextColumn(width=width) for name, width in _WIDTHS.items()}
 MARKS = {"ok": "✓ ok", "warn": "⚠ check", "bad": "✗ bad"}
 
 

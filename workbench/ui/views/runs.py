@@ -187,6 +187,5 @@ if every:
     except WorkbenchError as error:
         st.error(str(error))
 else:
-    style.empty("No run yet. Speech from the page <b>Synthesize</b> is saved and listed here.")
-    st.page_link("views/synthesize.py", label="Synthesize", icon=":material/graphic_eq:")
+    style.empty("No run yet. Speech from the page <b>Synthesize</b> is saved and listed here.", synthesize="Synthesize")
 damaged(broken)

@@ -69,7 +69,7 @@ def _model() -> str:
     names = [first, *(name for name in resources.usable_models(str(home())) if name != first)]
     if len(names) == 1:
         st.page_link(
-            "views/models.py", label=f"Model {first}", icon=":material/database:",
+            "views/models.py", label=f"Model {first} · get others", icon=":material/database:",
             help="The only model on this disk. The page Models says how to get others.",
         )  # fmt: skip
         return first

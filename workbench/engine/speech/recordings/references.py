@@ -13,6 +13,7 @@ from workbench.engine.signal import quality
 from workbench.engine.signal.decoding import Source
 from workbench.engine.speech.pace import usual_seconds
 from workbench.engine.speech.text import n_bytes
+from workbench.engine.visible import quoted
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,15 +23,15 @@ class Reference:
     Attributes:
         wave: float32 [n_samples] at ``rate``.
         rate: Hz.
-        whole: the recording before it was clipped, float32 [n_samples].
-        clipped: the same after it.
+        whole: the recording before it was cut, float32 [n_samples].
+        cut: the same after it.
         notes: what was corrected, in words.
     """
 
     wave: np.ndarray
     rate: int
     whole: np.ndarray
-    clipped: np.ndarray
+    cut: np.ndarray
     notes: tuple[str, ...]
 
     def warnings(self, text: str = "", *, whole: bool = True) -> tuple[str, ...]:
@@ -38,14 +39,14 @@ class Reference:
 
         Args:
             text: words of the recording; without them, its pace is not judged.
-            whole: the words are those of the recording before it was clipped.
+            whole: the words are those of the recording before it was cut.
         """
         pauses = quality.long_pauses(self.wave, self.rate)
-        before = self.whole if whole else self.clipped
+        before = self.whole if whole else self.cut
         found = (
             *self.notes,
             *pause_warnings(pauses, self.rate),
-            *reference_warnings(before, self.clipped, self.wave, text, pauses, self.rate),
+            *reference_warnings(before, self.cut, self.wave, text, pauses, self.rate),
         )
         if any("clipped (" in warning for warning in found):  # the decoder finds it first, before resampling
             return tuple(warning for warning in found if "clipped at full" not in warning)
@@ -53,7 +54,7 @@ class Reference:
 
 
 def read_reference(source: Source, rate: int, name: str, *, shorten_pauses: bool = False) -> Reference:
-    """Read a recording and prepare it: corrected, clipped at a pause if over 12 s, trimmed, 50 ms of silence appended.
+    """Read a recording and prepare it: corrected, cut at a pause if over 12 s, trimmed, 50 ms of silence appended.
 
     Args:
         source: path, bytes or open file.
@@ -67,15 +68,15 @@ def read_reference(source: Source, rate: int, name: str, *, shorten_pauses: bool
     recording = sound.read_recording(source, rate, name=name)
     audible, notes = _corrected(recording.wave, rate)
     whole = _within(audible, rate, shorten_pauses)
-    clipped = sound.clip_at_silence(whole, rate)
-    trimmed = quality.trimmed(clipped, rate)
+    cut = sound.clip_at_silence(whole, rate)
+    trimmed = quality.trimmed(cut, rate)
     if len(trimmed) < rules.REFERENCE_MIN_SECONDS * rate:
         raise AudioError(
-            f"{name} holds {len(trimmed) / rate * 1000:.0f} ms of sound, too little to imitate.",
+            f"{quoted(name)} holds {len(trimmed) / rate * 1000:.0f} ms of sound, too little to imitate.",
             remedy="Use 3 to 10 seconds of clear speech.",
         )
     wave = np.concatenate([trimmed, np.zeros(round(rules.REFERENCE_TAIL_SECONDS * rate), np.float32)])
-    return Reference(wave, rate, whole, clipped, (*recording.notes, *notes))
+    return Reference(wave, rate, whole, cut, (*recording.notes, *notes))
 
 
 def _corrected(wave: np.ndarray, rate: int) -> tuple[np.ndarray, list[str]]:
@@ -92,7 +93,7 @@ def _corrected(wave: np.ndarray, rate: int) -> tuple[np.ndarray, list[str]]:
 
 
 def _within(wave: np.ndarray, rate: int, shorten: bool) -> np.ndarray:
-    """Return ``wave`` without long silence at its ends if it would be clipped; ``shorten`` also shortens pauses."""
+    """Return ``wave`` without long silence at its ends if it would be cut; ``shorten`` also shortens pauses."""
     if len(wave) > rules.REFERENCE_MAX_SECONDS * rate:
         inner = quality.trimmed(wave, rate)
         wave = inner if len(wave) - len(inner) > rate else wave
@@ -112,14 +113,14 @@ def pause_warnings(pauses: list[tuple[int, int]], rate: int) -> list[str]:
 
 
 def reference_warnings(
-    whole: np.ndarray, clipped: np.ndarray, wave: np.ndarray, text: str, pauses: list[tuple[int, int]], rate: int
+    whole: np.ndarray, cut: np.ndarray, wave: np.ndarray, text: str, pauses: list[tuple[int, int]], rate: int
 ) -> list[str]:
-    """Return the warnings about length, clipping, level and pace of a reference; ``wave`` is its prepared recording."""
+    """Return the warnings about length, cuts, level and pace of a reference; ``wave`` is its prepared recording."""
     found = []
     seconds = len(wave) / rate
-    if len(clipped) < len(whole):
+    if len(cut) < len(whole):
         found.append(
-            f"the recording was {len(whole) / rate:.1f} s long and was clipped to {len(clipped) / rate:.1f} s: "
+            f"the recording was {len(whole) / rate:.1f} s long and was cut to {len(cut) / rate:.1f} s: "
             "shorten its text to the words of this part, or the speech will be too fast"
         )
     if seconds < 2:
