@@ -71,7 +71,10 @@ def test_uploads_made_to_break_things_end_in_a_message(server: Any, new_page: An
     with large.open("wb") as file:
         file.truncate(100 * 2**20)
     chooser.set_input_files(large)
-    expect(page.get_by_text("must be 20.0MB or smaller")).to_be_visible(timeout=PATIENCE)
+    reason = page.get_by_text("must be 20.0MB or smaller")
+    expect(reason).to_be_visible(timeout=PATIENCE)
+    box = reason.bounding_box()
+    assert box["width"] > 100 and box["height"] > 12  # Streamlit's own is for screen readers only
     wrong = tmp_path / "<img src=x onerror=alert(1)>.wav"
     wrong.write_bytes(b"this is not audio" * 50)
     at_rest(page)

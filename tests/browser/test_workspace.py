@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.helpers import PATIENCE, loaded, write
+from tests.browser.helpers import PATIENCE, loaded, page_names, write
 from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.voices import load_voice
@@ -97,3 +97,28 @@ def test_on_a_phone_the_button_and_the_result_are_together(server: Any, new_page
     numbers = page.locator(".st-key-numbers").bounding_box()
     assert 0 < numbers["y"] - button["y"] < 500
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_every_page_is_in_the_navigation_and_on_a_phone_behind_a_button_with_words(server: Any, new_page: Any) -> None:
+    page = new_page()
+    page.goto(server.url)
+    loaded(page)
+    links = page.get_by_test_id("stTopNavLink")
+    for width, size in ((1280, 14), (1280, 20), (1024, 14), (768, 14)):  # 20 px for a projector
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate(
+            "(size) => { document.documentElement.style.setProperty('font-size', `${size}px`, 'important');"
+            " dispatchEvent(new Event('resize')) }", size,
+        )  # fmt: skip
+        expect(links.last).to_have_text(re.compile("Models$"))
+        expect(links).to_have_count(len(page_names()))
+        expect(links.last).to_be_in_viewport(ratio=1)
+        seen = [link.bounding_box() for link in links.all()]
+        rights, lefts = [box["x"] + box["width"] for box in seen], [box["x"] for box in seen]
+        assert all(right <= left for right, left in zip(rights, lefts[1:], strict=False)), (width, size)
+        assert rights[-1] <= page.locator(".st-key-display button").first.bounding_box()["x"], (width, size)
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.get_by_role("button", name="Menu: pages, voice and settings").click()
+    expect(page.get_by_test_id("stSidebarNavLink")).to_have_count(len(page_names()))
+    page.get_by_role("link", name="Models", exact=True).click()
+    expect(page.get_by_role("heading", name="Models and cache")).to_be_visible(timeout=PATIENCE)

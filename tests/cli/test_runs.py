@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import soundfile
 from tests import many_runs
 from tests.cli.helpers import last_json
 from workbench.cli.parts import output
-from workbench.engine.runs import store
+from workbench.engine.runs import exports, store
 from workbench.engine.settings import SynthesisSettings
 
 BAD = "20250101-000000-abcdef"
@@ -109,12 +110,14 @@ def test_rm_does_what_is_answered(call, run, monkeypatch, answer, left):
     assert len(store.list_runs()) == left
 
 
-@pytest.mark.parametrize("kind", ["wav", "flac", "csv", "textgrid", "trace", "zip"])
+@pytest.mark.parametrize("kind", [one.name for one in exports.every()])
 def test_export_writes_what_the_page_would(call, run, tmp_path, kind):
     found = last_json(call("runs", "export", run.id, "--as", kind, "--json")[1])
     content = (tmp_path / found["out"]).read_bytes()
     assert len(content) == found["bytes"] > 0 and run.id in found["out"]
-    begins = {"wav": b"RIFF", "flac": b"fLaC", "csv": b"index,", "textgrid": b"File type", "trace": b"{", "zip": b"PK"}
+    begins = {"wav": b"RIFF", "flac": b"fLaC", "csv": b"chunk,", "textgrid": b"File type", "trace": b"{", "zip": b"PK",
+              "srt": b"1\n", "vtt": b"WEBVTT", "contours": b"time_s,f0_hz", "mel": b"time_s,db_at"}  # fmt: skip
+    assert re.search(rf"\b{kind}\b", call("runs", "export", "--help")[1])
     assert content.startswith(begins[kind])
 
 

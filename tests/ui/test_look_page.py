@@ -14,16 +14,17 @@ import pytest
 from tests.ui.helpers import until
 from workbench.engine import measures
 from workbench.engine.asr.recogniser import Word
-from workbench.engine.runs import store
+from workbench.engine.runs import exports, store
 from workbench.engine.runs.measured import words as kept_words
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.signal.audio import to_bytes
 from workbench.engine.signal.phonetics import contours
 from workbench.engine.speech.recordings.bundled import list_voices
 from workbench.engine.speech.voices import load_voice
-from workbench.ui.look import display, tools
+from workbench.ui.look import display, files, tools
 from workbench.ui.look import words as word_tier
 from workbench.ui.look.spans import Moment, Spans
+from workbench.ui.runs import sources
 
 TEXT = "One two three, four five. Six seven eight. Nine ten."
 
@@ -96,6 +97,14 @@ def test_the_window_of_the_stft_is_chosen(open_page: Any, tiny_engine: Any) -> N
     at.toggle(key="window_emphasis").set_value(True).run()
     assert not at.exception and "5 ms Gauss, step 1 ms" in titles(at)[0]
     assert "dBFS" in figure(at)["data"][0]["hovertemplate"] and "%{y}" in figure(at)["data"][0]["hovertemplate"]
+
+
+def test_the_tables_of_a_whole_run_are_those_of_its_exports(tiny_server: Any, tiny_engine: Any) -> None:
+    run = make_run(tiny_engine)
+    usual, source = SimpleNamespace(ceiling_hz=5500.0), sources.of_run(run.id, None)
+    made = store.load_run(run.id)
+    assert files._contours(source, usual)() == exports.get("contours").make(made).decode()  # type: ignore[arg-type]
+    assert files._mel(source)() == exports.get("mel").make(made).decode()
 
 
 def test_without_praat_the_page_says_what_is_missing(

@@ -87,6 +87,7 @@ def test_a_number_out_of_range_is_said_and_nothing_starts(open_page: Any) -> Non
     at.number_input(key="knob_seed").set_value(-5).run()
     assert at.number_input(key="knob_seed").value == -5
     assert "seed is -5" in at.error[0].value and at.button(key="go").disabled
+    assert "A setting is out of its range" in html_of(at)  # beside the button: on a phone the settings are out of sight
 
 
 def test_the_page_time_shows_stages_chunks_and_lengths(open_page: Any, saved: Any) -> None:

@@ -171,6 +171,8 @@ def show_plan(text: str, found: Plan | None, voice: Voice | None, key: str) -> N
     if found is None:
         if not text.strip():
             st.html('<div class="wb-empty">Type a text, or choose an example. Its chunks appear here.</div>')
+        else:  # without settings; on a phone they are out of sight
+            st.html('<div class="wb-empty">A setting is out of its range; the settings say which.</div>')
         return
     if hasattr(found, "strangers"):  # not isinstance: the class may have been reloaded
         from workbench.ui.scripts import view
