@@ -43,9 +43,19 @@ def bench_engine(
     against: Annotated[str, typer.Option("--against", help="What to compare with: upstream.")] = "upstream",
     model: Model = "demo-voice",
     random_weights: Random = False,
-    chunks: Chunks = 5,
+    chunks: Annotated[int, typer.Option("--chunks", min=1, max=1000, help="Chunks of the text.")] = 5,
+    sentences: Annotated[int, typer.Option("--sentences", min=1, max=10, help="Of about 80 bytes each, a chunk.")] = 1,
     nfe_step: Steps = 7,
     rounds: Rounds = 3,
+    closely: Annotated[
+        bool | None,
+        typer.Option(
+            "--closely/--no-closely",
+            help="Also measure a step of 1000 frames, the mel's nearness to fp32, and 50 texts of random length. "
+            "(default: on a GPU only; minutes on a CPU)",
+            show_default=False,
+        ),
+    ] = None,
     markdown: Markdown = False,
     html: Html = None,
     as_json: Json = False,
@@ -58,7 +68,8 @@ def bench_engine(
     from workbench.engine.checks.bench.against import against_upstream
 
     found = against_upstream(model, random_weights=random_weights, load=load, n_chunks=chunks,
-                             nfe_step=nfe_step, rounds=rounds, on_round=_tell)  # fmt: skip
+                             sentences=sentences, nfe_step=nfe_step, rounds=rounds, closely=closely,
+                             on_round=_tell)  # fmt: skip
     memory = {name: f"{n / 2**30:.2f} GiB" for name, n in found["peak_memory_bytes"].items()}
     _end(found, f"upstream / ours = {found['ratio']:.2f} ({found['ratio_low']:.2f} to {found['ratio_high']:.2f}); "
          f"a step takes {found['step_milliseconds']['median']:.1f} ms, {found['ceiling_share']:.0%} of what the device "

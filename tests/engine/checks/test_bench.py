@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,15 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.engine.checks.bench import against, app, ceiling, report, sampling
+from tests.engine.model.backends.test_graphs import Fake
+from workbench.engine.checks.bench import against, app, ceiling, closely, report, sampling
 from workbench.engine.checks.bench.edit import edit
 from workbench.engine.checks.bench.observe import _bare, observe
 from workbench.engine.checks.bench.scale import scale
 from workbench.engine.errors import SettingsError
+from workbench.engine.model.backends.graphs import Graphs
+from workbench.engine.model.backends.lean.field import Lean
 from workbench.engine.reuse.store import ChunkStore
 from workbench.engine.runs.parts.making import Making, begin_aside
 from workbench.engine.runs.store import list_runs
 from workbench.engine.settings import SynthesisSettings
+from workbench.engine.speech.synthesis import Engine
 
 
 def spread_is_sound(found: dict[str, Any], n: int) -> bool:
@@ -84,8 +89,38 @@ def test_what_overlaps_on_a_gpu_counts_once(spans: list[tuple[float, float]], se
     assert ceiling.busy_seconds(spans) == seconds
 
 
-def test_without_a_gpu_nothing_is_idle() -> None:
-    assert ceiling.gpu_idle_share(lambda: None, "cpu") is None
+def test_the_work_of_a_gpu_is_read_from_a_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a profiler that saw two kernels, one of them twice at once, a range of the user's and work of the host."""
+    import torch.profiler
+
+    ran: list[str] = []
+
+    def event(kind: str, start: float, end: float, **more: Any) -> SimpleNamespace:
+        device = SimpleNamespace(name=kind)
+        return SimpleNamespace(device_type=device, time_range=SimpleNamespace(start=start, end=end), **more)
+
+    class Profile:
+        def __init__(self, activities: list[Any]) -> None:
+            assert [activity.name for activity in activities] == ["CUDA"]
+
+        def __enter__(self) -> Profile:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            ran.append("profiled")
+
+        def events(self) -> list[SimpleNamespace]:
+            return [event("CUDA", 0, 3e3), event("CUDA", 1e3, 2e3), event("CUDA", 5e3, 6e3),
+                    event("CUDA", 0, 9e6, is_user_annotation=True), event("CPU", 0, 9e6)]  # fmt: skip
+
+    clock = iter((10.0, 10.016))
+    monkeypatch.setattr(torch.profiler, "profile", Profile)
+    monkeypatch.setattr(ceiling, "synchronizer", lambda device: lambda: ran.append(device))
+    monkeypatch.setattr(ceiling.time, "perf_counter", lambda: next(clock))
+    found = ceiling.gpu_use(lambda: ran.append("run"), "cuda:1")
+    assert found == pytest.approx({"kernel_seconds": 0.004, "idle_share": 0.75})
+    assert ran == ["cuda:1", "run", "cuda:1", "profiled"]
+    assert ceiling.gpu_use(lambda: None, "cpu") is None
 
 
 # The benchmarks ------------------------------------------------------------------------------------------------------
@@ -106,8 +141,52 @@ def test_upstream_and_ours_are_compared(tiny_bench: Any) -> None:
         assert set(found[group]) == {"upstream", "ours"}
     assert found["audio_seconds"]["ours"] == pytest.approx(found["audio_seconds"]["upstream"], abs=0.03)
     assert spread_is_sound(found["step_milliseconds"], 2 * 2 * 2)  # rounds, chunks, steps
-    assert 0 < found["ceiling_share"] < 1 and found["gpu_idle_share"] is None
+    assert 0 < found["ceiling_share"] < 1 and found["rtf"]["ours"] > 0
+    assert found["first_run_preparations_seconds"] == {"compile": 0, "capture": 0}
+    unknown = {name for name, value in found.items() if value in (None, {"upstream": None, "ours": None})}
+    assert unknown == set(found["not_measured"]) and "step_at_1000_frames" in unknown
+    assert all(found["not_measured"].values())
     json.dumps(found)
+
+
+def test_our_side_is_looked_at_closely(tiny_bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(against, "new_lengths", functools.partial(closely.new_lengths, n_runs=4))
+    monkeypatch.setattr(against, "step_at", functools.partial(closely.step_at, n_frames=200, n_steps=3))
+    found = against.against_upstream(n_chunks=1, sentences=2, nfe_step=2, rounds=1, closely=True)
+    assert found["chunks"] == 1 and found["text_bytes"] > 150
+    step, lengths = found["step_at_1000_frames"], found["random_lengths"]
+    assert spread_is_sound(step["milliseconds"], 3) and 0 < step["ceiling_share"] < 1 and step["flops"] > 0
+    difference = found["mel_difference"]
+    assert difference["eager"] == 0 < difference["ours"] < 1e-5 < difference["fp32_deviation"], "lean and eager in fp32"
+    assert lengths["runs"] == 4 and 1 < lengths["lengths"] <= 4 and lengths["frames"][0] < lengths["frames"][1]
+    assert all(spread_is_sound(lengths["milliseconds"][name], 4) for name in ("first", "again"))
+    assert lengths["captures"] == lengths["compilations"] == 0
+    assert lengths["memory_growth_bytes"] == lengths["memory_bytes"]["end"] - lengths["memory_bytes"]["half"]
+    assert set(found["not_measured"]) == set(against._GPU_ONLY)
+
+
+def test_what_a_new_length_costs_is_seen(tiny_engine: Any, voice: Any) -> None:
+    """Lean in graphs that are none: each of a few buckets is recorded once, at the first of its lengths."""
+    lean = Lean(tiny_engine.loaded.cfm, Graphs(Fake()), fill_up=True)
+    engine = Engine(dataclasses.replace(tiny_engine.loaded, backend=lean))
+    told: list[str] = []
+    found = closely.new_lengths(engine, voice, SynthesisSettings(nfe_step=1), n_runs=6, on_round=told.append)
+    assert 0 < found["captures"] <= len(lean.graphs) and len(told) == 2
+    assert found["slowest_new_length_milliseconds"] <= found["milliseconds"]["first"]["high"]
+    again = closely.new_lengths(engine, voice, SynthesisSettings(nfe_step=1), n_runs=6)
+    assert again["captures"] == 0 and again["frames"] == found["frames"], "the texts are the same in each bench"
+
+
+def test_nearness_is_that_of_the_backend(tiny_engine: Any, tiny_folder: Path, voice: Any) -> None:
+    from tests.conftest import TINY_SPEC
+    from workbench.engine.model.loading import load
+    from workbench.engine.settings import LoadSettings
+
+    halves = load(TINY_SPEC, LoadSettings(device="cpu", dtype="bf16", backend="lean"), folder=tiny_folder)
+    settings = SynthesisSettings(nfe_step=3)
+    (chunk,) = tiny_engine.plan("Some words.", voice, settings)
+    found = closely.mel_differences(halves, tiny_engine.loaded.cfm, voice, settings, chunk)
+    assert 0 < found["ours"] < 2 * found["eager"] < found["fp32_deviation"] and found["ours"] != found["eager"]
 
 
 def test_upstream_is_never_handed_a_model_of_two_formats(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +194,6 @@ def test_upstream_is_never_handed_a_model_of_two_formats(tiny_folder: Path, monk
     from tests.conftest import TINY_SPEC
     from workbench.engine.model.loading import load
     from workbench.engine.settings import LoadSettings
-    from workbench.engine.speech.synthesis import Engine
 
     engine = Engine(load(TINY_SPEC, LoadSettings(device="cpu", dtype="bf16"), folder=tiny_folder))
     monkeypatch.setattr(against, "load_engine", lambda *args, **kwargs: engine)

@@ -18,8 +18,8 @@ from workbench.engine.model.backends.vocoder import LONGEST
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.synthesis import Engine
 
-TOKENS = (1, 2, 3, 4, 20, 57, 59, 60, 61, 62, 63, 64, 65, 66, 100, 123, 124, 125, 128, 130)  # 60 and 124 fill a bucket
-FRAMES = (2, 3, 4, 5, 6, 7, 8, 9, 64, 100, 125, 126, 127, 128, 129, 130, 255, 256, 257, 300)  # as 128 and 256 do
+TOKENS = (1, 2, 3, 4, 20, 60, 64, 100, 121, 122, 123, 124, 125, 126, 127, 128, 129, 130, 252, 253)  # 124, 252: full
+FRAMES = (2, 3, 4, 5, 6, 7, 8, 100, 128, 250, 254, 255, 256, 257, 258, 300, 509, 511, 512, 513)  # 256, 512: full
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_text_is_embedded_as_at_its_exact_length(variant):
                     assert found.shape == wanted.shape and wanted.std() > 0.01
                     torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
                     torch.testing.assert_close(found[:1], theirs, atol=1e-5, rtol=1e-5)
-    assert kinds(graphs) == {"text": 6}, "64, 128 and 192 places, one row and two"
+    assert kinds(graphs) == {"text": 6}, "128, 256 and 384 places, one row and two"
 
 
 def test_a_text_longer_than_upstreams_positions_is_left_as_it_is():

@@ -134,7 +134,7 @@ def test_usual_lengths_are_recorded_ahead(tiny_engine, voice):
     lean = Lean(tiny_engine.loaded.cfm, Graphs(fake), fill_up=True)
     engine = Engine(dataclasses.replace(tiny_engine.loaded, backend=lean))
     engine.compile_ahead()
-    assert kinds(lean.graphs) == {"step": len(lean.usual_frames), "text": 5, "vocoder": 6}
+    assert kinds(lean.graphs) == {"step": len(lean.usual_frames), "text": 3, "vocoder": 4}
     n_recorded = fake.n_recorded
     run = engine.run("The first sentence.", voice, SynthesisSettings(nfe_step=2), save=False)
     assert run.chunks[0].chunk.duration_frames in range(512, 1344), "this one is usual"

@@ -74,7 +74,7 @@ def test_lean(variant, strength):
     assert made.shape == (1, 131, 100) and made.dtype == torch.float32 and not lean.graphs.failure
     *texts, (step, formats) = strict.seen
     assert step.shape == (1, 192, 100) and formats == {torch.bfloat16}, "no product of a step is in fp32"
-    assert [text.shape[1] for text, _ in texts] == ([64] if lean.text.trims else [])
+    assert [text.shape[1] for text, _ in texts] == ([128] if lean.text.trims else [])
 
 
 @pytest.mark.parametrize("strength", [2.0, 0.0])

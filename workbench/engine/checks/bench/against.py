@@ -8,6 +8,7 @@ from typing import Any
 
 from workbench.engine import upstream
 from workbench.engine.checks.bench import ceiling
+from workbench.engine.checks.bench.closely import mel_differences, new_lengths, step_at
 from workbench.engine.checks.bench.sampling import (
     OnRound,
     Sides,
@@ -24,35 +25,39 @@ from workbench.engine.settings import BenchLoadSettings, LoadSettings, Synthesis
 from workbench.engine.speech.synthesis import Engine, load_engine
 from workbench.engine.speech.text import Chunk
 from workbench.engine.speech.voices import Voice, load_voice
-from workbench.engine.timing import Timeline
+from workbench.engine.timing import Timeline, total
 
 
 def against_upstream(model: str = "demo-voice", *, random_weights: bool = False,
-                     load: BenchLoadSettings = BenchLoadSettings(), n_chunks: int = 5, nfe_step: int = 7,
-                     rounds: int = 3, on_round: OnRound | None = None) -> dict[str, Any]:  # fmt: skip
+                     load: BenchLoadSettings = BenchLoadSettings(), n_chunks: int = 5, sentences: int = 1,
+                     nfe_step: int = 7, rounds: int = 3, closely: bool | None = None,
+                     on_round: OnRound | None = None) -> dict[str, Any]:  # fmt: skip
     """Time upstream's ``infer_batch_process`` and our engine alternately, after a first run of each.
 
     Args:
         model: name in the catalogue.
         random_weights: use random weights; the time is the same.
         load: how our engine is loaded; upstream runs on the same device.
-        n_chunks: number of chunks, one sentence of about 80 bytes each.
+        n_chunks: number of chunks.
+        sentences: of about 80 bytes each, a chunk.
         nfe_step: ODE steps of both.
         rounds: pairs of timings.
+        closely: whether to look at a step of 1000 frames, at the mel's nearness to fp32, and at 50 texts of random
+            length as well; None: on a GPU only, because it takes minutes on a CPU.
         on_round: called with a line about each round.
 
     Returns:
         The JSON document of ``bench engine``: seconds of both, the ratio upstream / ours of each round with median and
         quartiles; apart from these the first run, and a run of new lengths; our milliseconds a step and their share of
-        what the device multiplies; peak memory of both in bytes, the GPU's too, and the share of the time in which the
-        GPU was idle.
+        what the device multiplies; peak memory of both in bytes, the GPU's too; of both the seconds in which the GPU
+        worked, and the share of the time in which it did not. "not_measured" says why a value is None.
     """
-    check_counts(chunks=n_chunks, rounds=rounds)
+    check_counts(chunks=n_chunks, rounds=rounds, sentences=sentences)
     dtype = upstream_dtype(choose_device(load.device)) if load.dtype == "upstream" else load.dtype
     ours_load = LoadSettings(**(load.as_dict() | {"dtype": dtype}))
     engine = load_engine(model, load=ours_load, random_weights=random_weights)
     voice = load_voice(mel_config=engine.loaded.spec.mel)
-    settings, text = one_sentence_a_chunk(nfe_step), text_of(n_chunks)
+    settings, text = one_sentence_a_chunk(nfe_step, sentences), text_of(n_chunks * sentences)
     chunks = engine.plan(text, voice, settings)
     theirs = _upstream(engine, voice, settings)
     runs = []
@@ -65,23 +70,72 @@ def against_upstream(model: str = "demo-voice", *, random_weights: bool = False,
     first = {name: _timed(side) for name, side in sides.items()}
     longer = [f"{c.text} And so on." for c in chunks]
     unseen = {"upstream": _timed(lambda: theirs(longer)), "ours": _timed(lambda: ours(" ".join(longer)))}
+    first_ours, *_ = runs
     runs.clear()
-    rate_before = ceiling.gemm_flops(engine.loaded.device, engine.loaded.dtype)
-    timed = in_turn(sides, rounds, engine.loaded.device, on_round)
+    device = engine.loaded.device
+    rate_before = ceiling.gemm_flops(device, engine.loaded.dtype)
+    timed = in_turn(sides, rounds, device, on_round)
     steps = [seconds for run in runs for c in run.chunks for seconds in c.timing.step_seconds]
-    rate = engine.loaded.spec.mel.target_sample_rate
+    rate = max(rate_before, ceiling.gemm_flops(device, engine.loaded.dtype))  # another program may slow one of them
+    mel_rate = engine.loaded.spec.mel.target_sample_rate
+    audio = {name: n_samples / mel_rate for name, (n_samples, _) in first.items()}
+    on_gpu, uses = device.startswith("cuda"), {name: ceiling.gpu_use(side, device) for name, side in sides.items()}
+    closely = on_gpu if closely is None else closely
     return {
         "benchmark": "engine", "against": "upstream", **subject(engine, settings),
-        "upstream_dtype": upstream_dtype(engine.loaded.device), "chunks": len(chunks),
+        "backend": engine.loaded.backend.recorded,
+        "upstream_dtype": upstream_dtype(device), "chunks": len(chunks),
         "text_bytes": sum(c.n_bytes for c in chunks),
-        "audio_seconds": {name: n_samples / rate for name, (n_samples, _) in first.items()},
+        "audio_seconds": audio,
         "first_run_seconds": {name: seconds for name, (_, seconds) in first.items()},
+        "first_run_preparations_seconds": {name: total(first_ours.spans, name) for name in ("compile", "capture")},
         "new_length_seconds": {name: seconds for name, (_, seconds) in unseen.items()},
-        **_ratio(timed), **_steps(engine, chunks, steps, rate_before),
+        **_ratio(timed),
+        "rtf": {name: quartiles(seconds)["median"] / audio[name] for name, seconds in timed.seconds.items()},
+        **_steps(engine, chunks, steps, rate),
         "peak_memory_bytes": {name: peak.n_bytes for name, peak in timed.peaks.items()},
         "gpu_peak_memory_bytes": {name: peak.gpu_bytes for name, peak in timed.peaks.items()},
-        "gpu_idle_share": ceiling.gpu_idle_share(ours, engine.loaded.device),
+        **_of_gpu(uses),
+        **_closely(engine, voice, settings, chunks[0], rate, on_round, closely),
+        "not_measured": _reasons(on_gpu, closely),
     }  # fmt: skip
+
+
+_GPU_ONLY = ("gpu_peak_memory_bytes", "gpu_kernel_seconds", "gpu_kernel_ratio", "gpu_idle_share")
+_CLOSELY = ("step_at_1000_frames", "mel_difference", "random_lengths")
+
+
+def _reasons(on_gpu: bool, closely: bool) -> dict[str, str]:
+    """Why a value of the document is None, by its name."""
+    reasons = {} if on_gpu else dict.fromkeys(_GPU_ONLY, "there is no CUDA device")
+    return reasons if closely else reasons | dict.fromkeys(_CLOSELY, "asked for by --closely; on a GPU by default")
+
+
+def _of_gpu(uses: dict[str, dict[str, float] | None]) -> dict[str, Any]:
+    """Seconds of the GPU's work and idle share of each side, and the ratio of the work upstream / ours."""
+    known = {name: use for name, use in uses.items() if use is not None}
+    work = {name: use["kernel_seconds"] for name, use in known.items()}
+    return {
+        "gpu_kernel_seconds": work or None,
+        "gpu_kernel_ratio": work["upstream"] / work["ours"] if work.get("ours") else None,
+        "gpu_idle_share": {name: use["idle_share"] for name, use in known.items()} or None,
+    }
+
+
+def _closely(
+    engine: Engine, voice: Voice, settings: SynthesisSettings, chunk: Chunk, rate: float, on_round: OnRound | None,
+    wanted: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """What a look at our side alone tells; None for all of it if not ``wanted``."""
+    if not wanted:
+        return dict.fromkeys(_CLOSELY)
+    loaded = engine.loaded
+    found = {"step_at_1000_frames": step_at(loaded, rate)}
+    exact = loaded.cfm if loaded.dtype == "fp32" else _twin(engine, "fp32")
+    found["mel_difference"] = mel_differences(loaded, exact, voice, settings, chunk)
+    del exact
+    found["random_lengths"] = new_lengths(engine, voice, settings, on_round=on_round)
+    return found
 
 
 def _timed(side: Callable[[], int]) -> tuple[int, float]:
@@ -99,12 +153,10 @@ def _ratio(timed: Sides) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _steps(engine: Engine, chunks: list[Chunk], steps: list[float], rate_before: float) -> dict[str, Any]:
+def _steps(engine: Engine, chunks: list[Chunk], steps: list[float], rate: float) -> dict[str, Any]:
     """Return our warm ODE steps compared with the device's rate for matrix products in the same run."""
-    loaded = engine.loaded
     frames = round(sum(c.duration_frames for c in chunks) / len(chunks))
-    rate = max(rate_before, ceiling.gemm_flops(loaded.device, loaded.dtype))  # another program may slow one of them
-    flops, spread = ceiling.step_flops(loaded, frames), quartiles(steps)
+    flops, spread = ceiling.step_flops(engine.loaded, frames), quartiles(steps)
     return {
         "step_frames": frames, "step_flops": flops, "gemm_flops_per_second": rate,
         "step_milliseconds": {k: v * 1e3 if k != "n" else v for k, v in spread.items()},

@@ -91,8 +91,12 @@ def busy_seconds(spans: Iterable[tuple[float, float]]) -> float:
     return busy
 
 
-def gpu_idle_share(run: Callable[[], object], device: str) -> float | None:
-    """Return the part of the time of ``run``, 0 to 1, in which no kernel ran on the GPU; None without a GPU."""
+def gpu_use(run: Callable[[], object], device: str) -> dict[str, float] | None:
+    """Return the seconds in which the GPU worked for ``run``, and the part of its time in which it did not.
+
+    "kernel_seconds" is what no faster host can take away; "idle_share" is 0 to 1. None without a GPU. Watching slows
+    the host down, so the idle share is at most this.
+    """
     if not device.startswith("cuda"):
         return None
     from torch.profiler import ProfilerActivity, profile
@@ -104,5 +108,9 @@ def gpu_idle_share(run: Callable[[], object], device: str) -> float | None:
         run()
         wait()
         seconds = time.perf_counter() - began
-    kernels = [e.time_range for e in profiler.events() or () if e.device_type.name == "CUDA"]
-    return 1 - min(1.0, busy_seconds((k.start / 1e6, k.end / 1e6) for k in kernels) / seconds)
+    kernels = [
+        e.time_range for e in profiler.events() or ()
+        if e.device_type.name == "CUDA" and not getattr(e, "is_user_annotation", False)
+    ]  # fmt: skip
+    busy = busy_seconds((k.start / 1e6, k.end / 1e6) for k in kernels)
+    return {"kernel_seconds": busy, "idle_share": 1 - min(1.0, busy / seconds)}

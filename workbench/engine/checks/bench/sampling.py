@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from workbench.engine.errors import SettingsError
-from workbench.engine.model.devices import environment
+from workbench.engine.model.devices import environment, waiting_for
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.synthesis import Engine
 
@@ -31,14 +31,14 @@ CHUNK_BYTES = 100
 OnRound = Callable[[str], None]
 
 
-def one_sentence_a_chunk(nfe_step: int, **changes: Any) -> SynthesisSettings:
-    """Return settings with which each of ``SENTENCES`` becomes one chunk."""
-    return SynthesisSettings(nfe_step=nfe_step, max_chunk_bytes=CHUNK_BYTES, **changes)
+def one_sentence_a_chunk(nfe_step: int, sentences: int = 1) -> SynthesisSettings:
+    """Return settings with which each of ``SENTENCES``, or as many as ``sentences`` together, becomes one chunk."""
+    return SynthesisSettings(nfe_step=nfe_step, max_chunk_bytes=CHUNK_BYTES * sentences)
 
 
-def text_of(n_chunks: int) -> str:
-    """Return a text of ``n_chunks`` sentences."""
-    return " ".join(SENTENCES[k % len(SENTENCES)] for k in range(n_chunks))
+def text_of(n_sentences: int) -> str:
+    """Return a text of ``n_sentences`` sentences."""
+    return " ".join(SENTENCES[k % len(SENTENCES)] for k in range(n_sentences))
 
 
 def check_counts(**counts: int) -> None:
@@ -134,11 +134,7 @@ def in_turn(
 
 def synchronizer(device: str) -> Callable[[], None]:
     """Wait for all queued work of ``device``."""
-    import torch
-
-    if not device.startswith("cuda"):
-        return lambda: None
-    return lambda: torch.cuda.synchronize(device)
+    return waiting_for(device) or (lambda: None)
 
 
 def subject(engine: Engine, settings: SynthesisSettings) -> dict[str, Any]:

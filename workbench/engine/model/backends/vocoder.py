@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from workbench.engine.model.backends.graphs import Graphs, Noting
 
-BUCKET = 128  # frames
+BUCKET = 256  # frames
 LONGEST = 4096  # a longer mel is decoded as it is: a graph of it would take much memory and hardly save time
 
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from workbench.engine.model.backends.graphs import Graphs, Noting, unnoted
 from workbench.engine.model.backends.lean.products import product
 
-_BUCKET = 64  # tokens
+_BUCKET = 128  # tokens
 
 
 class LeanText:
@@ -22,7 +22,7 @@ class LeanText:
 
     Args:
         embedding: upstream's ``TextEmbedding``.
-        graphs: records it, for a multiple of 64 tokens; None computes it for the tokens that there are.
+        graphs: records it, for a multiple of 128 tokens; None computes it for the tokens that there are.
     """
 
     def __init__(self, embedding: Any, graphs: Graphs | None = None) -> None:
