@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
+import workbench
 from tests.cli.helpers import QUICK, ROOT, last_json
 from workbench.cli import main
 from workbench.engine.runs import store
@@ -129,6 +130,19 @@ def test_standard_input_that_is_not_utf8(call, monkeypatch, content):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), "utf-8"))
     code, _, err = call("plan", "-")
     assert (code, err) == (2, "Error: Standard input is not UTF-8 text. Save it as UTF-8.\n")
+
+
+def test_a_text_of_windows_is_read(call, monkeypatch):
+    for encoding in ("utf-8-sig", "utf-16", "utf-16-le"):
+        content = ("\ufeff" * (encoding == "utf-16-le") + "Come and see it.").encode(encoding)
+        Path("a.txt").write_bytes(content)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), "utf-8"))
+        for words in (["--text-file", "a.txt"], ["-"]):
+            assert "Come and see it." in call("plan", *words)[1]
+
+
+def test_the_version_and_its_folder(call):
+    assert call("--version") == (0, f"workbench {workbench.__version__} in {Path(workbench.__file__).parent}\n", "")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8", "latin-1"])

@@ -93,13 +93,23 @@ def test_slips_are_one_line(call: Any) -> None:
         (["plan", "[Mary] Hi.", "--cast", "Mary"], 'Write --cast "Mary=Nora"'),
         (["plan", "[Mary] Hi.", "--cast", "Mary=Norra"], "There is no voice 'Norra'"),
         (["plan", "[Nora] Hi. [Clara] Ho.", "--fit", "2"], "no limits of speed"),
-        (["plan", "[Nora] Hi. [Clara speed=9] Ho."], "speed is 9, out of its range"),
+        (["plan", "[Nora] Hi. [Clara speed=9] Ho."], "'[Clara speed=9]': speed is 9, out of its range"),
         (["plan", "[Nora] Hi. [Clara sped=1] Ho."], "no setting 'sped'"),
         (["synth", "[Nora] Hi. [Clara] ☃ Ho."], "Passage 2 (Clara): The model's vocabulary lacks '☃'"),
     ):
         code, _, err = call(*words)
         assert code == 2 and said in err and len(err.strip().splitlines()) <= 3, (words, err)
-    assert call("plan", "[Mary] Hi.", "--cast", "Mary=Nora")[0] == 0
+    code, out, _ = call("plan", "[Mary] Hi.", "--cast", "Mary=Nora", "--cast", "Jon=Clara")
+    assert code == 0 and "--cast names 'Jon', who says nothing here" in out and "'Mary'" not in out
+
+
+def test_a_flag_is_over_the_file_though_it_has_the_default_value(call: Any) -> None:
+    Path("slow.toml").write_text('voice = "Nora"\nspeed = 0.5\nmax_chunk_bytes = 30\ngen_text = "Come and see it."\n')
+    seconds = [
+        last_json(call("plan", "--script", "slow.toml", "--json", *flags)[1])["chunks"][0]["planned_seconds"]
+        for flags in ([], ["--seed", "3"], ["--speed", "1.0"], ["--speed", "2"])
+    ]
+    assert seconds[0] == seconds[1] > 1.9 * seconds[2] > 3 * seconds[3]
 
 
 def test_a_batch_speaks_rows_and_goes_on(call: Any, tiny_home: Path) -> None:

@@ -66,10 +66,12 @@ def test_the_sound_of_a_take_is_written_though_it_is_not_chosen(call, run, tmp_p
         (("take", "0"), "has no chunk 0"), (("take", "3"), "has no chunk 3"), (("choose", "1", "2"), "has no take 2"),
         (("undo",), "no choice to undo"), (("redo",), "no choice to redo"), (("take", "1", "--speed", "0"), "speed"),
         (("take", "1", "--text", "一二三"), ""), (("save-take", "1", "1", "--out", "x.mp3"), "mp3"),
-        (("take", "1", "--from", "4"), "has no take 4"),
+        (("take", "1", "--from", "4"), "has no take 4"), (("take", "1", "--text", " "), "text is empty"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_one_line(call, run, words, said):
+def test_a_mistake_is_one_line_before_the_model_is_loaded(call, run, words, said, monkeypatch):
+    if "一二三" not in words:  # only the model knows its letters
+        monkeypatch.setattr(EnginePool, "engine_for", lambda *args: pytest.fail("it was loaded"))
     code, out, err = call("runs", words[0], run.id, *words[1:])
     assert code == 2 and out == "" and said in err and len(err.strip().splitlines()) == 1
     assert "Traceback" not in err

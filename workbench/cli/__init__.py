@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 from workbench.cli.parts import streams
 from workbench.engine.errors import Cancelled, WorkbenchError
@@ -45,8 +46,20 @@ def _exit_code(arguments: list[str] | None) -> int:
         if not hasattr(error, "format_message"):
             raise
         if message := error.format_message():  # empty if the help was shown instead
-            _say(f"Error: {message.rstrip('.')}.", 2)
+            message = message.rstrip(".")
+            _say(f"Error: {message}{'' if message.endswith('?') else '.'}{_advice(error)}", 2)
         return 2
+
+
+def _advice(error: Any) -> str:
+    """Return what to do about a command line that Typer does not understand, where its own message does not say."""
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    takes_text = "words" in [parameter.name for parameter in getattr(command, "params", ())]
+    if takes_text and "unexpected extra argument" in error.message:
+        return " Put the text between quotes."
+    if takes_text and getattr(error, "option_name", "") and not error.possibilities:
+        return ' A text that begins with a dash comes after two: -- "-5 degrees".'
+    return ""
 
 
 def _say(message: str, code: int) -> int:

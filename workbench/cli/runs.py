@@ -16,7 +16,7 @@ from workbench.cli.parts.output import console, print_json, say, table
 from workbench.engine.errors import SettingsError, WorkbenchError
 from workbench.engine.files import outputs
 from workbench.engine.files.writing import human_bytes
-from workbench.engine.runs import index, store, tables
+from workbench.engine.runs import exports, index, store, tables
 from workbench.engine.runs.exports.pieces import KINDS
 from workbench.engine.runs.finding import query
 from workbench.engine.runs.parts import unfinished
@@ -118,7 +118,7 @@ def rm(
 def export(
     run_id: RunId,
     kind: Annotated[
-        str, typer.Option("--as", help="wav, flac, textgrid, srt, vtt, csv, contours, mel, trace or zip.")
+        str, typer.Option("--as", metavar="|".join(found.name for found in exports.every()), help="Format of the file.")
     ] = "wav",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File. Default: named after the run.")] = None,
     files: Annotated[
@@ -128,7 +128,6 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a run to a file for other tools."""
-    from workbench.engine.runs import exports
     from workbench.engine.runs.exports.pieces import write_pieces
 
     wanted = exports.get(kind.lower())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -120,17 +120,20 @@ def synth(
     verbose: Verbose = False,
     settings: SynthesisSettings,
     load: LoadSettings,
+    flags: dict[str, Any],
 ) -> None:
     """Speak a text into a sound file, save the run, and show the time of each stage."""
     output.log_to_stderr(verbose)
     sheet = sheet_of(words, text_file, script, cast)
     text.check_text(sheet.text)
-    target = speaking.Target(out, files)
+    target, spread = speaking.Target(out, files), speaking.Workers(executor, workers, address)
+    spread.check(skip_failed)
     if profile is not None:
         outputs.check_place(profile)
     model = model or sheet.model or DEMO_VOICE
     speech = Speech(
-        sheet, choose_voice(voice, ref_audio, ref_text, model, shorten_pauses), merged(settings, sheet), model=model,
+        sheet, choose_voice(voice, ref_audio, ref_text, model, shorten_pauses), merged(settings, flags, sheet),
+        model=model,
         folder=folder, cast=cast, gap=gap, limits=fit, clean=clean, random_weights=random_weights, load=load,
         reuse=reuse, profile=profile is not None,
     )  # fmt: skip
@@ -147,7 +150,6 @@ def synth(
         pool.remember(speaker)
     speaking.warn(show.misfits(rows), "times")
     pool.engine_for(request)  # load before the progress bar starts
-    spread = speaking.Workers(executor, workers, address)
     run = speaking.speak(pool, request, new_id(), target, bar=not as_json, spread=spread, skip_failed=skip_failed)
     speaking.finish(run, target, save=save, as_json=as_json, profile=profile)
 
@@ -169,6 +171,7 @@ def plan(
     clean: Clean = False,
     as_json: Json = False,
     settings: SynthesisSettings,
+    flags: dict[str, Any],
 ) -> None:
     """Show the chunks of a text, their bytes, predicted seconds and warnings, without loading a model."""
     output.log_to_stderr(False)
@@ -176,7 +179,8 @@ def plan(
     text.check_text(sheet.text)
     model = model or sheet.model or DEMO_VOICE
     speech = Speech(
-        sheet, choose_voice(voice, ref_audio, ref_text, model, shorten_pauses), merged(settings, sheet), model=model,
+        sheet, choose_voice(voice, ref_audio, ref_text, model, shorten_pauses), merged(settings, flags, sheet),
+        model=model,
         cast=cast, gap=gap, limits=fit, clean=clean,
     )  # fmt: skip
     chunks = speech.plan(check=False)

@@ -118,3 +118,9 @@ def test_a_table_that_makes_no_sense_is_refused(tiny_engine: Any, cast: Any, con
 def test_a_row_with_too_many_fields_is_told(tiny_engine: Any, cast: Any) -> None:
     first, second = lines(tiny_engine, cast, "id,text\na,Hello, you.\nb,Hello.\n")
     assert "more fields than the heading" in first.error and second.request is not None
+
+
+@pytest.mark.parametrize("content", ['text\n"Hello there.\nNot closed.\n', 'id,text\na,"Hello" there.\n'])
+def test_quotes_that_do_not_close_hide_no_rows(tiny_engine: Any, cast: Any, content: str) -> None:
+    with pytest.raises(TextError, match=r"cannot be read after line [12]: .* A field in quotes ends with one"):
+        lines(tiny_engine, cast, content)

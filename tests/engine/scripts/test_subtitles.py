@@ -107,6 +107,34 @@ def test_old_encodings_are_read() -> None:
         assert sheet_of("a.srt", content).text == "[main at=1 until=2] Déjà vu."
 
 
+def test_times_that_the_readers_do_not_know_are_no_words() -> None:
+    clear = "1\n00:00:01,000 --> 00:00:02,000\nOne.\n\n"
+    for times, tag in (
+        ("00:03,000 --> 00:04,000", "[main at=3 until=4]"), ("00:00:03 --> 00:00:04", "[main at=3 until=4]"),
+        ("0:0:3.5-->0:0:4.25 X1:9", "[main at=3.5 until=4.25]"),
+        ("01:00:00,5 --> 01:00:01,0", "[main at=3600.5 until=3601]"),
+    ):  # fmt: skip
+        assert sheet_of("a.srt", f"{clear}2\n{times}\nTwo.\n").text == f"[main at=1 until=2] One.\n{tag} Two."
+        if "X1" not in times:
+            assert sheet_of("a.vtt", f"WEBVTT\n\nid\n{times} align:start\nTwo.\n").text == f"{tag} Two."
+    far = sheet_of("a.srt", f"{clear}2\n100:00:00,000 --> 100:00:01,000\nTwo.\n")
+    assert far.text == "[main at=1 until=2] One." and far.remarks == ("1 cue beyond a day, left out",)
+    for times in ("00:00:01:12 --> 00:00:02:01", "-0:00:01,000 --> 0:00:02,000", "0:00:01,000 -->"):
+        with pytest.raises(TextError, match=r"Line 6: .* is not a time\. Write"):
+            sheet_of("a.srt", f"{clear}2\n{times}\nTwo.\n")
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_number_is_said_also_as_the_last_line(counted: bool) -> None:
+    cues = ["He was born in\n1984", "42", "At 5 --> 6.", "In\n7"]
+    blocks = [
+        (f"{k + 1}\n" if counted else "") + f"00:00:0{k},000 --> 00:00:0{k + 1},000\n{words}\n"
+        for k, words in enumerate(cues)
+    ]
+    said = [line.split("] ")[1] for line in sheet_of("a.srt", "\n".join(blocks)).text.splitlines()]
+    assert said == [" ".join(words.split()) for words in cues]
+
+
 def test_overlaps_are_said() -> None:
     both = "1\n00:00:03,000 --> 00:00:05,000\nB.\n\n2\n00:00:01,000 --> 00:00:04,000\nA.\n"
     sheet = sheet_of("a.srt", both)

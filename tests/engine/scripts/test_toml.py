@@ -74,6 +74,8 @@ def test_files_of_this_disk_are_read_only_for_a_script_of_this_disk(tmp_path: Pa
     ("old", "new", "said"),
     [
         ('model = "demo-voice"', "model = ", "no valid TOML"),
+        ('"town.wav"', r'"C:\Users\town.wav"', "Write paths with / or between single quotes"),
+        ("[voices.town]", '[voices.slow]\nvoice = "Nora"\nspeed = 9\n[voices.town]', "The voice 'slow': speed is 9"),
         ("nfe_step = 7", "nfe_steps = 7", "'nfe_steps', which is unknown. Did you mean nfe_step?"),
         ("speed = 0.8", "sped = 0.8", "Did you mean speed?"),
         ("speed = 0.8", "speed = 80", "speed is 80, out of its range"),

@@ -68,6 +68,8 @@ ENGLISH = {
         ("There are 1,000,000 stars.", "There are one million stars."),
         ("It won 3:1.", "It won three to one."),
         ("An MP3 of No. 5.", "An MP three of number five."),
+        ("At 5:07pm or 7am.", "At five oh seven pm or seven am."),
+        ("Take v2.0 to the B2B, by 17:30h.", "Take v two point zero to the B two B, by seventeen thirty h."),
     ],
 }
 

@@ -29,6 +29,7 @@ def found(text: str, **how: Any) -> list[tuple[Any, ...]]:
          [("Nora", {"speed": 0.9, "nfe_step": 7, "cfg_strength": 1}, None, None)]),
         ("[nature-en sway=none use_epss=false] Hi.",
          [("nature-en", {"sway_sampling_coef": None, "use_epss": False}, None, None)]),
+        ("[Nora speed=\"0.9\" seed='4' at=\"1.5\"] Hi.", [("Nora", {"speed": 0.9, "seed": 4}, 1.5, None)]),
         ("[Nora at=1:02.5 until=70s] Hi.", [("Nora", {}, 62.5, 70.0)]),
         ("[main] Hi. [Regular] Ho.", [("main", {}, None, None)] * 2),
         ('{"name": "Nora", "seed": -1, "speed": 0.8} Hi. {Tom Smith} Ho.',

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from workbench import __version__
+from workbench.cli.parts import output
 from workbench.engine import collecting
+from workbench.engine.files import places
 
 # name of a command to module and name in it, in the order of the help
 _HOMES = {
@@ -86,6 +89,17 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        output.say(f"workbench {__version__} in {places.PACKAGE}")
+        raise typer.Exit
+
+
 @app.callback()
-def _workbench() -> None:
+def _workbench(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and its folder."),
+    ] = False,
+) -> None:
     """F5-TTS research workbench: speech, spectrograms and the time of every stage, offline."""

@@ -47,20 +47,24 @@ def settings_flags(**groups: type) -> Callable[[Callable[..., Any]], Callable[..
     """Return a decorator that adds the flags of the dataclasses in ``groups`` to a command.
 
     ``@settings_flags(settings=SynthesisSettings)`` adds ``--nfe-step`` and the others, and calls the command with
-    ``settings=SynthesisSettings(...)``. The command then raises SettingsError for values out of range.
+    ``settings=SynthesisSettings(...)``. The command then raises SettingsError for values out of range. A command with a
+    parameter ``flags`` also gets name to value of the flags that were given, which may be their defaults.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
         def wrapper(**given: Any) -> Any:
+            every: dict[str, Any] = {}
             for name, group in groups.items():
-                fields = [f.name for f in dataclasses.fields(group)]
-                taken = {f: given.pop(f) for f in fields}
-                given[name] = group().replace(**{f: v for f, v in taken.items() if v is not None})
-            return command(**given)
+                taken = {f.name: given.pop(f.name) for f in dataclasses.fields(group)}
+                flags = {field: value for field, value in taken.items() if value is not None}
+                given[name] = group().replace(**flags)
+                every |= flags
+            return command(**given, **({"flags": every} if "flags" in own.parameters else {}))
 
         own = inspect.signature(command, eval_str=True)
-        kept = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for n, p in own.parameters.items() if n not in groups]
+        filled = {*groups, "flags"}
+        kept = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for n, p in own.parameters.items() if n not in filled]
         added = [_option(field) for group in groups.values() for field in dataclasses.fields(group)]
         wrapper.__signature__ = own.replace(parameters=kept + added)  # type: ignore[attr-defined]
         wrapper.__annotations__ = {p.name: p.annotation for p in kept + added}

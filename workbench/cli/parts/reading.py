@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 import sys
@@ -55,7 +56,8 @@ def _decoded(content: bytes, source: str) -> str:
         raise TextError(
             f"{source} has more than {READ_MAX_BYTES:,} bytes.", remedy="Split it, for example by chapters."
         )
+    is_utf16 = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # "Unicode" in editors of Windows
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-16" if is_utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise TextError(f"{source} is not UTF-8 text.", remedy="Save it as UTF-8.") from error

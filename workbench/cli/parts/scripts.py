@@ -22,8 +22,10 @@ from workbench.engine.speech.passages.planning import plan_script
 from workbench.engine.speech.recordings.reading import told_of_unread, vocabulary_of
 from workbench.engine.speech.text import Chunk
 from workbench.engine.speech.voices import Voice
+from workbench.engine.text import speakers as tags
 from workbench.engine.text.normalise import Change, applied, summary
 from workbench.engine.text.preparing import Prepared, prepare
+from workbench.engine.visible import quoted
 
 ScriptFile = Annotated[
     Path | None,
@@ -70,11 +72,10 @@ def aliases(pairs: Sequence[str] | None) -> dict[str, str]:
     return found
 
 
-def merged(given: SynthesisSettings, sheet: Sheet) -> SynthesisSettings:
-    """Return the settings of the file, and over them those that were given as flags."""
-    default = SynthesisSettings().as_dict()
-    flags = {name: value for name, value in given.as_dict().items() if value != default[name]}
-    return SynthesisSettings().replace(**sheet.settings).replace(**flags)
+def merged(given: SynthesisSettings, flags: Mapping[str, Any], sheet: Sheet) -> SynthesisSettings:
+    """Return the settings of the file, and over them the ``given`` ones that ``flags`` names."""
+    over = {name: value for name, value in given.as_dict().items() if name in flags}
+    return SynthesisSettings().replace(**sheet.settings).replace(**over)
 
 
 class Speech:
@@ -110,7 +111,8 @@ class Speech:
     ) -> None:
         self.spec, self.folder = get_model(model), folder
         self._limits = Fit.of(limits)
-        self.cast = sheet.cast(main, self.spec.mel, aliases=aliases(cast))
+        self._aliases = aliases(cast)
+        self.cast = sheet.cast(main, self.spec.mel, aliases=self._aliases)
         rest |= {"model": model, "folder": str(folder.absolute()) if folder else ""}
         rest |= {"gap_seconds": sheet.gap_seconds if gap is None else gap, "strict": bool(sheet.name)}
         self.request, self.voices = compose(sheet.text, self.cast, settings, **rest)
@@ -172,7 +174,13 @@ class Speech:
     def remarks(self) -> tuple[str, ...]:
         """One line with the changes made and one with those offered."""
         changed, offered = summary(self.found("changes")), summary(self.found("offers"))
-        lines = (f"changed: {changed}" if changed else "", f"offered by --clean: {offered}" if offered else "")
+        speaking = [tags.key(name) for name in self.voices]
+        idle = [name for name in self._aliases if tags.key(name) not in speaking]
+        lines = (
+            f"changed: {changed}" if changed else "",
+            f"offered by --clean: {offered}" if offered else "",
+            f"--cast names {', '.join(map(quoted, idle))}, who says nothing here" if idle else "",
+        )
         return tuple(line for line in lines if line)
 
     def unread(self, voice: Voice) -> tuple[str, ...]:

@@ -92,7 +92,8 @@ def plan(document: dict[str, Any]) -> None:
     n_chunks = len(document["chunks"])
     counted = f"{n_chunks} {'chunk' if n_chunks == 1 else 'chunks'}"
     if names:
-        title = f"{counted} in {len(passages)} passages of {', '.join(dict.fromkeys(names.values()))}"
+        parts = f"{len(passages)} {'passage' if len(passages) == 1 else 'passages'}"
+        title = f"{counted} in {parts} of {', '.join(dict.fromkeys(names.values()))}"
     else:
         counted += f" of at most {document['budget_bytes']} bytes"
         title = f"{counted}, voice {document['voice']} ({document['reference_seconds']:.2f} s)"

@@ -20,6 +20,7 @@ from workbench.engine.speech.requests import SpeechRequest
 if TYPE_CHECKING:
     from workbench.engine.jobs.pool import EnginePool
     from workbench.engine.speech.results import Run
+    from workbench.engine.sweeps.executors import Executor
 
 
 class Target:
@@ -69,17 +70,25 @@ class Workers(NamedTuple):
         """Whether this process makes the chunks itself."""
         return (self.executor, n_workers(self.executor, self.n), self.address) == ("local", 1, "")
 
+    def check(self, skip_failed: bool = False) -> None:
+        """Raise SettingsError where there are no such workers, or they cannot skip what fails."""
+        if not self.is_here:
+            self._made(threads=0)
+            if skip_failed:
+                raise SettingsError("--skip-failed is for one worker on this machine.", remedy="Leave out one of both.")
+
+    def _made(self, threads: int) -> Executor:
+        from workbench.engine.sweeps.executors import executor
+
+        return executor(self.executor, n_workers(self.executor, self.n), threads=threads, address=self.address)
+
     def speak(self, pool: EnginePool, request: SpeechRequest, run_id: str, bar: bool) -> Run:
         """Spread the chunks over the workers. Raises SettingsError where there are no such workers."""
         import torch
 
-        from workbench.engine.sweeps.executors import executor
         from workbench.engine.sweeps.spread import speak
 
-        # as many threads as here: with another number the last bits differ
-        how = executor(
-            self.executor, n_workers(self.executor, self.n), threads=torch.get_num_threads(), address=self.address
-        )
+        how = self._made(torch.get_num_threads())  # as many as here: with another number the last bits differ
         with output.bar(bar, None) as advance:
             return speak(pool, request, how, on_plan=lambda chunks: advance(0, len(chunks)),
                          on_chunk=lambda result: advance(), run_id=run_id)  # fmt: skip
@@ -96,8 +105,6 @@ def speak(
     skip_failed: bool = False,
 ) -> Run:
     """Speak ``request``. Raises Cancelled where a long run is interrupted; the message says how it goes on."""
-    if skip_failed and not spread.is_here:
-        raise SettingsError("--skip-failed is for one worker on this machine.", remedy="Leave out one of both.")
     try:
         if not spread.is_here:
             return spread.speak(pool, request, run_id, bar)

@@ -119,11 +119,9 @@ def get_entry(name: str) -> Entry:
         return of_repo[0]
     names = {re.sub(r"[^a-z0-9]", "", spec.name.lower()): spec.name for spec in every}
     near = difflib.get_close_matches(re.sub(r"[^a-z0-9]", "", name.lower()), list(names), n=3, cutoff=0.5)
-    near_names = [s.name for s in of_repo] or [names[n] for n in near] or [s.name for s in every]
-    raise ModelError(
-        f"There is no model {name!r}.",
-        remedy=f"Similar: {', '.join(near_names)}; `python -m workbench models` lists all.",
-    )
+    near_names = [s.name for s in of_repo] or [names[n] for n in near]
+    similar = f"Similar: {', '.join(near_names)}; " if near_names else ""
+    raise ModelError(f"There is no model {name!r}.", remedy=f"{similar}`python -m workbench models` lists all.")
 
 
 def get_model(name: str) -> ModelSpec:

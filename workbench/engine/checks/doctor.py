@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from workbench import __version__
 from workbench.engine.catalog.plain import first_line
 from workbench.engine.checks import licences
 from workbench.engine.checks.network import watch_network
 from workbench.engine.errors import WorkbenchError, reason_of
+from workbench.engine.files import places
 
 _PACKAGES = ("torch", "torchaudio", "f5-tts", "vocos", "streamlit", "plotly", "huggingface_hub", "soundfile", "librosa")
 _DISK_FULL, _DISK_LOW = 50_000_000, 2_000_000_000  # bytes: a run, a model
@@ -56,6 +58,7 @@ def _guarded(name: str, check: Callable[[], Iterable[Check]]) -> Iterator[Check]
 
 
 def _python() -> Iterator[Check]:
+    yield Check("workbench", "ok", f"{__version__} in {places.PACKAGE}")
     state = "ok" if sys.version_info >= (3, 11) else "bad"
     yield Check("Python", state, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
 

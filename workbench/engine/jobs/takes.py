@@ -15,6 +15,7 @@ from workbench.engine.runs.paths import run_folder
 from workbench.engine.runs.takes import choosing
 from workbench.engine.runs.takes.values import Take, Takes
 from workbench.engine.speech.requests import Remake
+from workbench.engine.speech.text import check_text
 from workbench.engine.timing import Progress
 
 if TYPE_CHECKING:  # synthesis imports torch
@@ -88,6 +89,10 @@ def make_take(
     faster = speed if speed is not None and speed != usual else None
     if said is not None and speed is None:
         faster = origin.speed  # new words at the speed of the parent
+    if said is not None:
+        check_text(said)  # before the model is loaded
+    if faster is not None:
+        asked.settings_of(origin.chunk.passage).replace(speed=faster)
     request = asked.replace(remake=Remake(run_id, chunk, seed, said, faster), profile=False, sweep="")
     engine = pool.engine_for(request)
     voice = pool.voice(request.voice_of(origin.chunk.passage), engine.loaded.spec.mel)

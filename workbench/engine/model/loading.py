@@ -121,6 +121,8 @@ def load(
         DeviceError: the device or format is not available.
     """
     timeline = Timeline()
+    device = choose_device(chosen.device)  # before what takes seconds
+    dtype = choose_dtype(chosen.dtype, device)
     files, layer = None, ""
     if built is None:
         with timeline.span("resolve"):
@@ -129,8 +131,6 @@ def load(
         upstream.install()
         import f5_tts.model.cfm  # noqa: F401
         import vocos  # noqa: F401
-    device = choose_device(chosen.device)
-    dtype = choose_dtype(chosen.dtype, device)
     if built is not None:
         with timeline.span("build"):
             cfm, vocoder = built()

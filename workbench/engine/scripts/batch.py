@@ -126,7 +126,7 @@ def _table(content: str) -> Iterator[dict[str, str]]:
     heading = content.split("\n", 1)[0]
     mark = max(",;\t", key=heading.count)
     csv.field_size_limit(2**24)
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=mark)
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=mark, strict=True)
     try:
         columns = [speakers.setting(name.strip().lower(), "")[0] for name in next(reader, [])]
         unknown = [name for name in columns if name not in (*_COLUMNS, *KNOBS)]
@@ -145,7 +145,10 @@ def _table(content: str) -> Iterator[dict[str, str]]:
                 padded = [*fields, *[""] * (len(columns) - len(fields))]
                 yield dict(zip(columns, padded, strict=False)) | ({"": "more"} if len(fields) > len(columns) else {})
     except csv.Error as error:
-        raise TextError(f"The CSV cannot be read: {error}.", remedy="Export it again as CSV, UTF-8.") from error
+        raise TextError(
+            f"The CSV cannot be read after line {reader.line_num - 1}: {error}.",
+            remedy='A field in quotes ends with one, and has "" for each quote in it.',
+        ) from error
 
 
 def _line(name: str, row: Mapping[str, str], cast: Cast, settings: SynthesisSettings, rest: Mapping[str, Any]) -> Line:

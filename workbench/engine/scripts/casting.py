@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from workbench.engine.errors import VoiceError
+from workbench.engine.errors import SettingsError, VoiceError
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.passages.script import Passage, Script, Speaker
 from workbench.engine.speech.recordings.library import list_voices
@@ -15,6 +15,7 @@ from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.speech.voices import Voice, load_voice
 from workbench.engine.text import speakers
 from workbench.engine.text.speakers import MAIN, Tag
+from workbench.engine.visible import quoted
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,11 @@ def compose(
     for start, end, tag in parts:
         name = _speaker(tag.name, cast, voices)
         own = {**cast.settings_of(tag.name), **tag.settings}
-        passages.append(Passage(start, end, name, own, tag.at_seconds, tag.until_seconds))
+        try:
+            passages.append(Passage(start, end, name, own, tag.at_seconds, tag.until_seconds))
+        except SettingsError as error:  # of which of many tags
+            where = f"{quoted(text[tag.start : tag.end])}: " if tag.end else ""
+            raise SettingsError(where + error.what, remedy=error.remedy) from error
     cast_list = tuple(Speaker(name, voice.ref) for name, voice in voices.items())
     main = next((p.speaker for p, (_, _, tag) in zip(passages, parts, strict=True) if tag.name == MAIN), "")
     script = Script(cast_list, tuple(passages), gap_seconds, main)

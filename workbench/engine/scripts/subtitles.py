@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import regex
 
-from workbench.engine.errors import TextError
+from workbench.engine.errors import SettingsError, TextError
 from workbench.engine.rules import SCRIPT_MAX_SECONDS
 from workbench.engine.text import speakers
 from workbench.engine.text.speakers import MAIN
@@ -21,6 +21,8 @@ _MARKUP = regex.compile(r"</?[A-Za-z][^<>]*>|<\d[\d:.]*>|\{\\[^{}]*\}")
 _APART = regex.compile(r"(?i)<br\s*/?>|[♪♫]+")
 _BRACKET = regex.compile(r"\[\s*([^\[\]]{1,80}?)\s*\]|^\s*\(([^()]{1,80})\)\s*$")
 _PREFIX = regex.compile(r"^\s*([\p{L}][\p{L}\p{N} .'’-]{0,39})\s*:\s+(?=\S)")
+_TIMES = regex.compile(r"\s*(?P<start>-?\d+:[\d:.,]*)\s*-+>\s*(?P<end>[-\d:.,]*)(?P<rest>.*)")
+_LAST_SECOND = 99 * 3600 + 3599.999  # that the readers understand
 _DASH = regex.compile(r"^\s*[-–—]\s*(?=\S)")
 
 
@@ -85,6 +87,8 @@ def _raw(content: str, suffix: str) -> Iterator[tuple[float, float, str, str]]:
     import webvtt
 
     content = content.replace("\x00", "")
+    if suffix in (".srt", ".vtt"):
+        content = _with_clear_times(content, "," if suffix == ".srt" else ".")
     try:
         if suffix == ".vtt":
             for caption in webvtt.from_buffer(io.StringIO(content), "vtt").captions:
@@ -100,6 +104,40 @@ def _raw(content: str, suffix: str) -> Iterator[tuple[float, float, str, str]]:
             f"The file cannot be read as {KINDS[suffix]} ({type(error).__name__}).",
             remedy="Check its first lines, or export it again.",
         ) from error
+
+
+def _with_clear_times(content: str, mark: str) -> str:
+    """Return SRT or WebVTT with each line of times as its reader wants it, with a number before it in SRT.
+
+    The readers take a line of times that they do not understand, such as one without hours, for words, or drop it; and
+    that of SRT drops a last line of words that is a number. Raises TextError for a time that is none.
+    """
+    lines: list[str] = []
+    for number, line in enumerate(content.splitlines(), 1):
+        times = _TIMES.fullmatch(line)
+        if times is None:
+            lines.append(line)
+            continue
+        if mark == "," and not _ends_in_number(lines):
+            lines += ["", "1"]
+        try:
+            start, end = (_stamp(speakers.seconds_of(times[name]), mark) for name in ("start", "end"))
+        except SettingsError as error:
+            raise TextError(f"Line {number}: {error.what}", remedy="Write 00:01:15.500 --> 00:01:17.000.") from error
+        lines.append(f"{start} --> {end}{times['rest']}")
+    return "\n".join([*lines, *(["", "1"] if mark == "," else []), ""])
+
+
+def _ends_in_number(lines: list[str]) -> bool:
+    """Whether ``lines`` end in the number of the next cue: right above its times, or alone between empty lines."""
+    last = next((k for k in reversed(range(len(lines))) if lines[k].strip()), -1)
+    alone = last == len(lines) - 1 or last == 0 or not lines[last - 1].strip()
+    return last >= 0 and lines[last].strip().isdigit() and alone
+
+
+def _stamp(seconds: float, mark: str) -> str:
+    whole, ms = divmod(round(min(seconds, _LAST_SECOND) * 1000), 1000)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{mark}{ms:03d}"
 
 
 def _said(words: str, speaker: str, known: dict[str, str], remarks: dict[str, int]) -> Iterator[tuple[str, str]]:

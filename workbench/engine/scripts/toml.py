@@ -99,7 +99,10 @@ def read_toml(content: str, files: Files, read: Any) -> Table:
     try:
         given = tomllib.loads(content)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise TextError(f"The script is no valid TOML: {str(error)[:200]}.", remedy="Correct it there.") from error
+        # the paths of Windows between double quotes: \U and others begin an escape there
+        escape = "escape" in str(error) or "hex value" in str(error)
+        remedy = "Write paths with / or between single quotes." if escape else "Correct it there."
+        raise TextError(f"The script is no valid TOML: {str(error)[:200]}.", remedy=remedy) from error
     remarks = _checked(given, (*_OWN, *KNOBS, *_IDLE, "seed"), "script")
     gen_file = _text(given, "gen_file")
     text = files.text(gen_file, read) if gen_file else _text(given, "text") or _text(given, "gen_text")
@@ -129,7 +132,10 @@ def _declared(table: Mapping[str, Any], files: Files, name: str) -> Declared:
             remedy="Give ref_audio and ref_text, or the name of a voice.",
         )
     own = {} if name == "main" else {knob: table[knob] for knob in KNOBS if knob in table}
-    SynthesisSettings().replace(**own)
+    try:
+        SynthesisSettings().replace(**own)
+    except SettingsError as error:
+        raise SettingsError(f"The voice {name!r}: {error.what}", remedy=error.remedy) from error
     if voice:
         return Declared(voice, settings=own)
     try:
@@ -153,8 +159,8 @@ def _checked(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> li
     for name, value in table.items():
         if name not in known:
             near = difflib.get_close_matches(speakers.key(name), known, n=1)
-            meant = f"Did you mean {near[0]}? " if near else ""
-            raise SettingsError(f"The {where} has {name!r}, which is unknown.", remedy=f"{meant}Leave it out.")
+            remedy = f"Did you mean {near[0]}?" if near else "Leave it out."
+            raise SettingsError(f"The {where} has {name!r}, which is unknown.", remedy=remedy)
         if name in _IDLE and value not in _IDLE[name]:
             instead = _INSTEAD.get(name, "")
             remarks.append(f"{name} is not used" + (f": {instead}" if instead else ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -168,6 +169,8 @@ def check_output(path: str | Path) -> Path:
     """
     path = user_path(path)
     if path.suffix.lower() not in FORMATS:
+        if os.path.isdir(path):
+            raise OutputError(f"{path} is a folder.", remedy=f"Name a file in it that ends with {', '.join(FORMATS)}.")
         raise OutputError(f"Cannot tell the type of {quoted(path.name)}.", remedy=f"End it with {', '.join(FORMATS)}.")
     outputs.check_place(path)
     return path

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import hashlib
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -192,6 +194,13 @@ def _identity(wave: np.ndarray, text: str) -> str:
     return hashlib.sha256(wave.tobytes() + b"\0" + text.encode()).hexdigest()
 
 
+def _meant(name: str, known: Iterable[str]) -> str:
+    """Return a question for the voice whose name is nearly ``name``, or ""."""
+    names = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), names, n=1)
+    return f"Did you mean {names[near[0]]}? " if near else ""
+
+
 def load_voice(name: str | None = None, mel_config: MelConfig = MelConfig()) -> Voice:
     """Return the bundled or saved voice ``name``; without a name, the first bundled one.
 
@@ -204,7 +213,8 @@ def load_voice(name: str | None = None, mel_config: MelConfig = MelConfig()) -> 
         refuse_damaged(name)
         raise VoiceError(
             f"There is no voice {quoted(name)}.",
-            remedy=f"Choose one of {', '.join(v.name for v in voices)}, or give a recording and its text.",
+            remedy=f"{_meant(str(name), [v.name for v in voices])}Choose one of {', '.join(v.name for v in voices)}, "
+            "or give a recording and its text.",
         )
     chosen = found[0]
     if isinstance(chosen, SavedVoice):

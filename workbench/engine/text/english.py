@@ -108,7 +108,7 @@ def _time(m: regex.Match[str]) -> str | None:
     hour, minute = int(m["hour"]), int(m["minute"])
     if hour > 24 or minute > 59:
         return None
-    half = m["half"] or ""
+    half = f" {m['half']}" if m["half"] else ""
     spoken = cardinal(str(hour))
     if m["second"]:
         return f"{spoken} {cardinal(str(minute))} and {cardinal(str(int(m['second'])))} seconds{half}"
@@ -193,7 +193,7 @@ _RULES: list[tuple[str, Saying]] = [
     ),
     (rf"(?<sign>{_SIGN})\s?(?<figure>{_FIGURE})(?:[ \u00a0]?(?<scale>{_SCALE}))?", _money),
     (rf"(?<figure>{_FIGURE})(?:[ \u00a0]?(?<scale>{_SCALE}))?[ \u00a0]?(?<sign>{_SIGN})(?!\w)", _money),
-    (r"(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2}))?(?<half>\s?[aApP]\.?[mM]\b\.?)?(?!:?\d)", _time),
+    (r"(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2}))?(?:\s?(?<half>[aApP]\.?[mM]\b\.?))?(?!:?\d)", _time),
     (
         r"(?<![\d:.])(?<low>\d{1,3}):(?<high>\d{1,3})(?![\d:])",
         lambda m: f"{cardinal(m['low'])} to {cardinal(m['high'])}",
@@ -248,5 +248,12 @@ def spoken(text: str) -> list[tuple[int, int, str]]:
     for m in _PATTERN.finditer(text):
         words = digits(m.group()) if len(m.group()) > LONGEST_FIGURE else _SAYINGS[_rule(m)](m)
         if words is not None:
-            found.append((m.start(), m.end(), words))
+            start, end = m.span()
+            found.append((start, end, _apart(words, text[start - 1 : start], text[end : end + 1])))
     return found
+
+
+def _apart(words: str, before: str, after: str) -> str:
+    """Return ``words`` with a space towards a neighbouring letter: "v2.0" is v two point zero, not vtwo."""
+    left = " " if before.isalpha() and not words[0].isspace() else ""
+    return left + words + (" " if after.isalpha() and not words[-1].isspace() else "")

@@ -26,13 +26,14 @@ _MAIN_TOO = ("Regular",)  # as its app calls it
 _SHORT = {"nfe": "nfe_step", "cfg": "cfg_strength", "sway": "sway_sampling_coef"}
 _TIMES = ("at", "until")
 _KNOBS = frozenset({*_TIMES, *_SHORT, *(field.name for field in dataclasses.fields(SynthesisSettings))})
-_VALUE = r"[A-Za-z_]+\s*=\s*[^\s\[\],=]+"
+_WORD = r"(?:\"[^\"\[\]\n]*\"|'[^'\[\]\n]*'|[^\s\[\],=]+)"
+_VALUE = rf"[A-Za-z_]+\s*=\s*{_WORD}"
 _BRACKETS = regex.compile(
     rf"(?<!\\)\[\s*(?P<name>\p{{L}}[^\[\]\n=]{{0,79}}?)(?P<settings>(?:[\s,]+{_VALUE})*)\s*\](?!\()"
 )
 _BRACES = regex.compile(r"(?<!\\)\{[^{}\n]{1,500}\}")
 _TAG = regex.compile(f"{_BRACKETS.pattern}|(?P<braces>{_BRACES.pattern})")
-_PAIR = regex.compile(r"(?P<name>[A-Za-z_]+)\s*=\s*(?P<value>[^\s\[\],=]+)")
+_PAIR = regex.compile(rf"(?P<name>[A-Za-z_]+)\s*=\s*(?P<value>{_WORD})")
 _CLOCK = regex.compile(r"(?:(?:(\d+):)?(\d{1,3}):)?(\d+(?:[.,]\d+)?)s?")
 _LINE_START = regex.compile(r"(?:^|\n)[ \t\"'“„«>#*-]*$")
 _NEAR = 0.75  # how alike two names are, from 0 to 1, for one to be taken for a slip of the other
@@ -174,10 +175,15 @@ def _read(match: Any, known: Mapping[str, str]) -> Tag | None:
     if match["braces"] is not None:
         return _from_braces(match["braces"], known)
     name = match["name"].strip()
-    values = {pair["name"]: pair["value"] for pair in _PAIR.finditer(match["settings"])}
+    values = {pair["name"]: _unquoted(pair["value"]) for pair in _PAIR.finditer(match["settings"])}
     if key(name) not in known and (tags.is_pause(match.group()) or (not values and tags.is_sound(match.group()))):
         return None
     return Tag(0, 0, name, values)
+
+
+def _unquoted(value: str) -> str:
+    """Return a value without the quotes around it, as in TOML and HTML."""
+    return value[1:-1] if len(value) > 1 and value[0] in "\"'" and value[0] == value[-1] else value
 
 
 def _from_braces(written: str, known: Mapping[str, str]) -> Tag | None:
