@@ -141,6 +141,18 @@ def test_a_text_of_windows_is_read(call, monkeypatch):
             assert "Come and see it." in call("plan", *words)[1]
 
 
+def test_waiting_threads_of_a_command_leave_the_cores_to_others(call, monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, "")  # so that it is restored
+        monkeypatch.delenv(name)
+    call("--version")
+    assert 0 < int(os.environ["GOMP_SPINCOUNT"]) < 100_000
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    call("--version")
+    assert os.environ["GOMP_SPINCOUNT"] == "7"
+
+
 def test_the_version_and_its_folder(call):
     assert call("--version") == (0, f"workbench {workbench.__version__} in {Path(workbench.__file__).parent}\n", "")
 

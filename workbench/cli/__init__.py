@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from workbench.cli.parts import streams
+from workbench.engine.checks.threads import wait_briefly
 from workbench.engine.errors import Cancelled, WorkbenchError
 from workbench.engine.visible import shorten, visible
 
@@ -19,6 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
     # libraries must not send telemetry or look for updates
     for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_UPDATE_CHECK", "DO_NOT_TRACK"):
         os.environ.setdefault(name, "1")
+    wait_briefly()
     with streams.guarded():
         sys.exit(_exit_code(arguments))
 
