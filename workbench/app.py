@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,6 +30,14 @@ if not st.get_option("server.address"):  # otherwise Streamlit listens on every 
     sys.exit("The workbench's own configuration was not read. Start it with: python -m workbench app")
 
 
+def skip_search_for_components() -> None:
+    """Let Streamlit not read the descriptions of all installed packages: the pages bring their own components."""
+    with suppress(ImportError):  # it is Streamlit's own affair, and may move
+        from streamlit.components.v2 import manifest_scanner
+
+        manifest_scanner.scan_component_manifests = lambda *_, **__: []
+
+
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Start loading the models; the pages can be used meanwhile."""
@@ -41,6 +49,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     yield
 
 
+skip_search_for_components()
 app = st.App(
     Path(__file__).with_name("ui") / "main.py",
     lifespan=lifespan,

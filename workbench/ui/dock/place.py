@@ -31,7 +31,7 @@ def place() -> None:
     """Put the player at the foot of the page, once a page, before anything else is drawn."""
     with st.container(key="hidden_dock"):
         st.html(_CSS)
-        _dock(key="dock", data={"colours": list(CHUNK_COLOURS)})
+        _dock(key="dock", data={"colours": tuple(CHUNK_COLOURS)})
 
 
 def show(sound: Sound, second: Sound | None = None, *, active: bool = False, autoplay: bool = False) -> None:

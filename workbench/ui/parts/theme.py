@@ -60,4 +60,4 @@ def switches(paths: Sequence[str]) -> None:
         paths: addresses of all pages on this server, such as "/flow".
     """
     figure_theme.scale_with(scale)
-    _display(key=_KEY, data={"paths": list(paths), "large": is_large()}, on_large_change=lambda: None)
+    _display(key=_KEY, data={"paths": tuple(paths), "large": is_large()}, on_large_change=lambda: None)
