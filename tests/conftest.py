@@ -38,6 +38,8 @@ REF_TEXT = "Some call me nature, others call me mother nature."
 # time-outs that are waited for; folders, files, and single tests
 SLOW = (
     *("cli/test_bench.py", "engine/checks/test_bench.py"),
+    "cli/test_commands.py::test_a_command_imports_only_what_it_needs",
+    "ui/test_start.py::test_the_first_page_is_drawn_before_anything_large_is_imported",
     *("training", "lab/test_lab.py", "lab/test_loopback_hub.py", "test_docs.py", "test_fuzz.py", "test_wheel.py"),
     *(
         "ui/test_chunk_size.py",
