@@ -14,7 +14,6 @@ import typer
 from typer.core import TyperGroup
 
 from workbench import __version__
-from workbench.cli.parts import output
 from workbench.engine import collecting
 from workbench.engine.files import places
 
@@ -91,6 +90,8 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from workbench.cli.parts import output
+
         output.say(f"workbench {__version__} in {places.PACKAGE}")
         raise typer.Exit
 
