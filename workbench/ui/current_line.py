@@ -8,7 +8,7 @@ import streamlit as st
 
 from workbench.engine.errors import RunError, WorkbenchError
 from workbench.engine.jobs.speech import SpeechJob
-from workbench.engine.runs.store import read_document, run_folder, version_of
+from workbench.engine.runs.store import run_folder, version_of
 from workbench.ui import dock, document, resources, style
 from workbench.ui.fragments import fragment
 from workbench.ui.workspace import expected
@@ -117,11 +117,13 @@ def _facts(run_id: str) -> tuple[str, str]:
 
 def _read(run_id: str) -> tuple[str, str]:
     try:
-        found = read_document(run_id)
+        found = resources.saved_run(run_id)
     except WorkbenchError:
         return "", "cannot be read"
-    n_chunks = len(found["chunks"])
-    return found["text"], f"{found['audio_seconds']:.1f} s · {n_chunks} chunk{'s' if n_chunks > 1 else ''}"
+    n_chunks = len(found.chunks)
+    seconds = found.audio_seconds
+    length = f"{seconds:.1f} s" if seconds < 600 else style.duration(seconds)
+    return found.text, f"{length} · {n_chunks:,} chunk{'s' if n_chunks > 1 else ''}"
 
 
 def _short(words: str, limit: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from workbench.engine.catalog.configs import bundled_folder, packaged, read_config
@@ -239,9 +241,25 @@ def bundled() -> ModelSpec:
     folder = bundled_folder()
     common: dict[str, Any] = {"kind": "bundled", "folder": folder, "vocab": "vocab.txt", "vocoder_repo": None}
     try:
-        backbone, arch, mel = read_config(folder / "config.yaml")
+        backbone, known, mel = _config(folder / "config.yaml", *_stamp(folder / "config.yaml"))
+        arch = dict(known)
         common["note"] = "Small, trained for this project, part of it."
     except WeightsError as error:
         backbone, arch, mel = "DiT", {}, MelConfig()
         common["not_runnable"] = f"{error.what} {voice_remedy(folder)}"
     return ModelSpec(DEMO_VOICE, "Demo voice", backbone, arch, mel, "MIT", ("en",), **common)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Time and size of a file; zeros where it cannot be read."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=4)
+def _config(path: Path, *stamp: int) -> tuple[str, dict[str, Any], MelConfig]:
+    """The file, parsed once while it does not change: a list of the catalogue asks for it once an entry."""
+    return read_config(path)

@@ -13,15 +13,20 @@ export default function ({ data, parentElement }) {
     const area = find()
     if (!area || event.target !== area) return
     clearTimeout(timer)
-    timer = setTimeout(() => area.dispatchEvent(new FocusEvent("focusout", { bubbles: true })), data.milliseconds)
+    const wait = event.inputType === "insertFromPaste" ? 0 : data.milliseconds
+    timer = setTimeout(() => find()?.dispatchEvent(new FocusEvent("focusout", { bubbles: true })), wait)
   }
   document.addEventListener("input", onInput)
-  return () => { clearTimeout(timer); document.removeEventListener("input", onInput) }
+  // a timer that runs goes on: the page may be drawn again between the last key and the sending
+  return () => document.removeEventListener("input", onInput)
 }
 """
 _live = component("live_text", html="<span hidden></span>", js=_JS)
 
 
 def live_text(key: str, milliseconds: int = 350) -> None:
-    """Make the text area with widget key ``key`` live: it sends its value after ``milliseconds`` without typing."""
+    """Make the text area with widget key ``key`` live: it sends its value after ``milliseconds`` without typing.
+
+    What is pasted is sent at once.
+    """
     _live(key=f"live_{key}", data={"key": key, "milliseconds": milliseconds}, height=1)

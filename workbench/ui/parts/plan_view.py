@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, cast
@@ -16,7 +17,7 @@ from workbench.engine.rules import WINDOW_FRAMES
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.text import Chunk, byte_budget, number_languages
 from workbench.engine.speech.voices import Voice
-from workbench.engine.text.normalise import summary
+from workbench.engine.text.normalise import Change, summary
 from workbench.engine.text.preparing import Prepared, prepare
 from workbench.figures.theme import chunk_colour
 from workbench.ui import resources
@@ -49,25 +50,39 @@ def plan(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> Pl
     )
 
 
-@st.cache_resource(show_spinner=False, max_entries=32)
+@st.cache_resource(show_spinner="Planning the chunks", show_time=True, max_entries=32)
 def _planned(
     text: str, voice_id: str, settings: SynthesisSettings, model: str, engine_id: int, unknown: bool, _voice: Voice
 ) -> Plan:
-    voice, engine, prepared = _voice, resources.engine_if_loaded(model), None
+    voice, engine = _voice, resources.engine_if_loaded(model)
+    spec = get_model(model) if engine is None else engine.loaded.spec
+    window = WINDOW_FRAMES[spec.backbone] if engine is None else engine.loaded.window_frames
+    # no chunk size changes the prepared text, so it is kept by itself
+    prepared, error = _prepared(text, voice.language, settings.numbers, model, engine_id, unknown, voice, settings)
+    if prepared is None or error:
+        return Plan(prepared, error=error)
+    try:
+        return Plan(prepared, tuple(voice.plan(prepared, settings, window)), window_frames=window)
+    except WorkbenchError as problem:
+        return Plan(prepared, error=str(problem))
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _prepared(
+    text: str, language: str, numbers: str, model: str, engine_id: int, unknown: bool, _voice: Voice,
+    _settings: SynthesisSettings,
+) -> tuple[Prepared | None, str]:  # fmt: skip
+    """The prepared text, and why it cannot be spoken."""
+    engine, prepared = resources.engine_if_loaded(model), None
     try:
         if engine is not None:
-            prepared = engine.prepare(text, voice, settings)
-            window = engine.loaded.window_frames
+            prepared = engine.prepare(text, _voice, _settings)
         else:
-            spec = get_model(model)
-            window = WINDOW_FRAMES[spec.backbone]
-            known = resources.vocabulary(model)
-            prepared = prepare(text, known, number_languages(spec.languages, voice.language, settings))
-        prepared.check()
-        chunks = voice.plan(prepared, settings, window)
-    except WorkbenchError as error:
-        return Plan(prepared, error=str(error))
-    return Plan(prepared, tuple(chunks), window_frames=window)
+            languages = number_languages(get_model(model).languages, language, _settings)
+            prepared = prepare(text, resources.vocabulary(model), languages)
+        return prepared.check(), ""
+    except WorkbenchError as problem:
+        return prepared, str(problem)
 
 
 def upstream_bytes(voice: Voice | None) -> int:
@@ -81,28 +96,39 @@ def upstream_bytes(voice: Voice | None) -> int:
 Mark = tuple[int, int, str, str, str]  # start, end, CSS class, title, words shown after it
 
 
-def marks_of(prepared: Prepared) -> list[Mark]:
-    """Return the marks in the typed text, in order and without overlap.
+def marks_of(prepared: Prepared, end: int | None = None) -> list[Mark]:
+    """Return the marks in the typed text, in order and without overlap; with ``end``, those that begin before it.
 
     At one place, text that cannot be spoken comes first, then an offer, a change, words for a number.
     """
-    marks: list[Mark] = [(c.start, c.end, "wb-lacking", "the model cannot speak this", "") for c in prepared.lacking]
+    end = len(prepared.typed) if end is None else end
+    marks: list[Mark] = [
+        (c.start, c.end, "wb-lacking", "the model cannot speak this", "") for c in _before(end, prepared.lacking)
+    ]
     marks += [
-        (c.start, c.end, "wb-offer", f"{c.what}: can be left out or written plainer", "") for c in prepared.offers
+        (c.start, c.end, "wb-offer", f"{c.what}: can be left out or written plainer", "")
+        for c in _before(end, prepared.offers)
     ]
     marks += [
         (c.start, c.end, "wb-changed", f"{c.what}: read as {c.after!r}" if c.after else f"{c.what}: left out", "")
-        for c in prepared.changes
+        for c in _before(end, prepared.changes)
         if c.before.strip()
     ]
     for low, high, words in prepared.spoken:
-        marks.append((prepared.place(low), prepared.place(high - 1) + 1, "wb-said", "spoken as words", words))
+        if (start := prepared.place(low)) >= end:
+            break
+        marks.append((start, prepared.place(high - 1) + 1, "wb-said", "spoken as words", words))
     marks.sort(key=lambda mark: mark[0])
     apart: list[Mark] = []
     for mark in marks:
         if not apart or mark[0] >= apart[-1][1]:
             apart.append(mark)
     return apart
+
+
+def _before(end: int, found: Sequence[Change]) -> Iterator[Change]:
+    """Yield those of ``found``, which are in order, that begin before ``end``."""
+    return itertools.takewhile(lambda change: change.start < end, found)
 
 
 def marked(text: str, low: int, high: int, marks: Sequence[Mark]) -> str:
@@ -184,7 +210,8 @@ def show_plan(text: str, found: Plan | None, voice: Voice | None, key: str) -> N
     if found.prepared is None:
         return
     _show_remarks(found.prepared, key)
-    marks = marks_of(found.prepared)
+    shown = bisect.bisect_left(found.chunks, SHOWN_CHARACTERS, key=lambda chunk: chunk.start)
+    marks = marks_of(found.prepared, found.chunks[shown - 1].end if shown else SHOWN_CHARACTERS)
     if found.chunks:
         st.html(_facts(found.chunks, voice) + coloured(text, found.chunks, marks) + warnings_of(found.chunks))
     elif marks:
@@ -234,8 +261,10 @@ def _facts(chunks: Sequence[Chunk], voice: Voice) -> str:
 
 
 def warnings_of(chunks: Sequence[Chunk], limit: int = 4) -> str:
+    """Return the first warnings of ``chunks`` as HTML, one line each, and how many more there are."""
     found = [(c.index, warning) for c in chunks for warning in c.warnings]
-    lines = [f'<div class="wb-state"><span class="wb-warn">⚠</span>chunk {i + 1}: {escape(w)}</div>' for i, w in found]
-    if len(lines) > limit:
-        lines = [*lines[:limit], f'<div class="wb-state wb-dim">and {len(lines) - limit} more</div>']
+    shown = found[:limit]
+    lines = [f'<div class="wb-state"><span class="wb-warn">⚠</span>chunk {i + 1}: {escape(w)}</div>' for i, w in shown]
+    if left := len(found) - len(shown):
+        lines.append(f'<div class="wb-state wb-dim">and {left:,} more</div>')
     return "".join(lines)

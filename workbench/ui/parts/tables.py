@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 _HEAD = ("chunk", "text", "bytes", "planned s", "audio s", "text s", "ODE s", "vocoder s", "total s", "RTF", "seed")
 _LEFT = ("chunk", "text")
-MAX_ROWS = 200
+MAX_ROWS = 40  # of a longer plan, those around the chunk being synthesized: the table is sent twice a second
+_ROWS_AFTER = 8  # of these, chunks that are still to come
 NO_VALUE = "–"  # in a cell of a data frame
 
 
@@ -50,19 +52,30 @@ def chunk_table(
     """
     done = {r.chunk.index: r for r in results}
     plan = [done[c.index].chunk if c.index in done else c for c in plan]
-    shown = plan[:MAX_ROWS]
-    rows = []
+    first = _first_row(plan, now, len(results))
+    shown = plan[first : first + MAX_ROWS]
+    rows = [_left_out(first, "before")] if first else []
     for chunk in shown:
         rows += [_pause_row(chunk.lead_seconds)] if chunk.lead_seconds else []
         rows.append(_chunk_row(chunk, done.get(chunk.index), step if chunk.index == now else "", chunk.index == now))
         rows += [_pause_row(chunk.pause_seconds)] if chunk.pause_seconds else []
-    if len(plan) > len(shown):
-        rows.append(f'<tr><td class="l wb-dim" colspan="{len(_HEAD)}">and {len(plan) - len(shown)} more</td></tr>')
+    if left := len(plan) - first - len(shown):
+        rows.append(_left_out(left, "more"))
     head = "".join(f'<th class="{"l" if name in _LEFT else ""}">{name}</th>' for name in _HEAD)
     return (
         f'<div class="wb-scroll"><table class="wb-table" aria-label="Chunks: planned and measured"><thead><tr>{head}'
         f"</tr></thead><tbody>{''.join(rows)}</tbody><tfoot>{_foot(plan, results, total_seconds)}</tfoot></table></div>"
     )
+
+
+def _first_row(plan: Sequence[Chunk], now: int | None, n_made: int) -> int:
+    """Place in ``plan`` of the first row: such that the chunk being synthesized, or the next one, is among the rows."""
+    at = min(n_made, len(plan)) if now is None else bisect_left(plan, now, key=lambda chunk: chunk.index)
+    return max(0, min(at + _ROWS_AFTER, len(plan)) - MAX_ROWS)
+
+
+def _left_out(number: int, where: str) -> str:
+    return f'<tr><td class="l wb-dim" colspan="{len(_HEAD)}">{number:,} {where}</td></tr>'
 
 
 def _pause_row(seconds: float) -> str:
@@ -108,9 +121,9 @@ def _foot(plan: Sequence[Chunk], results: Sequence[ChunkResult], total_seconds: 
     factor = rtf_of_made(spent, audio, [(r.timing.total_seconds, r.audio_seconds, r.is_reused) for r in results])
     cells = [
         ("l", "sum"),
-        ("l", f"{len(results)} of {len(plan)} made" + (f", {n_reused} reused" if n_reused else "")),
-        ("", str(sum(c.n_bytes for c in plan))),
-        ("", f"{sum(c.planned_seconds for c in plan):.2f}"),
+        ("l", f"{len(results):,} of {len(plan):,} made" + (f", {n_reused} reused" if n_reused else "")),
+        ("", f"{sum(c.n_bytes for c in plan):,}"),
+        ("", f"{sum(c.planned_seconds for c in plan):,.2f}"),
     ]
     if results:
         cells += [("", f"{audio:.2f}"), ("", f"{sum(t.text_seconds for t in times):.3f}")]

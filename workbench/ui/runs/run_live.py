@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -14,9 +13,6 @@ from workbench.ui import current_line, document, resources, style
 from workbench.ui.fragments import fragment
 from workbench.ui.parts import tables
 from workbench.ui.workspace import expected
-
-if TYPE_CHECKING:
-    pass
 
 POLL_SECONDS = 0.5
 _GREY = "#8b8b8b"
@@ -39,7 +35,8 @@ def _status(job: SpeechJob) -> str:
         return "failed"
     if job.state == CANCELLED:
         kept = "; they are kept" if job.chunks and len(job.plan) > 1 else ""
-        return f"cancelled after {job.seconds:.1f} s, {len(job.chunks)} of {len(job.plan) or '?'} chunks made{kept}"
+        planned = f"{len(job.plan):,}" if job.plan else "?"
+        return f"cancelled after {job.seconds:.1f} s, {len(job.chunks):,} of {planned} chunks made{kept}"
     if job.state == DONE:
         n_reused = sum(chunk.is_reused for chunk in job.chunks)
         reused = f", {n_reused} of {len(job.chunks)} chunks reused" if n_reused else ""
@@ -50,8 +47,7 @@ def _status(job: SpeechJob) -> str:
         return job.doing
     left = job.seconds_left
     tail = f" · about {style.duration(left)} left" if left is not None else ""
-    n_chunks = max(len(job.plan), 1)
-    return f"chunk {job.chunk_now + 1} of {n_chunks} · ODE step {job.step} of {job.n_steps}{tail}"
+    return f"chunk {job.chunk_now + 1:,} of {max(len(job.plan), 1):,} · ODE step {job.step} of {job.n_steps}{tail}"
 
 
 def strip(job: SpeechJob | None) -> None:
@@ -70,8 +66,8 @@ def _strip(job: SpeechJob | None) -> None:
         status_line(_status(job) if job else idle, _COLOURS.get(job.state if job else "", _GREY))
         st.progress(min(job.fraction, 1.0) if job else 0.0, width=220)
         stoppable = job is not None and active and not job.is_stopping
-        if st.button("Cancel", key="cancel", disabled=not stoppable) and job is not None:
-            job.cancel()
+        # a callback: it acts before the state is drawn, which then says so at once
+        st.button("Cancel", key="cancel", disabled=not stoppable, on_click=job.cancel if job is not None else None)
     if job and job.error:
         st.error(job.error)
     if job and not active:

@@ -80,7 +80,7 @@ def _plan(text: str, voice: Voice, settings: SynthesisSettings, model: str) -> S
     return _planned(key, told)
 
 
-@st.cache_resource(show_spinner=False, max_entries=32)
+@st.cache_resource(show_spinner="Planning the passages", show_time=True, max_entries=32)
 def _planned(key: tuple[Any, ...], _told: Cast) -> ScriptPlan | None:
     """The plan of a script, kept; None for an ordinary text. ``key`` is everything that it depends on."""
     text, _, _, settings, model, *_rest = key
