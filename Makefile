@@ -4,6 +4,7 @@
 #   make test-thorough    run the rest of them: accessibility and layout of every page, toy trainings, benches
 #   make test-fast  run the fast tests: no browser, no servers, no training
 #   make test-notebooks   run every notebook, and JupyterLab in a real browser
+#   make test-rest  run these two at once, as CI does
 #   make test-cluster     run sweeps and books over several workers, also on a Ray of this machine, and kill them
 #   make lint       check style, layers of imports, types, and imports against requirements
 #   make docs       write the generated pages and build the documentation into site/; warnings are errors
@@ -20,30 +21,39 @@ INSTALL = -m pip install --quiet --disable-pip-version-check
 VERSIONS = $(VENV)/versions.txt
 # where other builds of torch are, whose hashes `make lock` adds: indexes, or folders with wheels
 BUILDS ?= https://download.pytorch.org/whl/cpu
+PYTEST  = $(BIN)/python -m pytest -q
+# one process more than two cores, because tests with browsers and servers wait
+AT_ONCE = -n 3 --dist loadfile
+# tests start hundreds of processes, each of which would compile the package again
+export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: app test test-thorough test-fast test-notebooks test-cluster notebooks lessons course docs lint format lock screenshots film clean
+.PHONY: app test test-thorough test-fast test-notebooks test-rest test-cluster notebooks lessons course docs lint format lock screenshots film clean
 
 app: $(VENV)/.app
 	$(BIN)/python -m workbench app --port $(PORT)
 
 test: lint
 	bash scripts/system_packages.sh
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not notebook and not cluster and not thorough" $(ARGS)
+	$(PYTEST) $(AT_ONCE) -m "not notebook and not cluster and not thorough" $(ARGS)
 
 test-thorough: $(VENV)/.dev
 	bash scripts/system_packages.sh
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "thorough and not notebook and not cluster" $(ARGS)
+	$(PYTEST) $(AT_ONCE) -m "thorough and not notebook and not cluster" $(ARGS)
 
 test-fast: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not browser and not notebook and not cluster and not slow and not thorough" $(ARGS)
+	$(PYTEST) -n 2 --dist loadfile -m "not browser and not notebook and not cluster and not slow and not thorough" $(ARGS)
 
 test-cluster: $(VENV)/.dev
 	$(BIN)/python $(INSTALL) -r requirements-cluster.txt -c $(VERSIONS)
-	$(BIN)/python -m pytest -q -m cluster tests $(ARGS)
+	$(PYTEST) -m cluster $$(grep -rl --include="test_*.py" mark.cluster tests) $(ARGS)
 
 test-notebooks: $(VENV)/.dev
 	bash scripts/system_packages.sh
-	$(BIN)/python -m pytest -q -m notebook tests/notebooks $(ARGS)
+	$(PYTEST) $(AT_ONCE) -m notebook tests/notebooks $(ARGS)
+
+test-rest: $(VENV)/.dev
+	bash scripts/system_packages.sh
+	$(PYTEST) $(AT_ONCE) -m "(thorough or notebook) and not cluster" $(ARGS)
 
 notebooks: $(VENV)/.dev
 	$(BIN)/jupyter lab notebooks --LabApp.app_settings_dir=notebooks/.jupyterlab \

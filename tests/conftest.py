@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
+from tests import scheduling
 from workbench.engine.catalog import ModelSpec, VocoderConfig, bundled_folder
 from workbench.engine.settings import MelConfig
 
@@ -103,9 +104,10 @@ SLOW_SECONDS = 240  # a test among these, on a busy machine; else pytest-timeout
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow, and what only a thorough run needs."""
+    """Mark what is slow, and what only a thorough run needs; the longest files come first."""
     here = Path(__file__).parent
-    for place, _, name in (slow.partition("::") for slow in SLOW + THOROUGH):
+    in_browsers = tuple(f"browser/{name}" for name in scheduling.ANOTHER)
+    for place, _, name in (slow.partition("::") for slow in SLOW + THOROUGH + scheduling.LONG + in_browsers):
         known = not name or f"def {name}(" in (here / place).read_text(encoding="utf-8")
         assert (here / place).exists() and known, f"a list names what is no longer here: {place} {name}"
     for item in items:
@@ -117,6 +119,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.thorough)
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
+    items.sort(key=lambda item: scheduling.rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadfile``, the longest files are handed out first, not those with the most tests."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False
+    return scheduling.LongestFirst(config, log)
 
 
 class NetworkForbidden(AssertionError):
