@@ -41,10 +41,11 @@ def skip_search_for_components() -> None:
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Start loading the models; the pages can be used meanwhile."""
-    from workbench.ui import logs
+    from workbench.ui import logs, uploads
     from workbench.ui.resources import warm_in_background
 
     logs.to_console()
+    uploads.keep_addresses()
     warm_in_background()
     yield
 

@@ -6,6 +6,8 @@ import secrets
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any
 
 LIMIT_BYTES = 100 * 2**20  # of all uploads together
 LIMIT_COUNT = 100
@@ -64,3 +66,24 @@ class Uploads:
         """Drop the upload of ``token``."""
         with self._lock:
             self._kept.pop(token or "", None)
+
+
+def keep_addresses() -> None:
+    """Let no script run throw away the address that a browser has asked for, to send a file to. Call it once.
+
+    Streamlit drops what is not sent yet when a run of the whole page begins. A file chosen in that moment would be
+    ignored without a word, as its address never comes.
+    """
+    from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+
+    clear = ForwardMsgQueue.clear
+
+    @wraps(clear)
+    def clear_all_but_addresses(self: Any, retain_lifecycle_msgs: bool = False, *rest: Any, **more: Any) -> None:
+        waiting = [message for message in self._queue if message.WhichOneof("type") == "file_urls_response"]
+        clear(self, retain_lifecycle_msgs, *rest, **more)
+        if retain_lifecycle_msgs:  # else all of it was sent, or nobody listens any more
+            self._queue += [message for message in waiting if not any(message is other for other in self._queue)]
+
+    if not hasattr(clear, "__wrapped__"):
+        ForwardMsgQueue.clear = clear_all_but_addresses  # type: ignore[method-assign]
