@@ -224,6 +224,23 @@ def test_one_slider_moves_picture_time_and_sound_by_keys(server: Any, new_page: 
     expect(page.locator(".st-key-flow_stage .stage")).not_to_have_class(re.compile("playing"), timeout=PATIENCE)
 
 
+def test_a_button_that_is_drawn_again_under_the_pointer_plays_once(
+    server: Any, new_page: Any, library: dict[str, Any]
+) -> None:
+    page = new_page()
+    page.goto(f"{server.url}/runs?run={library['short'].id}")
+    loaded(page)
+    button = page.locator(".st-key-play_run button")
+    button.scroll_into_view_if_needed()
+    at_rest(page)
+    box = button.bounding_box()
+    page.mouse.move(box["x"] + 8, box["y"] + 8)
+    page.mouse.down()
+    button.evaluate("one => one.replaceWith(one.cloneNode(true))")
+    page.mouse.up()
+    page.wait_for_function(f"() => ({HELD})()[1]", timeout=PATIENCE)
+
+
 def test_deleting_takes_two_clicks_and_is_undone_by_one(server: Any, new_page: Any, library: dict[str, Any]) -> None:
     page, run_id = new_page(), library["short"].id
     page.goto(f"{server.url}/runs?run={run_id}")

@@ -27,12 +27,24 @@ export class Controls extends Drawing {
     this.setVolume(stored("volume", 100), stored("muted", 0) > 0)
     this.drag()
     new ResizeObserver(() => this.changed()).observe(ui.bar)
-    document.addEventListener("click", (event) => {
-      const button = event.composedPath().find((node) => node instanceof HTMLElement && node.dataset.dock)
-      if (button) this.press(whole(JSON.parse(button.dataset.dock)), button.dataset.dockSlot)
-    })
+    this.hear()
     document.addEventListener("play", (event) => { if (event.target instanceof HTMLMediaElement) this.yield() }, true)
     new MutationObserver(() => this.buttons()).observe(document.body, { childList: true, subtree: true })
+  }
+
+  // The page's buttons. A table that is drawn again replaces them, also between press and release: then there is no click.
+  hear() {
+    const buttonOf = (event) => event.composedPath().find((node) => node instanceof HTMLElement && node.dataset.dock)
+    const act = ({ dataset }) => this.press(whole(JSON.parse(dataset.dock)), dataset.dockSlot)
+    let pressed = null
+    document.addEventListener("pointerdown", (event) => { pressed = event.isPrimary && event.button === 0 ? buttonOf(event) : null }, true)
+    document.addEventListener("pointerup", (event) => {
+      const before = pressed, now = buttonOf(event)
+      pressed = null
+      if (now && before && !before.isConnected && now.dataset.dockKey === before.dataset.dockKey) act(now)
+    }, true)
+    document.addEventListener("pointercancel", () => { pressed = null }, true)
+    document.addEventListener("click", (event) => { const button = buttonOf(event); if (button) act(button) })
   }
 
   drag() {
