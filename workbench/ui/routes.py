@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from workbench.engine.errors import WorkbenchError
 from workbench.engine.signal.audio import to_bytes
-from workbench.ui import assets
+from workbench.ui import static
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _GONE = "There is no such sound.\n"
@@ -108,7 +109,13 @@ async def kept_sound(request: Request) -> Response:
 
 
 class Scripts(StaticFiles):
-    """Files that a browser keeps but asks about each time: after an update it never runs older scripts."""
+    """Files that a browser keeps but asks about each time: after an update it never runs older scripts.
+
+    Scripts and style sheets only: the folder is a package too.
+    """
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        return super().lookup_path(path) if path.endswith((".js", ".css")) else ("", None)
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
@@ -122,6 +129,6 @@ ROUTES = [
     Route("/api/runs/{id}/{index}.wav", chunk_of_run),
     Route("/api/runs/{id}/{index}/takes/{take}.wav", take_of_run),
     Route("/api/sounds/{digest}.wav", kept_sound),
-    Mount("/dock", Scripts(directory=assets.FOLDER)),
+    Mount("/dock", Scripts(directory=static.FOLDER)),
     Mount("/fonts", StaticFiles(directory=Path(__file__).with_name("fonts"))),
 ]

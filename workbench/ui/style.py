@@ -7,11 +7,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from workbench.ui import assets
+from workbench.ui import static
 from workbench.ui.parts import theme
 
 _VIEWS = Path(__file__).with_name("views")
-_CSS = assets.sheet("pages.css")
+_CSS = static.sheet("pages.css")
 
 
 def apply() -> None:

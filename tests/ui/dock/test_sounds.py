@@ -124,7 +124,9 @@ def test_scripts_of_the_player_are_never_old(client: TestClient) -> None:
     answer = client.get("/dock/dock.js")
     assert answer.headers["cache-control"] == "no-cache" and "javascript" in answer.headers["content-type"]
     again = client.get("/dock/dock.js", headers={"If-None-Match": answer.headers["etag"]})
-    assert again.status_code == 304 and client.get("/dock/../resources.py").status_code == 404
+    assert again.status_code == 304
+    for name in ("__init__.py", "../resources.py", "__pycache__", ""):
+        assert client.get(f"/dock/{name}").status_code == 404, name
 
 
 def test_a_figure_is_bound_without_losing_what_it_said() -> None:

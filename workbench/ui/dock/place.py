@@ -12,7 +12,7 @@ from streamlit.components.v2 import component
 from streamlit.errors import StreamlitDuplicateElementKey
 
 from workbench.figures.theme import CHUNK_COLOURS
-from workbench.ui import assets
+from workbench.ui import static
 from workbench.ui.dock.sounds import Sound
 
 # The scripts are modules of this server. They keep one player for the whole visit, outside of the page's elements.
@@ -24,7 +24,7 @@ export default function ({ data, parentElement }) {
 """
 _dock = component("dock", html="<span></span>", js=_JS)
 _SHOWN_MAX = 8  # parts of one page that show the same sound
-_CSS = assets.sheet("dock-page.css")
+_CSS = static.sheet("dock-page.css")
 
 
 def place() -> None:

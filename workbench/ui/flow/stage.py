@@ -11,7 +11,7 @@ from streamlit.components.v2 import component
 
 from workbench import figures
 from workbench.engine.signal import spectra
-from workbench.ui import assets, dock
+from workbench.ui import dock, static
 from workbench.ui.flow.states import Flow
 
 _TICKS_HZ = (100, 500, 1000, 2000, 4000, 8000)
@@ -28,7 +28,7 @@ _HTML = """
   <p class="note" aria-live="polite"></p>
 </div>
 """
-_stage = component("flow_stage", html=_HTML, css=assets.text("flow.css"), js=assets.text("flow.js"))
+_stage = component("flow_stage", html=_HTML, css=static.text("flow.css"), js=static.text("flow.js"))
 
 
 def show(

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.components.v2 import component
 
 from workbench.figures import Figure
-from workbench.ui import assets
+from workbench.ui import static
 
 _HTML = """
 <div class="tools" role="group" aria-label="Save the figure">
@@ -17,7 +17,7 @@ _HTML = """
   <button type="button" data-format="png" title="Save this figure as PNG, at twice its size">PNG</button>
 </div>
 """
-_tools = component("look_tools", html=_HTML, css=assets.text("look.css"), js=assets.text("look.js"))
+_tools = component("look_tools", html=_HTML, css=static.text("look.css"), js=static.text("look.js"))
 
 
 def bind(figure: Figure, of: str) -> Figure:

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.components.v2 import component
 
 from workbench.figures import theme as figure_theme
-from workbench.ui import assets
+from workbench.ui import static
 
 LARGE_SCALE = 20 / 14  # of the root font size in static/display.js over that in .streamlit/config.toml
 _KEY = "display"
@@ -30,7 +30,7 @@ _HTML = """
   </div>
 </div>
 """
-_display = component("display", html=_HTML, css=assets.text("display.css"), js=assets.text("tend.js", "display.js"))
+_display = component("display", html=_HTML, css=static.text("display.css"), js=static.text("tend.js", "display.js"))
 
 
 def is_dark() -> bool:

@@ -13,7 +13,7 @@ from workbench.engine import measures
 from workbench.engine.runs.takes import choosing
 from workbench.engine.runs.takes.values import Takes
 from workbench.engine.timing import FIRST_RUN, NEW_LENGTH, REUSED
-from workbench.ui import assets, dock
+from workbench.ui import dock, static
 from workbench.ui.fragments import fragment
 from workbench.ui.parts.tables import swatch
 from workbench.ui.runs import unfinished_view
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROWS = 25
 _FILTER_FROM = 8  # chunks from which it is worth to filter them
-_CSS = assets.sheet("takes.css")
+_CSS = static.sheet("takes.css")
 _ALL, _FLAGGED, _RETAKEN = "All", "Flagged", "With takes"
 
 

@@ -1,14 +1,14 @@
-"""The style sheets and scripts of the pages, which lie beside this module."""
+"""The style sheets and scripts of the pages, which lie in this folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-FOLDER = Path(__file__).with_name("static")
+FOLDER = Path(__file__).parent
 
 
 def text(*names: str) -> str:
-    """Return the files ``names`` of ``static``, one after another."""
+    """Return the files ``names``, one after another."""
     return "\n".join((FOLDER / name).read_text("utf-8") for name in names)
 
 
