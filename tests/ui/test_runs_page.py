@@ -356,5 +356,11 @@ def test_two_numbers_of_all_runs_are_drawn_against_each_other(open_page: Any, ti
     assert not at.exception
     (trace,) = json.loads(at.get("plotly_chart")[0].proto.spec)["data"]
     assert sorted(trace["customdata"]) == sorted(run.id for run in made)
+    assert not at.text
+    at.session_state["scatter_nfe_step_seconds_none_point"] = {"customdata": made[0].id}  # as a click leaves it
+    made.append(make_run(tiny_engine, nfe_step=3))  # a new point is a new figure: what was clicked stays
+    at.run()
+    (heard,) = at.text
+    assert "NFE 4" in heard.value
     at.selectbox(key="scatter_by").set_value("nfe_step").run()
-    assert {t["name"] for t in json.loads(at.get("plotly_chart")[0].proto.spec)["data"]} == {"2", "4"}
+    assert {t["name"] for t in json.loads(at.get("plotly_chart")[0].proto.spec)["data"]} == {"2", "3", "4"}

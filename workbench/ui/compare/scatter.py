@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
 from workbench import figures
 from workbench.engine.runs.finding import columns
 from workbench.engine.runs.store import RunSummary
+from workbench.figures import Figure
 from workbench.ui import dock, resources
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import sources
@@ -40,20 +42,36 @@ def show(runs: Sequence[RunSummary]) -> None:
         empty("None of these runs has both numbers. Measures are made on the page Synthesize, or by "
               "<code>workbench runs measure</code>.")  # fmt: skip
         return
-    event = st.plotly_chart(
-        figures.scatter(points, titles[x], titles[y], dark=is_dark()), key=f"scatter_{x}_{y}_{by}", theme=None,
-        config=figures.CONFIG, on_select="rerun", selection_mode="points",
-        alt=f"{titles[y]} against {titles[x]} of {len(points)} runs",
+    point = clicked(
+        figures.scatter(points, titles[x], titles[y], dark=is_dark()), f"scatter_{x}_{y}_{by}",
+        f"{titles[y]} against {titles[x]} of {len(points)} runs",
     )  # fmt: skip
     without = len(runs) - len(points)
     rest = f" {without} more have only one of the numbers." if without else ""
     st.caption(f"{len(points)} runs.{rest} Click a point to hear its run.")
-    clicked = [str(point["customdata"]) for point in (event.selection.points if event else [])]
-    found = next((run for run in runs if clicked and run.id == clicked[0]), None)
+    found = next((run for run in runs if point and run.id == point["customdata"]), None)
     if found is not None:
         st.text(sources.run_label(found))
         dock.button(dock.of_run(resources.saved_run(found.id)), key="play_point")
         st.page_link("views/synthesize.py", label="Open", icon=":material/open_in_new:", query_params={"run": found.id})
+
+
+def clicked(figure: Figure, key: str, alt: str) -> dict[str, Any] | None:
+    """Draw ``figure``, the points of which can be clicked; return the clicked point, as Plotly describes it.
+
+    It stays while the figure is drawn again with more points, until another click, or one beside the points.
+    """
+    kept = f"{key}_point"
+
+    def take() -> None:
+        points = st.session_state[key].selection.points
+        st.session_state[kept] = dict(points[0]) if points else None
+
+    st.plotly_chart(
+        figure, key=key, theme=None, config=figures.CONFIG, on_select=take, selection_mode="points", alt=alt
+    )
+    found: dict[str, Any] | None = st.session_state.get(kept)
+    return found
 
 
 def _index(names: Sequence[str], wanted: str, otherwise: int) -> int:

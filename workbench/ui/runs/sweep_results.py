@@ -16,6 +16,7 @@ from workbench.engine.sweeps.job import SweepJob
 from workbench.figures import sweeps as drawings
 from workbench.figures.theme import stage_colour
 from workbench.ui import dock, resources
+from workbench.ui.compare import scatter
 from workbench.ui.fragments import fragment
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs.run_live import status_line
@@ -109,20 +110,17 @@ def _trade_off(
     first = others.index("rtf") if "rtf" in others else 0
     against: str = st.selectbox("Against", others, first, format_func=titles.__getitem__, key=f"against_{name}")
     fig = drawings.trade_off(rows, against, by, axes, dark=is_dark())
-    event = st.plotly_chart(fig, key=f"trade_{name}", theme=None, config=figures.CONFIG, on_select="rerun",
-                            selection_mode="points",
-                            alt=f"{titles[by]} against {titles[against]}, a point a trial")  # fmt: skip
-    points = event.selection.points if event else []
+    point = scatter.clicked(fig, f"trade_{name}", f"{titles[by]} against {titles[against]}, a point a trial")
     runs = {run.id for run in list_runs()}
-    for point in points[:1]:
-        run_id = str(point["customdata"])
-        if run_id in runs:
-            dock.button(dock.of_run(resources.saved_run(run_id)), key=f"play_point_{name}")
-            st.caption(f"{point.get('text', '')} · [{run_id}](runs?run={run_id})")
-        else:
-            st.caption(f"The run {run_id} was deleted.")
-    if not points:
+    if point is None:
         st.caption("Click a point to hear it.")
+        return
+    run_id = str(point["customdata"])
+    if run_id in runs:
+        dock.button(dock.of_run(resources.saved_run(run_id)), key=f"play_point_{name}")
+        st.caption(f"{point.get('text', '')} · [{run_id}](runs?run={run_id})")
+    else:
+        st.caption(f"The run {run_id} was deleted.")
 
 
 def _table(rows: list[dict[str, Any]], sweep: Sweep) -> None:
