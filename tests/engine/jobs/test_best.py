@@ -100,6 +100,6 @@ def test_a_cancelled_search_keeps_what_was_made(pool: Any, saved: Any, monkeypat
 def test_what_cannot_be_is_refused(pool: Any, saved: Any) -> None:
     with pytest.raises(SettingsError, match="level_dbfs"):
         best_of(pool, saved.id, 0, measure="level_dbfs")
-    with pytest.raises(RunError, match="no chunk 9"):
+    with pytest.raises(RunError, match="no chunk 10"):
         best_of(pool, saved.id, 9, measure="clipped_percent")
     assert len(set(other_seeds(2**31 - 1, 50))) == 50 and max(other_seeds(2**31 - 1, 50)) < 2**31

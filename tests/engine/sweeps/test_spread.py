@@ -76,7 +76,7 @@ def test_a_stopped_long_run_costs_the_workers_what_is_missing(tiny_home: Any, mo
     whole = EnginePool().speak(asked(text), run_id="20260101-000000-aaaaa00000000")
     save_run(whole)
     first, n_chunks = Backwards(fails="7"), len(whole.chunks)
-    with pytest.raises(EngineError, match=r"Chunk 7 could not be made by a worker: it has no memory\."):
+    with pytest.raises(EngineError, match=r"Chunk 8 could not be made by a worker: it has no memory\."):
         spread.speak(EnginePool(), asked(text), first)
     again = Backwards()
     run = spread.speak(EnginePool(), asked(text), again)

@@ -287,7 +287,7 @@ def test_a_full_disk_stops_it_with_the_line_that_goes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(stored, "write_whole", write)
-        with pytest.raises(OutputError, match=r"Chunk 2 .*No space.*runs resume 2"):
+        with pytest.raises(OutputError, match=r"Chunk 3 .*No space.*runs resume 2"):
             engine.run(TEXT, voice, QUICK)
     assert made_anew(engine, voice)[1] == set(range(2, N_CHUNKS))
 
@@ -333,7 +333,7 @@ def test_a_missing_or_damaged_chunk_of_a_saved_run_is_named(engine: Any, voice: 
     one_bit(part)
     back = store.load_run(run.id)
     assert len(back.chunks[2].wave)
-    with pytest.raises(RunError, match=rf"{run.id} cannot be read: chunk 3"):
+    with pytest.raises(RunError, match=rf"{run.id} cannot be read: chunk 4"):
         _ = back.wave
     part.unlink()
     with pytest.raises(RunError, match=r"parts/00003\.npz is missing"):

@@ -66,7 +66,7 @@ def test_what_was_stopped_can_be_heard_and_exported(pool: Any, request_: Any, wh
     for found in exports.every():
         found.write(run, path := tmp_path / f"x{found.suffix}")
         assert path.stat().st_size > 100
-    with pytest.raises(RunError, match="no chunk 2"):
+    with pytest.raises(RunError, match="no chunk 3"):
         store.load_wave(run_id, 2)
     assert store.list_runs() == [] and store.kept_bytes(run_id) > 0
 
