@@ -209,6 +209,9 @@ def test_of_thousands_of_points_those_at_one_place_are_drawn_once() -> None:
     points = [figures.Point(str(k), float(k % 40), 1.0, "ab"[k % 2]) for k in range(5000)]
     drawn = [trace.customdata for trace in figures.scatter(points, "x", "y").data]
     assert sorted(len(ids) for ids in drawn) == [20, 20] and "0" in drawn[0]
+    heaps = figures.heaps(points)
+    assert [heap[0].id for heap in heaps] == [str(k) for k in range(40)] and sum(map(len, heaps)) == 5000
+    assert all(len({(point.x, point.group) for point in heap}) == 1 for heap in heaps)
     few = figures.scatter(points[:900], "x", "y").data
     assert sum(len(trace.customdata) for trace in few) == 900
 

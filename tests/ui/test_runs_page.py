@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import sys
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import streamlit
 
 from tests import damage, many_runs
 from tests.ui.helpers import buttons_of, html_of, told_to_dock
@@ -364,3 +367,31 @@ def test_two_numbers_of_all_runs_are_drawn_against_each_other(open_page: Any, ti
     assert "NFE 4" in heard.value
     at.selectbox(key="scatter_by").set_value("nfe_step").run()
     assert {t["name"] for t in json.loads(at.get("plotly_chart")[0].proto.spec)["data"]} == {"2", "3", "4"}
+
+
+def test_each_of_the_runs_at_one_point_can_be_heard(
+    open_page: Any, tiny_engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["workbench.figures.scatter"], "_SMALL_FROM", 1)
+    made = [make_run(tiny_engine, seed=seed) for seed in (1, 2)] + [make_run(tiny_engine, nfe_step=2)]
+    at = open_page("runs")
+    at.session_state["runs_scatter"] = True
+    at.run()
+    at.selectbox(key="scatter_x").set_value("nfe_step")
+    at.selectbox(key="scatter_y").set_value("n_chunks").run()
+    (trace,) = json.loads(at.get("plotly_chart")[0].proto.spec)["data"]
+    assert len(trace["customdata"]) == 2
+    (first,) = {made[0].id, made[1].id} & set(trace["customdata"])
+    at.session_state["scatter_nfe_step_n_chunks_none_point"] = {"customdata": first}  # as a click leaves it
+    at.run()
+    assert not at.exception and f"run:{first}" in [one["key"] for one in buttons_of(at)]
+    (other,) = {made[0].id, made[1].id} - {first}
+    at.selectbox(key=f"scatter_at_{first}").set_value(other).run()
+    assert not at.exception and f"run:{other}" in [one["key"] for one in buttons_of(at)]
+
+
+def test_the_part_that_draws_figures_is_loaded_ahead(open_page: Any, tiny_engine: Any) -> None:
+    make_run(tiny_engine)
+    (module,) = [message["module"] for message in told_to_dock(open_page("runs"), "module")]
+    (found,) = (Path(streamlit.__file__).parent / "static").rglob(Path(module).name)
+    assert module == "/static/js/" + found.name and found.stat().st_size > 1_000_000

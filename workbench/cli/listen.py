@@ -103,10 +103,10 @@ def _scores(title: str, found: dict[str, Any]) -> None:
     rows = [(one["name"], one["n"], f"{one['mean']:.2f}", _score(one["bootstrap"], "")) for one in found["means"]]
     console().print(table(title, columns, rows, right=columns[1:], whole=("system",)))
     if found["differences"]:
-        columns = ("difference", "pairs", "mean", "95 % interval", "seen")
-        rows = [(one["name"], one["n"], f"{one['mean']:+.2f}", _score(one["bootstrap"], "+"), one["seen"])
+        heads = ("difference", "pairs", "mean", "95 % interval", "seen")
+        changes = [(one["name"], one["n"], f"{one['mean']:+.2f}", _score(one["bootstrap"], "+"), one["seen"])
                 for one in found["differences"]]  # fmt: skip
-        console().print(table("Differences, paired by listener and text", columns, rows, right=columns[1:4],
+        console().print(table("Differences, paired by listener and text", heads, changes, right=heads[1:4],
                               whole=("difference",)))  # fmt: skip
     say("Intervals: bootstrap, listeners are drawn with all their answers (answers, while there is one listener).")
 

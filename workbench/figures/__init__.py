@@ -15,7 +15,7 @@ from workbench.figures.flow.plane import trajectory_plane
 from workbench.figures.flow.steps import distances, speeds, time_grids
 from workbench.figures.lab import lab_timeline
 from workbench.figures.listening import intervals
-from workbench.figures.scatter import Point, scatter
+from workbench.figures.scatter import Point, heaps, scatter
 from workbench.figures.stacked.panels import (
     Curve,
     CurvePanel,
@@ -52,6 +52,7 @@ __all__ = [
     "difference_png",
     "distances",
     "gantt_with_utilisation",
+    "heaps",
     "intervals",
     "lab_timeline",
     "load_bars",

@@ -30,10 +30,10 @@ class Point:
 def scatter(points: Sequence[Point], x_title: str, y_title: str, *, dark: bool = False) -> go.Figure:
     """A point a run, a colour a group; the last colour is for all further groups. Each point carries the run's id.
 
-    Of more than 1,000 points, the first of each group within a few pixels is drawn; at most 3,000 are.
+    Of more than 1,000 points, the first of each of ``heaps`` is drawn; at most 3,000 are.
     """
     n_points = len(points)
-    points = _apart(points) if n_points > _SMALL_FROM else points
+    points = [heap[0] for heap in heaps(points)]
     groups: dict[str, list[Point]] = {}
     for point in points:
         groups.setdefault(point.group, []).append(point)
@@ -63,17 +63,26 @@ def scatter(points: Sequence[Point], x_title: str, y_title: str, *, dark: bool =
     return fig.update_layout(margin=margins(l=64, r=12, t=44, b=42))
 
 
-def _apart(points: Sequence[Point]) -> list[Point]:
-    """Return the first point of each group in each cell of the figure; cells grow until the points are few enough."""
+def heaps(points: Sequence[Point]) -> list[list[Point]]:
+    """Return the points that ``scatter`` draws as one: of more than 1,000, those of a group within a few pixels.
+
+    The cells grow until they are few enough to draw. The heaps are in the order of their first points.
+    """
+    if len(points) <= _SMALL_FROM:
+        return [[point] for point in points]
     places = np.array([(point.x, point.y) for point in points], np.float64)
     low, span = places.min(axis=0), np.ptp(places, axis=0)
     shares = (places - low) / np.where(span > 0, span, 1)
+    numbers = {name: k for k, name in enumerate(dict.fromkeys(point.group for point in points))}
+    group = np.array([numbers[point.group] for point in points])
     counts = np.array(_CELLS, np.float64)
     while True:
-        cells = np.floor(shares * counts).astype(int).tolist()
-        found: dict[tuple[int, int, str], Point] = {}
-        for point, (x, y) in zip(points, cells, strict=True):
-            found.setdefault((x, y, point.group), point)
-        if len(found) <= _DRAWN_MAX or counts.min() < 4:
-            return list(found.values())
+        x, y = np.floor(shares * counts).astype(np.int64).T
+        cells = (x * (_CELLS[1] + 1) + y) * len(numbers) + group
+        if len(np.unique(cells)) <= _DRAWN_MAX or counts.min() < 4:
+            break
         counts *= 0.8
+    found: dict[int, list[Point]] = {}
+    for cell, point in zip(cells.tolist(), points, strict=True):
+        found.setdefault(cell, []).append(point)
+    return list(found.values())

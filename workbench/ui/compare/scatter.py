@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.components.v2 import component
 
 from workbench import figures
 from workbench.engine.runs.finding import columns
 from workbench.engine.runs.store import RunSummary
 from workbench.figures import Figure
 from workbench.ui import dock, resources
+from workbench.ui.fragments import fragment
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import sources
 from workbench.ui.style import empty
 
 _FIRST = ("rtf", "wer_percent")  # preferred axes; the best trade-off is at the bottom left
 _GROUPS = ("voice", "model", "nfe_step", "sweep", "ode_method", "device", "dtype", "backend")
+_OFFERED_MAX = 200  # runs at one place to choose from
+_ahead = component(
+    "ahead", html="<span hidden></span>", js=(Path(__file__).parents[1] / "static" / "ahead.js").read_text("utf-8")
+)
 
 
+@fragment
 def show(runs: Sequence[RunSummary]) -> None:
+    """Draw the part of the page with the figure. Opening it draws this part alone, not the table again."""
+    place = st.expander("Scatter", icon=":material/scatter_plot:", on_change="rerun", key="runs_scatter")
+    if not place.open and (chunk := _chart_chunk()):
+        with st.container(key="hidden_ahead"):
+            _ahead(key="ahead", data={"module": chunk})
+    if place.open and runs:
+        with place:
+            _draw(runs)
+
+
+@cache
+def _chart_chunk() -> str:
+    """Return the address of the part of Streamlit's front end that draws figures; "" if it is not where it was."""
+    found = list((Path(st.__file__).parent / "static" / "static" / "js").glob("PlotlyChart.*.js"))
+    return f"/static/js/{found[0].name}" if len(found) == 1 else ""
+
+
+def _draw(runs: Sequence[RunSummary]) -> None:
     """Draw the choice of the axes, the figure, and the run behind the clicked point."""
     known = {one.name: one for one in columns.numeric(list(runs))}
     titles = {name: one.title for name, one in known.items()}
@@ -49,11 +76,23 @@ def show(runs: Sequence[RunSummary]) -> None:
     without = len(runs) - len(points)
     rest = f" {without} more have only one of the numbers." if without else ""
     st.caption(f"{len(points)} runs.{rest} Click a point to hear its run.")
-    found = next((run for run in runs if point and run.id == point["customdata"]), None)
-    if found is not None:
-        st.text(sources.run_label(found))
-        dock.button(dock.of_run(resources.saved_run(found.id)), key="play_point")
-        st.page_link("views/synthesize.py", label="Open", icon=":material/open_in_new:", query_params={"run": found.id})
+    at = str(point["customdata"]) if point else ""
+    heap = next((ids for heap in figures.heaps(points) if at in (ids := [one.id for one in heap])), [])
+    if heap:
+        _hear([at, *(other for other in heap if other != at)], {run.id: run for run in runs})
+
+
+def _hear(ids: Sequence[str], runs: Mapping[str, RunSummary]) -> None:
+    """Draw what plays and opens the run of a point, ``ids[0]``; where several lie there, the choice among them."""
+    chosen = ids[0]
+    if len(ids) > 1:
+        more = f", the first {_OFFERED_MAX} of them" if len(ids) > _OFFERED_MAX else ""
+        chosen = st.selectbox(f"{len(ids)} runs at this point{more}", ids[:_OFFERED_MAX], key=f"scatter_at_{ids[0]}",
+                              format_func=lambda run_id: sources.run_label(runs[run_id]))  # fmt: skip
+    else:
+        st.text(sources.run_label(runs[chosen]))
+    dock.button(dock.of_run(resources.saved_run(chosen)), key="play_point")
+    st.page_link("views/synthesize.py", label="Open", icon=":material/open_in_new:", query_params={"run": chosen})
 
 
 def clicked(figure: Figure, key: str, alt: str) -> dict[str, Any] | None:

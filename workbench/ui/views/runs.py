@@ -25,7 +25,6 @@ from workbench.engine.runs.summary import MEASURED
 from workbench.ui import dock, document, resources, style
 from workbench.ui.compare import address, bundle, deleting, scatter, table
 from workbench.ui.compare import view as compare_view
-from workbench.ui.fragments import fragment
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import run_tools, run_view, unfinished_view
 
@@ -174,10 +173,7 @@ if every:
         address.warn_of_missing({run.id for run in every})
         chosen = table.show(shown) if shown else []
         address.write(chosen)
-        plot = st.expander("Scatter", icon=":material/scatter_plot:", on_change="rerun", key="runs_scatter")
-        if plot.open and shown:
-            with plot:
-                fragment(scatter.show)(shown)
+        scatter.show(shown)
         if chosen:
             actions(chosen)
         if len(chosen) == 1:
