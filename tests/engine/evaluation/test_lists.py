@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import os
+import unicodedata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -165,8 +166,8 @@ def test_a_quote_that_is_not_closed_is_named_with_the_lines_it_takes(tmp_path: P
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "layout"),
-        (b"\n\n", "layout"),
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
         (b"just text\n", "layout"),
         (b"id,text\n", "it is empty"),
         (b"id,words,text,text\nx,a,b,c\n", "two columns text"),
@@ -174,7 +175,8 @@ def test_a_quote_that_is_not_closed_is_named_with_the_lines_it_takes(tmp_path: P
         (b"a|b|none.wav|c\n", "line 1: there is no recording"),
         (b"id,text\nx,caf\xe9\n", "Line 2 .* not UTF-8"),
         (b"a\t1\tb\tc\t1\td\n", "--root"),
-        (b"\xff\xfei\x00d\x00", "not UTF-8"),
+        (b"\xff\xfei\x00d\x00", "layout"),
+        (b"\xff\xfei\x00d", "not UTF-8"),
     ],
 )  # fmt: skip
 def test_a_list_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
@@ -188,6 +190,25 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
             read_list(path)
     with pytest.raises(SettingsError, match="no layout 'toml'"):
         read(tmp_path, "id,text\na,Hello.\n", layout="toml")
+
+
+@pytest.mark.parametrize("path", ["wävs/ü b.wav", "wävs\\ü b.wav", "~/wävs/ü b.wav", "{folder}/wävs/ü b.wav"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_recording_is_found_as_other_systems_write_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, form: Literal["NFC", "NFD"]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "wävs").mkdir()
+    (tmp_path / "wävs" / "ü b.wav").write_bytes(b"x")
+    line = f"one|Words.|{path.format(folder=tmp_path)}|Hello.\r\n"
+    (tmp_path / "meta.lst").write_bytes(unicodedata.normalize(form, line).encode("utf-8-sig"))
+    (found,) = read_list(tmp_path / "meta.lst").utterances
+    assert found.ref_audio == str(tmp_path / "wävs" / "ü b.wav") and found.text == "Hello."
+
+
+def test_a_list_of_a_spreadsheet_in_utf16_is_read(tmp_path: Path) -> None:
+    (tmp_path / "set.txt").write_bytes("id\ttext\r\none\tGrüße.\r\n".encode("utf-16"))
+    assert [u.text for u in read_list(tmp_path / "set.txt").utterances] == ["Grüße."]
 
 
 def test_the_bundled_set_is_held_out_from_training_and_has_every_kind() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from workbench.engine.errors import SettingsError, TextError, reason_of
+from workbench.engine.files.places import user_path
 from workbench.engine.speech.text import check_text
 from workbench.engine.visible import quoted, visible
 
@@ -121,8 +123,11 @@ def _read(path: Path) -> str:
         ) from error
     if len(content) > LIST_MAX_BYTES:
         raise SettingsError(f"{path} has more than {LIST_MAX_BYTES:,} bytes.", remedy="Divide it.")
+    if not content.strip():
+        raise SettingsError(f"The list {path} is empty.", remedy="Name another file.")
     try:
-        return content.decode("utf-8-sig")
+        # spreadsheets call UTF-16 "Unicode text"; it begins with a mark
+        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise SettingsError(f"Line {line} of {path} is not UTF-8.", remedy="Save the list as UTF-8.") from error
@@ -265,9 +270,17 @@ def _csv_line(number: int, columns: list[str], cells: list[str], folder: Path) -
 
 def _found(folder: Path, path: str) -> str:
     """Return the absolute path of a recording of the list in ``folder``. Raises _BadLine if there is none."""
-    if not _is_file(folder / path):
-        raise _BadLine(f"there is no recording {quoted(path, 200)}")
-    return str(folder / path)
+    # a list may come from a system with other separators, or with another form of letters that have marks
+    written = (path, path.replace("\\", "/"))
+    forms = [unicodedata.normalize(form, one) for one in written for form in ("NFC", "NFD")]
+    for one in dict.fromkeys((*written, *forms)):
+        try:
+            place = folder / user_path(one)
+        except SettingsError as error:
+            raise _BadLine(str(error).rstrip(".")) from error
+        if _is_file(place):
+            return str(place)
+    raise _BadLine(f"there is no recording {quoted(path, 200)}")
 
 
 def _is_file(path: Path) -> bool:
