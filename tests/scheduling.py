@@ -13,11 +13,11 @@ from xdist.scheduler import LoadFileScheduling
 BROWSERS = ("a browser", "another browser")
 # of tests/browser; with the other files it takes as long as the rest, in `make test` and in `make test-thorough`
 ANOTHER = ("test_accessibility.py", "test_inspection_pages.py", "test_loading_lab.py", "test_robustness.py")
-ALONE = ("notebooks/test_notebooks.py",)  # its tests share nothing, and each is long
+ALONE = "tests/notebooks/test_notebooks.py::test_runs_offline"  # these share nothing, and each is long
 # files and folders that take 5 s of processor time or more; the longest first
 LONG = (
-    *(*ALONE, "notebooks/test_jupyterlab.py", "test_fuzz.py", "training", "lab/test_lab.py", "ui/test_served_app.py"),
-    *("cli/test_synth.py", "test_docs.py", "ui/test_look_page.py", "ui/test_runs_page.py", "ui/test_models_page.py"),
+    *("notebooks/test_notebooks.py", "notebooks/test_jupyterlab.py", "test_fuzz.py", "training", "lab/test_lab.py"),
+    *("ui/test_served_app.py", "cli/test_synth.py", "test_docs.py", "ui/test_look_page.py", "ui/test_runs_page.py"),
     *("engine/model", "engine/checks", "engine/jobs", "engine/cache", "cli", "ui"),
 )
 
@@ -27,7 +27,7 @@ def group(nodeid: str) -> str:
     file = nodeid.partition("::")[0].removeprefix("tests/")
     if file.startswith("browser/"):
         return BROWSERS[file.removeprefix("browser/") in ANOTHER]
-    return nodeid if file in ALONE else file
+    return nodeid if nodeid.startswith(ALONE) else file
 
 
 def rank(nodeid: str) -> tuple[int, str]:

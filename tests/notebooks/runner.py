@@ -9,16 +9,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nbformat
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
-from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell
 from traitlets import Type
+
+if TYPE_CHECKING:  # importing nbformat takes a second, in every worker that collects the tests
+    from nbformat import NotebookNode
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 CELL_TIMEOUT_SECONDS = 300
@@ -57,6 +56,8 @@ def names() -> list[str]:
 
 def read(name: str) -> NotebookNode:
     """The notebook whose file name begins with ``name``."""
+    import nbformat
+
     return nbformat.read(next(NOTEBOOKS.glob(f"{name}*.ipynb")), as_version=4)
 
 
@@ -128,6 +129,8 @@ class Session:
     """A notebook in its own kernel. ``run`` is the notebook as it stands; ``more`` asks the same kernel on."""
 
     def __init__(self, book: NotebookNode, home: Path) -> None:
+        from nbclient import NotebookClient
+
         self.book = book
         self.client = NotebookClient(
             book,
@@ -168,6 +171,8 @@ class Session:
         return Outcome(error.ename if error else "", _text(cell))
 
     def _do(self, source: str) -> NotebookNode:
+        from nbformat.v4 import new_code_cell
+
         cell = new_code_cell(source, metadata={"tags": ["raises-exception"]})
         self.book.cells.append(cell)
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import nbformat
 import pytest
 
 from scripts import lessons
@@ -31,6 +30,13 @@ def _graded(book: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str, A
     }
 
 
+def _validate(book: dict[str, Any]) -> None:
+    """Raise unless ``book`` is a notebook."""
+    import nbformat
+
+    nbformat.validate(nbformat.from_dict(book))
+
+
 @pytest.mark.parametrize("name", names())
 def test_minutes_and_parts_are_those_of_the_lesson(name: str) -> None:
     notes, troubles = lessons.notes_of(name)
@@ -44,7 +50,7 @@ def test_minutes_and_parts_are_those_of_the_lesson(name: str) -> None:
 @pytest.mark.parametrize("name", names())
 def test_the_instructor_sees_everything(name: str) -> None:
     book = lessons.instructor(name)
-    nbformat.validate(nbformat.from_dict(book))
+    _validate(book)
     text = "\n".join(cell["source"] for cell in book["cells"])
     for solution in solutions(name).values():
         assert solution in text
@@ -58,7 +64,7 @@ def test_the_instructor_sees_everything(name: str) -> None:
 @pytest.mark.parametrize("name", names())
 def test_the_course_gives_nothing_away(name: str) -> None:
     book = lessons.course(name)
-    nbformat.validate(nbformat.from_dict(book))
+    _validate(book)
     cells = _graded(book)
     numbers = [tag.removeprefix("exercise-") for tag in solutions(name)]
     assert sorted(cells) == sorted(f"{kind}-{k}" for k in numbers for kind in ("exercise", "check", "test"))

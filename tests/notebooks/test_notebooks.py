@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from nbformat import NotebookNode
 
 from tests.notebooks.runner import NOTEBOOKS, Session, names, read, solutions, tagged, taught
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 LIMIT_SECONDS = 180  # on two idle cores
 PLOTLY = "application/vnd.plotly.v1+json"
