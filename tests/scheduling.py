@@ -16,8 +16,8 @@ ANOTHER = ("test_accessibility.py", "test_inspection_pages.py", "test_loading_la
 ALONE = "tests/notebooks/test_notebooks.py::test_runs_offline"  # these share nothing, and each is long
 # files and folders that take 5 s of processor time or more; the longest first
 LONG = (
-    *("notebooks/test_notebooks.py", "notebooks/test_jupyterlab.py", "test_fuzz.py", "training", "lab/test_lab.py"),
-    *("ui/test_served_app.py", "cli/test_synth.py", "test_docs.py", "ui/test_look_page.py", "ui/test_runs_page.py"),
+    *("notebooks", "test_fuzz.py", "training", "lab/test_lab.py", "ui/test_served_app.py"),
+    *("cli/test_synth.py", "test_docs.py", "ui/test_look_page.py", "ui/test_runs_page.py"),
     *("engine/model", "engine/checks", "engine/jobs", "engine/cache", "cli", "ui"),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from scripts import lock
+from tests import scheduling
 from tests.server import ROOT
 
 DIRECT = ("requirements.txt", "requirements-dev.txt")
@@ -158,3 +160,11 @@ def test_a_module_without_a_floor_fails_lint(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as go; go()", "--no-cache"]
     done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
     assert done.returncode == 1 and done.stdout.count("attic") == done.stdout.count("BROKEN") == 3, done.stdout
+
+
+def test_tests_that_a_worker_takes_at_once_stand_together(request: pytest.FixtureRequest) -> None:
+    groups = [scheduling.group(item.nodeid) for item in request.session.items]
+    assert len(list(itertools.groupby(groups))) == len(set(groups))
+    browsers = {f"tests/browser/{path.name}::test_x" for path in (ROOT / "tests" / "browser").glob("test_*.py")}
+    assert {scheduling.group(name) for name in browsers} == set(scheduling.BROWSERS)
+    assert max(map(scheduling.rank, browsers)) < scheduling.rank("tests/notebooks/test_notebooks.py::test_x")
