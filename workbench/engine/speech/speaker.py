@@ -244,8 +244,8 @@ class Speaker:
                     flow, settings, chunk.seed, voice.frames, on_step=report, clock=timeline.now, keep_bytes=keep_bytes
                 )
             solved, decoding = timeline.now(), Preparations()
-            wave = self.loaded.backend.decode(self.loaded.vocoder, solution.mel, decoding.noting)
-            wave = (wave / voice.gain(settings.target_rms)).cpu().numpy()
+            decoded = self.loaded.backend.decode(self.loaded.vocoder, solution.mel, decoding.noting)
+            wave = (decoded / voice.gain(settings.target_rms)).cpu().numpy()
             mel = solution.mel.cpu().numpy()
         ended = timeline.now()
         timing = ChunkTiming(

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.engine.model.backends import variants
-from tests.engine.model.backends.test_graphs import Fake, kinds
+from tests.engine.model.backends.test_graphs import Fake, kinds, needs_cuda
 from workbench.engine.model.backends.eager import Eager
 from workbench.engine.model.backends.graphs import Graphs, unnoted
 from workbench.engine.model.backends.lean.field import Lean
@@ -129,3 +129,25 @@ def test_texts_and_vocoders_count_in_the_bound(lean_engine, voice):
     graphs._max_bytes = sum(sizes) - 1
     graphs.recorded("another", lambda: ((), lambda: torch.zeros(1)))
     assert "text" not in kinds(graphs), "it was not used for longest"
+
+
+@needs_cuda
+def test_on_cuda_text_and_vocoder_are_replayed_at_every_length(monkeypatch):
+    from tests.conftest import TINY_VOCOS
+    from workbench.engine.model.backends.graphs import CudaRecorder
+    from workbench.engine.model.random_weights import fill
+    from workbench.engine.model.weights import vocos_of
+
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    model, vocoder = variants.cfm("demo voice").to("cuda"), fill(vocos_of(TINY_VOCOS), 1).to("cuda").eval()
+    lean = Lean(model, Graphs(CudaRecorder("cuda")))
+    exact, n_known = LeanText(model.transformer.text_embed), model.transformer.text_embed.text_embed.num_embeddings - 1
+    with torch.inference_mode():
+        for n_tokens, frames in zip(TOKENS, FRAMES, strict=True):
+            tokens = torch.arange(n_tokens, device="cuda")[None] % n_known
+            ours, wanted = (text(tokens, n_tokens + frames, True) for text in (lean.text, exact))
+            torch.testing.assert_close(ours, wanted, atol=1e-4, rtol=1e-4)
+            mel = torch.randn(frames, 100, generator=torch.Generator().manual_seed(frames)).to("cuda")
+            ours, wanted = (backend.decode(vocoder, mel, unnoted) for backend in (lean, Eager()))
+            torch.testing.assert_close(ours, wanted, atol=1e-4, rtol=1e-4)
+    assert not lean.graphs.failure and kinds(lean.graphs) == {"text": 3, "vocoder": 3}

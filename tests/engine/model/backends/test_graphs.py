@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections import Counter
 
 import pytest
@@ -16,6 +17,7 @@ from workbench.engine.model.backends.graphs import CudaRecorder, Graphs
 from workbench.engine.model.backends.lean import attention, field
 from workbench.engine.model.backends.lean.compiling import Compiler
 from workbench.engine.model.backends.lean.field import Lean
+from workbench.engine.model.devices import waiting_for
 from workbench.engine.model.sampling import solve, text_embedded
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.synthesis import Engine
@@ -346,3 +348,27 @@ def test_on_cuda_the_pool_survives_its_graphs():
         found = graphs.recorded(key, lambda key=key: (x, lambda: x * key))
         found.replay()
         assert found.output.tolist() == [key] * 4
+
+
+@needs_cuda
+def test_on_cuda_others_may_wait_for_the_device_while_graphs_are_recorded():
+    graphs, x, done = Graphs(CudaRecorder("cuda")), torch.ones(4, device="cuda"), threading.Event()
+    wait = waiting_for("cuda")
+
+    def keep_waiting():
+        while not done.is_set():
+            wait()
+
+    threads = [threading.Thread(target=keep_waiting) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for key in range(30):
+            found = graphs.recorded(key, lambda key=key: (x, lambda: x * key))
+            found.replay()
+            assert found.output.tolist() == [key] * 4
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert not graphs.failure

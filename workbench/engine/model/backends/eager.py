@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from workbench.engine.model.backends.base import CFG_OFF
+from workbench.engine.model.backends.base import CFG_OFF, Field
 from workbench.engine.model.backends.graphs import Noting
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class Eager:
     recorded = "eager"
     usual_frames = ()
 
-    def begin(self, flow: Flow) -> EagerField:
+    def begin(self, flow: Flow) -> Field:
         """Return the field of ``flow`` with its text embedded."""
         return EagerField(flow)
 

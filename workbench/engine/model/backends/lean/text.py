@@ -72,7 +72,7 @@ class LeanText:
         return graphs.computed(("text", rows, whole), inputs, self._embedded, noting)
 
     def _embedded(self, tokens: torch.Tensor, valid: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-        text = (self.embedding.text_embed(tokens) + self.embedding.freqs_cis[: tokens.shape[1]]) * valid
+        text: torch.Tensor = (self.embedding.text_embed(tokens) + self.embedding.freqs_cis[: tokens.shape[1]]) * valid
         for block in self.blocks:
             text = block.filled_up(text, valid, counts)
         return text
