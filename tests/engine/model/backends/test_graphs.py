@@ -297,7 +297,7 @@ def test_the_memory_of_inputs_counts():
 
 def test_flash_attention_is_tried_before_it_is_used(monkeypatch):
     attention.has_flash.cache_clear()
-    assert attention.has_flash("cpu", torch.bfloat16, 64)
+    assert attention.has_flash("cpu", torch.bfloat16, 64) and attention.has_flash("cpu", torch.float16, 40)
     model = variants.cfm("v1", torch.bfloat16)
     asked = []
     monkeypatch.setattr(field, "has_flash", lambda *given: bool(asked.append(given)))
@@ -309,6 +309,10 @@ def test_flash_attention_is_tried_before_it_is_used(monkeypatch):
     def missing(*given):
         raise TypeError("_flash_attention_forward() got an unexpected keyword argument")
 
+    right = attention.flash
+    sides = iter((right, lambda *given: right(*given).flip(0)))
+    monkeypatch.setattr(attention, "flash", lambda *given: next(sides)(*given))
+    assert not attention.has_flash("cpu", torch.bfloat16, 32), "another result than the CPU's"
     monkeypatch.setattr(attention, "flash", missing)
     assert not attention.has_flash("cpu", torch.bfloat16, 64)
     attention.has_flash.cache_clear()

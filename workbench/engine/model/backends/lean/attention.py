@@ -142,10 +142,10 @@ def has_flash(device: str, dtype: torch.dtype, width: int) -> bool:
     """
     q = torch.linspace(-1, 1, 80 * 2 * width).view(80, 2, width).to(dtype)
     bounds = torch.tensor([0, 50, 64, 64, 80], dtype=torch.int32)  # one is empty, as that of a chunk without filling
-    given = q, q.flip(0), q.flip(1), bounds
+    given = q * width**-0.5, q.flip(0), q.flip(1), bounds
     try:
         there = flash(*(value.to(device) for value in given), 64).cpu()
     except (RuntimeError, TypeError) as error:
         log.info("no flash attention on %s: %s", device, error)
         return False
-    return torch.allclose(there.float(), flash(*given, 64).float(), atol=2e-2)
+    return torch.allclose(there.float(), flash(*given, 64).float(), atol=5e-2)  # another result is off by far more
