@@ -59,7 +59,8 @@ def _advice(error: Any) -> str:
     takes_text = "words" in [parameter.name for parameter in getattr(command, "params", ())]
     if takes_text and "unexpected extra argument" in error.message:
         return " Put the text between quotes."
-    if takes_text and getattr(error, "option_name", "") and not error.possibilities:
+    is_option = hasattr(error, "option_name")
+    if takes_text and is_option and not error.possibilities:
         return ' A text that begins with a dash comes after two: -- "-5 degrees".'
     return ""
 
