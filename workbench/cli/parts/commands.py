@@ -42,7 +42,7 @@ def _command(name: str) -> Any:
     """Return the command ``name`` of Typer, or its group of commands, made from a function or a ``typer.Typer``."""
     module, attribute = _HOMES[name].split(".")
     with collecting.paused():
-        found = getattr(import_module(f"workbench.cli.{module}"), attribute)
+        found = getattr(import_module(f"..{module}", __package__), attribute)
     holder = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     holder.callback()(lambda: None)  # otherwise a Typer with one command is that command
     if isinstance(found, typer.Typer):
