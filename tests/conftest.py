@@ -49,7 +49,7 @@ SLOW = (
         "ui/test_models_page.py",
         "ui/test_runs_page.py",
     ),
-    *("ui/test_document.py", "ui/test_workspace.py", "engine/sweeps/test_sizes.py"),
+    *("ui/test_books.py", "ui/test_document.py", "ui/test_workspace.py", "engine/sweeps/test_sizes.py"),
     *("ui/test_measured_view.py", "ui/test_listen_page.py", "ui/test_long_runs.py", "ui/test_own_voices.py"),
     *(
         "ui/test_served_app.py",
@@ -84,7 +84,7 @@ SLOW = (
 )
 # what `make test` leaves to `make test-thorough`, which CI runs too: every page by every means, toy trainings, benches
 THOROUGH = (
-    *("browser/test_accessibility.py", "browser/test_takes.py", "browser/test_scripts.py"),
+    *("browser/test_accessibility.py", "browser/test_takes.py", "browser/test_scripts.py", "browser/test_book.py"),
     "browser/test_loading_lab.py::test_the_story_is_measured",
     "browser/test_robustness.py::test_every_page_is_whole_in_both_themes_and_on_a_phone",
     "browser/test_inspection_pages.py::test_a_minute_is_drawn_fluidly",
