@@ -19,11 +19,12 @@ from workbench.engine.runs.parts.stored import Parts, StoredChunk
 from workbench.engine.runs.takes import choosing
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.voices import load_voice
-from workbench.ui.main import PAGES
 
+# those that know of a run; the others are behind a menu
+PAGES = ("Listen and look", "Time", "Flow", "Chunk size", "Sweep", "Runs", "Listen", "Synthesize")
 SECONDS = 1.0  # of a click, on two cores that have nothing else to do
 WORDS = ["the", "boat", "of", "a", "river", "water", "went", "by", "heavy", "low", "house", "light", "and", "people"]
-N_WORDS, N_CHUNKS = 60_000, 4_000
+N_WORDS, N_CHUNKS, N_SAMPLES = 60_000, 4_000, 4_800
 FACTS = "() => document.querySelector('.wb-facts')?.innerText.replace(/\\s+/g, ' ') ?? ''"
 STATE = "document.querySelector('.st-key-state')?.innerText ?? ''"
 GOES_ON = "() => !!document.querySelector('[class*=st-key-go_on] button')"
@@ -63,8 +64,7 @@ class Clicks:
 
     def pages(self, when: str) -> None:
         """Each page of the navigation, and back to the first one."""
-        names = [title for _, title, *_ in PAGES]
-        for name in (*names[1:8], names[0]):  # the others are behind a menu, and know nothing of a run
+        for name in PAGES:
             self(
                 f"{when}: {name}",
                 self.page.get_by_role("link", name=name, exact=True).first.click,
@@ -169,11 +169,11 @@ def test_a_book_opens_plans_speaks_is_cancelled_and_goes_on_after_a_restart(
 
 @pytest.fixture
 def long_run(server: Any, tiny_engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A saved run of 4,000 chunks, all of the same tenth of a second; chunk 6 has two takes."""
+    """A saved run of 4,000 chunks, all of the same fifth of a second; chunk 6 has two takes."""
     monkeypatch.setenv("WORKBENCH_HOME", str(server.home))
     run = tiny_engine.run("One boat is here.", load_voice("Nora"), SynthesisSettings(nfe_step=2))
     first = run.chunks[0]
-    first = dataclasses.replace(first, wave=first.wave[:2400].copy(), mel=first.mel[:10].copy())
+    first = dataclasses.replace(first, wave=first.wave[:N_SAMPLES].copy(), mel=first.mel[:18].copy())
     parts = Parts(tmp_path, run.mel_config.n_mel_channels, run.sample_rate)
     parts.write(first)
     chunks = []
@@ -181,7 +181,7 @@ def long_run(server: Any, tiny_engine: Any, tmp_path: Path, monkeypatch: pytest.
         if k:
             os.link(parts.path(0), parts.path(k))
         chunk = dataclasses.replace(first.chunk, index=k, seed=k, start=18 * k, end=18 * k + 17)
-        chunks.append(StoredChunk(chunk, k, first.timing, 2400, parts))
+        chunks.append(StoredChunk(chunk, k, first.timing, N_SAMPLES, parts))
     request = run.request.replace(text="One boat is here. " * N_CHUNKS, model="demo-voice")
     book = dataclasses.replace(run, id="20260101-000000-b00b00", chunks=tuple(chunks), spans=(), request=request)
     store.save_run(book)

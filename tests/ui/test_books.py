@@ -138,3 +138,23 @@ def test_cancel_is_answered_by_the_click_itself(open_page: Any, tiny_engine: Any
     finally:
         hold.set()
     assert job.wait(30) == "cancelled"
+
+
+def test_the_chunks_of_a_long_run_are_served_with_one_reading_of_its_document(
+    tiny_engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workbench.engine import rules
+    from workbench.engine.runs import store
+    from workbench.engine.runs.takes import state
+    from workbench.engine.signal.audio import to_bytes
+    from workbench.ui import routes
+
+    monkeypatch.setattr(rules, "LONG_RUN_CHUNKS", 3)
+    chosen = SynthesisSettings(nfe_step=2, max_chunk_bytes=45)
+    run = tiny_engine.run(BOOK[:260], load_voice("nature-en"), chosen, save=False)
+    assert len(run.chunks) > 4
+    store.save_run(run)
+    reads = counted(monkeypatch, state, "read_document_of")
+    for index, chunk in enumerate(run.chunks):
+        assert routes._run_chunk(run.id, index) == to_bytes(chunk.wave, chunk.sample_rate)
+    assert routes._run_chunk(run.id, len(run.chunks)) is None and len(reads) == 1

@@ -36,10 +36,16 @@ def _job_chunk(job_id: str, index: int) -> bytes | None:
     return to_bytes(chunks[index].wave, chunks[index].sample_rate) if index < len(chunks) else None
 
 
-def _run_chunk(run_id: str, index: int) -> bytes:
-    from workbench.engine.runs.store import load_wave
+def _run_chunk(run_id: str, index: int) -> bytes | None:
+    from workbench.engine.runs.parts.stored import FOLDER
+    from workbench.engine.runs.store import load_wave, run_folder
+    from workbench.ui.resources import saved_run
 
-    return to_bytes(*load_wave(run_id, index))
+    if not (run_folder(run_id) / FOLDER).is_dir():
+        return to_bytes(*load_wave(run_id, index))
+    # the document of a long run is read once, not for each of its thousands of chunks; its sound stays on disk
+    chunks = saved_run(run_id).chunks
+    return to_bytes(chunks[index].wave, chunks[index].sample_rate) if index < len(chunks) else None
 
 
 def _run_take(run_id: str, index: int, *, take: int) -> bytes:
