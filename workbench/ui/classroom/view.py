@@ -15,6 +15,7 @@ from workbench.engine.signal.audio import to_bytes
 from workbench.engine.speech.results import Run
 from workbench.ui import dock
 from workbench.ui.classroom import measured, progress
+from workbench.ui.parts import tables
 
 PLACE = "views/{}.py"
 
@@ -173,7 +174,7 @@ def summary(run: Run) -> None:
             "": verdict(said[here.key], question, found) if found else "",
         })  # fmt: skip
     with st.expander(f"Your predictions, {len(rows)} of {len(STOPS)}", icon=":material/checklist:"):
-        st.dataframe(rows, hide_index=True, alt="Predictions and measurements")
+        st.dataframe(rows, hide_index=True, placeholder=tables.NO_VALUE, alt="Predictions and measurements")
         if st.button("Begin again", key="class_restart", icon=":material/restart_alt:"):
             said.clear()
             progress.go(0)

@@ -11,6 +11,7 @@ from workbench.engine.runs import comparison
 from workbench.engine.runs.comparison import Edit
 from workbench.engine.runs.document import RunDocument
 from workbench.engine.runs.measured.files import Measured
+from workbench.ui.parts import tables
 
 SHOWN_ROWS = 500  # of the table of chunks
 _TEXTS = 3  # chunks of which what was heard is drawn word by word
@@ -47,7 +48,12 @@ def show(documents: Mapping[str, RunDocument], measured: Mapping[str, Measured |
     st.caption(f"{differ}; the first {SHOWN_ROWS} are shown." if len(rows) > SHOWN_ROWS else f"{differ}.")
     empty = {name for name in rows[0] if all(row[name] is None for row in rows)}
     shown = [{name: value for name, value in row.items() if name not in empty} for row in rows[:SHOWN_ROWS]]
-    st.dataframe(shown, hide_index=True, alt="Chunks whose words or seeds differ, one column per run")
+    st.dataframe(
+        shown,
+        hide_index=True,
+        placeholder=tables.NO_VALUE,
+        alt="Chunks whose words or seeds differ, one column per run",
+    )
 
 
 def marked(found: Sequence[Edit]) -> str:

@@ -13,6 +13,7 @@ from workbench.engine.listening.records import ListeningTest
 from workbench.engine.listening.results import Compared
 from workbench.ui import style
 from workbench.ui.fragments import fragment
+from workbench.ui.parts import tables
 from workbench.ui.parts.theme import is_dark
 
 POLL_SECONDS = 2.0
@@ -62,14 +63,19 @@ def _pairs(test: ListeningTest, found: list[Answer]) -> None:
         st.plotly_chart(figures.intervals(shares, title, (0.0, 1.0), 0.5, dark=is_dark()), theme=None,
                         config=figures.CONFIG, key="listen_figure",
                         alt=f"{title} of each pair with its interval; the numbers are in the table")  # fmt: skip
-    st.dataframe(rows, hide_index=True, alt="One row per pair of systems")
+    st.dataframe(rows, hide_index=True, placeholder=tables.NO_VALUE, alt="One row per pair of systems")
     for one in compared:
         st.markdown(results.verdict(test.kind, one, lambda name: f"**{style.plain(name)}**"))
     if len(compared) > 1:
         st.caption(f"With {len(compared)} pairs, one in twenty has p below {results.SIGNIFICANT} by chance alone.")
     if test.kind == design.ABX:
         with st.expander("By listener"):
-            st.dataframe(results.by_listener(test, found), hide_index=True, alt="Right answers of each listener")
+            st.dataframe(
+                results.by_listener(test, found),
+                hide_index=True,
+                placeholder=tables.NO_VALUE,
+                alt="Right answers of each listener",
+            )
     st.caption("p and interval: exact binomial. Bootstrap: listeners are drawn with all their answers. Choose the "
                "number of answers before you look: stopping when p is small makes it meaningless.")  # fmt: skip
 
@@ -104,14 +110,14 @@ def _scores(test: ListeningTest, found: list[Answer]) -> None:
         {"system": one.name, "mean score": f"{one.mean:.2f}", "95 % interval": _plain(one.bootstrap), "answers": one.n}
         for one in means
     ]
-    st.dataframe(rows, hide_index=True, alt="Mean score of each system")
+    st.dataframe(rows, hide_index=True, placeholder=tables.NO_VALUE, alt="Mean score of each system")
     changes = results.differences(test, found)
     if changes:
         st.dataframe(
             [{"difference": one.name, "mean": f"{one.mean:+.2f}", "95 % interval": _shown(one.bootstrap, 2),
               "seen": results.seen(one),
               "pairs of answers": one.n} for one in changes],
-            hide_index=True, alt="Mean differences of scores, paired by listener and text",
+            hide_index=True, placeholder=tables.NO_VALUE, alt="Mean differences of scores, paired by listener and text",
         )  # fmt: skip
     st.caption("Bootstrap intervals: listeners are drawn with all their answers (answers, while there is one). "
                "Differences are paired by listener and text; one is seen if its interval excludes 0.")  # fmt: skip

@@ -16,7 +16,7 @@ from workbench.engine.measures.intelligibility import SAME, Step
 from workbench.engine.runs.measured.files import Measured, flagged, read_measured
 from workbench.engine.runs.store import run_folder
 from workbench.ui import resources
-from workbench.ui.parts import watch
+from workbench.ui.parts import tables, watch
 
 if TYPE_CHECKING:
     from workbench.engine.jobs.best import Best
@@ -77,7 +77,12 @@ def _numbers(found: Measured) -> None:
             "measure": m.label, "run": m.shown(value),
             "worst chunk": m.shown(worst(per_chunk)) if worst and len(per_chunk) > 1 else "", "what it says": m.help,
         })  # fmt: skip
-    st.dataframe(rows, hide_index=True, alt="Measures of the run, with its worst chunk and what each says")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder=tables.NO_VALUE,
+        alt="Measures of the run, with its worst chunk and what each says",
+    )
 
 
 def _words(run: Run, found: Measured) -> None:

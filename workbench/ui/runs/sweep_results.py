@@ -18,6 +18,7 @@ from workbench.figures.theme import stage_colour
 from workbench.ui import dock, resources
 from workbench.ui.compare import scatter
 from workbench.ui.fragments import fragment
+from workbench.ui.parts.tables import NO_VALUE
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs.run_live import status_line
 from workbench.ui.runs.sweep_form import jobs
@@ -125,7 +126,7 @@ def _trade_off(
 
 def _table(rows: list[dict[str, Any]], sweep: Sweep) -> None:
     """Draw the rows, and the files for other tools."""
-    st.dataframe(rows, key=f"rows_{sweep.grid.name}", hide_index=True, height=260)
+    st.dataframe(rows, key=f"rows_{sweep.grid.name}", hide_index=True, height=260, placeholder=NO_VALUE)
     left, right, _ = st.columns([1, 1, 3])
     left.download_button("CSV", tables.as_csv(rows), f"{sweep.grid.name}.csv", "text/csv", width="stretch",
                          on_click="ignore")  # fmt: skip

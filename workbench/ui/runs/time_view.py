@@ -116,7 +116,8 @@ def _table(run: Run) -> None:
     st.header("Times of the chunks")
     st.dataframe(
         _rows(run.id, run.total_seconds, run), hide_index=True, height=min(38 + 35 * len(run.chunks), 420),
-        column_config=tables.measure_columns(), alt="Times of each chunk in seconds, one row a chunk",
+        column_config=tables.measure_columns(), placeholder=tables.NO_VALUE,
+        alt="Times of each chunk in seconds, one row a chunk",
     )  # fmt: skip
 
 
