@@ -111,4 +111,6 @@ def test_the_time_line_of_many_chunks_has_pages(open_page: Any, tiny_engine: Any
 
 
 def test_without_a_run_the_page_time_says_where_they_come_from(open_page: Any) -> None:
-    assert "No run yet" in html_of(open_page("time"))
+    at = open_page("time")
+    assert "No run yet" in html_of(at)
+    assert [link.proto.label for link in at.get("page_link")] == ["Synthesize", "Runs"]
