@@ -39,7 +39,7 @@ export class Shelf {
 
   async stretch(buffer, rate, name) {
     const made = await atSpeed(buffer, rate)
-    this.keep(name, made)
+    this.keep(name, made, false)
     return made
   }
 
@@ -58,11 +58,11 @@ export class Shelf {
     }
   }
 
-  keep(name, buffer) {
+  keep(name, buffer, isItself = true) {
     const size = (b) => 4 * b.length * b.numberOfChannels
     this.buffers.set(name, buffer)
     this.bytes += size(buffer)
-    if (!name.includes("@") && !this.peaks.has(name)) this.peaks.set(name, envelopeOf(buffer))
+    if (isItself && !this.peaks.has(name)) this.peaks.set(name, envelopeOf(buffer))
     for (const [other, old] of this.buffers) {
       if (this.bytes <= LIMIT_BYTES || other === name) break
       this.buffers.delete(other)
