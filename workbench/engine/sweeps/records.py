@@ -33,6 +33,10 @@ GRID_FILE = "sweep.json"
 _RECORD_MAX_BYTES = 2**20
 
 
+class NewerSweep(RunError):
+    """A newer workbench wrote the folder; this one must not write to it."""
+
+
 @dataclass(frozen=True)
 class Record:
     """The record of a finished trial.
@@ -87,7 +91,13 @@ def list_sweeps() -> list[str]:
 
 
 def write_grid(folder: Path, grid: Grid, voices: Mapping[str, Voice]) -> None:
-    """Write ``grid`` and the recordings of ``voices`` (``voice_key`` to voice) to ``folder``. Raises OSError."""
+    """Write ``grid`` and the recordings of ``voices`` (``voice_key`` to voice) to ``folder``.
+
+    Raises:
+        NewerSweep: a newer workbench wrote what is there.
+        OSError: it cannot be written.
+    """
+    kept_of(folder)
     kept = {}
     for key, voice in voices.items():
         file = f"voices/{voice.id}.wav" if voice.recording else ""
@@ -108,7 +118,7 @@ def read_grid_of(folder: Path) -> tuple[Grid, dict[str, VoiceRef]]:
     try:
         given = json.loads(path.read_bytes())
         if given["version"] > VERSION:
-            raise RunError(f"The sweep in {folder} is of a newer workbench.", remedy="Update this one.")
+            raise NewerSweep(f"The sweep in {folder} is of a newer workbench.", remedy="Update this one.")
         voices = {key: VoiceRef.from_dict(value) for key, value in given.get("voices", {}).items()}
         grid = Grid.from_dict({k: v for k, v in given.items() if k not in ("version", "voices")})
     except OSError as error:
@@ -118,6 +128,16 @@ def read_grid_of(folder: Path) -> tuple[Grid, dict[str, VoiceRef]]:
     here = {key: ref.replace(recording=str(folder / ref.recording)) if ref.recording else ref
             for key, ref in voices.items()}  # fmt: skip
     return grid, here
+
+
+def kept_of(folder: Path) -> dict[str, VoiceRef]:
+    """Return the voices of the sweep in ``folder``; none without a sweep, or of a damaged one. Raises NewerSweep."""
+    try:
+        return read_grid_of(folder)[1]
+    except NewerSweep:
+        raise
+    except RunError:
+        return {}
 
 
 def voice_key(value: Any, model: str) -> str:

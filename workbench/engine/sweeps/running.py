@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from workbench.engine.asr.recogniser import why_deaf
 from workbench.engine.catalog import DEMO_VOICE, get_model
-from workbench.engine.errors import OutputError, RunError, SettingsError, VoiceError, reason_of
+from workbench.engine.errors import OutputError, SettingsError, VoiceError, reason_of
 from workbench.engine.files.alone import alone_in
 from workbench.engine.files.writing import write_whole
 from workbench.engine.measures import intelligibility
@@ -124,11 +123,8 @@ def open_sweep(grid: Grid, folder: Path | None = None) -> Sweep:
         WorkbenchError: a value is out of its range, or a model, measure, voice or text was not found.
     """
     of_run(grid.measures)  # all names are known
-    kept: dict[str, VoiceRef] = {}
     place = folder or records.sweep_folder(grid.name)
-    with suppress(RunError):  # no sweep is saved there, or it will be written again
-        kept = records.read_grid_of(place)[1]
-    casting = _Casting(kept)
+    casting = _Casting(records.kept_of(place))
     return Sweep(grid, place, tuple(grid.trials(casting.request)), casting.voices)
 
 
