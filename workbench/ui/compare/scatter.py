@@ -14,7 +14,7 @@ from workbench import figures
 from workbench.engine.runs.finding import columns
 from workbench.engine.runs.store import RunSummary
 from workbench.figures import Figure
-from workbench.ui import dock, resources
+from workbench.ui import dock, resources, static
 from workbench.ui.fragments import fragment
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.runs import sources
@@ -23,9 +23,7 @@ from workbench.ui.style import empty
 _FIRST = ("rtf", "wer_percent")  # preferred axes; the best trade-off is at the bottom left
 _GROUPS = ("voice", "model", "nfe_step", "sweep", "ode_method", "device", "dtype", "backend")
 _OFFERED_MAX = 200  # runs at one place to choose from
-_ahead = component(
-    "ahead", html="<span hidden></span>", js=(Path(__file__).parents[1] / "static" / "ahead.js").read_text("utf-8")
-)
+_ahead = component("ahead", html="<span hidden></span>", js=static.text("ahead.js"))
 
 
 @fragment
