@@ -1,10 +1,11 @@
 """Import the parts of upstream that inference needs.
 
-Solves two problems:
+Solves three problems:
 
 * torchaudio from the package index is linked against CUDA. With a CPU-only PyTorch its native extension cannot load
   ``libc10_cuda.so``, and the import of the whole package fails. f5-tts and vocos use only its pure-Python parts.
 * ``f5_tts.model`` imports the trainer, and with it wandb, accelerate and datasets.
+* Its modules import librosa, and with it numba and LLVM (0.6 s, 130 MB), for the mel of a vocoder that is not used here.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import logging
 import sys
 import threading
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 log = logging.getLogger("workbench.compat")
-_lock = threading.Lock()
+_lock = threading.RLock()  # a name of the package may ask for another
 
 # names of upstream's ``f5_tts/model/__init__.py`` and the modules that define them
 _UPSTREAM_NAMES = {
@@ -70,6 +74,27 @@ def _extension_stand_in() -> types.ModuleType:
     return module
 
 
+@contextmanager
+def _librosa_on_call() -> Iterator[None]:
+    """Within the block, what ``librosa.filters.mel`` gives is a function that imports librosa when it is called."""
+    if "librosa" in sys.modules:
+        yield
+        return
+
+    def mel(*args: Any, **kwargs: Any) -> Any:
+        return importlib.import_module("librosa.filters").mel(*args, **kwargs)
+
+    package, filters = types.ModuleType("librosa"), types.ModuleType("librosa.filters")
+    package.__path__ = []
+    filters.__dict__["mel"] = mel
+    sys.modules.update({"librosa": package, "librosa.filters": filters})
+    try:
+        yield
+    finally:
+        for name in ("librosa", "librosa.filters"):
+            del sys.modules[name]
+
+
 def _install_lazy_model_package() -> None:
     """Replace ``f5_tts.model`` by a package that imports a submodule only when one of its names is used."""
     if "f5_tts.model" in sys.modules:
@@ -86,7 +111,11 @@ def _install_lazy_model_package() -> None:
     def lookup(name: str) -> object:
         if name not in _UPSTREAM_NAMES:
             raise AttributeError(f"module 'f5_tts.model' has no attribute {name!r}")
-        return getattr(importlib.import_module(f"f5_tts.model.{_UPSTREAM_NAMES[name]}"), name)
+        home = f"f5_tts.model.{_UPSTREAM_NAMES[name]}"
+        if home not in sys.modules:
+            with _lock, _librosa_on_call():
+                importlib.import_module(home)
+        return getattr(importlib.import_module(home), name)
 
     package.__dict__.update(__all__=list(_UPSTREAM_NAMES), __getattr__=lookup)  # PEP 562
     sys.modules["f5_tts.model"] = package

@@ -33,10 +33,13 @@ def test_importing_the_engine_does_not_import_the_trainer():
         "import sys; from workbench.engine.model import loading; from workbench.engine.settings import LoadSettings\n"
         "import workbench; workbench.load_engine()\n"
         "print([m for m in ('wandb','accelerate','datasets','gradio','transformers','huggingface_hub','streamlit',"
-        "'f5_tts.model.trainer') if m in sys.modules])"
+        "'f5_tts.model.trainer','librosa','numba') if m in sys.modules])\n"
+        "from f5_tts.model import modules; print(modules.librosa_mel_fn(sr=24000, n_fft=1024, n_mels=100).shape)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() in ("[]", "['huggingface_hub']"), "vocos itself imports huggingface_hub"
+    imported, mel = done.stdout.splitlines()
+    assert imported in ("[]", "['huggingface_hub']"), "vocos itself imports huggingface_hub"
+    assert mel == "(100, 513)", "librosa is imported when it is called"
 
 
 def test_import_workbench_is_light():

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from workbench import __version__
+from workbench.engine import collecting
 from workbench.engine.catalog.plain import first_line
 from workbench.engine.checks import licences
 from workbench.engine.checks.network import watch_network
@@ -113,7 +114,8 @@ def _space(name: str, folder: Path) -> Check:
 def _torch() -> Iterator[Check]:
     """Check that PyTorch loads. An installed package may still hold libraries for another system."""
     try:
-        import torch
+        with collecting.paused():
+            import torch
     except Exception as error:
         yield Check("PyTorch", "bad", f"does not load ({type(error).__name__}: {first_line(error)}); reinstall it: "
                     "pip install --force-reinstall torch torchaudio")  # fmt: skip
