@@ -5,7 +5,7 @@ Solves three problems:
 * torchaudio from the package index is linked against CUDA. With a CPU-only PyTorch its native extension cannot load
   ``libc10_cuda.so``, and the import of the whole package fails. f5-tts and vocos use only its pure-Python parts.
 * ``f5_tts.model`` imports the trainer, and with it wandb, accelerate and datasets.
-* Its modules import librosa, and with it numba and LLVM (0.6 s, 130 MB), for the mel of a vocoder that is not used here.
+* Its modules import librosa, and with it numba and LLVM (0.6 s, 130 MB), for the mel of a vocoder that is not used.
 """
 
 from __future__ import annotations

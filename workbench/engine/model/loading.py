@@ -129,8 +129,8 @@ def load(
             files = cache.resolve(spec, folder=folder)
     with timeline.span("import"):
         upstream.install()
-        from f5_tts.model import CFM  # noqa: F401
         import vocos  # noqa: F401
+        from f5_tts.model import CFM  # noqa: F401
     if built is not None:
         with timeline.span("build"):
             cfm, vocoder = built()
