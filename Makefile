@@ -4,7 +4,7 @@
 #   make test-thorough    run the rest of them: accessibility and layout of every page, toy trainings, benches
 #   make test-fast  run the fast tests: no browser, no servers, no training
 #   make test-notebooks   run every notebook, and JupyterLab in a real browser
-#   make test-rest  run these two at once, as CI does
+#   make test-rest  run test-thorough and test-notebooks at once, as CI does
 #   make test-cluster     run sweeps and books over several workers, also on a Ray of this machine, and kill them
 #   make lint       check style, layers of imports, types, and imports against requirements
 #   make docs       write the generated pages and build the documentation into site/; warnings are errors
