@@ -53,7 +53,7 @@ def test_a_page_shows_a_long_run_without_reading_it_whole(open_page: Any, long_r
     if view == "synthesize":
         assert "One boat is here." in html_of(at) and not at.get("plotly_chart")
         labels = {button.label for button in at.get("download_button")}
-        assert {"TextGrid", "CSV", "Trace"} <= labels and not {"WAV", "FLAC"} & labels
+        assert {"TextGrid", "Timings, CSV", "Trace"} <= labels and not {"WAV", "FLAC"} & labels
     assert not at.exception and not at.error
 
 
