@@ -52,4 +52,4 @@ def test_a_word_that_is_no_command_names_the_nearest(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as ended:
         main(["rnus"])
     assert ended.value.code == 2
-    assert capsys.readouterr().err == "Error: No such command 'rnus'. Did you mean 'runs'?.\n"
+    assert capsys.readouterr().err == "Error: No such command 'rnus'. Did you mean 'runs'?\n"
