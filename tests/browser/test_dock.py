@@ -135,13 +135,18 @@ def test_a_click_on_a_mel_plays_from_there_and_a_drag_does_not(
     area = page.locator(".st-key-compare_mels .nsewdrag").first
     area.scroll_into_view_if_needed()
     box = area.bounding_box()
-    pixel = page.evaluate(f"{GRAPH}._fullLayout.xaxis.l2p(2.0)")
+    pixel, whole = page.evaluate(f"[{GRAPH}._fullLayout.xaxis.l2p(2.0), {GRAPH}._fullLayout.xaxis.range]")
     page.mouse.move(box["x"] + pixel + 60, box["y"] + 30)
     page.mouse.down()
     page.mouse.move(box["x"] + pixel + 160, box["y"] + 30, steps=4)
     page.mouse.up()
     assert dock(page).get_attribute("data-state") in (None, "empty", "paused")
+    page.wait_for_function(f"([low]) => {GRAPH}._fullLayout.xaxis.range[0] > low", arg=whole, timeout=PATIENCE)
     page.mouse.dblclick(box["x"] + pixel + 60, box["y"] + 30)  # zooms back
+    page.wait_for_function(
+        f"([low, high]) => {{ const [a, b] = {GRAPH}._fullLayout.xaxis.range; return a === low && b === high }}",
+        arg=whole, timeout=PATIENCE,
+    )  # fmt: skip
     page.keyboard.press("k")
     expect(dock(page)).to_have_attribute("data-state", "paused", timeout=PATIENCE)
     # what the player is told to play from: the processor may take its time before a test can look
@@ -149,8 +154,7 @@ def test_a_click_on_a_mel_plays_from_there_and_a_drag_does_not(
         "() => { workbenchDock.began = []; const t = workbenchDock.transport, start = t.start.bind(t);"
         " t.start = (at, ...rest) => { workbenchDock.began.push(at); return start(at, ...rest) } }"
     )
-    page.wait_for_timeout(400)
-    pixel = page.evaluate(f"{GRAPH}._fullLayout.xaxis.l2p(2.0)")
+    page.wait_for_timeout(400)  # so that the click is no part of the double click
     page.mouse.click(box["x"] + pixel, box["y"] + 30)
     expect(dock(page)).to_have_attribute("data-state", "playing", timeout=PATIENCE)
     assert page.evaluate("workbenchDock.began")[-1] == pytest.approx(2.0, abs=0.03)

@@ -316,6 +316,7 @@ def test_of_many_runs_the_table_has_the_newest_and_the_one_that_the_address_name
     ids = list(at.dataframe[0].value["id"])
     assert ids == [*(many_runs.run_id(502 - k) for k in range(500)), many_runs.run_id(0)]
     assert "503 of 503" in at.caption[0].value and "newest 500" in at.caption[0].value
+    at.run()  # what was younger than a tick of the file system's clock is read twice
     monkeypatch.setattr(index, "read_rows", lambda folder: pytest.fail("read again"))
     at.text_input(key="find").set_value("seed=77").run()
     assert not at.exception and list(at.dataframe[0].value["id"]) == [many_runs.run_id(77)]
