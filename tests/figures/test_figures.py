@@ -161,6 +161,13 @@ def test_gantt_holds_every_stage_of_the_run_in_its_colour_and_no_loading() -> No
     assert list(steps.x) == pytest.approx([0.65, 1.15])
 
 
+def test_the_time_line_begins_with_the_run_unless_only_later_chunks_are_shown() -> None:
+    early = [Span("text", 0.01, 0.05, 0), Span("ode", 0.06, 1.0, 0)]
+    late = [Span("text", 10.0, 0.05, 7), Span("ode", 10.05, 1.0, 7)]
+    assert figures.gantt_with_utilisation(early).layout.xaxis.range[0] == 0
+    assert figures.gantt_with_utilisation(late).layout.xaxis.range[0] == 10
+
+
 def test_utilisation_shares_the_time_axis_and_tells_what_was_not_there() -> None:
     samples = [Sample(0.1 * k, 50.0, 40.0, 10**9) for k in range(30)]
     fig = figures.gantt_with_utilisation(SPANS, samples, dark=True)
@@ -197,7 +204,9 @@ def test_animation_has_a_frame_for_every_state_and_stays_small() -> None:
 
 def test_distance_speed_and_grids() -> None:
     times, moved = np.array([0.0, 0.1, 0.5, 1.0]), np.array([0.2, 0.4, 0.5])
-    bar, speed = figures.distances(times, moved, (0.1, 0.1, 0.1)).data
+    fig = figures.distances(times, moved, (0.1, 0.1, 0.1))
+    bar, speed = fig.data
+    assert fig.layout.xaxis.range[0] < 0 < 3 < fig.layout.xaxis.range[1]  # the page marks step 0, the noise, too
     assert list(bar.y) == pytest.approx([0.2, 0.4, 0.5]) and list(speed.y) == pytest.approx([2.0, 1.0, 1.0])
     assert list(bar.customdata[:, 0]) == pytest.approx([0.1, 0.5, 1.0])
     fig = figures.time_grids({"uniform": np.linspace(0, 1, 5), "sway": times}, "sway")
@@ -325,6 +334,13 @@ def test_tiers_curves_and_a_marked_span_share_the_time_axis() -> None:
     near = figures.stack([tier], span=(0.5, 0.6))
     assert list(near.data[0].text) == ["two"]
     plotly.io.to_json(fig, validate=True)
+
+
+def test_a_tier_that_its_title_names_is_not_named_again() -> None:
+    chunks = figures.Tier("chunks", [(0.0, 1.0, "one two")])
+    alone = figures.stack([figures.TierPanel("Chunks", [chunks])])
+    two = figures.stack([figures.TierPanel("Words", [figures.Tier("words", [(0.0, 1.0, "one")]), chunks])])
+    assert list(alone.layout.yaxis.ticktext) == [""] and list(two.layout.yaxis.ticktext) == ["words", "chunks"]
 
 
 def test_with_many_panels_the_time_is_written_above_too() -> None:

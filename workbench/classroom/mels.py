@@ -76,7 +76,7 @@ def measure_flow(run: Run, engine_of: EngineOf) -> Measured:
     alike = [likeness(state, states[-1]) for state in states]
     at = next(k for k, value in enumerate(alike) if value >= HALF)
     steps = np.round(np.linspace(0, run.settings.nfe_step, len(states))).astype(int)
-    rows = tuple((f"step {steps[k]}, t = {times[k]:.2f}", f"{alike[k]:.0f} %") for k in _spread(len(states), 12))
+    rows = tuple((f"step {steps[k]}, t = {times[k]:.3f}", f"{alike[k]:.0f} %") for k in _spread(len(states), 12))
     return Measured(
         float(steps[at]),
         (

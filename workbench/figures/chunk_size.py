@@ -122,7 +122,7 @@ def cost_fit(points: Sequence[Point], cost: CostModel | None, n_passes: int, *, 
     fig = go.Figure()
     own = [p for p in points if p.n_passes == n_passes]
     other = [p for p in points if p.n_passes != n_passes]
-    groups = (("measured", own, stage_colour("ode")), ("measured, scaled from other steps", other, ink(dark).muted))
+    groups = (("measured", own, ink(dark).series[0]), ("measured, scaled from other steps", other, ink(dark).muted))
     for name, group, colour in groups:
         if group:
             fig.add_trace(
@@ -131,7 +131,7 @@ def cost_fit(points: Sequence[Point], cost: CostModel | None, n_passes: int, *, 
                     mode="markers",
                     x=[p.frames for p in group],
                     y=[p.seconds * n_passes / max(p.n_passes, 1) for p in group],
-                    marker={"color": colour, "size": 7, "opacity": 0.65},
+                    marker={"color": colour, "size": 7, "opacity": 0.8},
                     hovertemplate="%{y:.2f} s for %{x} frames<extra></extra>",
                 )
             )

@@ -29,8 +29,10 @@ def gantt_with_utilisation(
     """
     spans = [s for s in spans if s.start_seconds >= 0 and s.name not in LOAD_STAGES]
     rows = _rows(spans)
-    begin = min((s.start_seconds for s in spans), default=0.0)  # 0, unless only later chunks are shown
+    begin = min((s.start_seconds for s in spans), default=0.0)
     end = max([s.end_seconds for s in spans] + [u.seconds for u in utilisation], default=1.0)
+    if begin < (end - begin) / 20:
+        begin = 0.0  # the axis says where the run began, unless only later chunks are shown
     upper = max(2, len(rows)) * row_pixels + 10
     lower = (120, 80) if utilisation else ()
     height = upper + sum(lower) + 30 * len(lower) + 86

@@ -51,7 +51,8 @@ def distances(
         "showgrid": False,
     }
     fig.update_layout(yaxis2=right | {"tickfont": {"size": points(12), "color": ink(dark).muted}, "tickmode": "auto"})
-    fig.update_xaxes(title_text="ODE step", dtick=1 if len(moved) <= 16 else None)
+    # room for step 0, the noise: the page marks the state that it shows
+    fig.update_xaxes(title_text="ODE step", dtick=1 if len(moved) <= 16 else None, range=[-0.5, len(moved) + 0.5])
     fig.update_yaxes(title_text="distance (RMS)", rangemode="tozero", selector={"side": None})
     return fig.update_layout(margin=margins(l=56, r=56, t=40, b=42))
 

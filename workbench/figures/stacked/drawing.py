@@ -99,6 +99,8 @@ def add_curves(
 def add_tiers(fig: go.Figure, row: int, panel: TierPanel, span: Span, dark: bool) -> None:
     """Intervals as bars with their text; a text that does not fit is seen under the pointer."""
     names = [tier.name for tier in panel.tiers]
+    if [name.casefold() for name in names] == [panel.title.casefold()]:
+        names = [""]  # one row, which the title names
     for number, tier in enumerate(panel.tiers):
         shown = [(k, *i) for k, i in enumerate(tier.intervals) if i[1] > span[0] and i[0] < span[1]]
         seen = [
