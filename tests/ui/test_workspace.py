@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from typing import Any
 
@@ -37,6 +38,7 @@ def test_an_expected_time_says_what_it_rests_on() -> None:
     assert "time unknown" in expected.told(None)
     assert expected.told(Expectation(12.3, None, 1)) == "about 12 s, guessed from only 1 chunk on this machine"
     assert expected.told(Expectation(12.3, 2.6, 24)) == "about 12 s ± 2.6 s, from 24 chunks on this machine"
+    assert expected.told(Expectation(0.9, 0.01, 4)) == "about 0.9 s, from 4 chunks on this machine"
 
 
 def test_the_time_is_expected_before_the_button_is_pressed(open_page: Any, saved: Any) -> None:
@@ -95,6 +97,10 @@ def test_the_page_time_shows_stages_chunks_and_lengths(open_page: Any, saved: An
     assert len(at.dataframe[0].value) == len(saved.chunks) and not at.error
     assert [m.label for m in at.metric][:2] == ["Speech", "First audio after"]
     assert len(at.get("plotly_chart")) >= 3
+    stages, lines, _ = (json.loads(chart.proto.spec) for chart in at.get("plotly_chart")[:3])
+    assert all(trace["showlegend"] is False for trace in stages["data"])  # named above it, where they wrap
+    assert [t["type"] for t in lines["data"] if t.get("showlegend", True)].count("bar") == 0
+    assert all(f"</span>{trace['name']}</span>" in html_of(at) for trace in stages["data"])
     assert {b.key for b in at.get("download_button")} == {"download_csv", "download_trace"}
 
 

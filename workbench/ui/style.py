@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from html import escape
 from pathlib import Path
 
 import streamlit as st
@@ -38,6 +40,13 @@ def facts(values: dict[str, str]) -> None:
     """Draw names and values in one line that wraps. Both are HTML from the code, never from the user."""
     cells = "".join(f"<span><span>{name}</span> <b>{value}</b></span>" for name, value in values.items())
     st.html(f'<div class="wb-facts">{cells}</div>')
+
+
+def legend(stages: Iterable[tuple[str, str]]) -> None:
+    """Draw a legend from (title, colour) of each stage. It wraps as text does, at any width and size of type."""
+    items = (f'<span><span class="wb-swatch" style="--c:{colour}"></span>{escape(title)}</span>'
+             for title, colour in stages)  # fmt: skip
+    st.html(f'<div class="wb-facts">{"".join(items)}</div>')
 
 
 def plain(text: str) -> str:

@@ -21,7 +21,7 @@ from workbench.ui.compare import words
 from workbench.ui.compare.address import LETTERS, MAX_RUNS
 from workbench.ui.parts import tables
 from workbench.ui.parts.theme import is_dark
-from workbench.ui.runs import sources
+from workbench.ui.runs import run_view, sources
 
 _UNHEARD = ("text", "keep_trajectory")  # of what differs, not in the title of a sound: the words say it, or nothing
 
@@ -124,9 +124,9 @@ def _timings(runs: Sequence[RunSummary]) -> None:
     st.header("Where the time went")
     times = {LETTERS[k]: _times(run.id) for k, run in enumerate(runs)}
     stages = {letter: found.stages for letter, found in times.items()}
-    st.plotly_chart(
-        figures.stages_by_run(stages, dark=is_dark()), theme=None, key="compare_stages", config=figures.CONFIG,
-        alt="Seconds of each stage, one bar per run; the numbers are in the table below",
+    run_view.bars(
+        figures.stages_by_run(stages, dark=is_dark()), "compare_stages",
+        "Seconds of each stage, one bar per run; the numbers are in the table below",
     )  # fmt: skip
     rows = [
         {"run": letter, "audio (s)": round(run.seconds, 2), "total (s)": round(run.total_seconds, 2),

@@ -14,8 +14,8 @@ from workbench.engine.jobs.queue import QUEUED, Job
 from workbench.figures.lab import stage_title, stages_of
 from workbench.lab import kept, measuring
 from workbench.lab.strategies import STRATEGIES
+from workbench.ui import style
 from workbench.ui.fragments import fragment
-from workbench.ui.lab import view
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.resources import job_manager
 
@@ -68,7 +68,7 @@ def live(job: LabJob) -> None:
             cells.append(current | {"spans": spans})
         if cells:
             named = [c | {"network": _short(c)} for c in cells]
-            st.html(view.legend_html(stages_of(cells)))
+            style.legend(stages_of(cells))
             st.plotly_chart(figures.lab_timeline(named, end_seconds(cells), dark=is_dark()), theme=None, key="lab_live",
                             config=figures.CONFIG, alt="The cells so far")  # fmt: skip
 

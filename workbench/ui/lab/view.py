@@ -13,7 +13,6 @@ _CSS = """<style>
  margin:0;padding:.5rem 0;overflow-x:auto;border:1px solid color-mix(in srgb,currentColor 16%,transparent);
  border-radius:4px}
 .lab-code div{padding:0 .8rem;white-space:pre;min-width:max-content}
-.lab-legend span span{opacity:1}
 .lab-code .guilty{background:color-mix(in srgb,#d1434b 16%,transparent);box-shadow:inset 3px 0 0 #d1434b}
 .lab-code .why{color:color-mix(in srgb,#d1434b 72%,currentColor);font-weight:500;white-space:normal;min-width:0}
 </style>"""
@@ -36,13 +35,6 @@ def code_html(strategy: Strategy) -> str:
     return (
         f'{_CSS}<div class="lab-code" role="group" aria-label="Code of {escape(strategy.title)}">{"".join(rows)}</div>'
     )
-
-
-def legend_html(stages: Sequence[tuple[str, str]]) -> str:
-    """Return a legend from (title, colour) of each stage."""
-    items = (f'<span><span class="wb-swatch" style="--c:{colour}"></span>{escape(title)}</span>'
-             for title, colour in stages)  # fmt: skip
-    return f'{_CSS}<div class="wb-facts lab-legend">{"".join(items)}</div>'
 
 
 def table_html(cells: Sequence[Mapping[str, Any]]) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 from workbench import figures
 from workbench.engine import measures
 from workbench.engine.signal import spectra
-from workbench.ui import dock, document
+from workbench.ui import dock, document, style
 from workbench.ui.parts.theme import is_dark
 
 if TYPE_CHECKING:
@@ -49,6 +49,17 @@ def origin() -> str:
 def chart(figure: Any, key: str, alt: str) -> None:
     """Draw a figure with a description for screen readers."""
     st.plotly_chart(figure, key=key, theme=None, config=figures.CONFIG, alt=alt)
+
+
+def bars(figure: Any, key: str, alt: str) -> None:
+    """Draw a figure as ``chart`` does, with the names of its bars above it: a figure's own legend lies on the bars
+    where the page is narrow."""
+    found = [trace for trace in figure.data if trace.type == "bar"]
+    style.legend((trace.name, trace.marker.color) for trace in found)
+    figure.update_traces(showlegend=False, selector={"type": "bar"})
+    if len(found) == len(figure.data):
+        figure.update_layout(margin={"t": 8})
+    chart(figure, key, alt)
 
 
 def numbers(run: Run) -> None:

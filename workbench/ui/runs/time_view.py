@@ -18,6 +18,7 @@ from workbench.ui.runs import run_tools, run_view
 if TYPE_CHECKING:
     from workbench.engine.speech.results import Run
 
+CONTENT_ROWS = 10  # of a table that is drawn whole; one with more scrolls
 PAGE_CHUNKS = 40  # rows of the time line; more cannot be read
 
 
@@ -29,7 +30,7 @@ def show(run: Run) -> None:
     _by_length(run)
     _table(run)
     with st.expander(f"Loading: {run.load_seconds:.1f} s, once per server; not part of this run"):
-        run_view.chart(
+        run_view.bars(
             _loading(run.id, is_dark(), run), "run_loading", f"Stages of loading, {run.load_seconds:.1f} s in all"
         )
     st.header("Files")
@@ -44,7 +45,7 @@ def _stages(run: Run) -> None:
         runs["B"] = beside
     totals = {letter: _times(found).stages for letter, found in runs.items()}
     st.header("Stages")
-    run_view.chart(
+    run_view.bars(
         figures.stages_by_run(totals, dark=is_dark()), "run_stages",
         "Seconds of each stage" + (", one bar a run" if other else ""),
     )  # fmt: skip
@@ -66,7 +67,7 @@ def _timeline(run: Run) -> None:
             "Chunks", pages, key=f"time_page_{run.id}", width=220,
             format_func=lambda at: f"{at + 1} to {min(at + PAGE_CHUNKS, n)} of {n}",
         )  # fmt: skip
-    run_view.chart(
+    run_view.bars(
         _lines(run.id, run.total_seconds, first, is_dark(), run), "run_timeline",
         f"Stages of each chunk over {run.total_seconds:.1f} s, with processor and memory use",
     )  # fmt: skip
@@ -115,8 +116,8 @@ def _points(run_id: str, total: float, _run: Run) -> list[costs.Point]:
 def _table(run: Run) -> None:
     st.header("Times of the chunks")
     st.dataframe(
-        _rows(run.id, run.total_seconds, run), hide_index=True, height=min(38 + 35 * len(run.chunks), 420),
-        column_config=tables.measure_columns(), placeholder=tables.NO_VALUE,
+        _rows(run.id, run.total_seconds, run), hide_index=True, column_config=tables.measure_columns(),
+        height="content" if len(run.chunks) <= CONTENT_ROWS else 420, placeholder=tables.NO_VALUE,
         alt="Times of each chunk in seconds, one row a chunk",
     )  # fmt: skip
 

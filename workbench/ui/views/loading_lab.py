@@ -15,7 +15,7 @@ from workbench.figures.lab import stages_of
 from workbench.lab import kept, measuring
 from workbench.lab.strategies import BUG, OURS, STRATEGIES
 from workbench.lab.text_169 import TEXT_169, TEXT_169_CHUNK_BYTES
-from workbench.ui import resources
+from workbench.ui import resources, style
 from workbench.ui.lab import lessons, view
 from workbench.ui.lab.live import LabJob, end_seconds, live
 from workbench.ui.parts import watch
@@ -74,7 +74,7 @@ def results(document: dict[str, Any]) -> None:
     cells = document["cells"]
     st.html(view.table_html(cells))
     done = [c for c in cells if c["state"] == "finished"]
-    st.html(view.legend_html(stages_of(done)))
+    style.legend(stages_of(done))
     for name in [s for s in STRATEGIES if any(c["strategy"] == s for c in cells)]:
         strategy, own = STRATEGIES[name], [c for c in done if c["strategy"] == name]
         st.header(strategy.title)

@@ -25,6 +25,7 @@ from workbench.ui.parts import cache_actions, watch
 from workbench.ui.parts.bundle_import import bundle_form
 from workbench.ui.parts.preload_view import preload_line
 from workbench.ui.parts.theme import is_dark
+from workbench.ui.runs import run_view
 
 # wide enough for "about 1,350 MB" and "part of the workbench"; Streamlit's own guess cuts them at the edge
 _WIDTHS = {"size": 100, "download": 130, "pinned revision": 160}
@@ -107,9 +108,9 @@ def in_memory(names: list[str]) -> None:
             "import, once per process": f"{engine.load_seconds - again:.1f} s",
         }
         style.facts(facts)
-        st.plotly_chart(
-            figures.load_bars(loaded.spans, dark=is_dark()), theme=None, key=f"load_{loaded.spec.name}",
-            config=figures.CONFIG, alt="Seconds of each stage of loading",
+        run_view.bars(
+            figures.load_bars(loaded.spans, dark=is_dark()), f"load_{loaded.spec.name}",
+            "Seconds of each stage of loading",
         )  # fmt: skip
 
 

@@ -84,10 +84,11 @@ def one(run: RunSummary) -> None:
     opened = st.expander("Stages", icon=":material/timeline:", on_change="rerun", key=f"stages_{run.id}")
     if opened.open:
         whole = load_run(run.id, trajectories=False)
-        opened.plotly_chart(
-            figures.gantt_with_utilisation(whole.spans, whole.utilisation, dark=is_dark()), theme=None,
-            key="run_gantt", config=figures.CONFIG, alt="Stages of every chunk, and the use of the machine",
-        )  # fmt: skip
+        with opened:
+            run_view.bars(
+                figures.gantt_with_utilisation(whole.spans, whole.utilisation, dark=is_dark()), "run_gantt",
+                "Stages of every chunk, and the use of the machine",
+            )  # fmt: skip
 
 
 def actions(runs: Sequence[RunSummary]) -> None:

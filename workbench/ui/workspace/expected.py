@@ -49,7 +49,8 @@ def told(found: costs.Expectation | None) -> str:
     n = f"{found.n_points} chunk{'s' if found.n_points > 1 else ''}"
     if found.error is None:
         return f"about {duration(found.seconds)}, guessed from only {n} on this machine"
-    return f"about {duration(found.seconds)} ± {duration(found.error)}, from {n} on this machine"
+    error = f" ± {duration(found.error)}" if found.error >= 0.05 else ""  # no "± 0.0 s"
+    return f"about {duration(found.seconds)}{error}, from {n} on this machine"
 
 
 # The queue -----------------------------------------------------------------------------------------------------------
