@@ -153,7 +153,7 @@ def onwards(index: int) -> None:
             is_done = STOPS[index].key in progress.predictions()
             label = f"Next: {STOPS[index + 1].title}"
             if st.button(label, key="class_next", icon=":material/arrow_forward:",
-                         type="primary" if is_done else "secondary"):  # fmt: skip
+                         icon_position="right", type="primary" if is_done else "secondary"):  # fmt: skip
                 progress.go(index + 1)
                 st.rerun()
 

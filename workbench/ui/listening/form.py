@@ -38,7 +38,7 @@ def show() -> None:
         st.error(str(error))
         return
     if not options:
-        style.empty("Choose two or more runs that differ: in a setting, or of the same text.")
+        style.empty("Choose two or more runs, of the same text or with a setting that differs.")
         return
     by_place, kind_place = st.columns([2, 3])
     by = by_place.selectbox("Compare by", options, key="listen_by",

@@ -56,7 +56,7 @@ def offer(found: Mapping[str, Source]) -> None:
         else:
             _button(source, letter, spec)
     for why in dict.fromkeys(said):
-        st.caption(f"The tier shows whole chunks, not words. {why}")
+        st.caption(f"The row Chunks shows whole chunks, not words. {why}")
 
 
 def _button(source: Source, letter: str, spec: RecogniserSpec) -> None:

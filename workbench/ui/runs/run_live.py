@@ -62,7 +62,7 @@ def strip(job: SpeechJob | None) -> None:
 def _strip(job: SpeechJob | None) -> None:
     active = job is not None and job.is_active  # read once: the worker may end the job while this is drawn
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="state"):
-        idle = f"from disk: run {document.current()}" if document.current() else "no run yet"
+        idle = f"saved run {document.current()}" if document.current() else "no run yet"
         status_line(_status(job) if job else idle, _COLOURS.get(job.state if job else "", _GREY))
         st.progress(min(job.fraction, 1.0) if job else 0.0, width=220)
         stoppable = job is not None and active and not job.is_stopping

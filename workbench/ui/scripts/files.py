@@ -26,7 +26,7 @@ def downloads(run: Run) -> None:
     if not kinds:
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.caption("One file a", width="content")
+        st.caption("One file for each", width="content")
         for kind in kinds:
             st.download_button(
                 kind.capitalize(), data=partial(pieces_zip, run, kind), file_name=f"f5tts-{run.id}-{kind}s.zip",

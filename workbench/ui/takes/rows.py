@@ -170,6 +170,6 @@ def _sums(run: Run) -> None:
     reused = f", {run.n_reused} reused" if run.n_reused else ""
     spent = sum(result.timing.total_seconds for result in run.chunks)
     st.caption(
-        f"{made} of {of} chunks made{reused} · {run.audio_seconds:.2f} s of speech · {spent:.2f} s for its chunks · "
+        f"{made} of {of} chunks made{reused} · {run.audio_seconds:.2f} s of speech · made in {spent:.2f} s · "
         f"RTF {measures.get('rtf').shown(run.rtf)}"
     )
