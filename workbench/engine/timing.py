@@ -79,6 +79,7 @@ class Timeline:
 
 
 FIRST_RUN, NEW_LENGTH, WARM, REUSED, FAILED = MADE = ("first run", "new length", "warm", "reused", "failed")
+COLD = (FIRST_RUN, NEW_LENGTH)  # may have been compiled, captured or planned for
 UNMADE = (REUSED, FAILED)  # nothing was computed, so their time says nothing of the model
 
 

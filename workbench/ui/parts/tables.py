@@ -11,7 +11,7 @@ import streamlit as st
 
 from workbench.engine import measures
 from workbench.engine.speech.text import Chunk
-from workbench.engine.timing import FIRST_RUN, NEW_LENGTH, rtf_of_made
+from workbench.engine.timing import COLD, rtf_of_made
 from workbench.figures.theme import chunk_colour
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _pause_row(seconds: float) -> str:
 
 def _cold(result: ChunkResult | None) -> str:
     """A mark of a chunk that was the first of its engine or of its length: its time says little of the others."""
-    if result is None or result.timing.made not in (FIRST_RUN, NEW_LENGTH):
+    if result is None or result.timing.made not in COLD:
         return ""
     return f' <span class="wb-dim" title="its time may include compiling and planning">{result.timing.made}</span>'
 
@@ -150,7 +150,8 @@ def measured(rows: Sequence[dict[str, Any]], alt: str) -> None:
     """
     used = {heading for row in rows for heading, value in row.items() if value is not None}
     shown = [{heading: value for heading, value in row.items() if heading in used} for row in rows]
-    st.dataframe(shown, hide_index=True, column_config=measure_columns(), placeholder=NO_VALUE, alt=alt)
+    columns = measure_columns() | {"": st.column_config.TextColumn(width=32)}  # the letter of a run
+    st.dataframe(shown, hide_index=True, column_config=columns, placeholder=NO_VALUE, alt=alt)
 
 
 def measure_columns() -> dict[str, Any]:

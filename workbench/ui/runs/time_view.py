@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from workbench.engine.speech.results import Run
 
 CONTENT_ROWS = 10  # of a table that is drawn whole; one with more scrolls
+MADE = {
+    "made": st.column_config.TextColumn(
+        help="first run: the first since the model was loaded. new length: the first of its length; both may take "
+        "longer. warm: neither. reused: read from the chunks that are kept. failed: silence in its place."
+    )
+}
 PAGE_CHUNKS = 40  # rows of the time line; more cannot be read
 
 
@@ -116,7 +122,7 @@ def _points(run_id: str, total: float, _run: Run) -> list[costs.Point]:
 def _table(run: Run) -> None:
     st.header("Times of the chunks")
     st.dataframe(
-        _rows(run.id, run.total_seconds, run), hide_index=True, column_config=tables.measure_columns(),
+        _rows(run.id, run.total_seconds, run), hide_index=True, column_config=tables.measure_columns() | MADE,
         height="content" if len(run.chunks) <= CONTENT_ROWS else 420, placeholder=tables.NO_VALUE,
         alt="Times of each chunk in seconds, one row a chunk",
     )  # fmt: skip

@@ -12,7 +12,7 @@ import streamlit as st
 from workbench.engine import measures
 from workbench.engine.runs.takes import choosing
 from workbench.engine.runs.takes.values import Takes
-from workbench.engine.timing import FIRST_RUN, NEW_LENGTH, REUSED
+from workbench.engine.timing import COLD, REUSED
 from workbench.ui import dock, static
 from workbench.ui.fragments import fragment
 from workbench.ui.parts.tables import swatch
@@ -158,7 +158,7 @@ def _numbers(result: ChunkResult) -> str:
     if t.made == REUSED:
         return length + cell("reused", "unchanged: read from the chunks that are kept", "wb-dim") + cell("", "") + seed
     stages = f"made in: text {t.text_seconds:.3f} s, ODE {t.ode_seconds:.3f} s, vocoder {t.vocoder_seconds:.3f} s"
-    is_cold = t.made in (FIRST_RUN, NEW_LENGTH)
+    is_cold = t.made in COLD
     stages += f" · {t.made}: may include compiling and planning" if is_cold else ""
     made = cell(f"{t.total_seconds:.2f} s{'*' if is_cold else ''}", stages)
     return length + made + cell(f"RTF {measures.get('rtf').shown(result.rtf)}", "real-time factor") + seed
@@ -169,7 +169,9 @@ def _sums(run: Run) -> None:
     of = run.n_planned or len(run.chunks)
     reused = f", {run.n_reused} reused" if run.n_reused else ""
     spent = sum(result.timing.total_seconds for result in run.chunks)
+    is_cold = any(result.timing.made in COLD for result in run.chunks)
+    star = "  \n\\* The first of its length since the model was loaded: this may take longer." if is_cold else ""
     st.caption(
         f"{made} of {of} chunks made{reused} · {run.audio_seconds:.2f} s of speech · made in {spent:.2f} s · "
-        f"RTF {measures.get('rtf').shown(run.rtf)}"
+        f"RTF {measures.get('rtf').shown(run.rtf)}{star}"
     )
