@@ -83,9 +83,10 @@ def numbers(run: Run) -> None:
         dock.button(document.sound_of(run), key="play_run")
         for label, value, about in cells:
             st.metric(label, value, help=about, width=130)
-    facts = f"{run.model} · {run.device} · {run.dtype} · {_who(run)} · {run.settings.nfe_step} steps · {run.id}"
+    facts = f"{run.model} · {run.device} · {run.dtype} · {_who(run)} · {run.settings.nfe_step} steps"
     facts += " · profiled, which slowed it" if run.request.profile else ""
-    st.html(f'<div class="wb-state wb-dim">{escape(facts)}</div>')
+    whole = f'{escape(facts)} · <span class="wb-id">{escape(run.id)}</span>'
+    st.html(f'<div class="wb-state wb-dim"><span>{whole}</span></div>')
 
 
 def _who(run: Run) -> str:
