@@ -97,8 +97,9 @@ def _link(letter: str, run_id: str) -> None:
     other = document.second() if letter == "A" else document.current()
     if other:
         query["b"] = other
+    facts = about.replace(" ", "\N{NO-BREAK SPACE}")  # a number stays with its unit where the line wraps
     st.page_link(
-        "views/synthesize.py", label=f"**{letter}** “{shown}” · {about}", query_params=query,
+        "views/synthesize.py", label=f"**{letter}** “{shown}” · {facts}", query_params=query,
         help=f"Run {run_id}: open its text and settings",
     )  # fmt: skip
 
