@@ -32,7 +32,7 @@ def test_the_story_is_measured(server: Any, new_page: Any) -> None:
     open_lab(server, page)
     page.get_by_role("button", name="Measure").click()
     expect(page.get_by_text("0 of 2 done")).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text("bug / ours, blackhole")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Bug / ours, blackhole")).to_be_visible(timeout=PATIENCE)
     rows = [row.locator("td").all_inner_texts() for row in page.locator("[aria-label=Measured] tbody tr").all()]
     by_name = {row[0]: row[2:] for row in rows}
     loads, requests, server_log, timeouts = by_name[BUG][6:10]

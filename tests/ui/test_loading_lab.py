@@ -59,9 +59,9 @@ def test_nothing_chosen_is_said_and_cannot_be_measured(open_page: Any) -> None:
 def test_the_calculator_multiplies(open_page: Any) -> None:
     at = open_page("loading_lab")
     at.number_input(key="calc_chunks").set_value(7).run()
-    assert at.metric[0].value == "140"
+    assert at.metric[0].value == "140 s"
     at.number_input(key="calc_files").set_value(3).run()
-    assert at.metric[0].value == "210"
+    assert at.metric[0].value == "210 s"
 
 
 def test_the_source_is_named_with_its_figures(open_page: Any) -> None:
@@ -121,13 +121,13 @@ def test_a_measurement_is_shown_again_after_a_reload_and_a_restart(open_page: An
     kept.save("20261127-101112-00abcdef01234", _document())
     assert kept.names()[0].startswith("20261127")
     at = open_page("loading_lab")
-    assert not [m for m in at.metric if "bug / ours" in m.label]  # nothing is shown unasked
+    assert not [m for m in at.metric if "Bug / ours" in m.label]  # nothing is shown unasked
     at.selectbox(key="lab_chosen").select("20261126-101112-00abcdef01234").run()
-    (ratio,) = (m.value for m in at.metric if m.label == "bug / ours, blackhole")
-    assert ratio == "5.50 x"  # from the request to the sound, as in the issue; the whole process is told beside it
+    (ratio,) = (m.value for m in at.metric if m.label == "Bug / ours, blackhole")
+    assert ratio == "5.50×"  # from the request to the sound, as in the issue; the whole process is told beside it
     assert any("1.14 x" in c.value for c in at.caption)
     again = open_page("loading_lab", lab="20261127-101112-00abcdef01234")
-    assert any(m.value == "5.50 x" for m in again.metric)
+    assert any(m.value == "5.50×" for m in again.metric)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"cells": 3}'])

@@ -23,7 +23,7 @@ def calculator() -> None:
         "Files requested for each chunk", 1, 10, 2, key="calc_files", help="config.yaml and the weights."
     )
     timeout = three.number_input("Time-out, s", 1, 120, measuring.DEFAULT_TIMEOUT_SECONDS, key="calc_timeout")
-    four.metric("seconds lost", f"{chunks * files * timeout:,}")
+    four.metric("Time lost", f"{chunks * files * timeout:,} s")
     st.caption(
         f"{chunks} × {files} × {timeout} s. A host name with several addresses can cost a multiple: the client tries "
         "each. A file that is not in the cache costs minutes: the client then retries, six times 60 s."

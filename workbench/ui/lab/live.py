@@ -13,9 +13,9 @@ from workbench.engine.errors import LabError
 from workbench.engine.jobs.queue import QUEUED, Job
 from workbench.figures.lab import stage_title, stages_of
 from workbench.lab import kept, measuring
-from workbench.lab.strategies import STRATEGIES
 from workbench.ui import style
 from workbench.ui.fragments import fragment
+from workbench.ui.lab import view
 from workbench.ui.parts.theme import is_dark
 from workbench.ui.resources import job_manager
 
@@ -54,7 +54,7 @@ def live(job: LabJob) -> None:
             return
         state, n_cells = job.lab, len(job.plan.cells)
         current, finished = state.current, len(state.cells)
-        where = f"{STRATEGIES[current['strategy']].title}, {current['network']}: " if current else ""
+        where = f"{view.cell_title(current)}: " if current else ""
         doing = stage_title(state.doing)
         ahead = job_manager().ahead(job)
         text = f"waiting, {ahead} before it" if job.state == QUEUED else f"{finished} of {n_cells} done. {where}{doing}"
@@ -85,7 +85,8 @@ def _so_far(state: measuring.LabState) -> list[dict[str, Any]]:
 
 
 def _short(cell: dict[str, Any]) -> str:
-    return f"{cell['strategy'].replace('load-once-', 'once, ').replace('reload-', 're-')}<br>{cell['network']}"
+    strategy = cell["strategy"].replace("load-once-", "once, ").replace("reload-", "re-")
+    return f"{strategy}<br>{view.network_title(cell['network'])}"
 
 
 def end_seconds(cells: list[dict[str, Any]]) -> float:

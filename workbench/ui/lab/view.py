@@ -16,9 +16,24 @@ _CSS = """<style>
 .lab-code .guilty{background:color-mix(in srgb,#d1434b 16%,transparent);box-shadow:inset 3px 0 0 #d1434b}
 .lab-code .why{color:color-mix(in srgb,#d1434b 72%,currentColor);font-weight:500;white-space:normal;min-width:0}
 </style>"""
-_HEAD = ("strategy", "network", "total s", "import s", "Hub s", "load s", "speech s", "other s", "loads", "requests",
-         "server's log", "time-outs", "idle")  # fmt: skip
+_HEAD = ("strategy", "network", "total (s)", "import (s)", "Hub (s)", "load (s)", "speech (s)", "other (s)", "loads",
+         "requests", "in server's log", "time-outs", "idle")  # fmt: skip
 _PARTS = ("import_seconds", "network_wait_seconds", "load_seconds", "synthesis_seconds")  # with the rest, the total
+
+
+def network_title(network: str) -> str:
+    """Return the words for a state of the network, which the command line writes with a hyphen."""
+    return network.replace("-", " ")
+
+
+def cell_title(cell: Mapping[str, Any]) -> str:
+    """Return strategy and network of ``cell`` in words."""
+    return f"{STRATEGIES[cell['strategy']].title}, {network_title(cell['network'])}"
+
+
+def titled(cell: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``cell`` with the title of its network, for a figure."""
+    return {**cell, "network": network_title(cell["network"])}
 
 
 def code_html(strategy: Strategy) -> str:
@@ -45,7 +60,8 @@ def table_html(cells: Sequence[Mapping[str, Any]]) -> str:
     head = "".join(f'<th class="{"l" if name in _HEAD[:2] else ""}">{name}</th>' for name in _HEAD)
     rows = []
     for cell in cells:
-        named = f'<td class="l">{escape(STRATEGIES[cell["strategy"]].title)}</td><td class="l">{cell["network"]}</td>'
+        strategy, network = escape(STRATEGIES[cell["strategy"]].title), escape(network_title(cell["network"]))
+        named = f'<td class="l">{strategy}</td><td class="l">{network}</td>'
         if cell["state"] != "finished":
             rows.append(f'<tr>{named}<td class="l w" colspan="{len(_HEAD) - 2}">{escape(cell["state"])}</td></tr>')
             continue

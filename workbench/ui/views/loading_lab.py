@@ -60,7 +60,7 @@ def choose() -> measuring.LabPlan | None:
                       help="Several runs show which strategies load every time.")  # fmt: skip
     model = three.selectbox("Model", MODELS, key="lab_model", help="F5TTS_v1_Base has 1.35 GB of weights; random "
                             "ones are used if it is absent. Speaking with it takes minutes on a CPU.")  # fmt: skip
-    text = st.text_area("Text", TEXT_169, height=80, key="lab_text", max_chars=600)
+    text = st.text_area("Text", TEXT_169, height="content", key="lab_text", max_chars=600)
     try:
         return measuring.LabPlan(strategies, networks, text, model, timeout, runs, max_chunk_bytes=TEXT_169_CHUNK_BYTES)
     except WorkbenchError as error:
@@ -76,7 +76,7 @@ def results(document: dict[str, Any]) -> None:
     done = [c for c in cells if c["state"] == "finished"]
     style.legend(stages_of(done))
     for name in [s for s in STRATEGIES if any(c["strategy"] == s for c in cells)]:
-        strategy, own = STRATEGIES[name], [c for c in done if c["strategy"] == name]
+        strategy, own = STRATEGIES[name], [view.titled(c) for c in done if c["strategy"] == name]
         st.header(strategy.title)
         st.markdown(strategy.paragraph)
         left, right = st.columns(2, gap="medium")
@@ -87,9 +87,9 @@ def results(document: dict[str, Any]) -> None:
         right.html(view.code_html(strategy))
     st.header("The log")
     st.caption("Each load, cache hit and network attempt is one line with its seconds. That is enough to find the bug.")
-    titles = [f"{STRATEGIES[c['strategy']].title}, {c['network']}" for c in cells]
+    titles = [view.cell_title(cell) for cell in cells]
     index = st.selectbox("Process", range(len(cells)), format_func=titles.__getitem__, key="lab_log")
-    st.code("\n".join(cells[index]["log"]) or "no log", language=None, height=260)
+    st.code("\n".join(cells[index]["log"]) or "no log", language=None, height=260, wrap_lines=True)
     st.download_button("Download the measurement (JSON)", json.dumps(document, indent=1), "loading-measuring.json",
                        "application/json", icon=":material/download:", key="lab_json")  # fmt: skip
 
@@ -99,19 +99,23 @@ def headline(document: dict[str, Any]) -> None:
     ratios = {network: ratio for network, ratio in document["run_ratios"].items() if ratio}
     shown = st.columns(max(3, len(ratios) + 1))
     for column, (network, ratio) in zip(shown, ratios.items(), strict=False):
-        column.metric(f"bug / ours, {network}", f"{ratio:.2f} x",
+        column.metric(f"Bug / ours, {view.network_title(network)}", f"{ratio:.2f}×",
                       help="Time from the request to the sound in a program that already runs, which the issue "
                       "reports.")  # fmt: skip
-        column.caption(f"{document['ratios'][network]:.2f} x with starting Python and importing, once a process")
+        column.caption(f"{document['ratios'][network]:.2f}× with starting Python and importing, once a process")
     source = measuring.SOURCE
-    shown[len(ratios)].metric("in the issue", f"> {source['ratio']} x", help=str(source["words"]))
-    runs = "1 run" if document["runs"] == 1 else f"{document['runs']} runs"
+    shown[len(ratios)].metric("In the issue", f"> {source['ratio']}×", help=str(source["words"]))
+    runs, chunks = _count(document["runs"], "run"), _count(document["n_chunks"], "chunk")
     weights = "random weights" if document["random_weights"] else "its own weights"
     st.caption(
-        f"{document['text_chars']} characters, {document['n_chunks']} chunks, {runs}, "
+        f"{document['text_chars']} characters, {chunks}, {runs}, "
         f"{document['model']} with {weights} ({document['weights_bytes'] / 1e6:,.0f} MB), {document['nfe_step']} ODE "
         f"steps, time-out {document['timeout_seconds']} s. Requests are counted in the client and in the server's log."
     )
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def in_all(n_cells: int, waiting: float) -> str:
