@@ -110,7 +110,7 @@ def serving(home: Path) -> Iterator[str]:
 
 
 def photograph(page: Any, address: str, target: Path, settle_ms: int) -> None:
-    """Save the whole page as PNG with a palette."""
+    """Save the whole page as PNG with a palette that keeps the colours of small areas, as in a legend."""
     from PIL import Image
 
     width = page.viewport_size["width"]
@@ -129,7 +129,7 @@ def photograph(page: Any, address: str, target: Path, settle_ms: int) -> None:
     if page.get_by_test_id("stException").count():
         raise SystemExit(f"{address} shows an exception")
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    picture.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(target, optimize=True)
     print(f"{target.name}: {target.stat().st_size // 1024} kB, {picture.width} x {picture.height}")  # noqa: T201
 
 
