@@ -33,6 +33,8 @@ def test_the_number_of_trials_is_said_first_and_each_is_spoken_once(page: Any) -
     page.text_input(key="grid_values_seed").set_value("0 to 3, 4 values").run()
     assert page.button(key="grid_go").label.startswith("Run 2 trials, about ")
     assert len(page.get("plotly_chart")) == 1 and len(page.dataframe[0].value) == 6
+    headings = list(page.dataframe[0].value)  # in words, what varies first
+    assert headings[:3] == ["ODE steps (nfe_step)", "Seed", "RTF"] and headings[-2:] == ["finished (UTC)", "run"]
 
 
 @pytest.mark.parametrize("how", ["One axis", "Two axes", "All axes", "Quality against time"])
@@ -81,6 +83,7 @@ def test_a_script_of_saved_voices_is_a_text_of_a_sweep_and_one_with_others_is_no
     page.text_input(key="grid_values_nfe_step").set_value("1")
     page.text_input(key="grid_values_seed").set_value("0")
     page.text_area(key="text").set_value(script).run()
+    assert page.button(key="grid_go").label == "Run 1 trial"
     page.button(key="grid_go").click().run()
     until(page, lambda at: "1 of 1 trials done" in html_of(at))
     (row,) = find_sweep("My sweep").rows()

@@ -32,7 +32,7 @@ _FIRST = {
     "sway_sampling_coef": "-1, 0",
     "ode_method": "euler, midpoint",
 }
-_TITLES = {"duration_factor": "Length of the speech, x the planned one", "voice": "Voices"}
+_TITLES = {"duration_factor": "Length of the speech, × the planned one", "voice": "Voices"}
 
 
 def grid(text: str, form: Form) -> Grid | None:
@@ -48,9 +48,9 @@ def grid(text: str, form: Form) -> Grid | None:
               if measures.RUN not in m.of and not m.lacking]  # fmt: skip
     about = "Times are always measured. " + " ".join(f"**{m.name}**: {m.help}" for m in sounds)
     chosen = wanted.multiselect("Measures", [m.name for m in sounds], key="grid_measures", persist_state="session",
-                                help=about)  # fmt: skip
+                                placeholder="Times only", help=about)  # fmt: skip
     axes = st.multiselect("What varies", ["voice", *AXES], ["nfe_step", "seed"], key="grid_axes",
-                          format_func=_title, persist_state="session")  # fmt: skip
+                          format_func=title, persist_state="session")  # fmt: skip
     values: dict[str, tuple[object, ...]] = {}
     try:
         for axis, column in zip(axes, st.columns(max(len(axes), 1)), strict=False):
@@ -97,8 +97,9 @@ def _refuse_own_cast(request: SpeechRequest) -> None:
         )
 
 
-def _title(axis: str) -> str:
-    return _TITLES.get(axis) or forms.title(axis)
+def title(axis: str) -> str:
+    """Return the label of an axis; its name if the form has none for it."""
+    return _TITLES.get(axis) or (forms.title(axis) if axis in _ROWS else axis)
 
 
 def _values(axis: str) -> tuple[object, ...]:
@@ -106,7 +107,7 @@ def _values(axis: str) -> tuple[object, ...]:
     if axis == "voice":
         names = [voice.name for voice in resources.bundled_voices()]
         return tuple(st.multiselect("Voices", names, names[:2], key="grid_values_voice", persist_state="session"))
-    written = st.text_input(_title(axis), _FIRST.get(axis, ""), key=f"grid_values_{axis}",
+    written = st.text_input(title(axis), _FIRST.get(axis, ""), key=f"grid_values_{axis}",
                             help="Values with commas, or `1 to 5, 9 values`.", persist_state="session")  # fmt: skip
     return values_in(axis, written)
 
@@ -122,7 +123,8 @@ def start(wanted: Grid) -> None:
         return
     about = f", about {style.duration(seconds)}" if seconds else ""
     there = len(found.trials) - len(missing)
-    label = f"Run {len(missing)} trials{about}" if missing else f"All {there} trials are done"
+    one, all_done = len(missing) == 1, "The one trial is done" if there == 1 else f"All {there} trials are done"
+    label = f"Run {len(missing)} trial{'' if one else 's'}{about}" if missing else all_done
     button, said = st.columns([2, 5], vertical_alignment="center")
     lacking = found.lacking() if missing else []
     for line in lacking:

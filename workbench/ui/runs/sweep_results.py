@@ -18,8 +18,9 @@ from workbench.figures.theme import stage_colour
 from workbench.ui import dock, resources
 from workbench.ui.compare import scatter
 from workbench.ui.fragments import fragment
-from workbench.ui.parts.tables import NO_VALUE
+from workbench.ui.parts.tables import measured
 from workbench.ui.parts.theme import is_dark
+from workbench.ui.runs import sweep_form
 from workbench.ui.runs.run_live import status_line
 from workbench.ui.runs.sweep_form import jobs
 from workbench.ui.style import empty
@@ -124,9 +125,22 @@ def _trade_off(
         st.caption(f"The run {run_id} was deleted.")
 
 
+def told(row: dict[str, Any], axes: list[str], repeats: int) -> dict[str, Any]:
+    """Return a row of a sweep as it is shown: headings in words, what varies first, then measures and the run."""
+    cells = {sweep_form.title(axis): row[axis] for axis in axes}
+    if repeats > 1:
+        cells["repeat"] = row["repeat"] + 1
+    if row["error"]:
+        cells["error"] = row["error"]
+    cells |= {m.title: row[m.name] for cost in measures.COSTS for m in measures.every(cost=cost) if m.name in row}
+    return cells | {"finished (UTC)": row["finished_at"][:19].replace("T", " "), "run": row["run"]}
+
+
 def _table(rows: list[dict[str, Any]], sweep: Sweep) -> None:
-    """Draw the rows, and the files for other tools."""
-    st.dataframe(rows, key=f"rows_{sweep.grid.name}", hide_index=True, height=260, placeholder=NO_VALUE)
+    """Draw what varies and what was measured in each trial, and the files with all columns for other tools."""
+    axes, repeats = list(sweep.grid.axes), sweep.grid.repeats
+    measured([told(row, axes, repeats) for row in rows], f"Trials of {sweep.grid.name}")
+    st.caption("The files have every setting, and the worker of each trial.")
     left, right, _ = st.columns([1, 1, 3])
     left.download_button("CSV", tables.as_csv(rows), f"{sweep.grid.name}.csv", "text/csv", width="stretch",
                          on_click="ignore")  # fmt: skip
