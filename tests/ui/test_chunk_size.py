@@ -69,7 +69,7 @@ def test_the_sweep_runs_and_is_drawn(open_page: Any) -> None:
     assert sorted(r.settings["max_chunk_bytes"] for r in found) == [SIZES[0], SIZES[2]]
     assert len({r.sweep for r in found}) == 1 and found[0].sweep.startswith("chunk size ")
     curves = json.loads(at.get("plotly_chart")[0].proto.spec)
-    measured = next(t for t in curves["data"] if t["name"] == "measured")
+    measured = next(t for t in curves["data"] if t["name"] == "measured whole text")
     assert sorted(measured["x"] if isinstance(measured["x"], list) else [SIZES[0], SIZES[2]]) == [SIZES[0], SIZES[2]]
 
 

@@ -54,7 +54,7 @@ def size_curves(
         known = n_known if row == 1 else len(options)
         _add_curve(fig, name, sizes, values, colour, row, form, known)
     for name, column, colour in (
-        ("measured", 1, stage_colour("ode")),
+        ("measured whole text", 1, stage_colour("ode")),
         ("measured first audio", 2, stage_colour("vocoder")),
     ):
         if measured:

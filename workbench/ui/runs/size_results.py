@@ -19,7 +19,7 @@ from workbench.ui.workspace.inspector import Form
 
 POLL_SECONDS = 1.0
 _MCD = get_measure("mcd_decibels")
-_HEAD = (("size", 75), ("chunks", 75), ("whole text", 75), ("speed", 75), ("first audio", 105), ("to the largest", 95))
+_HEAD = (("size", 75), ("chunks", 60), ("whole text", 75), ("RTF", 50), ("first audio", 80), ("distance", 85))
 
 
 def show(text: str, form: Form) -> None:
@@ -33,34 +33,34 @@ def show(text: str, form: Form) -> None:
     missing = [run_id for run_id in others if _known(run_id, runs[-1].id) is None]
     if missing:
         _measure(missing, runs[-1].id)
-    fragment(run_every=POLL_SECONDS if missing else None)(_rows)(runs, bool(missing))
+    fragment(run_every=POLL_SECONDS if missing else None)(_rows)(runs, bool(missing), form.settings.max_chunk_bytes)
 
 
-def _rows(runs: Sequence[RunSummary], was_missing: bool) -> None:
+def _rows(runs: Sequence[RunSummary], was_missing: bool, in_use: int | None) -> None:
     largest = runs[-1]
     with st.container(horizontal=True, gap="small", key="sizes_head"):
         for name, width in _HEAD:
             st.html(f'<div class="wb-dim">{name}</div>', width=width)
     for run in runs:
-        _row(run, largest)
+        _row(run, largest, in_use)
     short = [run for run in runs[:-1] if not _is_long(run, largest)]
     if was_missing and all(_known(run.id, largest.id) is not None for run in short):
         st.rerun()  # no more polling
     st.caption(
-        "To the largest: mel-cepstral distortion to the run with the largest chunks, time-aligned. It says how much "
-        "two readings differ, not which is better: listen."
+        "Distance: mel-cepstral distortion to the run with the largest chunks, time-aligned. It says how much two "
+        "readings differ, not which is better: listen."
     )
 
 
-def _row(run: RunSummary, largest: RunSummary) -> None:
+def _row(run: RunSummary, largest: RunSummary, in_use: int | None) -> None:
     size = run.settings["max_chunk_bytes"]
     apart = "–" if run is largest or _is_long(run, largest) else _shown(_known(run.id, largest.id))
-    chunks = "1 chunk" if run.n_chunks == 1 else f"{run.n_chunks} chunks"
-    cells = (f"<b>{size} bytes</b>", chunks, f"{run.total_seconds:.2f} s", f"RTF {run.rtf or 0:.2f}",
-             f"first {run.first_audio_seconds:.2f} s", apart)  # fmt: skip
+    cells = (f"<b>{size} bytes</b>", f"{run.n_chunks}", f"{run.total_seconds:.2f} s", f"{run.rtf or 0:.2f}",
+             f"{run.first_audio_seconds:.2f} s", apart)  # fmt: skip
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"size_row_{size}"):
-        for cell, (_, width) in zip(cells, _HEAD, strict=True):
-            st.html(f"<div>{cell}</div>", width=width)
+        for cell, (name, width) in zip(cells, _HEAD, strict=True):
+            named = "" if name == "size" else f'<span class="wb-dim wb-name">{name} </span>'  # where there is no head
+            st.html(f"<div>{named}{cell}</div>", width=width)
         try:
             dock.button(dock.of_run(resources.saved_run(run.id)), f"Play {size}", key=f"play_size_{size}")
         except WorkbenchError as error:
@@ -71,8 +71,10 @@ def _row(run: RunSummary, largest: RunSummary) -> None:
                 query_params={"run": run.id, "b": largest.id},
                 help=f"Compare {size} bytes with {largest.settings['max_chunk_bytes']} bytes on the page Runs",
             )  # fmt: skip
-        if st.button("Use", key=f"use_size_{size}", type="tertiary", icon=":material/check:",
-                     help=f"Put {size} bytes into the form"):  # fmt: skip
+        if size == in_use:
+            st.caption("In use", width="content")
+        elif st.button("Use", key=f"use_size_{size}", type="tertiary", icon=":material/check:",
+                       help=f"Put {size} bytes into the form"):  # fmt: skip
             document.use(max_chunk_bytes=size)
 
 

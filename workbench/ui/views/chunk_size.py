@@ -100,6 +100,12 @@ def recommendation(best: costs.Recommendation | None, size: int, settings: Synth
             document.use(max_chunk_bytes=best.max_bytes)
 
 
+def formula(cost: costs.CostModel) -> str:
+    """Return the cost of a chunk in words, without the parts that the fit found to be nothing."""
+    parts = ((cost.fixed, "s"), (cost.linear * 1000, "ms per frame"), (cost.quadratic * 1e6, "µs per frame²"))
+    return " + ".join(f"{value:.2f} {unit}" for value, unit in parts if value >= 0.005) or "0 s"
+
+
 def the_fit(points: list[costs.Point], cost: costs.CostModel | None, settings: SynthesisSettings) -> None:
     """Draw the measured chunks and the cost fitted to them."""
     if points:
@@ -111,10 +117,8 @@ def the_fit(points: list[costs.Point], cost: costs.CostModel | None, settings: S
         empty("Too few chunks were measured on this machine, so the cost is counted in mel frames. Measure the "
               "sizes below, or speak some texts.")  # fmt: skip
         return
-    st.caption(
-        f"{cost.fixed:.2f} s + {cost.linear * 1000:.2f} ms per frame + {cost.quadratic * 1e6:.2f} µs per frame², "
-        f"from {cost.n_points} chunks on this machine, ± {cost.error:.2f} s a chunk"
-    )
+    error = f"{cost.error:.2f} s" if cost.error >= 0.1 else f"{cost.error * 1000:.1f} ms"
+    st.caption(f"{formula(cost)}, from {cost.n_points} chunks on this machine, ± {error} a chunk")
     typical = cost.seconds(sum(p.frames for p in points) / len(points))
     if cost.error > 0.3 * typical:
         st.caption(
@@ -126,7 +130,7 @@ st.title("Chunk size")
 st.caption(
     "F5-TTS speaks a long text in chunks and computes the reference again with each chunk. With small chunks speech "
     "starts sooner, but more computation is spent on the reference. With large chunks attention grows with the square "
-    "of the length, and the model was trained only up to 30 s."
+    "of the length, and training ended at 30\u00a0s."
 )
 form = inspector.show(with_size=False, with_run=False)
 typed = text_box.show(height=100)
