@@ -90,7 +90,7 @@ def _hear(ids: Sequence[str], runs: Mapping[str, RunSummary]) -> None:
     else:
         st.text(sources.run_label(runs[chosen]))
     dock.button(dock.of_run(resources.saved_run(chosen)), key="play_point")
-    st.page_link("views/synthesize.py", label="Open", icon=":material/open_in_new:", query_params={"run": chosen})
+    st.page_link("views/synthesize.py", label="Synthesize", icon=":material/graphic_eq:", query_params={"run": chosen})
 
 
 def clicked(figure: Figure, key: str, alt: str) -> dict[str, Any] | None:

@@ -74,7 +74,8 @@ def one(run: RunSummary) -> None:
     with right:
         key = f"star_{run.id}"
         st.toggle("Star", run.star, key=key, on_change=save_star, args=(run.id, key))
-        st.page_link("views/synthesize.py", label="Open", icon=":material/open_in_new:", query_params={"run": run.id})
+        st.page_link("views/synthesize.py", label="Synthesize", icon=":material/graphic_eq:",
+                     query_params={"run": run.id})  # fmt: skip
         st.page_link("views/spectrograms.py", label="Listen and look", icon=":material/equalizer:",
                      query_params={"run": run.id})  # fmt: skip
         if run.has_trajectory:
@@ -101,7 +102,7 @@ def actions(runs: Sequence[RunSummary]) -> None:
         if short:
             one_zip = len(short) == 1
             st.download_button(
-                exports.get("zip").label if one_zip else f"{len(short)} runs, as zip",
+                "Run, as zip" if one_zip else f"{len(short)} runs, as zip",
                 (lambda: exports.get("zip").make(load_run(short[0], trajectories=False)))
                 if one_zip
                 else (lambda: bundle.zip_of(short)),
@@ -129,7 +130,7 @@ def damaged(broken: Sequence[tuple[str, str]]) -> None:
     """Draw the run folders that cannot be read, and a button to delete some or all."""
     if not broken:
         return
-    with st.expander(f"{len(broken)} damaged", icon=":material/broken_image:"):
+    with st.expander(f"{len(broken)} damaged run{'s' if len(broken) > 1 else ''}", icon=":material/broken_image:"):
         st.text("\n".join(reason for _, reason in broken))
         names = [run_id for run_id, _ in broken]
         chosen = st.multiselect("Delete only", names, key="broken_chosen", placeholder="all of them") or names
