@@ -36,7 +36,7 @@ def test_a_bundle_is_shown_then_brought_in_from_a_path(open_page: Any, bundle: P
     at.text_input(key="bundle_path_0").set_value(str(bundle)).run()
     assert offered(at) == ["tiny"] and "tiny" not in models()
     at.button(key="bundle_go").click().run()
-    until(at, lambda page: page.error or "tiny" in list(page.dataframe[1].value["model"]))
+    until(at, lambda page: page.error or "tiny" in list(page.dataframe[0].value["model"]))
     assert not at.error and any("every checksum right: tiny." in done.value for done in at.success)
     assert cache.verify("tiny").ok and at.text_input(key="bundle_path_1").value == ""
     at.text_input(key="bundle_path_1").set_value(str(bundle)).run()
@@ -49,7 +49,7 @@ def test_a_bundle_of_ones_own_machine_is_brought_in(open_page: Any, bundle: Path
     at.get("file_uploader")[0].set_value(("mine.tar", bundle.read_bytes(), "application/x-tar")).run()
     assert offered(at) == ["tiny"]
     at.button(key="bundle_go").click().run()
-    until(at, lambda page: page.error or "tiny" in list(page.dataframe[1].value["model"]))
+    until(at, lambda page: page.error or "tiny" in list(page.dataframe[0].value["model"]))
     assert not at.error and cache.verify("tiny").ok
 
 

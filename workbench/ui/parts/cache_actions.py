@@ -80,7 +80,8 @@ def _confirm_delete(model: str) -> None:
     except WorkbenchError as error:
         st.error(str(error))
         return
-    st.markdown(f"Deleting **{plan.model}** frees **{human_bytes(plan.bytes)}** and removes these {len(plan.paths)}:")
+    paths = "this path" if len(plan.paths) == 1 else f"these {len(plan.paths)} paths"
+    st.markdown(f"Deleting **{plan.model}** frees **{human_bytes(plan.bytes)}** and removes {paths}:")
     st.code("\n".join(str(path) for path in plan.paths), language=None, height=220)
     for kept in plan.kept:
         st.caption(f"Kept: {kept}")

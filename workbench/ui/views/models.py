@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import streamlit as st
 
@@ -21,7 +20,7 @@ from workbench.engine.files.writing import human_bytes
 from workbench.engine.jobs.queue import Job
 from workbench.engine.settings import SynthesisSettings
 from workbench.ui import resources, style
-from workbench.ui.parts import cache_actions, watch
+from workbench.ui.parts import cache_actions, tables, watch
 from workbench.ui.parts.bundle_import import bundle_form
 from workbench.ui.parts.preload_view import preload_line
 from workbench.ui.parts.theme import is_dark
@@ -77,13 +76,10 @@ def network() -> None:
     if kept.when:
         measured = f"{len(kept.heard)} look-ups or connections while speaking {kept.audio_seconds:.1f} s, {kept.when}"
     rows.append(("measured with Python's audit events (PEP 578)", measured))
-    rows.append(("the only function that downloads", "cache.fetch, called by the download button below"))
+    rows.append(("the only thing that downloads", "the button Download of a model below, which calls cache.fetch"))
     switches = [f"{name}={os.environ[name]}" for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT") if os.environ.get(name)]
     rows.append(("environment variables", ", ".join(switches) or "none set; none is needed"))
-    st.dataframe(
-        [{"evidence": a, "value": b} for a, b in rows], hide_index=True, alt="Evidence that runs stay offline",
-        column_config=widths_of({"evidence": 290, "value": 630}),
-    )  # fmt: skip
+    st.html(tables.words_table(("evidence", "value"), rows, "Evidence that runs stay offline"))
     if st.button(
         "Measure now", icon=":material/network_check:", key="prove", help="Speaks two words with watched sockets."
     ):
@@ -112,11 +108,6 @@ def in_memory(names: list[str]) -> None:
             figures.load_bars(loaded.spans, dark=is_dark()), f"load_{loaded.spec.name}",
             "Seconds of each stage of loading",
         )  # fmt: skip
-
-
-def widths_of(widths: dict[str, int]) -> dict[str, Any]:
-    """Return the column configuration for widths in pixels."""
-    return {name: st.column_config.Column(width=width) for name, width in widths.items()}
 
 
 def to_fetch(stock: Stock) -> str:
@@ -160,18 +151,25 @@ def on_disk() -> None:
         st.caption("Tick a model to verify, delete or download it.")
 
 
+def _layer(kind: str) -> str:
+    return {"ema": "EMA"}.get(kind, kind)
+
+
 def one_model(stock: Stock) -> None:
     """Draw the files of one model and its buttons."""
     spec = get_entry(stock.model)
     st.markdown(f"**{stock.model}**")
     there, taken = stock.layers
-    weights = f"Weights: {', '.join(there)}; {taken} taken." if there else ""
+    weights = f"Weights in the file: {' and '.join(map(_layer, there))}; {_layer(taken)} used." if there else ""
     st.text("\n".join(filter(None, (stock.title, stock.note, weights, *stock.remarks, spec.license_note, spec.url))))
     rows = [
         {"file": f.name, "size": human_bytes(f.size) if f.size else "", "problem": f.problem or "none",
          "path": str(f.path), "shared": "with other models" if f.shared else "", "sha256": f.sha256}
         for f in stock.files
     ]  # fmt: skip
+    if not any(row["shared"] for row in rows):
+        for row in rows:
+            del row["shared"]
     if rows and stock.state != "absent":
         st.dataframe(rows, hide_index=True, alt=f"Files of {stock.model}",
                      column_config=SIZE_COLUMNS | cache_actions.HASH_COLUMNS)  # fmt: skip
@@ -191,11 +189,9 @@ def environment() -> None:
     """Draw the checks of the installation."""
     opened = st.expander("Environment", icon=":material/stethoscope:", on_change="rerun", key="environment")
     if opened.open:
-        rows = [{"": MARKS[c.state], "check": c.name, "found": c.detail} for c in _checks(str(home()))]
-        widths = {"": 80, "check": 200, "found": 720}
-        opened.dataframe(
-            rows, hide_index=True, column_config=widths_of(widths), alt="Python, packages, device, memory and models"
-        )
+        rows = [(MARKS[c.state], c.name, c.detail) for c in _checks(str(home()))]
+        about = "Python, packages, device, memory and models"
+        opened.html(tables.words_table(("state", "check", "found"), rows, about))
 
 
 st.title("Models and cache")
