@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,6 +15,9 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from workbench.figures.theme import margins, points
+
+with suppress(ImportError):  # Plotly looks for it, and fails on one that another thread has not yet imported wholly
+    importlib.import_module("pandas")
 
 COLOUR_MAPS = ("magma", "viridis", "cividis", "inferno", "gray")
 FONT = "Inter, system-ui, sans-serif"  # Inter on the pages, the system's font elsewhere

@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # synthesis imports torch
 
 log = logging.getLogger("workbench.ui")
 
-_OF_PAGES = ("plotly.subplots", "pandas", "scipy.signal", "scipy.optimize")  # large, and drawn with by other pages
+_OF_PAGES = ("plotly.subplots", "scipy.signal", "scipy.optimize")  # large, and drawn with by other pages
 
 
 @dataclass
