@@ -100,6 +100,16 @@ THOROUGH = (
         )
     ),
     *("cli/test_bench.py", "engine/checks/test_bench.py", "training", "test_fuzz.py"),
+    *(f"test_docs.py::test_{name}" for name in ("commands_run", "python_blocks_run", "the_tutorial_runs")),
+    *(
+        f"lab/test_lab.py::test_{name}"
+        for name in (
+            "cancelling_takes_everything_along",
+            "killing_the_lab_leaves_nothing",
+            "a_killed_keeper_is_cleared_up_after",
+            "a_cell_that_takes_too_long_is_stopped_and_said_so",
+        )
+    ),
 )
 SLOW_SECONDS = 240  # a test among these, on a busy machine; else pytest-timeout's in pyproject.toml
 

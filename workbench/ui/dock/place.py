@@ -17,10 +17,14 @@ from workbench.ui.dock.sounds import Sound
 
 # The scripts are modules of this server. They keep one player for the whole visit, outside of the page's elements.
 _JS = """
-const ready = import(new URL("/dock/dock.js", location.href).href)
+const player = () => import(new URL("/dock/dock.js", location.href).href)
+let ready = player()
 export default function ({ data, parentElement }) {
-  ready.then(({ dock }) => dock.receive(data, parentElement))
+  const receive = ({ dock }) => dock.receive(data, parentElement)
+  // a server that is gone for a moment is asked again
+  ready.then(receive, () => { ready = player(); return ready.then(receive) }).catch(() => {})
 }
+ready.catch(() => {})
 """
 _dock = component("dock", html="<span></span>", js=_JS)
 _SHOWN_MAX = 8  # parts of one page that show the same sound
