@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from playwright.sync_api import expect
@@ -65,3 +66,12 @@ def smallest_chunks_and_steps(page: Any) -> None:
     page.locator(".st-key-own_chunk_size label").first.click()
     to_lowest(page, "knob_max_chunk_bytes", "20")
     to_lowest(page, "knob_nfe_step", "0")
+
+
+def busy_factor() -> float:
+    """How much longer a page may take here than on two cores that have nothing else to do.
+
+    The load of the last minute lags behind, so the workers that run tests beside this one are counted too.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return max(1.0, os.getloadavg()[0] / 2, workers)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.helpers import PATIENCE, loaded, ready
+from tests.browser.helpers import PATIENCE, busy_factor, loaded, ready
 from tests.server import Server
 from workbench.engine.runs import store
 from workbench.engine.runs.parts.stored import Parts, StoredChunk
@@ -57,7 +57,7 @@ class Clicks:
         self.page.wait_for_function(shown, arg=arg, timeout=PATIENCE)
         took = time.perf_counter() - began
         # twice the aim tells a fault from a first visit; of a busy processor this test gets its share
-        allowed = 2 * seconds * max(1.0, os.getloadavg()[0] / 2)
+        allowed = 2 * seconds * busy_factor()
         print(f"{name}: {took:.2f} s of {allowed:.2f}")
         if took > allowed:
             self.late.append(f"{name}: {took:.2f} s, more than {allowed:.2f}")
