@@ -136,7 +136,7 @@ def _print(run_id: str, found: Takes, rows: list[Take]) -> None:
 
 
 def _measured(take: Take) -> str:
-    known = {m.name: m for cost in measures.COSTS for m in measures.every(measures.SOUND, cost=cost)}
+    known = {m.name: m for m in measures.of_every_cost(measures.SOUND)}
     shown = [
         f"{known[name].label} {known[name].shown(value)}" for name, value in take.measured.items() if name in known
     ]

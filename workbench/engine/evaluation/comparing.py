@@ -51,7 +51,7 @@ def compare(a: str | Path, b: str | Path) -> dict[str, Any]:
 
 
 def _known(name: str) -> bool:
-    return any(m.name == name for cost in measures.COSTS for m in measures.every(cost=cost))
+    return any(m.name == name for m in measures.of_every_cost())
 
 
 def _entry(name: str, a: list[dict[str, Any]], b: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -158,5 +158,5 @@ def heard_of(found: Measured) -> str:
 def names_of(values: Iterable[Mapping[str, float | None]]) -> list[str]:
     """Return the names of the measures in ``values``, in the order of display."""
     present = dict.fromkeys(name for row in values for name in row)
-    order = [m.name for cost in measures.COSTS for m in measures.every(cost=cost)]
+    order = [m.name for m in measures.of_every_cost()]
     return sorted(present, key=lambda name: order.index(name) if name in order else len(order))

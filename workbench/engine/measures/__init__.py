@@ -21,6 +21,7 @@ from workbench.engine.measures.registry import (
     every,
     get,
     known,
+    of_every_cost,
     row,
     values,
 )  # fmt: skip
@@ -41,6 +42,7 @@ __all__ = [
     "every",
     "get",
     "known",
+    "of_every_cost",
     "row",
     "values",
 ]

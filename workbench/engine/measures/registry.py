@@ -127,6 +127,11 @@ def every(*levels: str, cost: str = INSTANT) -> list[Measure]:
     return [found for found in _MEASURES.values() if wanted & set(found.of) and found.cost == cost]
 
 
+def of_every_cost(*levels: str) -> list[Measure]:
+    """Return the measures of ``levels`` (of all levels if none is given), those that cost next to nothing first."""
+    return [found for cost in COSTS for found in every(*levels, cost=cost)]
+
+
 def get(name: str) -> Measure:
     """Return the measure ``name``. Raises KeyError if there is none."""
     return _MEASURES[name]

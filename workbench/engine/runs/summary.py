@@ -170,7 +170,7 @@ def _voices(document: RunDocument) -> str:
     return ", ".join(one["name"] for one in script["speakers"]) if script else document["voice"]
 
 
-MEASURED = [m for cost in measures.COSTS for m in measures.every(measures.SOUND, cost=cost)]
+MEASURED = measures.of_every_cost(measures.SOUND)
 """Measures that measures.json may hold: a column each, of runs and of chunks."""
 
 # Columns of a chunk in the index, with their SQL types: values of the plan, then measured values. Chunks count from 1.

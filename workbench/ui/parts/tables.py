@@ -164,5 +164,6 @@ def measured(rows: Sequence[dict[str, Any]], alt: str) -> None:
 
 def measure_columns() -> dict[str, Any]:
     """Return the column configuration of each measure for ``st.dataframe``, by heading."""
-    every = (m for cost in measures.COSTS for m in measures.every(cost=cost))
-    return {m.title: st.column_config.NumberColumn(format=f"%.{m.digits}f", help=m.help) for m in every}
+    return {
+        m.title: st.column_config.NumberColumn(format=f"%.{m.digits}f", help=m.help) for m in measures.of_every_cost()
+    }

@@ -44,8 +44,7 @@ def grid(text: str, form: Form) -> Grid | None:
     called = name.text_input("Name", "My sweep", key="grid_name", max_chars=80, persist_state="session")
     times = repeats.number_input("Repeats", 1, 20, 1, key="grid_repeats", persist_state="session",
                                  help="Runs of each combination, to see the spread of the times.")  # fmt: skip
-    sounds = [m for cost in measures.COSTS for m in measures.every(measures.SOUND, cost=cost)
-              if measures.RUN not in m.of and not m.lacking]  # fmt: skip
+    sounds = [m for m in measures.of_every_cost(measures.SOUND) if measures.RUN not in m.of and not m.lacking]
     about = "Times are always measured. " + " ".join(f"**{m.name}**: {m.help}" for m in sounds)
     chosen = wanted.multiselect("Measures", [m.name for m in sounds], key="grid_measures", persist_state="session",
                                 placeholder="Times only", help=about)  # fmt: skip

@@ -74,8 +74,7 @@ def _progress(sweep: Sweep, job: SweepJob | None, n_done: int) -> None:
 
 def _figures(rows: list[dict[str, Any]], axes: list[str], name: str) -> None:
     """Draw a measure over the axes, and one measure against another."""
-    every = [m for cost in measures.COSTS for m in measures.every(cost=cost)]
-    known = [m for m in every if m.name in rows[0] and any(row[m.name] is not None for row in rows)]
+    known = [m for m in measures.of_every_cost() if m.name in rows[0] and any(row[m.name] is not None for row in rows)]
     titles = {m.name: m.title for m in known}
     varied = [a for a in axes if len({str(row[a]) for row in rows}) > 1 and a != "seed"]
     about = "Median over repeats and seeds, with its quartiles."
@@ -132,7 +131,7 @@ def told(row: dict[str, Any], axes: list[str], repeats: int) -> dict[str, Any]:
         cells["repeat"] = row["repeat"] + 1
     if row["error"]:
         cells["error"] = row["error"]
-    cells |= {m.title: row[m.name] for cost in measures.COSTS for m in measures.every(cost=cost) if m.name in row}
+    cells |= {m.title: row[m.name] for m in measures.of_every_cost() if m.name in row}
     return cells | {"finished (UTC)": row["finished_at"][:19].replace("T", " "), "run": row["run"]}
 
 

@@ -72,7 +72,7 @@ def _facts(run: Run, take: Take) -> str:
 
 
 def _measured(take: Take) -> list[str]:
-    known = {m.name: m for cost in measures.COSTS for m in measures.every(measures.SOUND, cost=cost)}
+    known = {m.name: m for m in measures.of_every_cost(measures.SOUND)}
     shown = [(known[name], value) for name, value in take.measured.items() if name in known and value is not None]
     return [f"{m.label} {m.shown(value)}" for m, value in shown[:2]]
 

@@ -52,7 +52,7 @@ def _entry(holder: str, name: str) -> Callable[[RunSummary], Any]:
 @cache
 def columns() -> dict[str, Column]:
     """Return every column by name: fields of a summary, settings, load settings, measures."""
-    every = {m.name: m for cost in measures.COSTS for m in measures.every(cost=cost)}
+    every = {m.name: m for m in measures.of_every_cost()}
     found: dict[str, Column] = {}
 
     def add(name: str, kind: str, value: Callable[[RunSummary], Any]) -> None:

@@ -53,7 +53,7 @@ def of_run(names: Sequence[str]) -> list[Measure]:
     Raises:
         SettingsError: there is no such measure of a run.
     """
-    kinds = {m.name: m for cost in measures.COSTS for m in measures.every(measures.RUN, SOUND, cost=cost)}
+    kinds = {m.name: m for m in measures.of_every_cost(measures.RUN, SOUND)}
     asked = dict.fromkeys(member for name in names for member in GROUPS.get(name.strip(), (name.strip(),)))
     unknown = next((name for name in asked if name not in kinds), None)
     if unknown is not None:
