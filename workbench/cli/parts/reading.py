@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import stat
 import sys
 from pathlib import Path
 
 from workbench.engine.errors import TextError, reason_of
+from workbench.engine.files.reading import encoding_of
 from workbench.engine.rules import TEXT_MAX_BYTES
 
 READ_MAX_BYTES = TEXT_MAX_BYTES  # of a file or standard input
@@ -56,8 +56,7 @@ def _decoded(content: bytes, source: str) -> str:
         raise TextError(
             f"{source} has more than {READ_MAX_BYTES:,} bytes.", remedy="Split it, for example by chapters."
         )
-    is_utf16 = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # "Unicode" in editors of Windows
     try:
-        return content.decode("utf-16" if is_utf16 else "utf-8-sig")
+        return content.decode(encoding_of(content))
     except UnicodeDecodeError as error:
         raise TextError(f"{source} is not UTF-8 text.", remedy="Save it as UTF-8.") from error

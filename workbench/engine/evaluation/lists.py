@@ -13,6 +13,7 @@ from pathlib import Path
 
 from workbench.engine.errors import SettingsError, TextError, reason_of
 from workbench.engine.files.places import user_path
+from workbench.engine.files.reading import encoding_of
 from workbench.engine.speech.text import check_text
 from workbench.engine.visible import quoted, visible
 
@@ -126,8 +127,7 @@ def _read(path: Path) -> str:
     if not content.strip():
         raise SettingsError(f"The list {path} is empty.", remedy="Name another file.")
     try:
-        # spreadsheets call UTF-16 "Unicode text"; it begins with a mark
-        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        return content.decode(encoding_of(content))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise SettingsError(f"Line {line} of {path} is not UTF-8.", remedy="Save the list as UTF-8.") from error

@@ -1,7 +1,8 @@
-"""Read small JSON files that a crash, another program or a person may have damaged."""
+"""Read files that a crash, another program or a person has written."""
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import Any
 
@@ -18,3 +19,8 @@ def read_object(path: Path, max_bytes: int) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def encoding_of(content: bytes) -> str:
+    """Return the encoding of a text: UTF-16 if it begins with its mark, which Windows calls "Unicode"; else UTF-8."""
+    return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"

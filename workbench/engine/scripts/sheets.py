@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.errors import TextError, reason_of
+from workbench.engine.files.reading import encoding_of
 from workbench.engine.rules import TEXT_MAX_BYTES
 from workbench.engine.scripts import subtitles
 from workbench.engine.scripts.casting import Cast
@@ -146,10 +147,11 @@ def _decoded(content: bytes, name: str, *, lenient: bool = False) -> str:
     """Return the text of a file; of subtitles also in the old encoding of Windows, which many of them have."""
     if len(content) > TEXT_MAX_BYTES:
         raise TextError(f"{name} has more than {TEXT_MAX_BYTES:,} bytes.", remedy="Split it.")
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16", "replace")
+    encoding = encoding_of(content)
+    if encoding == "utf-16":
+        return content.decode(encoding, "replace")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode(encoding)
     except UnicodeDecodeError as error:
         if lenient and b"\0" not in content:
             return content.decode("cp1252", "replace")
