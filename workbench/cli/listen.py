@@ -52,7 +52,7 @@ def _list(as_json: bool) -> None:
     from workbench.engine.listening import answers, records, results
 
     tests, broken = records.list_tests()
-    found = [results.document(one, answers.read_answers(one)[0]) for one in tests]
+    found = [results.counts(one, answers.read_answers(one)[0]) for one in tests]
     if as_json:
         kept = ("name", "kind", "systems", "made_at", "n_trials", "n_answers", "n_listeners", "n_finished")
         print_json({"root": str(records.listening_root()), "tests": [{k: one[k] for k in kept} for one in found],

@@ -139,6 +139,16 @@ def seen(one: Mean) -> str:
     return ("yes" if one.is_clear else "no") if one.n_drawn >= FEWEST else f"fewer than {FEWEST} listeners"
 
 
+def counts(test: ListeningTest, answers: Sequence[Answer]) -> dict[str, Any]:
+    """Return what a test is, and how much of it was answered, ready for JSON: the first line of ``document``."""
+    of_listeners = Counter(one.key for one in answers)
+    return {
+        "name": test.name, "kind": test.kind, "systems": list(test.systems), "texts": list(test.texts),
+        "levels": test.levels, "made_at": test.made_at, "n_trials": test.n_trials, "n_answers": len(answers),
+        "n_listeners": len(of_listeners), "n_finished": sum(n == test.n_trials for n in of_listeners.values()),
+    }  # fmt: skip
+
+
 def document(test: ListeningTest, answers: Sequence[Answer]) -> dict[str, Any]:
     """Return the results of a test, ready for JSON.
 
@@ -147,12 +157,8 @@ def document(test: ListeningTest, answers: Sequence[Answer]) -> dict[str, Any]:
         fields of ``Compared`` and the verdict, for ABX and preference; by_listener: for ABX; means and differences:
         fields of ``Mean``, for scores; and whether a difference is seen.
     """
-    counts = Counter(one.key for one in answers)
     is_score = test.kind == SCORE
-    return {
-        "name": test.name, "kind": test.kind, "systems": list(test.systems), "texts": list(test.texts),
-        "levels": test.levels, "made_at": test.made_at, "n_trials": test.n_trials, "n_answers": len(answers),
-        "n_listeners": len(counts), "n_finished": sum(n == test.n_trials for n in counts.values()),
+    return counts(test, answers) | {
         "pairs": [] if is_score else [asdict(one) | {"verdict": verdict(test.kind, one)}
                                       for one in compare(test, answers)],
         "by_listener": by_listener(test, answers) if test.kind == ABX else [],
