@@ -12,6 +12,7 @@ import psutil
 import torch
 
 from workbench.engine.checks.bench import ceiling
+from workbench.engine.checks.bench.bare import bare_mel
 from workbench.engine.checks.bench.sampling import CHUNK_BYTES, SENTENCES, OnRound, quartiles, synchronizer
 from workbench.engine.model.backends.base import Backend
 from workbench.engine.model.backends.eager import Eager
@@ -20,7 +21,7 @@ from workbench.engine.model.sampling import Flow, solve, text_embedded
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.results import Run
 from workbench.engine.speech.synthesis import Engine
-from workbench.engine.speech.text import Chunk, conditioning_text
+from workbench.engine.speech.text import Chunk
 from workbench.engine.speech.voices import Voice
 
 FRAMES = 1000
@@ -57,21 +58,10 @@ def mel_differences(
     sides: dict[str, tuple[Any, Backend]] = {
         "fp32": (exact, Eager()), "eager": (loaded.cfm, Eager()), "ours": (loaded.cfm, loaded.backend),
     }  # fmt: skip
-    mels = {name: _mel(loaded, *side, voice, settings, chunk) for name, side in sides.items()}
+    cond = torch.from_numpy(voice.mel.copy()).to(loaded.device)
+    mels = {name: bare_mel(loaded, *side, cond, voice, settings, chunk) for name, side in sides.items()}
     found = {name: float((mels[name] - mels["fp32"]).abs().mean()) for name in ("ours", "eager")}
     return found | {"fp32_deviation": float(mels["fp32"].std())}
-
-
-def _mel(
-    loaded: Loaded, cfm: Any, backend: Backend, voice: Voice, settings: SynthesisSettings, chunk: Chunk
-) -> torch.Tensor:
-    before, after = loaded.spec.frame
-    tokens = loaded.tokens(before + conditioning_text(voice.ref_text) + chunk.text + after)
-    cond = torch.from_numpy(voice.mel.copy()).to(loaded.device)
-    with torch.inference_mode():
-        flow = Flow(cfm, cond, tokens, chunk.duration_frames, settings.cfg_strength, backend)
-        with text_embedded(flow):
-            return solve(flow, settings, chunk.seed, voice.frames).mel
 
 
 def new_lengths(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from workbench.engine.checks.bench.bare import bare_mel
 from workbench.engine.checks.bench.sampling import (
     OnRound,
     check_counts,
@@ -16,11 +17,11 @@ from workbench.engine.checks.bench.sampling import (
     subject,
     text_of,
 )
-from workbench.engine.model.sampling import Flow, solve, text_embedded
+from workbench.engine.model.backends.graphs import unnoted
 from workbench.engine.monitor import Monitor
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.synthesis import Engine
-from workbench.engine.speech.text import Chunk, conditioning_text
+from workbench.engine.speech.text import Chunk
 from workbench.engine.speech.voices import Voice
 from workbench.engine.timing import Progress
 
@@ -65,11 +66,7 @@ def observe(engine: Engine, voice: Voice, *, nfe_step: int = 7, n_chunks: int = 
 def _bare(engine: Engine, voice: Voice, cond: torch.Tensor, settings: SynthesisSettings, chunk: Chunk) -> np.ndarray:
     """Return the wave of ``chunk``, computed without clock, report and lock."""
     loaded = engine.loaded
-    before, after = loaded.spec.frame
+    mel = bare_mel(loaded, loaded.cfm, loaded.backend, cond, voice, settings, chunk)
     with torch.inference_mode():
-        tokens = loaded.tokens(before + conditioning_text(voice.ref_text) + chunk.text + after)
-        flow = Flow(loaded.cfm, cond, tokens, chunk.duration_frames, settings.cfg_strength, loaded.backend)
-        with text_embedded(flow):
-            mel = solve(flow, settings, chunk.seed, voice.frames).mel
-        wave: np.ndarray = loaded.backend.decode(loaded.vocoder, mel, flow.preparing).cpu().numpy()
+        wave: np.ndarray = loaded.backend.decode(loaded.vocoder, mel, unnoted).cpu().numpy()
     return wave
