@@ -14,5 +14,5 @@ recording. PyTorch also allows only one recording at a time in a process.
 COMPILING = threading.RLock()
 """Held while the compiler works, and, before ``RECORDING``, while a graph is recorded.
 
-The compiler waits for the device by itself, and reads the state of its random generator, which is locked meanwhile.
+The compiler waits for the device, and reads the state of its random generator. A recording locks that state.
 """
