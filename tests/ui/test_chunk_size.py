@@ -15,7 +15,8 @@ from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings, describe
 from workbench.engine.speech.recordings.bundled import list_voices
 from workbench.engine.speech.voices import load_voice
-from workbench.ui.runs import size_view
+from workbench.ui import resources
+from workbench.ui.runs import size_sweep, size_view
 from workbench.ui.runs.size_sweep import SIZES
 
 LONG = ("The boat was heavy, and the water was low; it went by without a sound. " * 29)[:2000]
@@ -71,6 +72,28 @@ def test_the_sweep_runs_and_is_drawn(open_page: Any) -> None:
     curves = json.loads(at.get("plotly_chart")[0].proto.spec)
     measured = next(t for t in curves["data"] if t["name"] == "measured whole text")
     assert sorted(measured["x"] if isinstance(measured["x"], list) else [SIZES[0], SIZES[2]]) == [SIZES[0], SIZES[2]]
+
+
+def test_a_sweep_that_ends_while_the_page_is_drawn_is_drawn_too(
+    open_page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = open_page("chunk_size")
+    at.text_area(key="text").set_value(LONG[:140]).run()
+    at.select_slider(key="knob_nfe_step").set_value(4).run()
+    at.get_by_key("sizes").set_value([SIZES[0], SIZES[2]]).run()
+    show = size_sweep.show
+
+    def when_it_has_ended(*drawn: Any) -> None:  # the curves above were drawn without it
+        while any(job.is_active for job in resources.job_manager().jobs()):
+            time.sleep(0.05)
+        show(*drawn)
+
+    at.button(key="sizes_go").click()
+    monkeypatch.setattr(size_sweep, "show", when_it_has_ended)
+    at.run()
+    until(at, lambda page: "2 of 2 sizes measured" in html_of(page))
+    curves = json.loads(at.get("plotly_chart")[0].proto.spec)
+    assert any(trace["name"] == "measured whole text" for trace in curves["data"])
 
 
 def test_what_was_measured_with_other_settings_is_not_compared(tiny_engine: Any) -> None:

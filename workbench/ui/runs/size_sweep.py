@@ -49,7 +49,7 @@ def show(text: str, plan: Plan, factor: float, form: Form) -> None:
         if missing:
             st.caption(_expected([trial.values[sizes.AXIS] for trial in missing], plan, factor, form))
     if busy or jobs(sweep.grid.name):
-        fragment(run_every=POLL_SECONDS if busy else None)(_progress)(sweep, busy)
+        fragment(run_every=POLL_SECONDS if busy else None)(_progress)(sweep)
 
 
 def _expected(missing: Sequence[int], plan: Plan, factor: float, form: Form) -> str:
@@ -75,7 +75,7 @@ def start(sweep: Sweep) -> None:
     st.rerun()
 
 
-def _progress(sweep: Sweep, was_busy: bool) -> None:
+def _progress(sweep: Sweep) -> None:
     job = next(iter(jobs(sweep.grid.name)), None)
     records = sweep.records()
     n_done = sum(record.is_done for record in records.values())
@@ -94,7 +94,7 @@ def _progress(sweep: Sweep, was_busy: bool) -> None:
     if job is not None and job.error:
         st.error(job.error)
     shown = (sweep.grid.name, n_done, busy)
-    if was_busy and st.session_state.get("sizes_drawn") != shown:
+    if st.session_state.get("sizes_drawn") != shown:  # it may have ended after the curves were drawn
         st.session_state.sizes_drawn = shown
         expected.forget()
         st.rerun()  # the curves and the table below take the new measurement
