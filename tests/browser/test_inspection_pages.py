@@ -58,9 +58,10 @@ def test_a_minute_is_drawn_fluidly(server: Any, new_page: Any, library: dict[str
     assert page.locator(".st-key-spectrum .heatmaplayer image").count() == 2
 
 
-# what the player holds in slot A, whether it plays, and where
+# what the player holds in slot A, whether it plays, and where; nothing until its script is there
 HELD = (
-    "() => { const { A, transport: t } = globalThis.workbenchDock; return [A?.title ?? '', t.playing, t.position()] }"
+    "() => { const { A, transport: t } = globalThis.workbenchDock ?? {};"
+    " return [A?.title ?? '', t?.playing ?? false, t?.position() ?? 0] }"
 )
 # what is drawn; nothing while a redraw has removed the figure and not yet put the next one in its place
 SHOWN = "() => document.querySelector('.st-key-spectrum .js-plotly-plot')?._fullLayout"

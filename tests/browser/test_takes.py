@@ -66,7 +66,7 @@ def test_three_takes_are_heard_chosen_undone_and_there_after_a_restart(
     run_id = page.url.rpartition("run=")[2][:29]
     rows.nth(0).locator("button").click()  # old in A, new in B
     rows.nth(1).locator("button").click()
-    page.wait_for_function("() => workbenchDock.slot === 'B'")
+    page.wait_for_function("() => globalThis.workbenchDock?.slot === 'B'", timeout=PATIENCE)
     a, b, slot = held(page)
     assert a.endswith(":2:take:1") and b.endswith(":2:take:2") and slot == "B" and a.startswith(f"run:{run_id[:15]}")
     before = button(page, "takes_open_2").bounding_box()["y"]
