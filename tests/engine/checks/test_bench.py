@@ -207,7 +207,29 @@ def test_a_chunk_is_measured_in_runs_of_every_size(tiny_engine: Any, voice: Any)
     found = scale(tiny_engine, voice, nfe_step=1, largest=4, rounds=2, on_round=told.append)
     assert [row["chunks"] for row in found["sizes"]] == [1, 3, 4] and len(told) == 2
     assert all(spread_is_sound(row["seconds_a_chunk"], 2) and row["run_bytes"] > 0 for row in found["sizes"])
+    assert all(spread_is_sound(row["over_one_alone"], 2) for row in found["sizes"])
     assert found["is_constant"] == (found["largest_deviation"] <= 0.05)
+
+
+def test_a_cost_is_told_over_what_a_chunk_alone_costs_meanwhile(
+    tiny_engine: Any, voice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, speed, fulfil = 0.0, 1.0, tiny_engine.fulfil
+
+    def at_a_pace(request: Any, voice: Any, *, on_chunk: Any = None, **how: Any) -> Any:
+        def a_second_later(result: Any) -> None:
+            nonlocal now, speed
+            now, speed = now + speed, speed * 1.01  # the machine becomes slower from chunk to chunk
+            if on_chunk:
+                on_chunk(result)
+
+        return fulfil(request, voice, on_chunk=a_second_later, **how)
+
+    monkeypatch.setattr(tiny_engine, "fulfil", at_a_pace)
+    monkeypatch.setattr("workbench.engine.checks.bench.scale.time", SimpleNamespace(perf_counter=lambda: now))
+    found = scale(tiny_engine, voice, nfe_step=1, largest=10, rounds=1)
+    seconds = [row["seconds_a_chunk"]["median"] for row in found["sizes"]]
+    assert seconds[-1] > 1.4 * seconds[0] and found["largest_deviation"] < 0.01 and found["is_constant"]
 
 
 def test_a_long_run_is_measured_with_its_chunks_on_disk_which_are_gone_afterwards(
