@@ -224,6 +224,31 @@ def test_one_slider_moves_picture_time_and_sound_by_keys(server: Any, new_page: 
     expect(page.locator(".st-key-flow_stage .stage")).not_to_have_class(re.compile("playing"), timeout=PATIENCE)
 
 
+# the page says what it shows five seconds after its player is there; `slowed` counts how often
+LATE = """
+let player
+Object.defineProperty(globalThis, "workbenchDock", { configurable: true, get: () => player, set(made) {
+  player = made
+  const receive = made.receive.bind(made)
+  const late = (said) => { receive(...said); globalThis.slowed = (globalThis.slowed ?? 0) + 1 }
+  made.receive = (...said) => setTimeout(late, 5000, said)
+} })
+"""
+
+
+def test_the_flow_opens_at_noise_also_if_its_run_is_announced_later(
+    server: Any, new_page: Any, library: dict[str, Any]
+) -> None:
+    page, n_steps = new_page(), 6
+    page.add_init_script(LATE)
+    page.goto(f"{server.url}/flow?run={library['short'].id}")
+    loaded(page)
+    at_noise = f"() => ({HELD})()[0].includes('state 0 of {n_steps}')"
+    page.wait_for_function(at_noise, timeout=PATIENCE)
+    page.wait_for_function("() => globalThis.workbenchDock.announced.sound && globalThis.slowed > 1", timeout=PATIENCE)
+    page.wait_for_function(at_noise, timeout=PATIENCE)
+
+
 def test_a_button_that_is_drawn_again_under_the_pointer_plays_once(
     server: Any, new_page: Any, library: dict[str, Any]
 ) -> None:

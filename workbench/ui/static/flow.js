@@ -130,6 +130,17 @@ class Stage {
     if (!this.dock.transport.playing) this.morph()
   }
 
+  // The page says what it shows before or after the stage has opened; a run shown later would replace the state of it.
+  heed() {
+    const shown = this.dock?.announced.sound
+    if (!shown || !this.about || shown.key === this.shown) return
+    const isFirst = !this.shown, isOfThese = this.about.flows.some((flow) => flow.sounds.some((sound) => sound?.timeline === shown.timeline))
+    this.shown = shown.key
+    if (!this.opened || !(isFirst || isOfThese)) return
+    this.opened = false
+    this.open()
+  }
+
   // Put the sounds of these states into the player at the same instant: what plays goes on in the new state.
   morph() {
     if (!this.dock || !this.sound.checked) return
@@ -260,6 +271,7 @@ class Stage {
   follow() {
     const alive = this.root.host?.isConnected ?? this.root.isConnected
     if (!alive) return
+    this.heed()
     const slots = this.dock?.slots() ?? []
     this.about?.flows.forEach((flow, k) => {
       const pane = this.pane(k), timeline = flow.sounds.find(Boolean)?.timeline
