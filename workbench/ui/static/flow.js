@@ -136,9 +136,7 @@ class Stage {
     if (!shown || !this.about || shown.key === this.shown) return
     const isFirst = !this.shown, isOfThese = this.about.flows.some((flow) => flow.sounds.some((sound) => sound?.timeline === shown.timeline))
     this.shown = shown.key
-    if (!this.opened || !(isFirst || isOfThese)) return
-    this.opened = false
-    this.open()
+    if (this.opened && (isFirst || isOfThese) && !this.dock.transport.playing) this.morph()
   }
 
   // Put the sounds of these states into the player at the same instant: what plays goes on in the new state.
