@@ -32,6 +32,14 @@ def _size(at: Any, size: int) -> Any:
     return at
 
 
+def _with_two_sizes_chosen(open_page: Any) -> Any:
+    at = open_page("chunk_size")
+    at.text_area(key="text").set_value(LONG[:140]).run()
+    at.select_slider(key="knob_nfe_step").set_value(4).run()
+    at.get_by_key("sizes").set_value([SIZES[0], SIZES[2]]).run()
+    return at
+
+
 def test_without_a_measurement_the_cost_is_counted_in_frames(open_page: Any) -> None:
     at = open_page("chunk_size")
     assert "frames" in _metric(at, "Whole text") and not at.success
@@ -59,10 +67,7 @@ def test_finished_runs_give_a_cost_and_a_recommendation(open_page: Any, tiny_eng
 
 
 def test_the_sweep_runs_and_is_drawn(open_page: Any) -> None:
-    at = open_page("chunk_size")
-    at.text_area(key="text").set_value(LONG[:140]).run()
-    at.select_slider(key="knob_nfe_step").set_value(4).run()
-    at.get_by_key("sizes").set_value([SIZES[0], SIZES[2]]).run()
+    at = _with_two_sizes_chosen(open_page)
     at.button(key="sizes_go").click().run()
     until(at, lambda page: "2 of 2 sizes measured" in html_of(page))
     at.run()
@@ -77,10 +82,7 @@ def test_the_sweep_runs_and_is_drawn(open_page: Any) -> None:
 def test_a_sweep_that_ends_while_the_page_is_drawn_is_drawn_too(
     open_page: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at = open_page("chunk_size")
-    at.text_area(key="text").set_value(LONG[:140]).run()
-    at.select_slider(key="knob_nfe_step").set_value(4).run()
-    at.get_by_key("sizes").set_value([SIZES[0], SIZES[2]]).run()
+    at = _with_two_sizes_chosen(open_page)
     show = size_sweep.show
 
     def when_it_has_ended(*drawn: Any) -> None:  # the curves above were drawn without it
