@@ -38,7 +38,7 @@ REF_TEXT = "Some call me nature, others call me mother nature."
 # what `make test-fast` leaves out, beside browser and notebooks: servers, trainings, processes that start many others,
 # time-outs that are waited for; folders, files, and single tests
 SLOW = (
-    *("cli/test_bench.py", "engine/checks/test_bench.py"),
+    *("cli/test_bench.py", "engine/checks/test_bench.py", "engine/checks/test_bench_runs.py"),
     "cli/test_commands.py::test_a_command_imports_only_what_it_needs",
     "ui/test_start.py::test_the_first_page_is_drawn_before_anything_large_is_imported",
     *("training", "lab/test_lab.py", "lab/test_loopback_hub.py", "test_docs.py", "test_fuzz.py", "test_wheel.py"),
@@ -99,7 +99,8 @@ THOROUGH = (
             "a_page_of_the_same_recording_does_not_interrupt_and_another_run_does",
         )
     ),
-    *("cli/test_bench.py", "engine/checks/test_bench.py", "training", "test_fuzz.py"),
+    *("cli/test_bench.py", "engine/checks/test_bench.py", "engine/checks/test_bench_runs.py"),
+    *("training", "test_fuzz.py"),
     *(f"test_docs.py::test_{name}" for name in ("commands_run", "python_blocks_run", "the_tutorial_runs")),
     *(
         f"lab/test_lab.py::test_{name}"
