@@ -165,6 +165,7 @@ def test_what_a_new_length_costs_is_seen(tiny_engine: Any, voice: Any) -> None:
     told: list[str] = []
     found = closely.new_lengths(engine, voice, SynthesisSettings(nfe_step=1), n_runs=6, on_round=told.append)
     assert 0 < found["captures"] <= len(lean.graphs) and len(told) == 2
+    assert found["captures_second_half"] < found["captures"]
     assert found["slowest_new_length_milliseconds"] <= found["milliseconds"]["first"]["high"]
     again = closely.new_lengths(engine, voice, SynthesisSettings(nfe_step=1), n_runs=6)
     assert again["captures"] == 0 and again["frames"] == found["frames"], "the texts are the same in each bench"

@@ -71,28 +71,30 @@ def new_lengths(
 
     Returns:
         Milliseconds of the first and of the second run of a text with quartiles; the slowest first run beyond its
-        second; how often something was recorded and compiled meanwhile; memory in use at start, half-time and end, on
-        the GPU by PyTorch if there is one, and its growth in the second half.
+        second; how often something was recorded, also in the second half, and compiled meanwhile; memory in use at
+        start, half-time and end, on the GPU by PyTorch if there is one, and its growth in the second half, where only
+        what is recorded then adds to it.
     """
     draw, spent = random.Random(0), {"first": [], "again": []}  # type: ignore[var-annotated]
-    memory, compiled, captures, lengths = [_memory(engine.loaded)], _n_compiled(), 0, set()
+    memory, compiled, captures, lengths = [_memory(engine.loaded)], _n_compiled(), [0], set()
     timed = _timer(engine, voice, settings)
     for index in range(n_runs):
         text = _text(draw)
         for name in spent:
             run, seconds = timed(text)
             spent[name].append(seconds * 1e3)
-            captures += sum(span.name == "capture" for span in run.spans)
+            captures[-1] += sum(span.name == "capture" for span in run.spans)
         lengths |= {c.chunk.duration_frames for c in run.chunks}
         if index + 1 in (n_runs // 2, n_runs):
             memory.append(_memory(engine.loaded))
+            captures.append(0)
             if on_round:
                 on_round(f"random length {index + 1}/{n_runs}: {memory[-1] / 2**20:.0f} MiB in use")
     return {
         "runs": n_runs, "lengths": len(lengths), "frames": [min(lengths), max(lengths)],
         "milliseconds": {name: quartiles(values) for name, values in spent.items()},
         "slowest_new_length_milliseconds": max(a - b for a, b in zip(*spent.values(), strict=True)),
-        "captures": captures, "compilations": _n_compiled() - compiled,
+        "captures": sum(captures), "captures_second_half": captures[1], "compilations": _n_compiled() - compiled,
         "memory_bytes": {"start": memory[0], "half": memory[1], "end": memory[-1]},
         "memory_growth_bytes": memory[-1] - memory[1],
     }  # fmt: skip
