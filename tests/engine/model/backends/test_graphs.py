@@ -30,10 +30,12 @@ class Fake:
 
     def __init__(self, n_bytes=1000):
         self.n_bytes, self.n_recorded, self.n_replayed = n_bytes, 0, 0
+        self.tried = []
 
-    def __call__(self, function):
+    def __call__(self, function, tried=False):
         output = function().clone()
         self.n_recorded += 1
+        self.tried.append(tried)
 
         def replay():
             self.n_replayed += 1
@@ -180,10 +182,10 @@ def test_graphs_are_bounded_in_memory_but_the_newest_stays():
 
 @pytest.mark.parametrize("kind", ["graph", "lean"])
 def test_where_recording_fails_it_goes_on_without_and_says_why_once(kind, caplog):
-    tried = []
+    asked = []
 
-    def failing(function):
-        tried.append(1)
+    def failing(function, tried):
+        asked.append(1)
         raise RuntimeError("operation not permitted when stream is capturing\nand a long trace")
 
     model = variants.cfm()
@@ -193,7 +195,7 @@ def test_where_recording_fails_it_goes_on_without_and_says_why_once(kind, caplog
     with caplog.at_level("WARNING"):
         for frames in (90, 120, 90):
             assert torch.equal(spoken(model, backend, frames)[0], spoken(model, reference, frames)[0])
-    assert len(tried) == 1
+    assert len(asked) == 1
     assert [r.getMessage() for r in caplog.records] == [
         "no CUDA graph could be recorded, going on without: RuntimeError: operation not permitted when stream is "
         "capturing"
@@ -226,6 +228,24 @@ def test_what_is_compiled_serves_all_layers_and_lengths(monkeypatch):
     assert lean.recorded == "lean, compiled"
 
 
+@pytest.mark.parametrize(("compiler", "then"), [(True, True), (False, False)])
+def test_only_what_is_compiled_for_all_lengths_is_recorded_untried(compiler, then):
+    model, (_, backend) = variants.cfm("v1", torch.bfloat16), _counting()
+    fake = Fake()
+    lean = Lean(model, Graphs(fake), Compiler(backend=backend) if compiler else None, fill_up=True)
+    for frames, strength in ((131, 2.0), (131, 0.0), (200, 2.0), (200, 0.0)):
+        spoken(model, lean, frames, strength)
+    # a text and a step for each number of rows, then a step of each at another length
+    assert fake.tried == [False] * 4 + [then] * 2
+
+
+def test_heads_too_wide_for_our_kernels_are_left_to_flash_attention(monkeypatch):
+    assert Lean(variants.cfm("v1"), fill_up=True).step.compiled.attend is attention.by_kernel
+    monkeypatch.setattr("workbench.engine.model.backends.lean.step._WIDEST", 16)
+    step = Lean(variants.cfm("v1"), fill_up=True).step
+    assert step.compiled is step.plain and step.plain.attend is attention.by_sequences
+
+
 def test_where_compiling_fails_lean_goes_on_without_and_says_why(caplog):
     def broken(module, example):
         raise OSError("no compiler here")
@@ -236,7 +256,7 @@ def test_where_compiling_fails_lean_goes_on_without_and_says_why(caplog):
         ours = variants.evaluated(model, 131, 2.0, lean)
     torch.testing.assert_close(ours, variants.evaluated(model, 131, 2.0), atol=1e-4, rtol=1e-4)
     assert "could not be compiled and goes on without" in caplog.text
-    assert lean.recorded == "lean"
+    assert lean.recorded == "lean" and not lean.step.uses_kernels
 
 
 def test_one_row_is_compiled_apart_from_two_and_noted(monkeypatch):

@@ -104,6 +104,17 @@ def test_a_function_is_tried_then_recorded_on_a_stream_and_in_a_pool_of_its_own(
     assert cuda.streams == ["default"]
 
 
+def test_what_needs_no_trial_is_recorded_at_once_and_may_load_kernels(cuda):
+    record = CudaRecorder("cuda:1")
+    record(lambda: 7)
+    del cuda.calls[:]
+    record(lambda: cuda.calls.append("run") or 8, tried=True)
+    assert cuda.calls == [
+        "device cuda:1", "side waits for default", "begin in pool of graph 4, relaxed", "run", "end",
+        "default waits for side",
+    ]  # fmt: skip
+
+
 def test_a_pool_that_has_grown_too_large_is_left_for_a_new_one(cuda, monkeypatch):
     monkeypatch.setattr(graphs, "MAX_BYTES", 1000)
     record, pools = CudaRecorder("cuda"), []

@@ -35,8 +35,11 @@ def first_line(error: BaseException) -> str:
 class Recorder(Protocol):
     """Records a function that reads and writes the same memory in each call."""
 
-    def __call__(self, function: Function) -> tuple[Callable[[], None], torch.Tensor, int]:
-        """What replays it, the tensor into which it then writes, and the bytes that it keeps on the device."""
+    def __call__(self, function: Function, tried: bool = False) -> tuple[Callable[[], None], torch.Tensor, int]:
+        """What replays it, the tensor into which it then writes, and the bytes that it keeps on the device.
+
+        ``tried``: nothing that ``function`` calls is left to compile or set up; it need not be called before.
+        """
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Graphs:
         return len(self._graphs)
 
     def recorded(
-        self, key: Hashable, make: Callable[[], tuple[Any, Function]], noting: Noting = unnoted
+        self, key: Hashable, make: Callable[[], tuple[Any, Function]], noting: Noting = unnoted, tried: bool = False
     ) -> Recorded | None:
         """The function of ``key``; None where none can be recorded here, which a warning has told once.
 
@@ -85,6 +88,7 @@ class Graphs:
             key: all on which the recorded operations depend.
             make: called where it is not there: its inputs, and the function that reads them.
             noting: receives "capture", if there is a recording.
+            tried: as in ``Recorder``.
         """
         if not self.failure and (elsewhere := getattr(self._record, "broken", "")):
             self._give_up(elsewhere)
@@ -94,7 +98,7 @@ class Graphs:
             try:
                 with noting("capture"):
                     inputs, function = make()
-                    replay, output, n_bytes = self._record(function)
+                    replay, output, n_bytes = self._record(function, tried)
             except Exception as error:  # whatever it is: without a graph it is raised again, with its traceback
                 self._give_up(first_line(error))
                 return None
@@ -161,8 +165,8 @@ class CudaRecorder:
         self._anchor: Any = None
         self._pool_bytes = 0
 
-    def __call__(self, function: Function) -> tuple[Callable[[], None], torch.Tensor, int]:
-        """See ``Recorder``. Calls ``function`` once before: what it compiles and sets up must not be recorded."""
+    def __call__(self, function: Function, tried: bool = False) -> tuple[Callable[[], None], torch.Tensor, int]:
+        """See ``Recorder``. What ``function`` compiles and sets up in a first call must not be recorded."""
         with COMPILING, torch.cuda.device(self._device):
             if self._stream is None:
                 self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -171,28 +175,30 @@ class CudaRecorder:
                 with RECORDING:
                     torch.cuda.empty_cache()  # frees the pool before it, if its graphs have gone
             if self._anchor is None:
-                self._anchor, _, _ = self._recorded(lambda: torch.zeros(1, device=self._device), None)
-            graph, output, n_bytes = self._recorded(function, self._anchor.pool())
+                self._anchor, _, _ = self._recorded(lambda: torch.zeros(1, device=self._device), None, False)
+            graph, output, n_bytes = self._recorded(function, self._anchor.pool(), tried)
             self._pool_bytes += n_bytes
         return graph.replay, output, n_bytes
 
-    def _recorded(self, function: Function, pool: Any) -> tuple[Any, torch.Tensor, int]:
+    def _recorded(self, function: Function, pool: Any, tried: bool) -> tuple[Any, torch.Tensor, int]:
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
-            function()
-            self._stream.synchronize()
+            if not tried:
+                function()
+                self._stream.synchronize()
             with RECORDING:
                 before = torch.cuda.memory_reserved()
-                graph, output = self._captured(function, pool)
+                graph, output = self._captured(function, pool, tried)
                 n_bytes = max(0, torch.cuda.memory_reserved() - before)
         torch.cuda.current_stream().wait_stream(self._stream)
         return graph, output, n_bytes
 
-    def _captured(self, function: Function, pool: Any) -> tuple[Any, torch.Tensor]:
+    def _captured(self, function: Function, pool: Any, tried: bool) -> tuple[Any, torch.Tensor]:
         graph = torch.cuda.CUDAGraph()
         try:
-            # thread_local: other threads may allocate and copy meanwhile
-            graph.capture_begin(pool, capture_error_mode="thread_local")
+            # in both modes other threads may allocate and copy meanwhile; at another length a library takes other
+            # kernels, which this thread may load only where it is relaxed
+            graph.capture_begin(pool, capture_error_mode="relaxed" if tried else "thread_local")
             try:
                 output = function()
             except BaseException:

@@ -111,6 +111,30 @@ def by_sequences(qk: torch.Tensor, v: torch.Tensor, places: Places, n_turned: in
     return made.view(*qk.shape[:2], -1)
 
 
+def by_kernel(qk: torch.Tensor, v: torch.Tensor, places: Places, n_turned: int) -> torch.Tensor:
+    """The same by a kernel that Triton compiles, which computes nothing for the fillings."""
+    assert places.bounds is not None
+    q, k = _turned(qk, places.angles, n_turned)
+    made: torch.Tensor = of_sequences(q, k, v, places.bounds)
+    return made.flatten(2)
+
+
+@torch.library.custom_op("workbench::attention", mutates_args=())
+def of_sequences(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:
+    """Attention within the sequences between ``bounds``, two to a row; q, k, v: [rows, frames, heads, width]."""
+    if q.device.type == "cuda":
+        from workbench.engine.model.backends.lean.kernels import attended
+
+        return attended(q, k, v, bounds)
+    made: torch.Tensor = flash(*(x.flatten(0, 1) for x in (q, k, v)), bounds, q.shape[1])
+    return made.view(q.shape)
+
+
+@of_sequences.register_fake
+def _(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:
+    return q.new_empty(q.shape)
+
+
 @torch.library.custom_op("workbench::flash", mutates_args=())
 def flash(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bounds: torch.Tensor, longest: int) -> torch.Tensor:
     """Attention within each of the sequences between ``bounds``; q, k, v: [frames of all, heads, width]."""

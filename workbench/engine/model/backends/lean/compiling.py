@@ -52,6 +52,7 @@ class Compiler:
         enter, block, leave = self._compiled
         step.run_enter, step.run_block = _for_all_lengths(enter), block
         step.run_leave = _after_all_lengths(leave)
+        step.use(step.compiled)
         try:
             with COMPILING:
                 evaluate()
@@ -66,6 +67,7 @@ class Compiler:
         self.failure = self.failure or why
         if self._plain:
             step.run_enter, step.run_block, step.run_leave = self._plain
+            step.use(step.plain)
 
 
 def _own(function: Any) -> Any:

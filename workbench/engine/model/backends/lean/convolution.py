@@ -50,7 +50,7 @@ class Banded:
 
 
 class ChannelsLast:
-    """The convolution as a Conv2d in the channels-last layout of its input: cuDNN needs one kernel, not sixteen."""
+    """The convolution as a Conv2d in the channels-last layout of its input, by PyTorch's own operator."""
 
     def __init__(self, layer: torch.nn.Conv1d) -> None:
         weight = layer.weight.detach().unsqueeze(2)
@@ -64,8 +64,40 @@ class ChannelsLast:
         return F.mish(made).squeeze(2).transpose(1, 2)
 
 
+class Fused:
+    """Convolution, bias and Mish in one kernel, which Triton compiles; cuDNN runs the 16 groups one after another."""
+
+    def __init__(self, layer: torch.nn.Conv1d) -> None:
+        assert layer.bias is not None
+        weight = torch.unflatten(layer.weight.detach(), 0, (layer.groups, -1))  # [groups, out, in, taps]
+        self.weight, self.bias = weight.permute(3, 0, 2, 1).contiguous(), layer.bias.detach()
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """See ``Convolution``."""
+        made: torch.Tensor = fused(x, self.weight, self.bias)
+        return made
+
+
+@torch.library.custom_op("workbench::convolution_mish", mutates_args=())
+def fused(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """The convolution of ``x`` [rows, frames, channels] and Mish; ``weight`` [taps, groups, in, out]."""
+    if x.device.type == "cuda":
+        from workbench.engine.model.backends.lean.kernels import convolved
+
+        return convolved(x, weight, bias)
+    taps, groups = weight.shape[:2]
+    plain = weight.permute(1, 3, 2, 0).flatten(0, 1)  # [channels, in, taps]
+    made = F.mish(F.conv1d(x.transpose(1, 2), plain, bias, padding=taps // 2, groups=groups))
+    return made.transpose(1, 2).contiguous()
+
+
+@fused.register_fake
+def _(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    return x.new_empty(x.shape)
+
+
 def convolution(layer: Any) -> Convolution:
-    """Return the convolution ``layer`` in the form for its device."""
+    """Return the convolution ``layer`` in the form for its device that needs no compiler."""
     weight = layer.weight
     if weight.device.type == "cpu" and has_onednn(weight.dtype):
         return Banded(layer)

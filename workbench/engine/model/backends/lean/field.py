@@ -70,6 +70,7 @@ class Lean:
         self.text = LeanText(cfm.transformer.text_embed, graphs)
         self.graphs, self.compiler, self.fill_up = graphs, compiler, fill_up
         self._windows: OrderedDict[tuple[float, ...], torch.Tensor] = OrderedDict()
+        self._tried: set[int] = set()  # numbers of rows of which a step was recorded
 
     @property
     def recorded(self) -> str:
@@ -142,10 +143,12 @@ class Lean:
                 compiler.compile(self.step, lambda: self.evaluate(inputs), shape[0])
         if self.graphs is None:
             return None
-        key = ("step", *shape)
-        found = self.graphs.recorded(key, lambda: (inputs, lambda: self.evaluate(inputs)), flow.preparing)
+        key, tried = ("step", *shape), shape[0] in self._tried
+        found = self.graphs.recorded(key, lambda: (inputs, lambda: self.evaluate(inputs)), flow.preparing, tried)
         if found is None and compiler is not None:  # what is left to compile would fail, in the middle of a chunk
             compiler.give_up(self.step, self.graphs.failure)
+        elif self.step.uses_kernels:  # which serve all lengths, where cuDNN would set up each
+            self._tried.add(shape[0])
         return found
 
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 
-from workbench.engine.model.backends.lean.attention import Attention, Places, angles_of, by_head, by_sdpa
-from workbench.engine.model.backends.lean.convolution import convolution
+from workbench.engine.model.backends.lean.attention import (
+    Attention,
+    Places,
+    angles_of,
+    by_head,
+    by_kernel,
+    by_sdpa,
+    by_sequences,
+)
+from workbench.engine.model.backends.lean.convolution import Convolution, Fused, convolution
 from workbench.engine.model.backends.lean.products import product
 
+_WIDEST = 64  # head or group whose tiles fit the shared memory of all GPUs with bf16
 _EPSILON = 1e-6  # of upstream's norms
 _PER_BLOCK = 6  # modulations of a block, in upstream's order: shift, scale, gate of the attention; the same of the MLP
 
@@ -26,10 +35,11 @@ class Block:
 
     def __init__(self, block: Any, attend: Attention) -> None:
         layer, self.attend = block.attn, attend
+        self.width = len(layer.to_q.weight) // layer.heads
         self.heads, self.n_turned = layer.heads, layer.processor.pe_attn_head or layer.heads
         # the divisor of the scores lies in q: in its weights, or in those of its norm
         q, k, v = layer.to_q, layer.to_k, layer.to_v
-        divisor = (len(q.weight) // self.heads) ** -0.5
+        divisor = self.width**-0.5
         self.norms: tuple[torch.Tensor, torch.Tensor] | None = None
         if layer.q_norm is not None:
             self.norms, divisor = (layer.q_norm.weight.detach() * divisor, layer.k_norm.weight.detach()), 1.0
@@ -63,6 +73,13 @@ class Block:
         return h, modulated(h, m[4], m[5])
 
 
+class Means(NamedTuple):
+    """How frames are brought together: the attention of all layers, and the two convolutions of the positions."""
+
+    attend: Attention
+    convolve: tuple[Convolution, Convolution]
+
+
 class LeanStep:
     """An evaluation of upstream's DiT on all rows of a chunk: guided ones first, then free ones.
 
@@ -70,6 +87,10 @@ class LeanStep:
         model: upstream's DiT, in its number format and on its device. Its weights stay where they are; those of the
             layers' products are copied.
         attend: how; by default what suits the device, where all frames are valid.
+
+    Attributes:
+        plain, compiled: the means of the operations as they are, and compiled.
+        uses_kernels: whether those in use are our own kernels.
     """
 
     def __init__(self, model: Any, attend: Attention | None = None) -> None:
@@ -81,7 +102,11 @@ class LeanStep:
         self.of_state = product(projection.weight[:, : self.n_mels], None)
         self.of_constants = product(projection.weight[:, self.n_mels :], projection.bias)
         first, _, second, _ = model.input_embed.conv_pos_embed.conv1d
-        self.convolve = convolution(first), convolution(second)
+        self.plain = Means(attend, (convolution(first), convolution(second)))
+        self.compiled = self.plain
+        if attend is by_sequences and self.blocks[0].width <= _WIDEST and first.weight.shape[1] <= _WIDEST:
+            self.compiled = Means(by_kernel, (Fused(first), Fused(second)))
+        self.use(self.plain)
         self.proj_out = product(model.proj_out.weight, model.proj_out.bias)
         skip = model.long_skip_connection
         self.skip = None if skip is None else product(skip.weight, None)
@@ -89,6 +114,12 @@ class LeanStep:
         self.run_enter: Callable[..., tuple[torch.Tensor, torch.Tensor]] = LeanStep.enter
         self.run_block: Callable[..., tuple[torch.Tensor, torch.Tensor]] = Block.__call__
         self.run_leave: Callable[[LeanStep, torch.Tensor], torch.Tensor] = LeanStep.leave
+
+    def use(self, means: Means) -> None:
+        """Compute by ``means`` from now on."""
+        self.uses_kernels, self.convolve = means.attend is by_kernel, means.convolve
+        for block in self.blocks:
+            block.attend = means.attend
 
     def modulations(self, times: torch.Tensor) -> torch.Tensor:
         """What the flow times [evaluations] do to all layers: [evaluations, 6 * layers + 2, dim], scales plus one."""
