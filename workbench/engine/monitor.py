@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
@@ -81,6 +82,7 @@ class Monitor:
             self._interval *= 2
 
 
+@lru_cache
 def gpu_reader(device: str) -> Callable[[], tuple[float | None, int | None]]:
     """Return a function that reads the GPU ``device``: load in percent and bytes in use, each None if unknown."""
     if not device.startswith("cuda"):

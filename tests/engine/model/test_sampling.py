@@ -12,6 +12,7 @@ from tests.engine.model import upstream
 from workbench.engine.errors import Cancelled
 from workbench.engine.model.backends.eager import Eager
 from workbench.engine.model.sampling import Flow, initial_noise, solve, text_embedded, time_grid
+from workbench.engine.model.stopwatch import StepClock
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.synthesis import Engine
 from workbench.engine.speech.text import conditioning_text
@@ -197,3 +198,20 @@ def test_cancelling_takes_effect_within_one_step(tiny_engine, voice):
         list(tiny_engine.synthesize(TEXT, voice, SynthesisSettings(nfe_step=32), on_step=stop_at_three))
     assert seen == [0, 1, 2, 3]
     assert len(list(tiny_engine.synthesize(TEXT, voice, SynthesisSettings(nfe_step=2)))) == 1
+
+
+def test_a_gpu_has_the_next_step_to_do_while_one_is_reported(tiny_engine, voice, monkeypatch):
+    waited = []
+
+    class Events(StepClock):
+        ahead = 1
+
+        def wait(self, block):
+            waited.append(block)
+
+    monkeypatch.setattr("workbench.engine.model.sampling.StepClock", Events)
+    loaded, settings, seen = tiny_engine.loaded, SynthesisSettings(nfe_step=5), []
+    flow = Flow(loaded.cfm, torch.from_numpy(voice.mel), loaded.tokens(TEXT), voice.frames + 40, 2.0)
+    with torch.inference_mode(), text_embedded(flow):
+        solve(flow, settings, 0, voice.frames, on_step=lambda done, n: seen.append((done, flow.n_evaluations)))
+    assert seen == [(0, 0), (1, 2), (2, 3), (3, 4), (4, 5), (5, 5)] and waited == [0, 1, 2, 3, 4]

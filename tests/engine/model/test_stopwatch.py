@@ -39,4 +39,6 @@ def test_events_are_waited_for_once_however_many_steps_there_are():
             pass
     assert watch.seconds() == (1.0, 1.0, 1.0)
     assert waited == [6], "the last one"
+    watch.wait(1)
+    assert waited == [6, 4]
     assert StepEvents(torch.device("cpu"), Event).seconds() == ()

@@ -156,7 +156,7 @@ def solve(
         seed: seed of the noise.
         ref_frames: frames of the reference, removed from the start of the result.
         on_step: called with (steps done, total steps) before the first step and after each, when the device is done
-            with it. Raise from it to stop.
+            with it. Raise from it to stop; on a GPU one more step is under way then, so that it never waits for this.
         clock: returns seconds; must synchronise with the device if that works asynchronously.
         keep_bytes: memory for intermediate states; 0 keeps none.
     """
@@ -167,7 +167,16 @@ def solve(
     times, lengths, n_steps = solvers.stage_times(method, grid), grid.diff(), len(grid) - 1
     state = initial_noise(seed, flow.n_frames, flow.cond.shape[-1])[None].to(device)
     recorder = _Recorder(state[0, ref_frames:], n_steps, keep_bytes) if keep_bytes else None
-    stopwatch = StepEvents(device) if on_step is None and device.type == "cuda" else StepClock(clock)
+    stopwatch = StepEvents(device) if device.type == "cuda" else StepClock(clock)
+    n_told = 0
+
+    def tell(n_done: int) -> None:
+        nonlocal n_told
+        while on_step and n_told < n_done:
+            stopwatch.wait(n_told)
+            n_told += 1
+            on_step(n_told, n_steps)
+
     if on_step:
         on_step(0, n_steps)
     for i in range(n_steps):
@@ -176,8 +185,8 @@ def solve(
         if recorder:
             recorder.add(i, state[0, ref_frames:], following[0, ref_frames:])
         state = following
-        if on_step:
-            on_step(i + 1, n_steps)
+        tell(i + 1 - stopwatch.ahead)
+    tell(n_steps)
     trajectory = recorder.finish(grid) if recorder else None
     return Solution(state[0, ref_frames:], trajectory, stopwatch.seconds(), flow.n_evaluations)
 

@@ -9,7 +9,13 @@ import torch
 
 
 class StepClock:
-    """Times blocks by ``clock``, which waits for the device before each reading if that works asynchronously."""
+    """Times blocks by ``clock``, which waits for the device before each reading if that works asynchronously.
+
+    Attributes:
+        ahead: how many blocks should be begun before an earlier one is waited for.
+    """
+
+    ahead = 0
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -22,6 +28,9 @@ class StepClock:
     def __exit__(self, *ignored: object) -> None:
         self._seconds.append(self._clock() - self._began)
 
+    def wait(self, block: int) -> None:
+        """Return when ``block``, a number from 0, is done: now."""
+
     def seconds(self) -> tuple[float, ...]:
         """Seconds of each block."""
         return tuple(self._seconds)
@@ -30,10 +39,17 @@ class StepClock:
 class StepEvents:
     """Times blocks by CUDA events, so that the steps are queued one behind the other; waits once, at the end.
 
+    Who wants to know when a block is done asks for it one block later: the device has work meanwhile.
+
     Args:
         device: the CUDA device on which the blocks run.
         event: makes an event; tests put their own here.
+
+    Attributes:
+        ahead: as in ``StepClock``.
     """
+
+    ahead = 1
 
     def __init__(self, device: torch.device, event: Callable[[], Any] | None = None) -> None:
         self._device = device
@@ -45,6 +61,10 @@ class StepEvents:
 
     def __exit__(self, *ignored: object) -> None:
         self._events[-1] = (self._events[-1][0], self._recorded())
+
+    def wait(self, block: int) -> None:
+        """Return when ``block``, a number from 0, is done."""
+        self._events[block][1].synchronize()
 
     def _recorded(self) -> Any:
         event = self._event()
