@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from tests.browser.helpers import PATIENCE, busy_factor, loaded, ready
+from tests.browser.helpers import PATIENCE, loaded, ready
 from tests.server import Server
 from workbench.engine.runs import store
 from workbench.engine.runs.parts.stored import Parts, StoredChunk
@@ -23,6 +24,7 @@ from workbench.engine.speech.voices import load_voice
 # those that know of a run; the others are behind a menu
 PAGES = ("Listen and look", "Time", "Flow", "Chunk size", "Sweep", "Runs", "Listen", "Synthesize")
 SECONDS = 1.0  # the aim of a click, on two cores that have nothing else to do
+FAULT = 20.0  # a page that draws or plans all of a book at every click takes minutes
 WORDS = ["the", "boat", "of", "a", "river", "water", "went", "by", "heavy", "low", "house", "light", "and", "people"]
 N_WORDS, N_CHUNKS, N_SAMPLES = 60_000, 4_000, 4_800
 FACTS = "() => document.querySelector('.wb-facts')?.innerText.replace(/\\s+/g, ' ') ?? ''"
@@ -43,24 +45,37 @@ def book() -> str:
 
 
 class Clicks:
-    """Clicks of a journey, each with the wall time until the page shows what was asked."""
+    """Clicks of a journey, each with the time until the page shows what was asked.
 
-    def __init__(self, page: Any) -> None:
-        self.page = page
+    Other programs lengthen the wall time but hardly the server's processor time. So that is held to the aim, but for
+    clicks while the server also speaks; the wall time only tells a fault. Both are printed: ``pytest -s`` on an idle
+    machine measures them.
+
+    Args:
+        page: of the browser.
+        server: what the page shows.
+    """
+
+    def __init__(self, page: Any, server: Server) -> None:
+        self.page, self.server = page, server
         self.late: list[str] = []
+        self.speaking = False
 
     def __call__(
         self, name: str, click: Callable[[], Any], shown: str, arg: Any = None, seconds: float = SECONDS
     ) -> None:
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), self._worked()
         click()
         self.page.wait_for_function(shown, arg=arg, timeout=PATIENCE)
-        took = time.perf_counter() - began
-        # twice the aim tells a fault from a first visit; of a busy processor this test gets its share
-        allowed = 2 * seconds * busy_factor()
-        print(f"{name}: {took:.2f} s of {allowed:.2f}")
-        if took > allowed:
-            self.late.append(f"{name}: {took:.2f} s, more than {allowed:.2f}")
+        took, worked = time.perf_counter() - began, self._worked() - worked
+        print(f"{name}: {took:.2f} s, the server worked {worked:.2f} s")
+        if took > FAULT * seconds or (worked > 1.5 * seconds and not self.speaking):
+            self.late.append(f"{name}: {took:.2f} s, {worked:.2f} s of the server")
+
+    def _worked(self) -> float:
+        """Seconds of all threads of the server so far."""
+        times = psutil.Process(self.server.process.pid).cpu_times()
+        return float(times.user + times.system)
 
     def pages(self, when: str) -> None:
         """Each page of the navigation, and back to the first one."""
@@ -115,7 +130,7 @@ def test_a_book_opens_plans_speaks_is_cancelled_and_goes_on_after_a_restart(
     begin: Callable[[], Server], new_page: Any
 ) -> None:
     server, page = begin(), new_page()
-    click = Clicks(page)
+    click = Clicks(page, server)
     page.goto(server.url)
     loaded(page)
     ready(page)
@@ -135,6 +150,7 @@ def test_a_book_opens_plans_speaks_is_cancelled_and_goes_on_after_a_restart(
     page.locator(".st-key-own_chunk_size label").first.click()
     page.wait_for_function(f"was => ({FACTS})() === was", arg=before, timeout=PATIENCE)
 
+    click.speaking = True
     click("Synthesize", page.locator(".st-key-go button").click, state("planning|waiting|chunk|queued"))
     page.wait_for_function(state(r"chunk [2-9] of [\d,]+"), timeout=PATIENCE)
     click.pages("speaking")
@@ -149,12 +165,14 @@ def test_a_book_opens_plans_speaks_is_cancelled_and_goes_on_after_a_restart(
 
     server.process.kill()
     server.process.wait()
-    server = begin()
+    server = click.server = begin()
+    click.speaking = False
     page.goto("about:blank")
     click("the same address", lambda: page.goto(f"{server.url}/?{query}"), GOES_ON, seconds=4 * SECONDS)
     ready(page)
     assert f"{len(made)} of " in page.locator("[data-testid=stProgress]").last.inner_text()
     click.pages("restarted")
+    click.speaking = True
     click("resume", page.locator("[class*=st-key-go_on] button").click, state("planning|waiting|chunk|queued"))
     page.wait_for_function(state(rf"chunk (?!{len(made)} )[\d,]+ of .*ODE"), timeout=PATIENCE)
     deadline = time.monotonic() + PATIENCE / 1000
@@ -198,7 +216,7 @@ def test_a_take_of_a_book_is_chosen_and_its_table_paged_within_a_second(
     loaded(page)
     ready(page)
     page.wait_for_selector(".st-key-takes_row_0", timeout=PATIENCE)
-    click = Clicks(page)
+    click = Clicks(page, server)
     number = page.locator("[class*=st-key-takes_page] input")
 
     def go_to(table_page: int) -> None:
