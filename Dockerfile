@@ -19,10 +19,16 @@ COPY workbench workbench
 RUN /opt/workbench/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:${PYTHON}-slim
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# on a GPU Triton compiles the model, and calls a C compiler for it
+# hadolint ignore=DL3008
+RUN case "${TORCH_INDEX}" in */cpu) ;; *) apt-get update \
+ && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/* ;; esac
 COPY --from=build /opt/workbench /opt/workbench
 RUN useradd --uid 10001 --no-create-home --home-dir /data workbench && install -d -o workbench -g workbench /data
 ENV PATH=/opt/workbench/bin:$PATH HOME=/data WORKBENCH_HOME=/data PYTHONDONTWRITEBYTECODE=1 \
-    NUMBA_CACHE_DIR=/tmp/numba MPLCONFIGDIR=/tmp/matplotlib
+    NUMBA_CACHE_DIR=/tmp/numba MPLCONFIGDIR=/tmp/matplotlib \
+    TORCHINDUCTOR_CACHE_DIR=/data/.inductor TRITON_CACHE_DIR=/data/.triton
 USER 10001
 WORKDIR /data
 VOLUME ["/data", "/tmp"]
