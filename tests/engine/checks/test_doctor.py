@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib.util
 import os
 import shutil
 import socket
 import sys
 import tempfile
+from importlib.metadata import version
 from types import SimpleNamespace
 
 import pytest
 
+from workbench.engine.checks import doctor
 from workbench.engine.checks.doctor import examine
 from workbench.engine.checks.network import watch_network
 from workbench.engine.files.places import home
@@ -92,3 +95,28 @@ def test_the_full_disk_of_a_cache_is_named(monkeypatch):
     broken("room", monkeypatch)
     checks = {c.name: c for c in examine(run=False)}
     assert checks["folder cache"].state == "bad" and "the disk is full" in checks["folder cache"].detail
+
+
+@pytest.mark.parametrize(
+    ("triton", "compilers", "state", "told"),
+    [
+        (True, ["gcc"], "ok", "Triton 3.7.1 with /usr/bin/gcc"),
+        (True, [], "warn", "no C compiler, so the model is not compiled: install gcc"),
+        (False, ["gcc"], "warn", "the backend is graph, not lean: pip install triton"),
+    ],
+)
+def test_what_compiles_for_a_gpu_is_looked_for(triton, compilers, state, told, monkeypatch):
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr("workbench.engine.model.devices.choose_device", lambda asked: "cuda")
+    monkeypatch.setattr("workbench.engine.model.devices.choose_dtype", lambda asked, device: "fp16")
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: triton or None if name == "triton" else real(name))
+    monkeypatch.setattr(doctor, "version", lambda name: "3.7.1" if name == "triton" else version(name))
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}" if name in compilers else None)
+    (check,) = [c for c in doctor._device() if c.name == "GPU compiler"]
+    assert (check.state, told in check.detail) == (state, True)
+
+
+def test_without_a_gpu_no_compiler_is_looked_for(monkeypatch):
+    monkeypatch.setattr("workbench.engine.model.devices.choose_device", lambda asked: "cpu")
+    assert "GPU compiler" not in {c.name for c in doctor._device()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import os
 import platform
 import shutil
@@ -149,9 +150,24 @@ def _device() -> Iterator[Check]:
     yield Check("device", "ok", f"{device}, in {choose_dtype('auto', device)}: {why}; PyTorch is built for {built}")
     if device == "cpu" and os.path.exists("/proc/driver/nvidia"):
         yield Check("GPU", "warn", "there is an NVIDIA driver, but PyTorch cannot use it: install its CUDA build")
+    if device.startswith("cuda"):
+        yield _gpu_compiler()
     level = torch.backends.cpu.get_cpu_capability()
     fast = "bf16 multiplies much faster than fp32" if cpu_prefers_bf16() else "bf16 is not much faster than fp32"
     yield Check("CPU", "ok", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {level}; {fast}")
+
+
+def _gpu_compiler() -> Check:
+    """Look for what compiles the default backend; without it a GPU computes the same, more slowly."""
+    name = "GPU compiler"
+    if importlib.util.find_spec("triton") is None:
+        return Check(name, "warn", "Triton is not installed, so the backend is graph, not lean: pip install triton")
+    compiler = next(filter(None, (shutil.which(c) for c in (os.environ.get("CC", ""), "gcc", "clang") if c)), None)
+    if compiler is None:
+        return Check(
+            name, "warn", "Triton finds no C compiler, so the model is not compiled: install gcc, or name one in $CC"
+        )
+    return Check(name, "ok", f"Triton {version('triton')} with {compiler}")
 
 
 def _memory() -> Iterator[Check]:
