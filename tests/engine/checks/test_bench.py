@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.engine.model.backends.test_graphs import Fake
+from tests.engine.model.backends.recording import Fake
 from workbench.engine.checks.bench import against, app, ceiling, closely, report, sampling
 from workbench.engine.model.backends.graphs import Graphs
 from workbench.engine.model.backends.lean.field import Lean

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.engine.model.backends import variants
-from tests.engine.model.backends.test_graphs import Fake, kinds, needs_cuda
+from tests.engine.model.backends.recording import Fake, kinds, needs_cuda
 from workbench.engine.model.backends.eager import Eager
 from workbench.engine.model.backends.graphs import Graphs, unnoted
 from workbench.engine.model.backends.lean.field import Lean

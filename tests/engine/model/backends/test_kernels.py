@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.engine.model.backends.test_graphs import needs_cuda
+from tests.engine.model.backends.recording import needs_cuda
 
 # rows, frames, heads, width, frames that belong to the chunk
 SEQUENCES = [(2, 128, 16, 64, 100), (2, 1088, 16, 64, 1047), (2, 1024, 16, 64, 1000), (2, 704, 6, 64, 672),
