@@ -91,11 +91,13 @@ THOROUGH = (
     "browser/test_inspection_pages.py::test_a_minute_is_drawn_fluidly",
     *(
         f"browser/test_dock.py::test_{name}"
+        for name in ("the_bar_covers_nothing_and_fits_a_phone", "a_loop_comes_round_without_a_gap")
+    ),
+    *(
+        f"browser/test_dock_sounds.py::test_{name}"
         for name in (
-            "the_bar_covers_nothing_and_fits_a_phone",
             "a_run_is_heard_while_it_is_made",
             "a_book_of_hundreds_of_chunks_plays_from_anywhere_in_bounded_memory",
-            "a_loop_comes_round_without_a_gap",
             "a_sound_that_is_gone_is_named_and_playing_it_again_asks_again",
             "a_page_of_the_same_recording_does_not_interrupt_and_another_run_does",
         )

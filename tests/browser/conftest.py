@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.docked import two  # noqa: F401  # a fixture
 from tests.server import Server
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
