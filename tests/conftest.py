@@ -64,7 +64,7 @@ SLOW = (
     *("engine/cache/test_clutter.py", "engine/catalog/test_configurations.py", "engine/evaluation/test_running.py"),
     *("engine/model/backends/test_filled_up.py", "engine/model/backends/test_on_device.py"),
     *("engine/model/backends/test_graphs.py", "engine/model/backends/test_compiling.py"),
-    *("engine/reuse/test_reuse.py", "engine/runs/parts/test_long_runs.py"),
+    *("engine/reuse", "engine/runs/parts/test_long_runs.py"),
     *(
         "engine/sweeps/test_running.py",
         "ui/test_sweep_page.py",
