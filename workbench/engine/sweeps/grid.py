@@ -29,6 +29,7 @@ import random
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from workbench.engine.errors import SettingsError
 from workbench.engine.files.names import NAME_RULE, is_name
 from workbench.engine.files.places import user_path
 from workbench.engine.settings import LoadSettings, SynthesisSettings
+from workbench.engine.speech.passages.values import VoiceRef
 from workbench.engine.speech.requests import SpeechRequest
 from workbench.engine.sweeps.axes import TRIALS_MAX, duration_factor, values_of
 from workbench.engine.visible import quoted
@@ -54,6 +56,7 @@ _FIRST_FIELDS = frozenset({
     "use_epss", "speed", "fix_duration", "cross_fade_duration", "target_rms", "max_chunk_bytes", "numbers",
     "seed", "keep_trajectory", "device", "dtype", "backend", "weights"
 })  # fmt: skip
+_LOAD = LoadSettings()
 _PARTS = ("name", "repeats", "order_seed", "measures", "fixed", "grid")
 
 
@@ -177,8 +180,9 @@ class Grid:
         chosen = {name: _unset(name, wanted[name]) for name in SYNTHESIS if name in wanted}
         load = {name: wanted[name] for name in LOAD if name in wanted}
         return spoken(wanted).replace(
-            settings=SynthesisSettings().replace(**chosen), folder=wanted.get("folder", ""), sweep=self.name,
-            random_weights=wanted.get("random_weights", False), load=LoadSettings().replace(**load), reuse=False,
+            settings=SynthesisSettings(**chosen), folder=wanted.get("folder", ""), sweep=self.name,
+            random_weights=wanted.get("random_weights", False), load=LoadSettings().replace(**load) if load else _LOAD,
+            reuse=False,
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
@@ -263,9 +267,16 @@ def trial_id(request: SpeechRequest, repeat: int) -> str:
     A field that is younger than the first sweeps counts only if it is not at its default, so that an update does not
     make finished trials new.
     """
-    request = request.with_voices(lambda voice: voice.replace(recording=""))  # of a script, in a list of speakers
-    said = _said(request, type(request)(request.text, request.voice)) | {"repeat": repeat}
+    if any(voice.recording for voice in request.voices):  # of a script, in a list of speakers
+        request = request.with_voices(lambda voice: voice.replace(recording=""))
+    said = _said(request, _plain_request(type(request), request.voice)) | {"repeat": repeat}
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+@lru_cache
+def _plain_request(kind: Any, voice: VoiceRef) -> Any:
+    """Return a request of which all but text and voice, which always count, is at its default."""
+    return kind("", voice)
 
 
 def _said(value: Any, default: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
@@ -26,9 +26,10 @@ class Value:
     """Base of frozen, JSON-able dataclasses that check the types of their fields."""
 
     def __post_init__(self) -> None:
-        for name, hint in _hints(type(self)).items():
+        owner: Any = type(self)
+        for name, hint, fits in _tests(owner):
             value = getattr(self, name)
-            if not _fits(value, hint):
+            if not fits(value):
                 wanted = _KINDS.get(typing.get_origin(hint) or hint, "what it must be")
                 raise SettingsError(
                     f"{name} is {quoted(value)}, not {wanted}.", remedy=f"Correct {type(self).__name__}.{name}."
@@ -64,15 +65,22 @@ class Value:
         return cls(**{name: _built(hints[name], value) for name, value in given.items()})
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether ``value`` has the type ``hint``; an integer is a number too, and true is neither."""
-    if typing.get_origin(hint) is tuple:
-        return isinstance(value, tuple) and all(isinstance(item, typing.get_args(hint)[0]) for item in value)
-    if typing.get_origin(hint) is dict:
-        return isinstance(value, dict)
-    kinds = typing.get_args(hint) or (hint,)
+@lru_cache
+def _tests(owner: Any) -> tuple[tuple[str, Any, Callable[[Any], bool]], ...]:
+    """Name, type and test of each field, made once, because sweeps make many requests."""
+    return tuple((name, hint, _test(hint)) for name, hint in _hints(owner).items())
+
+
+def _test(hint: Any) -> Callable[[Any], bool]:
+    """What tells whether a value has the type ``hint``; an integer is a number too, and true is neither."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        return lambda value: isinstance(value, tuple) and all(isinstance(item, inner[0]) for item in value)
+    if origin is dict:
+        return lambda value: isinstance(value, dict)
+    kinds: tuple[Any, ...] = inner or (hint,)
     kinds += (int,) if float in kinds else ()
-    return isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds)
+    return lambda value: isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
 
 
 def _plain(value: Any) -> Any:
