@@ -339,7 +339,14 @@ def test_the_address_of_a_comparison_opens_it_elsewhere(open_page: Any, tiny_eng
 def test_an_address_with_a_deleted_run_says_so(open_page: Any, tiny_engine: Any) -> None:
     kept = make_run(tiny_engine)
     at = open_page("runs", a=kept.id, b="20200101-000000-00000000")
-    assert "20200101-000000-00000000" in at.warning[0].value and headings(at) == [f"Run {kept.id}"]
+    assert "20200101-000000-00000000" in at.error[0].value and headings(at) == [f"Run {kept.id}"] and not at.warning
+
+
+def test_an_address_without_a_run_is_told_once(open_page: Any, tiny_engine: Any) -> None:
+    make_run(tiny_engine)
+    at = open_page("runs", run="20200101-000000-00000000")
+    told = [box.value for box in (*at.warning, *at.error) if "20200101-000000" in box.value or "no longer" in box.value]
+    assert len(told) == 1 and [button.label for button in at.button if button.key == "start_afresh"] == ["Start afresh"]
 
 
 def test_a_query_that_cannot_be_read_is_one_line(open_page: Any, tiny_engine: Any) -> None:

@@ -87,9 +87,14 @@ def second() -> str | None:
     return st.session_state.get("second_id")
 
 
+def missing_id() -> str:
+    """Return the first id in the address that names no run; "" if there is none."""
+    return str(st.session_state.get("missing_run") or st.session_state.get("missing_b") or "")
+
+
 def missing() -> str:
     """Return what is wrong with an id in the address that names no run, in words; "" if nothing is."""
-    wrong = st.session_state.get("missing_run") or st.session_state.get("missing_b")
+    wrong = missing_id()
     try:
         if wrong:
             run_folder(wrong)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 
 from workbench.engine.runs.store import RunSummary
+from workbench.ui import document
 
 LETTERS = "ABCDEF"
 MAX_RUNS = len(LETTERS)
@@ -43,8 +44,9 @@ def write(chosen: Sequence[RunSummary]) -> None:
 
 
 def warn_of_missing(known: Collection[str]) -> None:
-    """Say which runs of the address are not among ``known``."""
-    missing = [run_id for run_id in wanted() if run_id not in known]
+    """Say which runs of the address are not among ``known``, but for one that the line above the page names."""
+    told = document.missing_id() if document.missing() else ""
+    missing = [run_id for run_id in wanted() if run_id not in known and run_id != told]
     if missing:
         few = ", ".join(run_id[:_SHOWN] for run_id in missing[:MAX_RUNS])
         st.warning(f"No run {few}: it may have been deleted.", icon=":material/search_off:")
