@@ -31,7 +31,7 @@ def test_the_class_makes_its_run_and_asks_before_it_shows(open_page: Any) -> Non
     at = _predict(at, "text", 42)
     at = until(at, lambda at: bool(at.metric))
     assert _metrics(at)["You said"] == "42 signs" and _metrics(at)["Measured here"] != "42 signs"
-    assert "words of the reference" in html_of(at)
+    assert "words of the reference" in html_of(at) and 'scope="col">measured<' in html_of(at)
     assert "conditioning_text" in at.code[0].value
     assert at.query_params["said"] == "42" and at.query_params["run"]
 

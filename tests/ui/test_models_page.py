@@ -81,7 +81,14 @@ def test_verify_reads_every_byte_and_finds_a_flipped_one(open_page: Any, demo_ho
     vocab.write_bytes(bytes(content))
     at.button(key="verify_demo-voice").click().run()
     until(at, lambda page: "are not what they must be: vocab.txt (damaged)." in said(page))
-    assert at.dataframe[2].value["status"][0] == "damaged"  # what is wrong comes first
+    assert at.dataframe[1].value["status"][0] == "damaged"  # what is wrong comes first
+
+
+def test_the_files_of_a_model_are_a_table_that_wraps(open_page: Any, demo_home: Path) -> None:
+    at = tick(open_page("models"), "demo-voice")
+    shown = html_of(at)
+    assert all(f">{head}<" in shown for head in ("file", "size", "problem", "path and sha256"))
+    assert str(demo_home / "cache" / "demo-voice" / "vocab.txt") in shown and "sha256 " in shown
 
 
 def test_the_demo_voice_is_not_deleted_from_here(open_page: Any, demo_home: Path) -> None:
@@ -153,4 +160,4 @@ def test_offline_by_decree_hides_the_button(open_page: Any, monkeypatch: pytest.
 def test_the_page_is_usable_while_the_models_load(open_page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "engine_if_loaded", lambda *args, **kwargs: None)
     at = open_page("models")
-    assert "a reload would take" not in html_of(at) and len(at.dataframe) >= 2
+    assert "a reload would take" not in html_of(at) and at.dataframe and "path and sha256" in html_of(at)

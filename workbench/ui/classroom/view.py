@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import numpy as np
 import streamlit as st
 
@@ -118,14 +116,7 @@ def explain(here: Stop, run: Run, found: Measured) -> None:
                 dock.button(sound, title, key=f"dock_class_{here.key}_{k}", second=k > 0)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        rows = "".join(
-            f'<tr><td class="l">{escape(name)}</td><td class="l w">{escape(value)}</td></tr>'
-            for name, value in found.evidence
-        )
-        st.html(
-            f'<div class="wb-scroll" tabindex="0" role="region" aria-label="What was measured"><table class="wb-table">'
-            f"<tbody>{rows}</tbody></table></div>"
-        )
+        st.html(tables.words_table(("measured", "value"), found.evidence, "What was measured"))
     with right:
         onward(here, run)
 

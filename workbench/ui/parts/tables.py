@@ -140,7 +140,7 @@ def _foot(plan: Sequence[Chunk], results: Sequence[ChunkResult], total_seconds: 
 
 def words_table(head: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> str:
     """Return an HTML table of text, the cells of which wrap, long paths too; ``label`` describes it."""
-    heads = "".join(f'<th class="l">{escape(name)}</th>' for name in head)
+    heads = "".join(f'<th class="l" scope="col">{escape(name)}</th>' for name in head)
     lines = [_row([("l w", escape(cell)) for cell in row]) for row in rows]
     return (f'<table class="wb-table wb-wrapped" aria-label="{escape(label)}"><thead><tr>{heads}</tr></thead>'
             f"<tbody>{''.join(lines)}</tbody></table>")  # fmt: skip

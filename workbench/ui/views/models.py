@@ -163,16 +163,12 @@ def one_model(stock: Stock) -> None:
     weights = f"Weights in the file: {' and '.join(map(_layer, there))}; {_layer(taken)} used." if there else ""
     st.text("\n".join(filter(None, (stock.title, stock.note, weights, *stock.remarks, spec.license_note, spec.url))))
     rows = [
-        {"file": f.name, "size": human_bytes(f.size) if f.size else "", "problem": f.problem or "none",
-         "path": str(f.path), "shared": "with other models" if f.shared else "", "sha256": f.sha256}
+        (f.name + (", shared with other models" if f.shared else ""), human_bytes(f.size) if f.size else "",
+         f.problem or "none", "  ".join(filter(None, (str(f.path), f.sha256 and f"sha256 {f.sha256}"))))
         for f in stock.files
     ]  # fmt: skip
-    if not any(row["shared"] for row in rows):
-        for row in rows:
-            del row["shared"]
     if rows and stock.state != "absent":
-        st.dataframe(rows, hide_index=True, alt=f"Files of {stock.model}",
-                     column_config=SIZE_COLUMNS | cache_actions.HASH_COLUMNS)  # fmt: skip
+        st.html(tables.words_table(("file", "size", "problem", "path and sha256"), rows, f"Files of {stock.model}"))
         with st.container(horizontal=True):
             cache_actions.verify(stock)
             cache_actions.delete(stock)
