@@ -269,7 +269,8 @@ def trial_id(request: SpeechRequest, repeat: int) -> str:
     """
     if any(voice.recording for voice in request.voices):  # of a script, in a list of speakers
         request = request.with_voices(lambda voice: voice.replace(recording=""))
-    said = _said(request, _plain_request(type(request), request.voice)) | {"repeat": repeat}
+    kind: Any = type(request)
+    said = _said(request, _plain_request(kind, request.voice)) | {"repeat": repeat}
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
