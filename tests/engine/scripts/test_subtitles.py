@@ -116,7 +116,8 @@ def test_times_that_the_readers_do_not_know_are_no_words() -> None:
     ):  # fmt: skip
         assert sheet_of("a.srt", f"{clear}2\n{times}\nTwo.\n").text == f"[main at=1 until=2] One.\n{tag} Two."
         if "X1" not in times:
-            assert sheet_of("a.vtt", f"WEBVTT\n\nid\n{times} align:start\nTwo.\n").text == f"{tag} Two."
+            vtt = f"WEBVTT\n\n00:01.000 --> 00:02.000\nOne.\n\nid\n{times} align:start\nTwo.\n"
+            assert sheet_of("a.vtt", vtt).text == f"[main at=1 until=2] One.\n{tag} Two."
     far = sheet_of("a.srt", f"{clear}2\n100:00:00,000 --> 100:00:01,000\nTwo.\n")
     assert far.text == "[main at=1 until=2] One." and far.remarks == ("1 cue beyond a day, left out",)
     for times in ("00:00:01:12 --> 00:00:02:01", "-0:00:01,000 --> 0:00:02,000", "0:00:01,000 -->"):
@@ -133,6 +134,16 @@ def test_a_number_is_said_also_as_the_last_line(counted: bool) -> None:
     ]
     said = [line.split("] ")[1] for line in sheet_of("a.srt", "\n".join(blocks)).text.splitlines()]
     assert said == [" ".join(words.split()) for words in cues]
+
+
+@pytest.mark.parametrize(("hours", "first"), [(0, "00:59:58"), (1, "01:00:00"), (10, "10:00:01"), (1, "01:59:59")])
+def test_whole_hours_of_a_time_code_are_taken_off_and_said(hours: int, first: str) -> None:
+    srt = f"1\n{first},500 --> 11:00:02,000\nHello.\n\n2\n11:00:03,000 --> 11:00:04,000\nThere.\n"
+    sheet = sheet_of("a.srt", srt)
+    tags = speakers.find(sheet.text, [])
+    start = speakers.seconds_of(f"{first}.500") - 3600 * hours
+    assert [tag.at_seconds for tag in tags] == [start, 11 * 3600 + 3 - 3600 * hours]
+    assert any(f"{hours} h taken off" in remark for remark in sheet.remarks) is (hours > 0)
 
 
 def test_overlaps_are_said() -> None:

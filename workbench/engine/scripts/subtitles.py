@@ -23,6 +23,7 @@ _BRACKET = regex.compile(r"\[\s*([^\[\]]{1,80}?)\s*\]|^\s*\(([^()]{1,80})\)\s*$"
 _PREFIX = regex.compile(r"^\s*([\p{L}][\p{L}\p{N} .'’-]{0,39})\s*:\s+(?=\S)")
 _TIMES = regex.compile(r"\s*(?P<start>-?\d+:[\d:.,]*)\s*-+>\s*(?P<end>[-\d:.,]*)(?P<rest>.*)")
 _LAST_SECOND = 99 * 3600 + 3599.999  # that the readers understand
+_HOUR = 3600.0
 _DASH = regex.compile(r"^\s*[-–—]\s*(?=\S)")
 
 
@@ -41,6 +42,7 @@ def as_text(content: str, suffix: str, names: Collection[str]) -> tuple[str, lis
 
     A voice tag of WebVTT, the name of an ASS line, ``[Nora]`` and ``NORA:`` at the start of a line name the speaker;
     the two latter only if there is a voice of this name. Other words in square brackets are sounds, and are left out.
+    Whole hours before the first cue are taken off: programmes begin at a time code such as 01:00:00.
 
     Args:
         content: of the file.
@@ -73,8 +75,13 @@ def as_text(content: str, suffix: str, names: Collection[str]) -> tuple[str, lis
         remarks["of which the one before has not ended, so that they may be late"] = overlaps
     if not cues:
         raise TextError("The subtitles have no words.", remedy="Choose a file with speech.")
+    early = cues[0].start // _HOUR * _HOUR  # programmes begin at 01:00:00 or 10:00:00; no hour of silence is meant
+    cues = [Cue(c.start - early, c.end and c.end - early, c.speaker, c.words) for c in cues]
     lines = [f"{speakers.write(c.speaker, {}, c.start, c.end)} {speakers.escaped(c.words)}" for c in cues]
-    return "\n".join(lines), [f"{count} {'cue' if count == 1 else 'cues'} {what}" for what, count in remarks.items()]
+    told = [f"{count} {'cue' if count == 1 else 'cues'} {what}" for what, count in remarks.items()]
+    if early:
+        told.append(f"{early / _HOUR:.0f} h taken off all times, which begin at a time code of broadcasting")
+    return "\n".join(lines), told
 
 
 def _note(remarks: dict[str, int], what: str) -> None:
