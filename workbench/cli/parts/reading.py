@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from workbench.engine.errors import TextError, reason_of
-from workbench.engine.files.reading import encoding_of
+from workbench.engine.files.reading import text_of
 from workbench.engine.rules import TEXT_MAX_BYTES
 
 READ_MAX_BYTES = TEXT_MAX_BYTES  # of a file or standard input
@@ -56,7 +56,4 @@ def _decoded(content: bytes, source: str) -> str:
         raise TextError(
             f"{source} has more than {READ_MAX_BYTES:,} bytes.", remedy="Split it, for example by chapters."
         )
-    try:
-        return content.decode(encoding_of(content))
-    except UnicodeDecodeError as error:
-        raise TextError(f"{source} is not UTF-8 text.", remedy="Save it as UTF-8.") from error
+    return text_of(content, source)

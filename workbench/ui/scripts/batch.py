@@ -8,7 +8,8 @@ from typing import cast
 
 import streamlit as st
 
-from workbench.engine.errors import SettingsError, WorkbenchError
+from workbench.engine.errors import WorkbenchError
+from workbench.engine.files.reading import text_of
 from workbench.engine.scripts.batch import Line, read_lines
 from workbench.engine.scripts.jobs import BatchJob
 from workbench.engine.speech.requests import VoiceRef
@@ -38,7 +39,7 @@ def show() -> None:
 def _table(name: str, content: bytes) -> None:
     """Show what the rows will be, and the button that speaks them with the settings of the form."""
     try:
-        lines = _lines(content)
+        lines = _lines(name, content)
     except WorkbenchError as error:
         st.error(str(error))
         return
@@ -68,12 +69,9 @@ def _table(name: str, content: bytes) -> None:
         st.rerun()
 
 
-def _lines(content: bytes) -> list[Line]:
+def _lines(name: str, content: bytes) -> list[Line]:
     """The rows with voice, model and settings of the form. Raises WorkbenchError."""
-    try:
-        words = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SettingsError("The table is not UTF-8.", remedy="Export it as CSV, UTF-8.") from error
+    words = text_of(content, name, "Save it as UTF-8; Excel calls that CSV UTF-8.")
     main: VoiceRef | None = st.session_state.get("form_voice")
     voice = resources.pool().voice(main) if main is not None else resources.default_voice()
     return read_lines(
