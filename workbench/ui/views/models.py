@@ -11,6 +11,7 @@ import streamlit as st
 from workbench import figures
 from workbench.engine import cache
 from workbench.engine.cache import Stock
+from workbench.engine.cache.inventory import CachedFile
 from workbench.engine.catalog import DEMO_VOICE, get_entry
 from workbench.engine.checks import doctor
 from workbench.engine.checks.network import watch_network
@@ -155,6 +156,13 @@ def _layer(kind: str) -> str:
     return {"ema": "EMA"}.get(kind, kind)
 
 
+def _known_of(file: CachedFile) -> str:
+    """Return what is known of a file, in lines that wrap on a phone."""
+    size = human_bytes(file.size) if file.size else ""
+    state = (size, file.problem or "no problem", "shared with other models" if file.shared else "")
+    return "\n".join(filter(None, (", ".join(filter(None, state)), str(file.path), file.sha256)))
+
+
 def one_model(stock: Stock) -> None:
     """Draw the files of one model and its buttons."""
     spec = get_entry(stock.model)
@@ -162,13 +170,9 @@ def one_model(stock: Stock) -> None:
     there, taken = stock.layers
     weights = f"Weights in the file: {' and '.join(map(_layer, there))}; {_layer(taken)} used." if there else ""
     st.text("\n".join(filter(None, (stock.title, stock.note, weights, *stock.remarks, spec.license_note, spec.url))))
-    rows = [
-        (f.name + (", shared with other models" if f.shared else ""), human_bytes(f.size) if f.size else "",
-         f.problem or "none", "  ".join(filter(None, (str(f.path), f.sha256 and f"sha256 {f.sha256}"))))
-        for f in stock.files
-    ]  # fmt: skip
+    rows = [(f.name, _known_of(f)) for f in stock.files]
     if rows and stock.state != "absent":
-        st.html(tables.words_table(("file", "size", "problem", "path and sha256"), rows, f"Files of {stock.model}"))
+        st.html(tables.words_table(("file", "size, state, path, sha256"), rows, f"Files of {stock.model}"))
         with st.container(horizontal=True):
             cache_actions.verify(stock)
             cache_actions.delete(stock)
