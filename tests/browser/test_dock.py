@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import TimeoutError, expect
+from playwright.sync_api import expect
 
 from tests.browser.docked import BOTH, BURST_AT, GRAPH, SECONDS, compared, dock, play, position
-from tests.browser.helpers import PATIENCE, loaded
+from tests.browser.helpers import PATIENCE, double_click, loaded
 
 # some time after the first loud sample: how long ago that was by the audio clock, and where the cursor is in a frame
 AFTER_THE_BURST = """() => new Promise((done, fail) => {
@@ -72,12 +71,7 @@ def test_a_click_on_a_mel_plays_from_there_and_a_drag_does_not(
     assert dock(page).get_attribute("data-state") in (None, "empty", "paused")
     page.wait_for_function(f"([low]) => {GRAPH}._fullLayout.xaxis.range[0] > low", arg=whole, timeout=PATIENCE)
     is_whole = f"([low, high]) => {{ const [a, b] = {GRAPH}._fullLayout.xaxis.range; return a === low && b === high }}"
-    for _ in range(20):  # a busy page hears two clicks more than 300 ms apart, which are no double click
-        page.mouse.dblclick(box["x"] + pixel + 60, box["y"] + 30)  # zooms back
-        with contextlib.suppress(TimeoutError):
-            page.wait_for_function(is_whole, arg=whole, timeout=PATIENCE / 20)
-            break
-    assert page.evaluate(is_whole, whole)
+    double_click(page, box["x"] + pixel + 60, box["y"] + 30, is_whole, whole)  # zooms back
     page.keyboard.press("k")
     expect(dock(page)).to_have_attribute("data-state", "paused", timeout=PATIENCE)
     # what the player is told to play from: the processor may take its time before a test can look

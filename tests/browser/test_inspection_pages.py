@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.helpers import PATIENCE, at_rest, busy_factor, loaded
+from tests.browser.helpers import PATIENCE, at_rest, busy_factor, double_click, loaded
 from workbench.engine.runs import store
 from workbench.engine.settings import SynthesisSettings
 from workbench.engine.speech.voices import load_voice
@@ -114,8 +114,7 @@ def test_a_span_is_played_and_zoomed_to_its_samples_and_a_click_takes_a_slice(
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 40)
     slice_is_at(page, (low + high) / 2, 0.02 * (high - low) + 0.001)
     expect(page.get_by_text(re.compile(r"dBFS · peak \d+ Hz"))).to_be_visible(timeout=PATIENCE)
-    page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + 40)
-    page.wait_for_function(f"() => ({SHOWN})()?.xaxis?.range[0] === 0", timeout=PATIENCE)
+    double_click(page, box["x"] + box["width"] / 2, box["y"] + 40, f"() => ({SHOWN})()?.xaxis?.range[0] === 0")
     expect(page.locator(".st-key-unzoom button")).to_be_disabled(timeout=PATIENCE)
     at_rest(page)  # else the script still reads the run that is deleted next
 
