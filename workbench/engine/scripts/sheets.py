@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.errors import TextError, reason_of
-from workbench.engine.files.reading import encoding_of
+from workbench.engine.files.reading import encoding_of, text_of
 from workbench.engine.rules import TEXT_MAX_BYTES
 from workbench.engine.scripts import subtitles
 from workbench.engine.scripts.casting import Cast
@@ -147,12 +147,11 @@ def _decoded(content: bytes, name: str, *, lenient: bool = False) -> str:
     """Return the text of a file; of subtitles also in the old encoding of Windows, which many of them have."""
     if len(content) > TEXT_MAX_BYTES:
         raise TextError(f"{name} has more than {TEXT_MAX_BYTES:,} bytes.", remedy="Split it.")
-    encoding = encoding_of(content)
-    if encoding == "utf-16":
-        return content.decode(encoding, "replace")
+    if encoding_of(content) == "utf-16":
+        return content.decode("utf-16", "replace")
     try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
+        return text_of(content, name)
+    except TextError:
         if lenient and b"\0" not in content:
             return content.decode("cp1252", "replace")
-        raise TextError(f"{name} is not UTF-8 text.", remedy="Save it as UTF-8.") from error
+        raise
