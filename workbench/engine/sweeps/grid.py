@@ -56,7 +56,6 @@ _FIRST_FIELDS = frozenset({
     "use_epss", "speed", "fix_duration", "cross_fade_duration", "target_rms", "max_chunk_bytes", "numbers",
     "seed", "keep_trajectory", "device", "dtype", "backend", "weights"
 })  # fmt: skip
-_LOAD = LoadSettings()
 _PARTS = ("name", "repeats", "order_seed", "measures", "fixed", "grid")
 
 
@@ -181,8 +180,7 @@ class Grid:
         load = {name: wanted[name] for name in LOAD if name in wanted}
         return spoken(wanted).replace(
             settings=SynthesisSettings(**chosen), folder=wanted.get("folder", ""), sweep=self.name,
-            random_weights=wanted.get("random_weights", False), load=LoadSettings().replace(**load) if load else _LOAD,
-            reuse=False,
+            random_weights=wanted.get("random_weights", False), load=LoadSettings(**load), reuse=False,
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
