@@ -119,7 +119,7 @@ def test_a_run_is_heard_while_it_is_made(server: Any, new_page: Any, two: tuple[
     page.evaluate(told, ["runs", two[0], 3, False])
     expect(dock(page)).to_have_attribute("data-state", "paused", timeout=PATIENCE)
     assert page.evaluate("window.starts") == 0 and position(page) == pytest.approx(11.7, abs=0.01)
-    page.evaluate(told, ["runs", two[0], 3, False])  # it starts by itself only once
+    page.evaluate(told, ["runs", two[0], 3, False])  # told again, it stays as it is
     assert dock(page).get_attribute("data-state") == "paused"
 
 

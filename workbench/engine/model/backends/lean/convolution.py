@@ -65,7 +65,7 @@ class ChannelsLast:
 
 
 class Fused:
-    """Convolution, bias and Mish in one kernel, which Triton compiles; cuDNN runs the 16 groups one after another."""
+    """Convolution, bias and Mish in one kernel, which Triton compiles; cuDNN runs one for each group."""
 
     def __init__(self, layer: torch.nn.Conv1d) -> None:
         assert layer.bias is not None
